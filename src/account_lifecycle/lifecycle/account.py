@@ -1,0 +1,62 @@
+"""The account as the engine knows it: an immutable snapshot.
+
+Knows what is remembered between two events; it must never know how it comes about (``decide``).
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from .compiled import health_of
+from .machine import INITIAL, Situation
+from .status import Health, Status
+from .windows import BlindWindow
+
+
+class Account(NamedTuple):
+    """A snapshot of one account after ``sequence`` events. All times are aware and in UTC."""
+
+    account_id: str
+    situation: Situation = INITIAL
+    """The status and the facts that serve as guards."""
+    sequence: int = 0
+    """How many events the ledger holds for it: repeats, holds and deadlines included."""
+    provider: str | None = None
+    """The first provider it was announced with, or the unknown word; None until one is told."""
+    name: str | None = None
+    """Your own user id, as hosted auth last handed it back."""
+    since: datetime | None = None
+    """When the current status was entered; None while unseen."""
+    last_announced: Status | None = None
+    """The last announcement that was accepted (moved or stayed) ..."""
+    last_product: str = ""
+    """... the product it named ..."""
+    last_heard_at: datetime | None = None
+    """... and when that was last heard, repeats included."""
+    last_ok_at: datetime | None = None
+    """When OK was last heard, repeats included: the last proof of life."""
+    synced_products: frozenset[str] = frozenset()
+    """The products synced since creation or the last reconnect; "" stands for one that named none."""
+    blind_window: BlindWindow | None = None
+    """The window that is open now, if any."""
+    stuck: bool = False
+    """Whether the current status has outlived its deadline."""
+
+    @property
+    def status(self) -> Status:
+        """The last announcement that was allowed to move it, or UNSEEN."""
+        return self.situation.status
+
+    @property
+    def exists(self) -> bool:
+        """Whether something has proved that the vendor holds the account."""
+        return self.situation.exists
+
+    @property
+    def lost(self) -> bool:
+        """Whether its connection was announced as lost, and not yet as restored."""
+        return self.situation.lost
+
+    @property
+    def health(self) -> Health:
+        """Whether it can be used."""
+        return health_of(self.situation, ok_heard=self.last_ok_at is not None)

@@ -1,0 +1,173 @@
+"""The running machine's answers over its whole finite domain, kept as a table.
+
+Fires the shared machine once for every reachable situation, announcement and kind of provider, and
+looks up the deviation where the machine refuses. The live engine, the replay and the diagrams read this
+table; it must never contain an answer that the machine and the deviations did not give.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import NamedTuple
+
+from transitions import MachineError
+
+from . import definition
+from .anomalies import AnomalyKind
+from .definition import Deviation, Guard
+from .effects import Effect, effects_of
+from .machine import INITIAL, LifecycleModel, Situation, build_machine
+from .status import Health, Status, Verdict
+
+
+class Step(NamedTuple):
+    """What one announcement does in one situation."""
+
+    announced: Status
+    before: Situation
+    after: Situation
+    verdict: Verdict
+    deviation: AnomalyKind | None
+    effects: tuple[Effect, ...]
+    """Those that follow from the edge alone, with no account at hand."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether the state changed."""
+        return self.before.status is not self.after.status
+
+    @property
+    def lawful(self) -> bool:
+        """Whether the machine allows it."""
+        return self.deviation is None
+
+
+Answers = Mapping[Situation, Mapping[str, Step]]
+
+
+class Table(NamedTuple):
+    """Every answer: ``steps[announces_sync][ok_heard][situation][announcement]``."""
+
+    situations: tuple[Situation, ...]
+    steps: tuple[tuple[Answers, Answers], tuple[Answers, Answers]]
+
+    def step(
+        self, situation: Situation, announced: Status, *, announces_sync: bool = True, ok_heard: bool = False
+    ) -> Step:
+        """The answer for one announcement in one situation."""
+        return self.steps[announces_sync][ok_heard][situation][announced]
+
+    def rows(self, *, announces_sync: bool = True) -> Iterator[Step]:
+        """Every answer for one kind of provider, situation by situation."""
+        for answers in self.steps[announces_sync][False].values():
+            yield from answers.values()
+
+
+@cache
+def compiled() -> Table:
+    """The table, compiled at first use (a few milliseconds) and shared from then on."""
+    outcomes = _explore()
+    situations = tuple(sorted({s for s, _, _ in outcomes}, key=_reading_order))
+
+    def answers(sync: bool, ok_heard: bool) -> Answers:
+        return {s: _answers_in(s, outcomes, sync, ok_heard) for s in situations}
+
+    def by_ok_heard(sync: bool) -> tuple[Answers, Answers]:
+        return answers(sync, False), answers(sync, True)
+
+    return Table(situations, (by_ok_heard(False), by_ok_heard(True)))
+
+
+def health_of(situation: Situation, *, ok_heard: bool) -> Health:
+    """What a situation means to a caller; ``ok_heard`` tells whether OK was ever accepted."""
+    return _HEALTH[situation.status, situation.lost, ok_heard]
+
+
+class _Outcome(NamedTuple):
+    after: Situation
+    accepted: bool
+    deviation: AnomalyKind | None
+
+
+_Outcomes = dict[tuple[Situation, Status, bool], _Outcome]
+
+
+def _answers_in(situation: Situation, outcomes: _Outcomes, sync: bool, ok_heard: bool) -> dict[str, Step]:
+    return {a: _step(situation, a, outcomes[situation, a, sync], ok_heard) for a in definition.ANNOUNCEMENTS}
+
+
+def _explore() -> _Outcomes:
+    """Fire everything everywhere, starting from an account that nothing was heard of."""
+    outcomes: _Outcomes = {}
+    frontier = [INITIAL]
+    seen = {INITIAL}
+    while frontier:
+        situation = frontier.pop()
+        for announced in definition.ANNOUNCEMENTS:
+            for sync in (False, True):
+                outcome = _fire(situation, announced, announces_sync=sync)
+                outcomes[situation, announced, sync] = outcome
+                if outcome.after not in seen:
+                    seen.add(outcome.after)
+                    frontier.append(outcome.after)
+    return outcomes
+
+
+def _fire(situation: Situation, announced: Status, *, announces_sync: bool) -> _Outcome:
+    model = LifecycleModel(situation, announces_sync=announces_sync)
+    try:
+        lawful = build_machine().events[announced.value].trigger(model)
+    except MachineError:
+        lawful = False
+    if lawful:
+        return _Outcome(model.situation, accepted=True, deviation=None)
+    row = _deviation(situation, announced, announces_sync=announces_sync)
+    if row.moves:
+        return _Outcome(situation._replace(status=announced).after(announced), accepted=True, deviation=row.kind)
+    return _Outcome(situation, accepted=False, deviation=row.kind)
+
+
+def _deviation(situation: Situation, announced: Status, *, announces_sync: bool) -> Deviation:
+    facts = {Guard.EXISTS: situation.exists, Guard.LOST: situation.lost, Guard.ANNOUNCES_SYNC: announces_sync}
+    for row in definition.DEVIATIONS:
+        if (
+            announced in row.triggers
+            and situation.status in row.source
+            and all(facts[guard] for guard in row.conditions)
+            and not any(facts[guard] for guard in row.unless)
+        ):
+            return row
+    raise AssertionError(f"the definition does not say what {announced} does in {situation}")
+
+
+def _step(situation: Situation, announced: Status, outcome: _Outcome, ok_heard: bool) -> Step:
+    effects: tuple[Effect, ...] = ()
+    if outcome.accepted:
+        proves_life = announced is definition.PROVES_LIFE
+        effects = effects_of(
+            situation.status,
+            outcome.after.status,
+            health_of(situation, ok_heard=ok_heard),
+            health_of(outcome.after, ok_heard=ok_heard or proves_life),
+            first_life=proves_life and not ok_heard,
+        )
+    verdict = Verdict.APPLIED if outcome.accepted else Verdict.HELD
+    return Step(announced, situation, outcome.after, verdict, outcome.deviation, effects)
+
+
+def _reading_order(situation: Situation) -> tuple[int, bool, bool]:
+    return (list(Status).index(situation.status), situation.exists, situation.lost)
+
+
+def _health_row(status: Status, lost: bool, ok_heard: bool) -> Health:
+    for row in definition.HEALTH:
+        if status in row.statuses and row.lost in (None, lost) and row.ok_heard in (None, ok_heard):
+            return row.health
+    raise AssertionError(f"the definition gives no health for {status}")
+
+
+_HEALTH = {
+    (status, lost, ok_heard): _health_row(status, lost, ok_heard)
+    for status in Status
+    for lost in (False, True)
+    for ok_heard in (False, True)
+}

@@ -1,0 +1,123 @@
+"""THE SCREEN: the whole life cycle of an account.
+
+Read it in the vocabulary of ``transitions``: the states are the statuses, a trigger is an announcement,
+guards are conditions. First what is lawful, then what an unlawful announcement does, then what each
+state means to a caller. Nothing else in the package says what may follow what.
+
+    CONNECTING -> CREATION_SUCCESS -> SYNC_SUCCESS -> OK <-> CREDENTIALS/ERROR/STOPPED -> RECONNECTED
+    DELETED is terminal.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from .anomalies import AnomalyKind
+from .status import Health, Status
+
+
+class Guard(StrEnum):
+    """A fact about the account that a transition can depend on."""
+
+    EXISTS = "exists"  # something has proved that the vendor holds the account
+    LOST = "lost"  # its connection was announced as lost, and not yet as restored
+    ANNOUNCES_SYNC = "announces_sync"  # its provider is one that announces SYNC_SUCCESS
+
+
+class Transition(NamedTuple):
+    """A lawful announcement: from any ``source`` to ``dest``; ``dest=None`` stays where it is."""
+
+    trigger: Status
+    source: tuple[Status, ...]
+    dest: Status | None
+    conditions: tuple[Guard, ...] = ()
+    unless: tuple[Guard, ...] = ()
+
+
+class Deviation(NamedTuple):
+    """An unlawful announcement's rule: an anomaly of ``kind``, and the state moves or is held."""
+
+    triggers: tuple[Status, ...]
+    source: tuple[Status, ...]
+    moves: bool
+    kind: AnomalyKind
+    conditions: tuple[Guard, ...] = ()
+    unless: tuple[Guard, ...] = ()
+
+
+# fmt: off
+(UNSEEN, CONNECTING, CREATION_SUCCESS, CREATION_FAIL, SYNC_SUCCESS, OK,
+ CREDENTIALS, PERMISSIONS, ERROR, STOPPED, RECONNECTED, DELETED) = Status
+EXISTS, LOST, ANNOUNCES_SYNC = Guard
+MOVE, HOLD = True, False
+
+INITIAL, TERMINAL = UNSEEN, DELETED
+ANNOUNCEMENTS = tuple(s for s in Status if s is not UNSEEN)
+LOSSES = (CREDENTIALS, PERMISSIONS, ERROR, STOPPED)
+GROWN = (SYNC_SUCCESS, OK, *LOSSES, RECONNECTED)  # states that only an existing account can be in
+ALIVE = (CONNECTING, CREATION_SUCCESS, *GROWN)
+
+# ---- What is lawful ------------------------------------------------------------------------------
+TRANSITIONS = (
+    Transition(CONNECTING, (UNSEEN, CREATION_SUCCESS, CREATION_FAIL, *GROWN), CONNECTING),
+    Transition(CREATION_SUCCESS, (UNSEEN, CREATION_FAIL), CREATION_SUCCESS),
+    Transition(CREATION_SUCCESS, (CONNECTING,), CREATION_SUCCESS, unless=(EXISTS,)),
+    Transition(CREATION_FAIL, (UNSEEN,), CREATION_FAIL),
+    Transition(CREATION_FAIL, (CONNECTING,), CREATION_FAIL, unless=(EXISTS,)),
+    Transition(SYNC_SUCCESS, (CONNECTING,), SYNC_SUCCESS, conditions=(ANNOUNCES_SYNC, EXISTS)),
+    Transition(SYNC_SUCCESS, (CREATION_SUCCESS, RECONNECTED), SYNC_SUCCESS, conditions=(ANNOUNCES_SYNC,)),
+    Transition(SYNC_SUCCESS, (SYNC_SUCCESS, OK), None, conditions=(ANNOUNCES_SYNC,)),
+    Transition(OK, (CONNECTING,), OK, conditions=(EXISTS,)),
+    Transition(OK, (CREATION_SUCCESS, SYNC_SUCCESS, *LOSSES, RECONNECTED), OK),
+    *(Transition(loss, tuple(s for s in ALIVE if s is not loss), loss) for loss in LOSSES),
+    Transition(RECONNECTED, (CONNECTING,), RECONNECTED, conditions=(EXISTS, LOST)),
+    Transition(RECONNECTED, LOSSES, RECONNECTED),
+    Transition(DELETED, (CREATION_FAIL, *ALIVE), DELETED),
+    *(Transition(s, (s,), None) for s in ANNOUNCEMENTS if s is not SYNC_SUCCESS),
+)
+
+# ---- What an unlawful announcement does: the first row that fits -----------------------------------
+DEVIATIONS = (
+    Deviation(ANNOUNCEMENTS, (DELETED,), HOLD, AnomalyKind.AFTER_DELETION),
+    Deviation((SYNC_SUCCESS,), tuple(Status), HOLD, AnomalyKind.UNSUPPORTED_STATUS, unless=(ANNOUNCES_SYNC,)),
+    Deviation(ANNOUNCEMENTS, (UNSEEN,), MOVE, AnomalyKind.ADOPTED),
+    Deviation(ANNOUNCEMENTS, (CREATION_FAIL,), MOVE, AnomalyKind.SKIPPED_STEP),
+    Deviation((SYNC_SUCCESS, OK, RECONNECTED), (CONNECTING,), MOVE, AnomalyKind.SKIPPED_STEP, unless=(EXISTS,)),
+    Deviation((CREATION_SUCCESS,), (CONNECTING, *GROWN), HOLD, AnomalyKind.LATE_EVENT),
+    Deviation((CREATION_FAIL,), ALIVE, HOLD, AnomalyKind.CONTRADICTED_CREATION),
+    Deviation((SYNC_SUCCESS,), LOSSES, HOLD, AnomalyKind.SYNC_WHILE_LOST),
+    Deviation((RECONNECTED,), (OK,), HOLD, AnomalyKind.UNEXPECTED_RECONNECT),
+    Deviation((RECONNECTED,), (CONNECTING, CREATION_SUCCESS, SYNC_SUCCESS), MOVE, AnomalyKind.UNEXPECTED_RECONNECT),
+)
+
+# ---- What an accepted announcement proves ----------------------------------------------------------
+PROVES_EXISTENCE = tuple(s for s in ANNOUNCEMENTS if s not in (CONNECTING, CREATION_FAIL))
+LOSES = LOSSES
+RESTORES = (CREATION_SUCCESS, SYNC_SUCCESS, OK, RECONNECTED, DELETED)
+PROVES_LIFE = OK  # hearing it is the last proof of life, from which a blind window starts
+FINISHES_SYNC = SYNC_SUCCESS  # its product, if it names one, is synced from then on
+RESTARTS_SYNC = (CREATION_SUCCESS, RECONNECTED)  # what was synced before no longer counts
+
+
+# ---- What a state means to a caller: the first row that fits ---------------------------------------
+class HealthRow(NamedTuple):
+    """Any of ``statuses`` means ``health``; None for a fact that does not matter."""
+
+    statuses: tuple[Status, ...]
+    health: Health
+    lost: bool | None = None
+    ok_heard: bool | None = None
+
+
+HEALTH = (
+    HealthRow((UNSEEN,), Health.UNKNOWN),
+    HealthRow((CREATION_SUCCESS,), Health.STARTING),
+    HealthRow((CONNECTING,), Health.RECOVERING, lost=True),
+    HealthRow((SYNC_SUCCESS, CONNECTING), Health.STARTING, ok_heard=False),
+    HealthRow((OK,), Health.LIVE),
+    HealthRow((CONNECTING, ERROR, STOPPED), Health.INTERRUPTED),
+    HealthRow((CREDENTIALS, PERMISSIONS), Health.ACTION_REQUIRED),
+    HealthRow((SYNC_SUCCESS, RECONNECTED), Health.RECOVERING),
+    HealthRow((CREATION_FAIL,), Health.FAILED),
+    HealthRow((DELETED,), Health.GONE),
+)
+# fmt: on

@@ -1,0 +1,45 @@
+"""The facts that can happen to an account, in the past tense: a closed union.
+
+Knows what an event carries; it must never know where events come from (``payloads``, ``deadlines``)
+nor what they do (``decide``).
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from .status import Status
+
+
+class StatusAnnounced(NamedTuple):
+    """The vendor announced a status, by webhook or by hosted-auth ``notify_url``."""
+
+    account_id: str
+    status: str
+    """The word, stripped and upper-cased; it need not be one that this version knows."""
+    received_at: datetime
+    """When it reached us: aware, UTC."""
+    provider: str | None = None
+    """The family of its account type, or the unknown word; None when it was not told."""
+    product: str = ""
+    """What was synced, stripped and case-folded; blank when none was named."""
+    name: str | None = None
+    """Your own user id, which hosted auth hands back."""
+    payload: bytes = b""
+    """What came in, byte for byte."""
+
+
+class DeadlinePassed(NamedTuple):
+    """A transient status has outlived its deadline."""
+
+    account_id: str
+    status: Status
+    """The status that lasted too long."""
+    received_at: datetime
+    """When that was noticed: aware, UTC."""
+    since: datetime
+    """When that status was entered: names the stay, so that a later stay is not meant."""
+    allowed: timedelta
+    """How long that status may last."""
+
+
+Event = StatusAnnounced | DeadlinePassed

@@ -1,0 +1,151 @@
+"""The definition as a running ``transitions.Machine``.
+
+Knows how to hand the definition to ``transitions`` and how to bind one account to it; it must never
+state a rule of its own, and knows nothing of deviations: an unlawful trigger raises ``MachineError``.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from transitions import EventData, Machine
+
+from . import definition
+from .definition import Guard, Transition
+from .status import Status
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+    from transitions.core import TransitionConfigDict
+
+
+class Situation(NamedTuple):
+    """Where an account stands: its status and the two facts that serve as guards."""
+
+    status: Status
+    exists: bool
+    lost: bool
+
+    def after(self, announced: Status) -> "Situation":
+        """The same status, with the facts that an accepted announcement leaves behind."""
+        return Situation(
+            self.status,
+            self.exists or announced in definition.PROVES_EXISTENCE,
+            announced in definition.LOSES or (self.lost and announced not in definition.RESTORES),
+        )
+
+
+INITIAL = Situation(definition.INITIAL, exists=False, lost=False)
+
+
+class LifecycleModel:
+    """An account bound to the shared machine, to ask and to try things on; no store is ever touched.
+
+    ``model.may_OK()`` tells whether an announcement would be lawful now and ``model.OK()`` makes it: it
+    returns True, or raises ``transitions.MachineError`` (no such transition from here) or returns False
+    (a guard said no). ``state``, ``exists`` and ``lost`` follow.
+    """
+
+    def __init__(self, situation: Situation, *, announces_sync: bool = True) -> None:
+        self.state: Status = situation.status
+        self.exists = situation.exists
+        self.lost = situation.lost
+        self.announces_sync = announces_sync
+
+    @property
+    def situation(self) -> Situation:
+        """Where the model stands now."""
+        return Situation(self.state, self.exists, self.lost)
+
+    @situation.setter
+    def situation(self, situation: Situation) -> None:
+        self.state, self.exists, self.lost = situation
+
+
+class BoundModel(LifecycleModel):
+    """A model with the machine's triggers (``OK()``), questions (``may_OK()``) and its picture."""
+
+    def __init__(
+        self, situation: Situation, draw: Callable[[Situation], "Digraph"], *, announces_sync: bool = True
+    ) -> None:
+        super().__init__(situation, announces_sync=announces_sync)
+        self._draw = draw
+        # Registered only for the moment in which the machine adds its methods: the methods stay, and
+        # the shared machine does not keep every model that was ever asked for.
+        machine = build_machine()
+        machine.add_model(self, initial=situation.status)
+        machine.remove_model(self)
+
+    if TYPE_CHECKING:  # the triggers are added by the machine
+
+        def __getattr__(self, name: str) -> Callable[[], bool]: ...
+
+    def lawful(self) -> tuple[Status, ...]:
+        """The announcements that would be lawful now, in the definition's order."""
+        return tuple(s for s in definition.ANNOUNCEMENTS if getattr(self, f"may_{s}")())
+
+    def get_graph(self) -> "Digraph":
+        """The life cycle with the model's current state marked, as a ``graphviz.Digraph``."""
+        return self._draw(self.situation)
+
+
+@cache
+def build_machine() -> Machine:
+    """The one shared machine, built from the definition after checking it.
+
+    Raises ``ValueError`` for a definition that ``transitions`` would accept but nobody can mean.
+    """
+    check(definition.TRANSITIONS)
+    rows = [_row(t) for t in definition.TRANSITIONS]
+    return Machine(
+        model=None,
+        states=Status,
+        initial=definition.INITIAL,
+        transitions=rows,
+        auto_transitions=False,
+        send_event=True,
+        after_state_change=_remember_facts,
+        name="account life cycle",
+    )
+
+
+def check(rows: tuple[Transition, ...]) -> None:
+    """Refuse a definition with an ambiguous or an unreachable row, or one that leaves the terminal state."""
+    seen: set[tuple[Status, Status, tuple[Guard, ...], tuple[Guard, ...]]] = set()
+    for row in rows:
+        if not row.source:
+            raise ValueError(f"{row.trigger}: a transition needs a source")
+        for source in row.source:
+            key = (row.trigger, source, row.conditions, row.unless)
+            unguarded = (row.trigger, source, (), ())
+            if key in seen or unguarded in seen:
+                raise ValueError(f"{row.trigger} from {source} is defined twice")
+            if source is definition.TERMINAL and row.dest not in (None, definition.TERMINAL):
+                raise ValueError(f"{row.trigger} would leave the terminal state {source}")
+            seen.add(key)
+
+
+def _row(transition: Transition) -> "TransitionConfigDict":
+    return {
+        "trigger": transition.trigger.value,
+        "source": list(transition.source),
+        "dest": transition.dest,
+        "conditions": [_GUARDS[g] for g in transition.conditions],
+        "unless": [_GUARDS[g] for g in transition.unless],
+    }
+
+
+def _guard(guard: Guard) -> Callable[[EventData], bool]:
+    def holds(event: EventData) -> bool:
+        return bool(getattr(event.model, guard))
+
+    holds.__name__ = guard.value
+    return holds
+
+
+_GUARDS = {guard: _guard(guard) for guard in Guard}
+
+
+def _remember_facts(event: EventData) -> None:
+    model = cast(LifecycleModel, event.model)
+    cast(Any, event).model.situation = model.situation.after(Status(event.event.name))

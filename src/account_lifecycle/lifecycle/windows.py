@@ -1,0 +1,52 @@
+"""Blind windows: the intervals in which an account's data may be stale and messages were missed.
+
+Source: the vendor's page, "When the account status is not OK". Knows how a window opens, grows and
+closes; it must never know the clock or the store.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from .status import Status
+
+
+class BlindWindow(NamedTuple):
+    """An interval in which the account was not OK. All times are aware and in UTC."""
+
+    account_id: str
+    """The account that it is of."""
+    sequence: int
+    """The account's sequence at the event that opened it; identifies the window within its account."""
+    last_ok_at: datetime | None
+    """When OK was last heard, repeats included: the last proof of life. None: unknown, backfill it all."""
+    opened_at: datetime
+    """When the first status other than OK was heard."""
+    closed_at: datetime | None = None
+    """When it ended; None while it is open."""
+    recovered: bool = False
+    """Whether OK ended it; a deletion ends it unrecovered."""
+    causes: tuple[Status, ...] = ()
+    """What was announced against the account while it was open, in order, each once."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still lasts."""
+        return self.closed_at is None
+
+    def duration(self, now: datetime | None = None) -> timedelta | None:
+        """How long data may have been missed: from the last proof of life to the end, or to ``now``.
+
+        None when the start is unknown, or when it is still open and no ``now`` is given.
+        """
+        end = self.closed_at or now
+        if self.last_ok_at is None or end is None:
+            return None
+        return max(timedelta(0), end - self.last_ok_at)
+
+    def with_cause(self, cause: Status) -> "BlindWindow":
+        """The same window with one more cause, if that is new."""
+        return self if cause in self.causes else self._replace(causes=(*self.causes, cause))
+
+    def closed(self, at: datetime, *, recovered: bool) -> "BlindWindow":
+        """The same window, ended."""
+        return self._replace(closed_at=at, recovered=recovered)
