@@ -1,0 +1,49 @@
+"""The true state of connected third-party accounts, from webhooks that come twice, late or never.
+
+    engine = Engine.open("sqlite:///accounts.db")
+    decision = engine.feed_event(payload)
+
+Public names only; importing this touches no optional part.
+"""
+
+from .errors import AccountLifecycleError, ConfigurationError, PayloadError, StoreError, UnreadablePayloads
+from .hooks import Hook, HookCall
+from .lifecycle.account import Account
+from .lifecycle.anomalies import AnomalyKind, NextStep, Severity
+from .lifecycle.decide import Decision, Policy
+from .lifecycle.effects import Effect, EffectKind
+from .lifecycle.explain import Anomaly
+from .lifecycle.providers import Provider
+from .lifecycle.status import Health, Status, Verdict
+from .lifecycle.windows import BlindWindow
+from .logs import Received, read_log
+from .runner import HookOutcome
+from .wiring import Engine
+
+__all__ = [
+    "Account",
+    "AccountLifecycleError",
+    "Anomaly",
+    "AnomalyKind",
+    "BlindWindow",
+    "ConfigurationError",
+    "Decision",
+    "Effect",
+    "EffectKind",
+    "Engine",
+    "Health",
+    "Hook",
+    "HookCall",
+    "HookOutcome",
+    "NextStep",
+    "PayloadError",
+    "Policy",
+    "Provider",
+    "Received",
+    "Severity",
+    "Status",
+    "StoreError",
+    "UnreadablePayloads",
+    "Verdict",
+    "read_log",
+]

@@ -1,0 +1,274 @@
+"""The one door: a payload goes in, an explained decision comes out.
+
+Knows the order of things (stamp the time, read, advance, tell, run hooks) and holds no rule, no SQL
+and no format of its own.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Self
+
+from .deadlines import passed_deadlines
+from .errors import PayloadError, UnreadablePayloads
+from .hooks import HookRegistry
+from .lifecycle.account import Account
+from .lifecycle.anomalies import AnomalyKind, Severity
+from .lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
+from .lifecycle.events import Event
+from .lifecycle.explain import Anomaly
+from .lifecycle.machine import INITIAL, BoundModel, Situation
+from .lifecycle.providers import ALIASES, profile_of
+from .lifecycle.status import Health, Status
+from .lifecycle.windows import BlindWindow
+from .logs import Received
+from .payloads import Payload, parse
+from .ports import AccountFilter, AuditFilter, Clock, LedgerEntry, Observer, Quarantined, Refused, Store
+from .runner import HookOutcome, Runner
+from .telemetry import logger
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+BATCH_SIZE = 1000
+"""How many payloads ``feed_events`` commits at a time."""
+
+
+def utc_now() -> datetime:
+    """The present time: aware, UTC."""
+    return datetime.now(UTC)
+
+
+_Refusal = tuple[PayloadError, datetime]
+"""What could not be read, and when it arrived."""
+
+
+class EngineCore(HookRegistry):
+    """The engine over any store. ``Engine`` is this, opened by URL."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        policy: Policy = DEFAULT_POLICY,
+        clock: Clock = utc_now,
+        observers: Sequence[Observer] = (),
+        draw: Callable[[Situation], "Digraph"],
+    ) -> None:
+        super().__init__()
+        self.store = store
+        """The store itself: its reading side streams what the methods below return as lists."""
+        self.policy = policy
+        self._decide = decide if policy == DEFAULT_POLICY else partial(decide, policy=policy)
+        self._clock = clock
+        self._observers = tuple(observers)
+        self._draw = draw
+        self._runner = Runner(store, self, clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the store; closing twice is harmless."""
+        self.store.close()
+
+    # ---- Feeding ---------------------------------------------------------------------------------
+
+    def feed_event(self, payload: Payload, *, received_at: datetime | None = None) -> Decision:
+        """Feed one payload: judge it, keep it, run its hooks.
+
+        ``received_at`` (aware) is when it arrived; now, unless you replay a log. When this returns, the
+        event is committed. Raises ``PayloadError`` for a payload that cannot be read, after its bytes
+        were put into the quarantine, and ``StoreError`` if the store cannot be written: then nothing was
+        kept, and the payload may be fed again.
+        """
+        at = self._clock() if received_at is None else received_at
+        try:
+            event = parse(payload, at)
+        except PayloadError as error:
+            self._quarantine([(error, at)])
+            raise
+        decision = self.store.advance((event,), self._decide)[0]
+        if self._observers or self.subscriptions:
+            self._follow_up(decision)
+        return decision
+
+    def feed_events(
+        self,
+        payloads: Iterable[Payload | Received],
+        *,
+        batch_size: int = BATCH_SIZE,
+        on_unreadable: Callable[[PayloadError], object] | None = None,
+    ) -> Iterator[Decision]:
+        """Feed many payloads, one transaction for each batch; yields a decision for each that can be read.
+
+        A decision is yielded after its batch is committed. Payloads that cannot be read are put into the
+        quarantine and do not stop the feed: each is told to ``on_unreadable``; without that, one
+        ``UnreadablePayloads`` is raised at the end.
+        """
+        remaining = iter(payloads)
+        unreadable = _Unreadable()
+        while batch := list(islice(remaining, batch_size)):
+            events, errors = self._parse_all(batch)
+            if errors:
+                self._quarantine(errors)
+                for error, _ in errors:
+                    (on_unreadable or unreadable.add)(error)
+            decisions = self.store.advance(events, self._decide) if events else []
+            if self._observers or self.subscriptions:
+                for decision in decisions:
+                    self._follow_up(decision)
+            yield from decisions
+        unreadable.raise_any()
+
+    def check_deadlines(self, now: datetime | None = None) -> list[Decision]:
+        """Look for transient statuses that have lasted too long; one decision, with STUCK, for each.
+
+        An account is reported once for each stay in a status. ``now`` defaults to the clock.
+        """
+        due = passed_deadlines(self.store, self.policy, now or self._clock())
+        found: list[Decision] = []
+        while batch := list(islice(due, BATCH_SIZE)):
+            decisions = [d for d in self.store.advance(batch, self._decide) if d.anomalies]
+            for decision in decisions:
+                self._follow_up(decision)
+            found += decisions
+        return found
+
+    def run_hooks(self) -> list[HookOutcome]:
+        """Run every hook that is due, also those of effects that no process with hooks has seen yet.
+
+        Feeding runs the hooks of its own event already; this is for what failed, or what a process that
+        had no hooks or crashed has left. Returns what happened, in order.
+        """
+        return self._runner.run_due()
+
+    # ---- Asking ----------------------------------------------------------------------------------
+
+    def account(self, account_id: str) -> Account | None:
+        """The account as it is now, or None if nothing was ever fed for it."""
+        return self.store.account(account_id)
+
+    def accounts(
+        self,
+        *,
+        status: Status | str | None = None,
+        health: Health | str | None = None,
+        provider: str | None = None,
+    ) -> list[Account]:
+        """The accounts that fit, in the order of their ids."""
+        wanted = AccountFilter(
+            None if status is None else Status(status),
+            None if health is None else Health(health),
+            _family(provider),
+        )
+        return list(self.store.accounts(wanted))
+
+    def history(self, account_id: str) -> list[LedgerEntry]:
+        """Every event ever fed for an account, with its verdict, oldest first."""
+        return list(self.store.history(account_id))
+
+    def audit(
+        self,
+        *,
+        kind: AnomalyKind | str | None = None,
+        severity: Severity | str | None = None,
+        account_id: str | None = None,
+        provider: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Anomaly]:
+        """The anomalies that fit, in the order in which their events were fed.
+
+        ``since`` (included) and ``until`` (not included) are aware times of receipt.
+        """
+        wanted = AuditFilter(
+            None if kind is None else AnomalyKind(kind),
+            None if severity is None else Severity(severity),
+            account_id,
+            _family(provider),
+            since,
+            until,
+        )
+        return list(self.store.audit(wanted))
+
+    def quarantine(self) -> list[Quarantined]:
+        """Every payload that could not be read, byte for byte, oldest first."""
+        return list(self.store.quarantined())
+
+    def blind_windows(self, *, account_id: str | None = None, open_only: bool = False) -> list[BlindWindow]:
+        """The intervals in which accounts were not OK, in the order in which they began."""
+        return list(self.store.blind_windows(account_id, open_only=open_only))
+
+    def machine_for(self, account_id: str) -> BoundModel:
+        """A model at the account's situation, bound to the shared ``transitions`` machine.
+
+        For interactive use: ``may_OK()`` asks, ``OK()`` tries, ``get_graph()`` draws. It is a copy: the
+        store never hears of it. An account that was never heard of is UNSEEN.
+        """
+        account = self.store.account(account_id)
+        situation = account.situation if account else INITIAL
+        profile = profile_of(account.provider if account else None)
+        return BoundModel(situation, self._draw, announces_sync=profile.announces_sync)
+
+    # ---- Below the door ---------------------------------------------------------------------------
+
+    def _parse_all(self, batch: Sequence[Payload | Received]) -> tuple[list[Event], list[_Refusal]]:
+        events: list[Event] = []
+        errors: list[_Refusal] = []
+        for item in batch:
+            payload, received_at = item if isinstance(item, Received) else (item, None)
+            at = self._clock() if received_at is None else received_at
+            try:
+                events.append(parse(payload, at))
+            except PayloadError as error:
+                errors.append((error, at))
+        return events, errors
+
+    def _quarantine(self, refusals: Sequence[_Refusal]) -> None:
+        rows = [Refused(self._known_time(at), e.payload, e.size, e.field, e.reason) for e, at in refusals]
+        for (error, _), number in zip(refusals, self.store.quarantine(rows), strict=True):
+            error.quarantine_id = number
+
+    def _known_time(self, at: datetime) -> datetime:
+        """When it arrived, or now if that is what could not be read."""
+        is_time = isinstance(at, datetime) and at.utcoffset() is not None
+        return at.astimezone(UTC) if is_time else self._clock()
+
+    def _follow_up(self, decision: Decision) -> None:
+        """After the commit: tell the observers, run the hooks. Nothing here can undo the feed."""
+        for observer in self._observers:
+            try:
+                observer(decision)
+            except Exception:
+                logger().exception("observer failed", account_id=decision.account.account_id)
+        if decision.effects and self.subscriptions:
+            self._runner.run_event(decision.account.account_id, decision.sequence)
+
+
+class _Unreadable:
+    """The errors of a batch feed that nobody asked to be told about."""
+
+    KEPT = 100
+
+    def __init__(self) -> None:
+        self._errors: list[PayloadError] = []
+        self._count = 0
+
+    def add(self, error: PayloadError) -> None:
+        self._count += 1
+        if len(self._errors) < self.KEPT:
+            self._errors.append(error)
+
+    def raise_any(self) -> None:
+        if self._errors:
+            raise UnreadablePayloads(self._errors, self._count)
+
+
+def _family(provider: str | None) -> str | None:
+    """A provider as the account holds it, whichever alias it is asked by."""
+    return None if provider is None else ALIASES.get(provider.strip().upper(), provider.strip().upper())

@@ -1,0 +1,69 @@
+"""Every error that this package raises on purpose: one small tree.
+
+Each carries its facts as attributes, and its message says what happened, why, and what to do next.
+"""
+
+
+class AccountLifecycleError(Exception):
+    """The root of the tree."""
+
+
+class PayloadError(AccountLifecycleError, ValueError):
+    """A payload that cannot be read. Its bytes are in quarantine by the time it is raised."""
+
+    def __init__(self, field: str, found: str, expected: str, payload: bytes, size: int | None = None) -> None:
+        super().__init__(field, found, expected)
+        self.field = field
+        """The field at fault, such as ``AccountStatus.account_id``; ``payload`` for the whole of it."""
+        self.found = found
+        """What was there, shortened and escaped."""
+        self.expected = expected
+        """What would be right."""
+        self.payload = payload
+        """What came in, byte for byte, cut to the quarantine's limit."""
+        self.size = len(payload) if size is None else size
+        """How long it was before it was cut, in bytes."""
+        self.quarantine_id: int | None = None
+        """Its number in the quarantine."""
+
+    @property
+    def reason(self) -> str:
+        """What is wrong and what would be right, in one sentence."""
+        return f"{self.field}: found {self.found}; expected {self.expected}"
+
+    def __str__(self) -> str:
+        kept = "" if self.quarantine_id is None else f" (kept in quarantine as number {self.quarantine_id})"
+        return self.reason + kept
+
+
+class UnreadablePayloads(PayloadError):
+    """Some payloads of a batch could not be read; every other one was fed. Raised at the end of the batch feed."""
+
+    def __init__(self, errors: list[PayloadError], count: int) -> None:
+        first = errors[0]
+        super().__init__(first.field, first.found, first.expected, first.payload, first.size)
+        self.errors = errors
+        """The first hundred of them."""
+        self.count = count
+        """How many there were."""
+        self.quarantine_id = first.quarantine_id
+
+    def __str__(self) -> str:
+        first = super().__str__()
+        if self.count == 1:
+            return first
+        return f"{self.count} payloads could not be read; all others were fed. The first: {first}"
+
+
+class StoreError(AccountLifecycleError):
+    """The store cannot be used; the message says why and what to do."""
+
+
+class ConfigurationError(AccountLifecycleError, ValueError):
+    """A setting that cannot be meant; the message names it and what would be right."""
+
+    def __init__(self, setting: str, found: str, expected: str) -> None:
+        super().__init__(f"{setting}: found {found}; expected {expected}")
+        self.setting = setting
+        self.found = found
+        self.expected = expected

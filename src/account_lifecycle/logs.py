@@ -1,0 +1,50 @@
+"""Event logs: JSON Lines, each line a bare payload or one with the time of its arrival.
+
+``{"received_at": "2026-05-01T12:00:00Z", "payload": {...}}`` is the enveloped form; a payload that was
+not JSON is carried in it as text. Knows lines, not payloads: what a payload means, ``payloads`` says.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic_core import from_json
+
+from .payloads import Payload
+
+
+class Received(NamedTuple):
+    """A payload with the time of its arrival, for feeding a log."""
+
+    payload: Payload
+    received_at: datetime | None = None
+    """Aware; None for now."""
+
+
+def read_log(lines: Iterable[bytes]) -> Iterator[Received]:
+    """The payloads of a log, line by line; blank lines are passed over.
+
+    Nothing is refused here: a line that is no JSON is handed on as it is, and feeding it tells why.
+    """
+    for line in lines:
+        if text := line.strip():
+            yield read_line(text)
+
+
+def read_line(line: bytes) -> Received:
+    """One line, bare or enveloped."""
+    try:
+        record = from_json(line)
+    except ValueError:
+        return Received(line)
+    if not isinstance(record, dict) or "payload" not in record or not record.keys() <= {"received_at", "payload"}:
+        return Received(line)
+    return Received(record["payload"], _time(record.get("received_at")))
+
+
+def _time(text: object) -> datetime | None:
+    """When it arrived. What is not a time is handed on as it is: feeding it tells what is wrong with it."""
+    try:
+        return None if text is None else datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return text  # type: ignore[return-value]

@@ -1,0 +1,202 @@
+"""The store that forgets: everything in this process's memory, for tests, replays and a first look.
+
+Keeps what the engine hands it; it must never judge.
+"""
+
+from collections.abc import Iterator, Sequence
+from threading import RLock
+
+from ..lifecycle.account import Account
+from ..lifecycle.decide import Decision
+from ..lifecycle.effects import Effect, EffectKind
+from ..lifecycle.events import Event
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.status import Status
+from ..lifecycle.windows import BlindWindow
+from ..ports import (
+    AccountFilter,
+    AuditFilter,
+    Decide,
+    Delivery,
+    EffectRow,
+    LedgerEntry,
+    Quarantined,
+    Refused,
+    Settlement,
+)
+
+_EFFECTS_PER_EVENT = 16
+"""More than any event can have: an effect's id is its event's place times this, plus its own place."""
+
+
+class MemoryStore:
+    """Everything in memory. Safe to share between threads; gone with the process."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._accounts: dict[str, Account] = {}
+        self._entries: list[LedgerEntry] = []
+        self._windows: dict[tuple[str, int], BlindWindow] = {}
+        self._quarantine: list[Quarantined] = []
+        self._effects: list[tuple[Effect, ...]] = []  # of each entry; the tuples are mostly shared
+        self._looked_at = bytearray()  # for each entry, whether its hooks were looked at
+        self._first_pending = 0
+        self._failed: dict[tuple[int, str], Delivery] = {}
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    # ---- Ledger ----------------------------------------------------------------------------------
+
+    def advance(self, events: Sequence[Event], decide: Decide) -> list[Decision]:
+        """Judge events in order and keep everything, or nothing if a step fails."""
+        decisions = []
+        with self._lock:
+            current = self._accounts
+            changed: dict[str, Account] = {} if len(events) > 1 else current
+            for event in events:
+                account_id = event.account_id
+                account = changed.get(account_id) or current.get(account_id) or Account(account_id)
+                decision = decide(account, event)
+                changed[account_id] = decision.account
+                decisions.append(decision)
+            if changed is not current:
+                current.update(changed)
+            for decision in decisions:
+                self._keep(decision)
+        return decisions
+
+    def _keep(self, decision: Decision) -> None:
+        account, previous, event, verdict, anomalies, effects, window = decision
+        entry = LedgerEntry(event, account.sequence, verdict, previous.situation, account.situation, anomalies)
+        self._entries.append(entry)
+        self._effects.append(effects)
+        self._looked_at.append(not effects)
+        if window is not None:
+            self._windows[account.account_id, window.sequence] = window
+
+    def quarantine(self, refused: Sequence[Refused]) -> list[int]:
+        """Keep unreadable payloads; their numbers."""
+        with self._lock:
+            first = len(self._quarantine) + 1
+            self._quarantine.extend(Quarantined(number, *row) for number, row in enumerate(refused, first))
+            return list(range(first, first + len(refused)))
+
+    # ---- Reader ----------------------------------------------------------------------------------
+
+    def account(self, account_id: str) -> Account | None:
+        """The account as it is now, or None if nothing was ever fed for it."""
+        return self._accounts.get(account_id)
+
+    def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
+        """Accounts in the order of their ids."""
+        with self._lock:
+            found = sorted(self._accounts.items())
+        return (account for _, account in found if _is_wanted(account, wanted))
+
+    def history(self, account_id: str) -> Iterator[LedgerEntry]:
+        """Every event of one account, oldest first."""
+        return (entry for entry in self.ledger() if entry.account_id == account_id)
+
+    def ledger(self) -> Iterator[LedgerEntry]:
+        """Every event of every account, in the order in which they were fed."""
+        with self._lock:
+            length = len(self._entries)
+        return (self._entries[place] for place in range(length))
+
+    def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
+        """Anomalies in the order in which their events were fed."""
+        return (a for entry in self.ledger() for a in entry.anomalies if _is_anomaly_wanted(a, wanted))
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """Unreadable payloads, oldest first."""
+        with self._lock:
+            return iter(tuple(self._quarantine))
+
+    def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
+        """Blind windows in the order in which they opened."""
+        with self._lock:
+            found = [
+                window
+                for (owner, _), window in self._windows.items()
+                if account_id in (None, owner) and (window.is_open or not open_only)
+            ]
+        return iter(found)
+
+    def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
+        """Accounts that are in one of these statuses and not yet stuck."""
+        with self._lock:
+            accounts = tuple(self._accounts.values())
+        return (account for account in accounts if account.status in statuses and not account.stuck)
+
+    # ---- Outbox ----------------------------------------------------------------------------------
+
+    def pending(self, limit: int) -> list[EffectRow]:
+        """The oldest effects that no process with hooks has looked at yet, whole events at a time."""
+        rows: list[EffectRow] = []
+        with self._lock:
+            place = self._first_pending = self._looked_at.find(0, self._first_pending)
+            while place >= 0 and len(rows) < limit:
+                rows.extend(self._rows(place))
+                place = self._looked_at.find(0, place + 1)
+            if self._first_pending < 0:
+                self._first_pending = len(self._entries)
+        return rows
+
+    def pending_of(self, account_id: str, sequence: int) -> list[EffectRow]:
+        """Those of one event."""
+        with self._lock:
+            for place in range(len(self._entries) - 1, self._first_pending - 1, -1):
+                entry = self._entries[place]
+                if entry.sequence == sequence and entry.account_id == account_id:
+                    return [] if self._looked_at[place] else self._rows(place)
+        return []
+
+    def due(self, hooks: Sequence[str], limit: int, after: tuple[int, str] = (-1, "")) -> list[Delivery]:
+        """Deliveries that failed and are due again, for these hooks, past ``after`` (effect id, hook)."""
+        with self._lock:
+            due = sorted(key for key in self._failed if key > after and key[1] in hooks)
+            return [self._failed[key] for key in due[:limit]]
+
+    def settle(self, effect_ids: Sequence[int], settlements: Sequence[Settlement]) -> None:
+        """Effects that were looked at, and what became of their deliveries."""
+        with self._lock:
+            for effect_id in effect_ids:
+                self._looked_at[effect_id // _EFFECTS_PER_EVENT] = 1
+            for settlement in settlements:
+                key = (settlement.effect_id, settlement.hook)
+                self._failed.pop(key, None)
+                if settlement.error is not None:
+                    self._failed[key] = Delivery(self._row(settlement.effect_id), settlement.hook, settlement.attempts)
+
+    def _rows(self, place: int) -> list[EffectRow]:
+        first = place * _EFFECTS_PER_EVENT
+        return [self._row(first + ordinal) for ordinal in range(len(self._effects[place]))]
+
+    def _row(self, effect_id: int) -> EffectRow:
+        place, ordinal = divmod(effect_id, _EFFECTS_PER_EVENT)
+        entry, effect = self._entries[place], self._effects[place][ordinal]
+        anomaly = next((a for a in entry.anomalies if a.kind == effect.subject), None)
+        is_about_it = effect.kind is EffectKind.ANOMALY
+        return EffectRow(
+            effect_id, entry.account_id, entry.sequence, entry.received_at, effect, anomaly if is_about_it else None
+        )
+
+
+def _is_wanted(account: Account, wanted: AccountFilter) -> bool:
+    return (
+        wanted.status in (None, account.status)
+        and wanted.health in (None, account.health)
+        and wanted.provider in (None, account.provider)
+    )
+
+
+def _is_anomaly_wanted(anomaly: Anomaly, wanted: AuditFilter) -> bool:
+    return (
+        wanted.kind in (None, anomaly.kind)
+        and wanted.severity in (None, anomaly.severity)
+        and wanted.account_id in (None, anomaly.account_id)
+        and wanted.provider in (None, anomaly.provider)
+        and (wanted.since is None or anomaly.at >= wanted.since)
+        and (wanted.until is None or anomaly.at < wanted.until)
+    )

@@ -1,0 +1,46 @@
+"""What the engine tells the people who run it: structured logs.
+
+Knows observers and loggers; it must never change a decision. Logs go through ``structlog`` as you have
+configured it, or else through the standard library's ``logging`` under the name ``account_lifecycle``.
+"""
+
+import logging
+from typing import Any
+
+import structlog
+
+from .lifecycle.anomalies import Severity
+from .lifecycle.decide import Decision
+
+_LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
+
+_standard = structlog.wrap_logger(
+    logging.getLogger("account_lifecycle"),
+    processors=[
+        structlog.stdlib.filter_by_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False),
+    ],
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+
+
+def logger() -> Any:
+    """The logger in force: yours if you have configured structlog, else the standard library's."""
+    return structlog.get_logger("account_lifecycle") if structlog.is_configured() else _standard
+
+
+def log_anomalies(decision: Decision) -> None:
+    """An observer that logs every anomaly, each at the level of its severity."""
+    for anomaly in decision.anomalies:
+        logger().log(
+            _LEVELS[anomaly.severity],
+            anomaly.meaning,
+            anomaly=str(anomaly.kind),
+            account_id=anomaly.account_id,
+            sequence=anomaly.sequence,
+            announced=anomaly.announced,
+            status=str(decision.account.status),
+            verdict=str(decision.verdict),
+            next_step=str(anomaly.next_step),
+        )
