@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Everything a developer runs, with nothing but Python 3.11 or newer.
+
+    python3 dev.py demo       a fleet of accounts lives, breaks and recovers before your eyes
+    python3 dev.py test       the whole test suite; arguments are handed on to pytest
+    python3 dev.py check      lint, formatting and types
+    python3 dev.py bench      benchmarks, side by side with peers
+    python3 dev.py diagrams   draw diagrams/ anew from the machine
+    python3 dev.py docs       write the generated pages of docs/ anew
+    python3 dev.py shell ...  run any command in the environment
+
+The first run makes the environment in .venv (with uv if it is there, else with venv and pip).
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+STAMP = VENV / "installed.sha256"
+
+COMMANDS: dict[str, list[list[str]]] = {
+    "demo": [["account-lifecycle", "demo"]],
+    "test": [["python", "-m", "pytest"]],
+    "check": [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]],
+    "bench": [["python", "benchmarks/run.py"]],
+    "diagrams": [["python", "-m", "account_lifecycle.drawing.gallery", "diagrams"]],
+    "docs": [["python", "docs/generate.py"]],
+    "shell": [[]],
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; its exit code."""
+    if not arguments or arguments[0] not in COMMANDS:
+        print(__doc__)
+        return 0 if arguments and arguments[0] in ("-h", "--help", "help") else 2
+    name, *rest = arguments
+    make_environment(extra_groups=("bench",) if name == "bench" else ())
+    *first, last = COMMANDS[name]
+    for command in [*first, [*last, *rest]]:
+        code = run(command)
+        if code:
+            return code
+    return 0
+
+
+def run(command: list[str]) -> int:
+    """Run a command of the environment from the checkout's root; its exit code."""
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}", "VIRTUAL_ENV": str(VENV)}
+    program = shutil.which(command[0], path=environment["PATH"]) or command[0]
+    return subprocess.run([program, *command[1:]], cwd=ROOT, env=environment, check=False).returncode
+
+
+def make_environment(extra_groups: tuple[str, ...] = ()) -> None:
+    """Make .venv and install the project with its tools, unless that was done for this pyproject.toml."""
+    groups = ("dev", *extra_groups)
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    done = STAMP.read_text().split() if STAMP.exists() else []
+    if done[:1] == [wanted] and set(groups) <= set(done[1:]):
+        return
+    print("Making the environment in .venv (the first run only) ...", file=sys.stderr, flush=True)
+    uv = shutil.which("uv")
+    if not PYTHON.exists():
+        by_uv = ["uv", "venv", "--quiet", "--python", sys.executable, str(VENV)]
+        make = by_uv if uv else [sys.executable, "-m", "venv", str(VENV)]
+        checked(make, "Could not make .venv. On Debian or Ubuntu: apt-get install python3-venv.")
+    pip = ["uv", "pip", "install", "--python", str(PYTHON)] if uv else [str(PYTHON), "-m", "pip", "install"]
+    checked(
+        [*pip, "--quiet", "--editable", f"{ROOT}[diagrams]", *requirements(groups)],
+        "Could not install the project. Is a package index within reach?",
+    )
+    STAMP.write_text(" ".join([wanted, *groups]))
+
+
+def requirements(groups: tuple[str, ...]) -> list[str]:
+    """What the dependency groups of pyproject.toml name, without the project itself."""
+    import tomllib  # here, so that an older Python gets as far as being told that it is too old
+
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    return [line for group in groups for line in listed[group] if not line.startswith("account-lifecycle")]
+
+
+def checked(command: list[str], advice: str) -> None:
+    """Run a command that must succeed."""
+    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+        sys.exit(f"\n{advice}")
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036 - this is how an older one is told
+        sys.exit("account-lifecycle needs Python 3.11 or newer.")
+    sys.exit(main(sys.argv[1:]))
