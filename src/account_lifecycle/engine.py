@@ -35,9 +35,8 @@ BATCH_SIZE = 1000
 """How many payloads ``feed_events`` commits at a time."""
 
 
-def utc_now() -> datetime:
-    """The present time: aware, UTC."""
-    return datetime.now(UTC)
+utc_now = partial(datetime.now, UTC)
+"""The present time: aware, UTC."""
 
 
 _Refusal = tuple[PayloadError, datetime]

@@ -26,6 +26,9 @@ class PayloadError(AccountLifecycleError, ValueError):
         self.quarantine_id: int | None = None
         """Its number in the quarantine."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.field, self.found, self.expected, self.payload, self.size), self.__dict__
+
     @property
     def reason(self) -> str:
         """What is wrong and what would be right, in one sentence."""
@@ -47,6 +50,9 @@ class UnreadablePayloads(PayloadError):
         self.count = count
         """How many there were."""
         self.quarantine_id = first.quarantine_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.errors, self.count), self.__dict__
 
     def __str__(self) -> str:
         first = super().__str__()

@@ -17,6 +17,7 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from .errors import PayloadError
+from .lifecycle.definition import ANNOUNCEMENTS
 from .lifecycle.events import StatusAnnounced
 from .lifecycle.explain import shown
 from .lifecycle.providers import ALIASES
@@ -28,28 +29,30 @@ MAX_ID_CHARACTERS = 256
 
 Payload = Mapping[str, Any] | str | bytes | bytearray | memoryview
 
-_Id = Annotated[str, StringConstraints(strict=True, max_length=MAX_ID_CHARACTERS)]
-_Word = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, to_upper=True)]
 _Text = Annotated[str, StringConstraints(strict=True)]
+_Id = Annotated[str, StringConstraints(strict=True, max_length=MAX_ID_CHARACTERS)]
 
 
 class _AccountStatus(TypedDict, total=False):
     account_id: _Id | None
-    account_type: _Word | None
-    message: _Word | None
+    account_type: _Text | None
+    message: _Text | None
     product: _Text | None
 
 
-class _Wire(TypedDict, total=False):
-    """Either format; which one it is, the keys tell."""
-
+class _Webhook(TypedDict, total=False):
     AccountStatus: _AccountStatus
-    status: _Word | None
+
+
+class _Notification(TypedDict, total=False):
     account_id: _Id | None
+    status: _Text | None
     name: _Text | None
 
 
-_WIRE = TypeAdapter(_Wire)
+# The validators themselves: the adapter's own methods add half again to the time that they take.
+_WEBHOOK = TypeAdapter(_Webhook).validator
+_NOTIFICATION = TypeAdapter(_Notification).validator
 
 _EXPECTED = {
     "AccountStatus": 'an object such as {"account_id": "...", "account_type": "LINKEDIN", "message": "OK"}',
@@ -62,6 +65,8 @@ _EXPECTED = {
     "payload": 'a JSON object in UTF-8: {"AccountStatus": {...}} or {"status": ..., "account_id": ...}',
     "received_at": "a datetime with a time zone, or nothing for now",
 }
+_MARK = b"\xef\xbb\xbf"
+_KNOWN_WORDS = frozenset(str(word) for word in ANNOUNCEMENTS)
 
 
 def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
@@ -70,113 +75,114 @@ def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
     ``received_at`` is when it arrived. Raises ``PayloadError`` for a payload that names no account or no
     status, or has a wrong type in a known field, or is over a limit.
     """
-    if isinstance(payload, bytes):
-        data = payload
-        wire = _read_json(data)
-    else:
-        data, wire = _read_other(payload)
+    data = payload if isinstance(payload, bytes) else _as_bytes(payload)
     if not isinstance(received_at, datetime) or received_at.tzinfo is not UTC:
         received_at = _in_utc(received_at, data)
-    return _event(wire, data, received_at)
-
-
-def _event(wire: _Wire, data: bytes, received_at: datetime) -> StatusAnnounced:
-    inner = wire.get("AccountStatus")
-    if inner is not None:
-        account_id = inner.get("account_id")
-        if not account_id or not account_id.isprintable() or account_id.isspace():
-            _refuse("AccountStatus.account_id", account_id, data)
-        status = inner.get("message")
-        if not status:
-            _refuse("AccountStatus.message", status, data)
-        product = inner.get("product")
-        account_type = inner.get("account_type")
-        return StatusAnnounced(
-            account_id,
-            status,
-            received_at,
-            ALIASES.get(account_type, account_type) if account_type else None,
-            product.strip().casefold() if product else "",
-            None,
-            data,
-        )
-    account_id = wire.get("account_id")
-    status = wire.get("status")
-    if status is None and account_id is None:
-        _refuse_as("payload", "neither AccountStatus nor status", data)
+    if len(data) > MAX_BYTES:
+        _refuse_as("payload", f"{len(data):,} bytes", data, f"at most {MAX_BYTES:,} bytes")
+    try:
+        wire: _Webhook = _WEBHOOK.validate_json(data)
+    except ValidationError as error:
+        wire = _without_mark(error, data)
+    webhook = wire.get("AccountStatus")
+    if webhook is None:
+        return _read_notification(data, received_at)
+    if data.count(b'"') != 2 + 4 * len(webhook) or None in webhook.values():
+        _refuse_contradictions(data)  # there is more in it than known fields, each given once
+    account_id, word = webhook.get("account_id"), webhook.get("message")
+    if not account_id or not account_id.isprintable() or account_id.isspace():
+        _refuse("AccountStatus.account_id", account_id, data)
+    status = word if word in _KNOWN_WORDS else _normal(word)
     if not status:
-        _refuse("status", status, data)
+        _refuse("AccountStatus.message", word, data)
+    product, account_type = webhook.get("product"), webhook.get("account_type")
+    provider = None if account_type is None else ALIASES.get(account_type) or _family(account_type)
+    product = product.strip().casefold() if product else ""
+    return tuple.__new__(StatusAnnounced, (account_id, status, received_at, provider, product, None, data))
+
+
+def _read_notification(data: bytes, received_at: datetime) -> StatusAnnounced:
+    try:
+        wire: _Notification = _NOTIFICATION.validate_json(data.removeprefix(_MARK))
+    except ValidationError as error:
+        _refuse_invalid(error, data)
+    _refuse_contradictions(data)
+    account_id, word = wire.get("account_id"), wire.get("status")
+    if word is None and account_id is None:
+        _refuse_as("payload", "neither AccountStatus nor status", data)
+    status = _normal(word)
+    if not status:
+        _refuse("status", word, data)
     if not account_id or not account_id.isprintable() or account_id.isspace():
         _refuse("account_id", account_id, data)
     return StatusAnnounced(account_id, status, received_at, None, "", wire.get("name") or None, data)
 
 
-def _read_json(data: bytes) -> _Wire:
-    if len(data) > MAX_BYTES:
-        _refuse_as("payload", f"{len(data):,} bytes", data, f"at most {MAX_BYTES:,} bytes")
-    try:
-        wire = _WIRE.validate_json(data)
-    except ValidationError as error:
-        if data.startswith(b"\xef\xbb\xbf"):  # a byte order mark is needless in UTF-8, but harmless
-            return _without_mark(data)
+def _normal(word: str | None) -> str:
+    """A word as it is compared: stripped and upper-cased."""
+    return word.strip().upper() if word else ""
+
+
+def _family(account_type: str) -> str | None:
+    word = _normal(account_type)
+    return ALIASES.get(word, word) or None
+
+
+def _without_mark(error: ValidationError, data: bytes) -> _Webhook:
+    """Read again without a byte order mark, which is needless in UTF-8 but harmless."""
+    if not data.startswith(_MARK):
         _refuse_invalid(error, data)
-    if data.count(b'"') != _quotes(wire):
-        _refuse_contradictions(data)
+    try:
+        wire: _Webhook = _WEBHOOK.validate_json(data[len(_MARK) :])
+    except ValidationError as without:
+        _refuse_invalid(without, data)
     return wire
 
 
-def _without_mark(data: bytes) -> _Wire:
-    try:
-        return _read_json(data[3:])
-    except PayloadError as error:
-        raise PayloadError(error.field, error.found, error.expected, data, len(data)) from None
-
-
-def _read_other(payload: object) -> tuple[bytes, _Wire]:
-    """Anything but bytes: its bytes as the ledger keeps them, and what was read."""
-    if isinstance(payload, bytearray | memoryview):
-        return bytes(payload), _read_json(bytes(payload))
-    if isinstance(payload, str):
-        data = payload.encode("utf-8", errors="surrogatepass")
-        return data, _read_json(data)
-    if not isinstance(payload, Mapping):
-        _refuse_as("payload", _kind(payload), _as_bytes(payload))
-    data = _as_bytes(payload)
-    if len(data) > MAX_BYTES:
-        _refuse_as("payload", f"{len(data):,} bytes as JSON", data, f"at most {MAX_BYTES:,} bytes")
-    try:
-        return data, _WIRE.validate_python(payload)
-    except ValidationError as error:
-        _refuse_invalid(error, data)
+# ---- What arrives without bytes of its own ---------------------------------------------------------
 
 
 def _as_bytes(payload: object) -> bytes:
-    """The JSON of an object that arrived without bytes of its own; what is not JSON, as Python shows it."""
+    """The bytes of any payload; those of an object are its JSON, and that is what is read and kept."""
+    if isinstance(payload, bytearray | memoryview):
+        return bytes(payload)
+    if isinstance(payload, str):
+        return payload.encode("utf-8", errors="surrogatepass")
     try:
-        text = json.dumps(payload, ensure_ascii=False, default=repr)
-    except (TypeError, ValueError, RecursionError):  # keys that are no text, or a mapping that holds itself
-        try:
-            text = repr(payload)
-        except Exception as error:  # somebody else's __repr__
-            text = f"<{type(payload).__name__} that cannot be shown: {type(error).__name__}>"
-    return text.encode("utf-8", errors="surrogatepass")
+        text = json.dumps(payload, ensure_ascii=False, default=_jsonable)
+    except (TypeError, ValueError, RecursionError) as error:
+        data = _displayed(payload).encode("utf-8", errors="backslashreplace")
+        _refuse_as("payload", f"{_kind(payload)} that is no JSON ({error})", data)
+    data = text.encode("utf-8", errors="surrogatepass")
+    if not isinstance(payload, Mapping):
+        _refuse_as("payload", _kind(payload), data)
+    return data
+
+
+def _jsonable(value: object) -> object:
+    """What JSON has no word for: kept in sight, but never taken for text."""
+    return dict(value) if isinstance(value, Mapping) else {"not JSON": _displayed(value)}
+
+
+def _displayed(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # somebody else's __repr__
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
 
 def _in_utc(received_at: datetime, data: bytes) -> datetime:
     if not isinstance(received_at, datetime):
         _refuse("received_at", received_at, data)
-    if received_at.tzinfo is None or received_at.utcoffset() is None:
+    if received_at.utcoffset() is None:
         _refuse_as("received_at", f"{received_at.isoformat()} without a time zone", data)
-    return received_at.astimezone(UTC)
+    try:
+        return received_at.astimezone(UTC)
+    except OverflowError:
+        _refuse_as("received_at", f"{received_at.isoformat()}, which UTC has no year for", data)
 
 
 # ---- The same field twice ------------------------------------------------------------------------
-
-
-def _quotes(wire: _Wire) -> int:
-    """How many quotation marks the payload has if nothing in it is unknown, escaped or given twice."""
-    inner = wire.get("AccountStatus")
-    return 4 * len(wire) if inner is None else 4 * (len(wire) + len(inner)) - 2
 
 
 class _Object(dict[str, Any]):
@@ -184,31 +190,33 @@ class _Object(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        self.contradictions = [key for key, value in pairs if self[key] != value]
+        self.contradictions = {key for key, value in pairs if self[key] != value}
+        for key, value in pairs:  # also in an object that a later one of the same key hides
+            if key == "AccountStatus" and isinstance(value, _Object):
+                self.contradictions |= {f"AccountStatus.{inner}" for inner in value.contradictions}
 
 
 def _refuse_contradictions(data: bytes) -> None:
     """Refuse a payload that gives a known field twice with different values: nobody can tell which is meant."""
-    whole = json.loads(data, object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=str)
-    inner = whole.get("AccountStatus")
-    places = [
-        ("", whole, _Wire),
-        ("AccountStatus.", inner if isinstance(inner, _Object) else _Object([]), _AccountStatus),
-    ]
-    for prefix, found, known in places:
-        for key in found.contradictions:
-            if key in known.__annotations__:
-                _refuse_as(f"{prefix}{key}", "two different values", data, "the field once")
+    whole = json.loads(data, object_pairs_hook=_Object, parse_int=_digits, parse_float=_digits, parse_constant=_digits)
+    known = [f"AccountStatus.{field}" for field in _AccountStatus.__annotations__]
+    known = ["AccountStatus", *known] if "AccountStatus" in whole else [*_Notification.__annotations__]
+    for field in known:
+        if field in whole.contradictions:
+            _refuse_as(field, "two different values", data, "the field once")
+
+
+def _digits(text: str) -> tuple[str]:
+    """A number as it was written, equal to no text of the same digits."""
+    return (text,)
 
 
 # ---- Refusals -----------------------------------------------------------------------------------
 
 
 def _refuse(field: str, value: object, data: bytes) -> NoReturn:
-    found = (
-        "nothing" if value is None else "blank text" if isinstance(value, str) and not value.strip() else _show(value)
-    )
-    _refuse_as(field, found, data)
+    is_blank = isinstance(value, str) and not value.strip()
+    _refuse_as(field, "nothing" if value is None else "blank text" if is_blank else _show(value), data)
 
 
 def _refuse_invalid(error: ValidationError, data: bytes) -> NoReturn:

@@ -73,7 +73,7 @@ KINDS: dict[AnomalyKind, KindRow] = {
     AnomalyKind.LATE_EVENT: KindRow(
         Severity.INFO, "an announcement that newer ones have overtaken", NextStep.NOTHING),
     AnomalyKind.UNEXPECTED_RECONNECT: KindRow(
-        Severity.WARNING, "reconnected, yet no loss was ever announced", NextStep.WATCH),
+        Severity.WARNING, "reconnected while no loss was open", NextStep.WATCH),
     AnomalyKind.SYNC_WHILE_LOST: KindRow(
         Severity.WARNING, "a sync finished on an account whose connection is lost", NextStep.RECONCILE),
     AnomalyKind.CONTRADICTED_CREATION: KindRow(

@@ -17,6 +17,7 @@ from .definition import Deviation, Guard
 from .effects import Effect, effects_of
 from .machine import INITIAL, LifecycleModel, Situation, build_machine
 from .status import Health, Status, Verdict
+from .windows import WindowChange
 
 
 class Step(NamedTuple):
@@ -26,14 +27,21 @@ class Step(NamedTuple):
     before: Situation
     after: Situation
     verdict: Verdict
+    moved: bool
+    """Whether the state changes."""
     deviation: AnomalyKind | None
     effects: tuple[Effect, ...]
     """Those that follow from the edge alone, with no account at hand."""
+    window: WindowChange
+    """What it does to the account's blind window."""
+    proves_life: bool
+    finishes_sync: bool
+    restarts_sync: bool
 
     @property
-    def moved(self) -> bool:
-        """Whether the state changed."""
-        return self.before.status is not self.after.status
+    def accepted(self) -> bool:
+        """Whether it moves the account or confirms where it is."""
+        return self.verdict is Verdict.APPLIED
 
     @property
     def lawful(self) -> bool:
@@ -140,18 +148,44 @@ def _deviation(situation: Situation, announced: Status, *, announces_sync: bool)
 
 
 def _step(situation: Situation, announced: Status, outcome: _Outcome, ok_heard: bool) -> Step:
-    effects: tuple[Effect, ...] = ()
-    if outcome.accepted:
-        proves_life = announced is definition.PROVES_LIFE
-        effects = effects_of(
-            situation.status,
-            outcome.after.status,
-            health_of(situation, ok_heard=ok_heard),
-            health_of(outcome.after, ok_heard=ok_heard or proves_life),
-            first_life=proves_life and not ok_heard,
+    after, accepted, deviation = outcome
+    moved = after.status is not situation.status
+    if not accepted:
+        return Step(
+            announced, situation, after, Verdict.HELD, moved, deviation, (), WindowChange.NONE, False, False, False
         )
-    verdict = Verdict.APPLIED if outcome.accepted else Verdict.HELD
-    return Step(announced, situation, outcome.after, verdict, outcome.deviation, effects)
+    proves_life = announced is definition.PROVES_LIFE
+    effects = effects_of(
+        situation.status,
+        after.status,
+        health_of(situation, ok_heard=ok_heard),
+        health_of(after, ok_heard=ok_heard or proves_life),
+        first_life=proves_life and not ok_heard,
+    )
+    opens = deviation is AnomalyKind.ADOPTED or (moved and situation.status is definition.PROVES_LIFE)
+    return Step(
+        announced,
+        situation,
+        after,
+        Verdict.APPLIED,
+        moved,
+        deviation,
+        effects,
+        _window_change(announced, opens),
+        proves_life,
+        announced is definition.FINISHES_SYNC,
+        announced in definition.RESTARTS_SYNC,
+    )
+
+
+def _window_change(announced: Status, opens: bool) -> WindowChange:
+    if announced is definition.PROVES_LIFE:
+        return WindowChange.RECOVERS
+    if announced is definition.TERMINAL:
+        return WindowChange.ENDS
+    if opens:
+        return WindowChange.OPENS
+    return WindowChange.ADDS_CAUSE if announced in definition.LOSES else WindowChange.NONE
 
 
 def _reading_order(situation: Situation) -> tuple[int, bool, bool]:

@@ -17,9 +17,12 @@ from .compiled import Step, compiled
 from .effects import Effect, EffectKind
 from .events import DeadlinePassed, Event, StatusAnnounced
 from .explain import Anomaly
-from .providers import PROFILES, profile_of
+from .providers import PERMISSIVE, PROFILES, profile_of
 from .status import Status, Verdict
-from .windows import BlindWindow
+from .windows import BlindWindow, WindowChange
+
+_Odd = tuple[tuple[AnomalyKind, str], ...]
+"""What deviates in an event: each kind, with the odd word if there is one."""
 
 
 class Policy(NamedTuple):
@@ -72,64 +75,66 @@ def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> D
 
 
 def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy) -> Decision:
-    provider, odd = account.provider, ()  # type: str | None, tuple[tuple[AnomalyKind, str], ...]
-    if event.provider is not None and event.provider != provider:
+    odd: _Odd = ()
+    provider = account.provider
+    if event.provider != provider and event.provider is not None:
         provider, odd = _recognize(provider, event.provider)
-    profile = profile_of(provider)
-    ok_heard = account.last_ok_at is not None
-    step = compiled().steps[profile.announces_sync][ok_heard][account.situation].get(event.status)
+    profile = PROFILES.get(provider, PERMISSIVE)
+    step = compiled().steps[profile.announces_sync][account.last_ok_at is not None][account.situation].get(event.status)
     if step is None:
-        return _held(account, event, provider, (*odd, (AnomalyKind.UNKNOWN_STATUS, "")))
+        return _unmoved(account, event, Verdict.HELD, provider, (*odd, (AnomalyKind.UNKNOWN_STATUS, "")))
     if event.product and not (profile.has_products and step.announced is definition.FINISHES_SYNC):
         odd = (*odd, (AnomalyKind.UNEXPECTED_PRODUCT, event.product))
     if step.announced is account.last_announced and event.product == account.last_product:
         return _repeated(account, event, provider, odd, policy)
     if step.deviation is not None:
         odd = (*odd, (step.deviation, ""))
-    if step.verdict is Verdict.HELD:
-        return _held(account, event, provider, odd)
-    return _applied(account, event, provider, odd, step)
+    if step.verdict is _HELD:
+        return _unmoved(account, event, Verdict.HELD, provider, odd)
+    return _applied(account, event, step, provider, odd)
 
 
-def _recognize(known: str | None, told: str) -> tuple[str, tuple[tuple[AnomalyKind, str], ...]]:
+def _recognize(known: str | None, told: str) -> tuple[str, _Odd]:
     """The provider in force once an account type is told, and what is odd about it."""
     if known is not None:
         return known, ((AnomalyKind.PROVIDER_CHANGED, told),)
     return told, () if told in PROFILES else ((AnomalyKind.UNKNOWN_PROVIDER, told),)
 
 
-def _applied(
-    account: Account, event: StatusAnnounced, provider: str | None, odd: tuple[tuple[AnomalyKind, str], ...], step: Step
-) -> Decision:
-    at = event.received_at
-    announced = step.announced
-    moved = step.moved
-    window, changed = _follow_window(account, event, step)
-    effects = step.effects
-    if changed is not None and changed.recovered:
-        effects = (*effects, Effect(EffectKind.RECOVERED, "", changed))
-    synced = account.synced_products
-    if announced in definition.RESTARTS_SYNC:
+def _applied(account: Account, event: StatusAnnounced, step: Step, provider: str | None, odd: _Odd) -> Decision:
+    at, product = event.received_at, event.product
+    effects, synced, window, changed = step.effects, account.synced_products, account.blind_window, None
+    if step.finishes_sync:
+        synced = _with_product(synced, product)
+        effects = (*effects, Effect(EffectKind.SYNC_COMPLETED, product))
+    elif step.restarts_sync:
         synced = frozenset()
-    elif announced is definition.FINISHES_SYNC:
-        synced = _with_product(synced, event.product)
-        effects = (*effects, Effect(EffectKind.SYNC_COMPLETED, event.product))
-    after = Account(
-        account.account_id,
-        step.after,
-        account.sequence + 1,
-        provider,
-        event.name or account.name,
-        at if moved else account.since,
-        announced,
-        event.product,
-        at,
-        at if announced is definition.PROVES_LIFE else account.last_ok_at,
-        synced,
-        window,
-        account.stuck and not moved,
+    if step.window is not _NO_CHANGE:
+        window, changed = _follow_window(account, event, step)
+        if changed is not None and changed.recovered:
+            effects = (*effects, Effect(EffectKind.RECOVERED, "", changed))
+    # tuple.__new__ is what Account(...) comes to, at less than half the price; this is the hottest line there is
+    after = tuple.__new__(
+        Account,
+        (
+            account.account_id,
+            step.after,
+            account.sequence + 1,
+            provider,
+            event.name or account.name,
+            at if step.moved else account.since,
+            step.announced,
+            product,
+            at,
+            at if step.proves_life else account.last_ok_at,
+            synced,
+            window,
+            account.stuck and not step.moved,
+        ),
     )
-    return _decision(account, after, event, Verdict.APPLIED, odd, effects, changed)
+    if odd:
+        return _deviating(account, after, event, step.verdict, odd, effects, changed)
+    return tuple.__new__(Decision, (after, account, event, step.verdict, (), effects, changed))
 
 
 def _follow_window(
@@ -137,21 +142,20 @@ def _follow_window(
 ) -> tuple[BlindWindow | None, BlindWindow | None]:
     """The window that is open after an accepted announcement, and the one that it changed."""
     window, announced, at = account.blind_window, step.announced, event.received_at
-    if announced is definition.PROVES_LIFE or announced is definition.TERMINAL:
-        if window is None:
-            return None, None
-        return None, window.closed(at, recovered=announced is definition.PROVES_LIFE)
-    if window is None:
-        leaves_life = step.before.status is definition.PROVES_LIFE and step.moved
-        if not leaves_life and step.deviation is not AnomalyKind.ADOPTED:
-            return None, None
+    if step.window is WindowChange.OPENS:
         causes = () if announced in definition.RESTORES else (announced,)
-        opened = BlindWindow(account.account_id, account.sequence + 1, account.last_ok_at, at, causes=causes)
-        return opened, opened
-    if announced in definition.LOSES:
+        window = BlindWindow(account.account_id, account.sequence + 1, account.last_ok_at, at, causes=causes)
+        return window, window
+    if window is None:
+        return None, None
+    if step.window is WindowChange.ADDS_CAUSE:
         grown = window.with_cause(announced)
-        return grown, grown if grown is not window else None
-    return window, None
+        return grown, None if grown is window else grown
+    return None, window.closed(at, recovered=step.window is WindowChange.RECOVERS)
+
+
+# An enum's member costs more to look up than to compare, and these are compared for every event.
+_HELD, _NO_CHANGE = Verdict.HELD, WindowChange.NONE
 
 
 @lru_cache(maxsize=1024)
@@ -160,33 +164,21 @@ def _with_product(synced: frozenset[str], product: str) -> frozenset[str]:
     return synced | {product}
 
 
-def _repeated(
-    account: Account,
-    event: StatusAnnounced,
-    provider: str | None,
-    odd: tuple[tuple[AnomalyKind, str], ...],
-    policy: Policy,
-) -> Decision:
+def _repeated(account: Account, event: StatusAnnounced, provider: str | None, odd: _Odd, policy: Policy) -> Decision:
     at = event.received_at
     assert account.last_heard_at is not None
     if at - account.last_heard_at > policy.redelivery_window:
         odd = (*odd, (AnomalyKind.STALE_REPEAT, ""))
+    decision = _unmoved(account, event, Verdict.REPEATED, provider, odd)
     proves_life = account.last_announced is definition.PROVES_LIFE
-    after = account._replace(
-        sequence=account.sequence + 1,
-        provider=provider,
-        name=event.name or account.name,
-        last_heard_at=at,
-        last_ok_at=at if proves_life else account.last_ok_at,
-    )
-    return _decision(account, after, event, Verdict.REPEATED, odd)
+    heard = decision.account._replace(last_heard_at=at, last_ok_at=at if proves_life else account.last_ok_at)
+    return decision._replace(account=heard)
 
 
-def _held(
-    account: Account, event: StatusAnnounced, provider: str | None, odd: tuple[tuple[AnomalyKind, str], ...]
-) -> Decision:
-    after = account._replace(sequence=account.sequence + 1, provider=provider, name=event.name or account.name)
-    return _decision(account, after, event, Verdict.HELD, odd)
+def _unmoved(account: Account, event: StatusAnnounced, verdict: Verdict, provider: str | None, odd: _Odd) -> Decision:
+    name = event.name or account.name
+    after = account._replace(sequence=account.sequence + 1, provider=provider, name=name)
+    return _deviating(account, after, event, verdict, odd)
 
 
 def _judge_deadline(account: Account, event: DeadlinePassed) -> Decision:
@@ -194,35 +186,35 @@ def _judge_deadline(account: Account, event: DeadlinePassed) -> Decision:
     is_due = (account.status, account.since, account.stuck) == (event.status, event.since, False)
     after = account._replace(sequence=account.sequence + 1, stuck=account.stuck or is_due)
     odd = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),) if is_due else ()
-    return _decision(account, after, event, Verdict.HELD, odd)
+    return _deviating(account, after, event, Verdict.HELD, odd)
 
 
-def _decision(
+def _deviating(
     before: Account,
     after: Account,
     event: Event,
     verdict: Verdict,
-    odd: tuple[tuple[AnomalyKind, str], ...],
+    odd: _Odd,
     effects: tuple[Effect, ...] = (),
     window: BlindWindow | None = None,
 ) -> Decision:
-    if not odd:
-        return Decision(after, before, event, verdict, (), effects, window)
-    anomalies = tuple(
-        Anomaly(
-            kind,
-            before.account_id,
-            after.sequence,
-            event.received_at,
-            event.status,
-            before.situation,
-            after.provider,
-            before.since,
-            before.last_announced,
-            before.last_heard_at,
-            detail,
-        )
-        for kind, detail in odd
-    )
+    """A decision with an anomaly, and its effect, for everything that is odd."""
+    anomalies = tuple(_anomaly(before, after, event, kind, detail) for kind, detail in odd)
     effects = (*effects, *(Effect(EffectKind.ANOMALY, kind) for kind, _ in odd))
     return Decision(after, before, event, verdict, anomalies, effects, window)
+
+
+def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, detail: str) -> Anomaly:
+    return Anomaly(
+        kind,
+        before.account_id,
+        after.sequence,
+        event.received_at,
+        event.status,
+        before.situation,
+        after.provider,
+        before.since,
+        before.last_announced,
+        before.last_heard_at,
+        detail,
+    )

@@ -5,6 +5,7 @@ Knows the kinds of effect and which edges yield them; it must never do anything 
 
 from enum import StrEnum
 from typing import NamedTuple
+from urllib.parse import quote
 
 from . import definition
 from .status import Health, Status
@@ -46,8 +47,8 @@ class Effect(NamedTuple):
     """Of ``recovered``: exactly the interval to backfill."""
 
     def key(self, account_id: str, sequence: int) -> str:
-        """The idempotency key: the same for every attempt, different for every other effect."""
-        return f"{account_id}/{sequence}/{self.kind}/{self.subject}"
+        """The idempotency key: the same for every attempt, different for every other effect; safe in a URL."""
+        return f"{quote(account_id, safe='')}/{sequence}/{self.kind}/{quote(self.subject, safe='')}"
 
 
 class HealthEffect(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from . import definition
 from .anomalies import KINDS, AnomalyKind, NextStep, Severity
-from .compiled import compiled, health_of
+from .compiled import Step, compiled, health_of
 from .machine import Situation
 from .providers import profile_of
 from .status import Health, Status
@@ -97,15 +97,15 @@ def lawful_from(situation: Situation, announces_sync: bool) -> tuple[Status, ...
 def shortest_path(situation: Situation, announced: Status, announces_sync: bool = True) -> tuple[Status, ...]:
     """The shortest series of lawful announcements from a situation that ends with ``announced``.
 
-    At least one other announcement comes before it. Ties go to the definition's order. Empty when there
-    is no such way.
+    At least one other announcement comes before it. Ties go to news that proves that the account exists,
+    as long as nothing else has, and then to the definition's order. Empty when there is no such way.
     """
     table = compiled().steps[announces_sync][False]
     trails = deque([(situation, ())])  # type: deque[tuple[Situation, tuple[Status, ...]]]
     seen = {situation}
     while trails:
         here, trail = trails.popleft()
-        for step in table[here].values():
+        for step in sorted(table[here].values(), key=_telling):
             if not step.lawful:
                 continue
             if trail and step.announced is announced:
@@ -114,6 +114,10 @@ def shortest_path(situation: Situation, announced: Status, announces_sync: bool 
                 seen.add(step.after)
                 trails.append((step.after, (*trail, step.announced)))
     return ()
+
+
+def _telling(step: Step) -> bool:
+    return not step.before.exists and step.announced not in definition.PROVES_EXISTENCE
 
 
 def moment(at: datetime | None) -> str:
@@ -150,138 +154,158 @@ def _word(a: Anomaly) -> str:
     return shown(a.announced)[1:-1]
 
 
-def _where(a: Anomaly) -> str:
+def _owner(a: Anomaly) -> str:
+    return f"this {shown(a.provider)[1:-1]} account" if a.provider else "this account, whose provider was never told,"
+
+
+def _standing(a: Anomaly) -> str:
+    """Where the account stood when the event came."""
     if a.situation.status is definition.INITIAL:
-        return "for an account that was never heard of"
-    return f"while the account was {a.situation.status} (since {moment(a.since)}{_ago(a.since, a.at)})"
+        return "an account that was never heard of" if a.sequence == 1 else "an account that nothing had moved yet"
+    held_for = "" if a.since is None or a.since >= a.at else f", for {lasting(a.at - a.since)}"
+    return f"an account that was {a.situation.status} (since {moment(a.since)}{held_for})"
 
 
-def _ago(then: datetime | None, now: datetime) -> str:
-    return "" if then is None or then >= now else f", for {lasting(now - then)}"
+def _staying(a: Anomaly) -> str:
+    is_unseen = a.situation.status is definition.INITIAL
+    return "nothing is known of the account yet" if is_unseen else f"the account stays {a.situation.status}"
 
 
-def _missed(a: Anomaly) -> str:
-    missing = a.likely_path[:-1]
-    if not missing:
-        return "No lawful way leads there"
-    return f"{one_of(missing, 'and')} {'was' if len(missing) == 1 else 'were'} probably missed"
+def _expected(a: Anomaly, limit: int = 3) -> str:
+    """What could have come instead, the first few of it."""
+    others: tuple[str, ...] = tuple(s for s in a.expected if s is not a.situation.status)
+    if not others:
+        return "nothing more"
+    left_out = len(others) - limit
+    return one_of(others if left_out <= 1 else (*others[:limit], f"{left_out} others"))
+
+
+def _newest(a: Anomaly) -> str:
+    """The newest news, which overtook a held event, and when it was heard."""
+    status = f"{a.situation.status} (since {moment(a.since)})"
+    if a.last_announced in (None, a.situation.status):
+        return status
+    return f"{status} and {a.last_announced} (heard {moment(a.last_heard_at)})"
 
 
 def _adopted(a: Anomaly) -> str:
+    first = "the first news of this account" if a.sequence == 1 else "the first news that moves this account"
     return (
-        f"{a.announced} is the first thing ever heard of this account, where {one_of(a.expected)} begins a life: "
-        f"it is older than this record, or its birth was missed. It is tracked from {moment(a.at)} on."
+        f"{a.announced} is {first}, but a life begins with {one_of(a.expected)}. Either the account is older than this "
+        f"record, or its beginning was missed; it is tracked from {moment(a.at)} on."
     )
 
 
 def _skipped(a: Anomaly) -> str:
+    missing = a.likely_path[:-1]
     return (
-        f"{a.announced} was announced {_where(a)}, where only {one_of(a.expected)} can follow. "
-        f"{_missed(a)} before {moment(a.at)}; the account now counts as {a.announced}."
+        f"{a.announced} was announced at {moment(a.at)} for {_standing(a)}, where only {_expected(a)} can follow. "
+        f"{one_of(missing, 'and')} {'was' if len(missing) == 1 else 'were'} probably missed in between; the account "
+        f"now counts as {a.announced}."
     )
 
 
 def _unexpected_reconnect(a: Anomaly) -> str:
-    stays = not compiled().step(a.situation, Status(a.announced)).moved
-    ending = f"the account stays {a.situation.status}" if stays else f"the account now counts as {a.announced}"
+    moved = compiled().step(a.situation, Status(a.announced)).moved
     return (
-        f"{a.announced} was announced {_where(a)}, yet no loss had been announced. Either the user signed in again "
-        f"without need, or {_missed(a)} after {moment(a.last_heard_at)}; {ending}."
+        f"{a.announced} was announced at {moment(a.at)} for {_standing(a)}, when no loss was open. The user signed in "
+        f"again without need, or a loss such as {one_of(a.likely_path[:-1], 'then')} was missed after "
+        f"{moment(a.last_heard_at)}, or this is old news; "
+        f"{f'the account now counts as {a.announced}' if moved else _staying(a)}."
     )
 
 
 def _late(a: Anomaly) -> str:
     return (
-        f"{a.announced} was announced {_where(a)}: {_overtaker(a)} had overtaken it. "
-        f"It is the late twin of news already known; the account stays {a.situation.status}."
+        f"{a.announced} was announced at {moment(a.at)}, but {_newest(a)} had overtaken it. It was delivered late or "
+        f"twice; the account has moved on, and stays {a.situation.status}."
     )
-
-
-def _overtaker(a: Anomaly) -> str:
-    """What stands in the way of a held event, and when it was heard."""
-    if a.last_announced in (None, a.situation.status):
-        return f"{a.situation.status}, last heard {moment(a.last_heard_at)},"
-    return f"{a.situation.status} (since {moment(a.since)}) and {a.last_announced} (heard {moment(a.last_heard_at)})"
 
 
 def _sync_while_lost(a: Anomaly) -> str:
+    ways_back = tuple(s for s in a.expected if s in definition.RESTORES and s is not definition.TERMINAL)
     return (
-        f"{a.announced} was announced {_where(a)}: a sync that ended before the connection was lost, told late. "
-        f"{_overtaker(a)} had overtaken it; until {one_of(_ways_back(a))} is announced the account stays "
-        f"{a.situation.status}."
+        f"{a.announced} was announced at {moment(a.at)}, but {_newest(a)} had overtaken it: the sync probably finished "
+        f"before the connection was lost. Until {one_of(ways_back)} is announced, {_staying(a)}."
     )
-
-
-def _ways_back(a: Anomaly) -> tuple[str, ...]:
-    return tuple(s for s in a.expected if s in definition.RESTORES and s is not definition.TERMINAL)
 
 
 def _contradicted(a: Anomaly) -> str:
     return (
-        f"{a.announced} was announced {_where(a)}, although {_overtaker(a)} had proved that the account exists. "
-        f"It may tell of a second, failed attempt to add the same account; the account stays {a.situation.status}."
+        f"{a.announced} was announced at {moment(a.at)}, but the account is known to exist and is {_newest(a)}. "
+        f"Probably a second attempt to add the same account failed, or the two came in the wrong order; {_staying(a)}."
     )
 
 
 def _after_deletion(a: Anomaly) -> str:
+    later = "" if a.since is None or a.since >= a.at else f", {lasting(a.at - a.since)} later"
     return (
-        f"{_word(a)} was announced {moment(a.at)}, but the account was deleted {moment(a.since)}. "
-        f"{a.situation.status} overtook it: nothing revives a deleted account, so it stays {a.situation.status}."
+        f"The account is {a.situation.status} (since {moment(a.since)}), but {_word(a)} was announced at "
+        f"{moment(a.at)}{later}. It was delivered late, or the id is in use again; nothing revives a deleted account, "
+        f"so it stays {a.situation.status}."
     )
 
 
 def _unsupported(a: Anomaly) -> str:
     return (
-        f"{a.announced} was announced {_where(a)}, but {a.provider} accounts never announce it; {one_of(a.expected)} "
-        f"could be expected. It was probably sent for another account; the account stays {a.situation.status}."
+        f"{a.announced} was announced at {moment(a.at)} for {_standing(a)}, but it is never announced for "
+        f"{a.provider} accounts; {_expected(a)} could be expected. It was probably meant for another account; "
+        f"{_staying(a)}."
     )
 
 
 def _unexpected_product(a: Anomaly) -> str:
-    owner = a.provider or "an account whose provider was never told"
     return (
-        f"The product {shown(a.detail)} came with {_word(a)} of {owner}, where no product belongs: "
-        "only a finished sync of a provider with several products names one. The announcement itself counts as usual."
+        f"{_word(a)} for {_owner(a)} named the product {shown(a.detail)}, but only a finished sync of a provider with "
+        "several products names one. The product is on record; the announcement counts as usual."
     )
 
 
 def _provider_changed(a: Anomaly) -> str:
     return (
-        f"The account type became {shown(a.detail)} {_where(a)}, but it was first announced as "
-        f"{shown(a.provider or '')}. One account id was probably used for two accounts; the first provider stays in "
+        f"{_word(a)} came with the account type {shown(a.detail)}, but the account is on record as "
+        f"{shown(a.provider or '')}. Probably one account id was used for two accounts; the first provider stays in "
         "force."
     )
 
 
 def _unknown_provider(a: Anomaly) -> str:
     return (
-        f"The account type {shown(a.detail)} is not one that this version knows, so the account may announce "
-        "anything. The vendor has probably added a provider: look for a newer version of this library."
+        f"{_word(a)} came with the account type {shown(a.detail)}, which this version does not know, so the account "
+        "may announce anything. Probably the vendor has added a provider, which a newer version of this library may "
+        "know."
     )
 
 
 def _unknown_status(a: Anomaly) -> str:
     return (
-        f"The status {shown(a.announced)} was announced {_where(a)}, and this version does not know it; "
-        f"{one_of(a.expected)} could be expected. The vendor has probably added a status; the account stays "
-        f"{a.situation.status}."
+        f"The status {shown(a.announced)} was announced at {moment(a.at)} for {_standing(a)}, and this version does "
+        f"not know it; {_expected(a)} could be expected. Probably the vendor has added a status, which a newer version "
+        f"of this library may know; {_staying(a)}."
     )
 
 
 def _stale_repeat(a: Anomaly) -> str:
+    missed = a.likely_path[:-1]
+    later = "" if a.last_heard_at is None else f"{lasting(a.at - a.last_heard_at)} after it was last heard "
+    story = (
+        f"Only changes are announced, so at least one was probably missed in between ({one_of(missed, 'then')}, for "
+        "example)"
+        if missed
+        else "No lawful change leads back to it, so it is most likely the old news, delivered very late"
+    )
     return (
-        f"{a.announced} was announced again {lasting(a.at - (a.last_heard_at or a.at))} after it was last heard "
-        f"({moment(a.last_heard_at)}), too late for a redelivery. Only changes are announced, so one was missed in "
-        f"between, such as {one_of(a.likely_path[:-1], 'then')}; the account stays {a.situation.status}."
+        f"{a.announced} was announced again {later}({moment(a.last_heard_at)}), too late for a redelivery. {story}; "
+        f"{_staying(a)}."
     )
 
 
 def _stuck(a: Anomaly) -> str:
-    allowed = lasting(timedelta(seconds=int(a.detail)))
+    lasted = "" if a.since is None else f", for {lasting(a.at - a.since)}"
     return (
-        f"The account has been {a.situation.status} since {moment(a.since)}{_ago(a.since, a.at)}, although that status "
-        f"passes within {allowed}. {one_of(tuple(s for s in a.expected if s is not a.situation.status))} should have "
-        "followed: it was missed, or the vendor is stuck."
+        f"The account has been {a.situation.status} since {moment(a.since)}{lasted}, although that should pass within "
+        f"{lasting(timedelta(seconds=int(a.detail)))}. {_expected(a)} should have followed: either that news was "
+        "missed, or the vendor has not finished."
     )
 
 

@@ -86,7 +86,7 @@ class ProviderProfile(NamedTuple):
 
 
 # fmt: off
-PROFILES: dict[str, ProviderProfile] = {
+PROFILES: dict[str | None, ProviderProfile] = {
     Provider.LINKEDIN: ProviderProfile(
         announces_sync=True, has_products=True, session_length=YEAR,
         causes=(
@@ -118,4 +118,4 @@ PERMISSIVE = ProviderProfile(announces_sync=True)
 
 def profile_of(provider: str | None) -> ProviderProfile:
     """The provider's row, or the permissive one for a provider that is unknown or untold."""
-    return PERMISSIVE if provider is None else PROFILES.get(provider, PERMISSIVE)
+    return PROFILES.get(provider, PERMISSIVE)

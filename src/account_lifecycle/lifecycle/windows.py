@@ -5,9 +5,20 @@ closes; it must never know the clock or the store.
 """
 
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import NamedTuple
 
 from .status import Status
+
+
+class WindowChange(Enum):
+    """What an accepted announcement does to an account's blind window."""
+
+    NONE = "nothing"
+    OPENS = "opens one"
+    ADDS_CAUSE = "adds a cause to the open one, if there is one"
+    RECOVERS = "closes the open one: the account is live again"
+    ENDS = "closes the open one: the account is gone"
 
 
 class BlindWindow(NamedTuple):
@@ -45,8 +56,8 @@ class BlindWindow(NamedTuple):
 
     def with_cause(self, cause: Status) -> "BlindWindow":
         """The same window with one more cause, if that is new."""
-        return self if cause in self.causes else self._replace(causes=(*self.causes, cause))
+        return self if cause in self.causes else BlindWindow(*self[:-1], (*self.causes, cause))
 
     def closed(self, at: datetime, *, recovered: bool) -> "BlindWindow":
         """The same window, ended."""
-        return self._replace(closed_at=at, recovered=recovered)
+        return BlindWindow(self.account_id, self.sequence, self.last_ok_at, self.opened_at, at, recovered, self.causes)

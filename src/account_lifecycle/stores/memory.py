@@ -11,7 +11,8 @@ from ..lifecycle.decide import Decision
 from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.events import Event
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.status import Status
+from ..lifecycle.machine import Situation
+from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import BlindWindow
 from ..ports import (
     AccountFilter,
@@ -29,13 +30,17 @@ _EFFECTS_PER_EVENT = 16
 """More than any event can have: an effect's id is its event's place times this, plus its own place."""
 
 
+_Entry = tuple[Event, int, Verdict, Situation, Situation, tuple[Anomaly, ...]]
+"""The fields of a ``LedgerEntry``, which is made of them when somebody reads it."""
+
+
 class MemoryStore:
     """Everything in memory. Safe to share between threads; gone with the process."""
 
     def __init__(self) -> None:
         self._lock = RLock()
         self._accounts: dict[str, Account] = {}
-        self._entries: list[LedgerEntry] = []
+        self._entries: list[_Entry] = []
         self._windows: dict[tuple[str, int], BlindWindow] = {}
         self._quarantine: list[Quarantined] = []
         self._effects: list[tuple[Effect, ...]] = []  # of each entry; the tuples are mostly shared
@@ -50,30 +55,34 @@ class MemoryStore:
 
     def advance(self, events: Sequence[Event], decide: Decide) -> list[Decision]:
         """Judge events in order and keep everything, or nothing if a step fails."""
-        decisions = []
+        accounts = self._accounts
+        decisions: list[Decision] = []
         with self._lock:
-            current = self._accounts
-            changed: dict[str, Account] = {} if len(events) > 1 else current
-            for event in events:
-                account_id = event.account_id
-                account = changed.get(account_id) or current.get(account_id) or Account(account_id)
-                decision = decide(account, event)
-                changed[account_id] = decision.account
-                decisions.append(decision)
-            if changed is not current:
-                current.update(changed)
-            for decision in decisions:
-                self._keep(decision)
+            try:
+                for event in events:
+                    account_id = event.account_id
+                    decision = decide(accounts.get(account_id) or Account(account_id), event)
+                    accounts[account_id] = decision.account
+                    decisions.append(decision)
+            except BaseException:
+                self._forget(decisions)
+                raise
+            for account, previous, event, verdict, anomalies, effects, window in decisions:
+                self._entries.append(
+                    (event, account.sequence, verdict, previous.situation, account.situation, anomalies)
+                )
+                self._effects.append(effects)
+                self._looked_at.append(not effects)
+                if window is not None:
+                    self._windows[window.account_id, window.sequence] = window
         return decisions
 
-    def _keep(self, decision: Decision) -> None:
-        account, previous, event, verdict, anomalies, effects, window = decision
-        entry = LedgerEntry(event, account.sequence, verdict, previous.situation, account.situation, anomalies)
-        self._entries.append(entry)
-        self._effects.append(effects)
-        self._looked_at.append(not effects)
-        if window is not None:
-            self._windows[account.account_id, window.sequence] = window
+    def _forget(self, decisions: list[Decision]) -> None:
+        for decision in reversed(decisions):
+            if decision.previous.sequence:
+                self._accounts[decision.previous.account_id] = decision.previous
+            else:
+                del self._accounts[decision.previous.account_id]
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
         """Keep unreadable payloads; their numbers."""
@@ -102,7 +111,7 @@ class MemoryStore:
         """Every event of every account, in the order in which they were fed."""
         with self._lock:
             length = len(self._entries)
-        return (self._entries[place] for place in range(length))
+        return (LedgerEntry(*self._entries[place]) for place in range(length))
 
     def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
         """Anomalies in the order in which their events were fed."""
@@ -147,7 +156,7 @@ class MemoryStore:
         """Those of one event."""
         with self._lock:
             for place in range(len(self._entries) - 1, self._first_pending - 1, -1):
-                entry = self._entries[place]
+                entry = LedgerEntry(*self._entries[place])
                 if entry.sequence == sequence and entry.account_id == account_id:
                     return [] if self._looked_at[place] else self._rows(place)
         return []
@@ -175,7 +184,7 @@ class MemoryStore:
 
     def _row(self, effect_id: int) -> EffectRow:
         place, ordinal = divmod(effect_id, _EFFECTS_PER_EVENT)
-        entry, effect = self._entries[place], self._effects[place][ordinal]
+        entry, effect = LedgerEntry(*self._entries[place]), self._effects[place][ordinal]
         anomaly = next((a for a in entry.anomalies if a.kind == effect.subject), None)
         is_about_it = effect.kind is EffectKind.ANOMALY
         return EffectRow(

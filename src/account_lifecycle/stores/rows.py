@@ -152,10 +152,8 @@ def effect_rows(event_id: int, effects: tuple[Effect, ...]) -> Iterator[Row]:
 
 def account_from(row: Row) -> Account:
     """An account from its columns and those of its open window."""
-    (account_id, status, exists, lost, sequence, provider, name, since, announced, product, heard, ok, products) = row[
-        :13
-    ]
-    stuck, window_sequence, window_ok, window_opened, causes = row[8:]
+    account_id, status, exists, lost, sequence, provider, name, since = row[:8]
+    announced, product, heard, ok, products, stuck, window_sequence, window_ok, window_opened, causes = row[8:]
     window = None
     if window_sequence is not None:
         window = window_from((account_id, window_sequence, window_ok, window_opened, None, 0, causes))

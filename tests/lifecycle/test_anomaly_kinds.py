@@ -1,0 +1,54 @@
+"""The kinds of anomaly: how severe each is, and that each says what it means and what to do."""
+
+import pytest
+
+from account_lifecycle.lifecycle.anomalies import KINDS, AnomalyKind, NextStep, Severity
+
+SEVERITIES = {
+    "ADOPTED": "info",
+    "SKIPPED_STEP": "warning",
+    "LATE_EVENT": "info",
+    "UNEXPECTED_RECONNECT": "warning",
+    "SYNC_WHILE_LOST": "warning",
+    "CONTRADICTED_CREATION": "error",
+    "AFTER_DELETION": "error",
+    "UNSUPPORTED_STATUS": "warning",
+    "UNEXPECTED_PRODUCT": "info",
+    "PROVIDER_CHANGED": "error",
+    "UNKNOWN_PROVIDER": "warning",
+    "UNKNOWN_STATUS": "warning",
+    "STALE_REPEAT": "info",
+    "STUCK": "warning",
+}
+NEXT_STEPS = {
+    "nothing",
+    "watch",
+    "reconcile with the vendor",
+    "ask the user to reconnect",
+    "check the plan",
+    "report to the vendor",
+}
+each_kind = pytest.mark.parametrize("kind", AnomalyKind)
+
+
+def test_the_kinds_are_exactly_these() -> None:
+    assert {kind.value for kind in AnomalyKind} == set(KINDS) == set(SEVERITIES)
+
+
+@each_kind
+def test_each_kind_has_its_severity(kind: AnomalyKind) -> None:
+    assert kind.severity == SEVERITIES[kind]
+
+
+@each_kind
+def test_each_kind_says_what_it_means_in_a_few_words(kind: AnomalyKind) -> None:
+    assert 0 < len(kind.meaning) < 80
+    assert kind.meaning.isprintable()
+
+
+def test_the_next_steps_are_exactly_these() -> None:
+    assert set(NextStep) == NEXT_STEPS
+
+
+def test_severities_come_mildest_first() -> None:
+    assert list(Severity) == ["info", "warning", "error"]

@@ -1,0 +1,138 @@
+"""The running ``transitions`` machine: it and the compiled table are one and the same life cycle."""
+
+from typing import Any
+
+import pytest
+from transitions import MachineError
+
+from account_lifecycle.lifecycle import definition
+from account_lifecycle.lifecycle.compiled import compiled
+from account_lifecycle.lifecycle.definition import Deviation, Guard, Transition
+from account_lifecycle.lifecycle.machine import BoundModel, LifecycleModel, Situation, build_machine, check
+from account_lifecycle.lifecycle.status import Status
+from lifecycle.expected_table import CELLS, TABLE, Spot, named
+
+both_kinds = pytest.mark.parametrize("announces_sync", [True, False], ids=["sync", "no-sync"])
+
+
+def no_picture(_: Situation) -> Any:
+    raise AssertionError("nobody asked for a picture")
+
+
+def a_model(spot: Spot, *, announces_sync: bool) -> BoundModel:
+    return BoundModel(Situation(Status(spot[0]), *spot[1:]), no_picture, announces_sync=announces_sync)
+
+
+def accepts(model: BoundModel, word: str) -> bool:
+    """Whether the machine accepts a trigger; a refusal may be no transition at all, or a guard's."""
+    try:
+        return bool(getattr(model, word)())
+    except MachineError:
+        return False
+
+
+@both_kinds
+@pytest.mark.parametrize(("spot", "word"), CELLS, ids=named)
+def test_a_bound_model_answers_as_the_table(spot: Spot, word: str, announces_sync: bool) -> None:
+    model = a_model(spot, announces_sync=announces_sync)
+    before = model.situation
+    step = compiled().step(before, Status(word), announces_sync=announces_sync)
+
+    assert getattr(model, f"may_{word}")() is step.lawful
+    assert model.situation == before, "a question moved it"
+    assert accepts(model, word) is step.lawful
+    assert model.situation == (step.after if step.lawful else before)
+
+
+@both_kinds
+@pytest.mark.parametrize("spot", TABLE, ids=named)
+def test_a_bound_model_lists_what_is_lawful(spot: Spot, announces_sync: bool) -> None:
+    rows = [row for row in compiled().rows(announces_sync=announces_sync) if row.before == spot]
+
+    assert a_model(spot, announces_sync=announces_sync).lawful() == tuple(row.announced for row in rows if row.lawful)
+
+
+def test_models_share_one_machine_and_leave_nothing_behind() -> None:
+    first = a_model(("OK", True, False), announces_sync=True)
+    second = a_model(("OK", True, False), announces_sync=True)
+    getattr(first, "CREDENTIALS")()  # noqa: B009 (the machine adds it)
+
+    assert (first.state, second.state) == ("CREDENTIALS", "OK")
+    assert build_machine().models == []
+
+
+def test_the_machine_runs_any_object_with_a_state() -> None:
+    model = LifecycleModel(Situation(Status.ERROR, exists=True, lost=True))
+
+    assert build_machine().events["RECONNECTED"].trigger(model)
+    assert model.situation == ("RECONNECTED", True, False)
+
+
+@both_kinds
+def test_exactly_the_unlawful_cells_have_a_deviation(announces_sync: bool) -> None:
+    for row in compiled().rows(announces_sync=announces_sync):
+        lawful = accepts(a_model(row.before, announces_sync=announces_sync), row.announced)
+        assert (row.deviation is None) is lawful
+
+
+# ---- The definition -------------------------------------------------------------------------------
+
+
+def fits(row: Transition | Deviation, word: Status, situation: Situation, announces_sync: bool) -> bool:
+    """Whether a row of the definition speaks of an announcement in a situation."""
+    triggers = row.triggers if isinstance(row, Deviation) else (row.trigger,)
+    facts = {
+        Guard.EXISTS: situation.exists,
+        Guard.LOST: situation.lost,
+        Guard.ANNOUNCES_SYNC: announces_sync,
+    }
+    guards_hold = all(facts[g] for g in row.conditions) and not any(facts[g] for g in row.unless)
+    return word in triggers and situation.status in row.source and guards_hold
+
+
+EVERYTHING = [(s, word, sync) for s in compiled().situations for word in definition.ANNOUNCEMENTS for sync in (0, 1)]
+
+
+def test_no_two_transitions_claim_the_same_cell() -> None:
+    for situation, word, sync in EVERYTHING:
+        claims = [row for row in definition.TRANSITIONS if fits(row, word, situation, bool(sync))]
+        assert len(claims) <= 1, (situation, word, claims)
+
+
+@pytest.mark.parametrize("row", definition.TRANSITIONS)
+def test_every_transition_of_the_definition_is_alive(row: Transition) -> None:
+    assert any(fits(row, word, situation, bool(sync)) for situation, word, sync in EVERYTHING)
+
+
+@pytest.mark.parametrize("row", definition.DEVIATIONS)
+def test_every_deviation_of_the_definition_decides_some_cell(row: Deviation) -> None:
+    def decides(situation: Situation, word: Status, sync: bool) -> bool:
+        if compiled().step(situation, word, announces_sync=sync).lawful:
+            return False
+        return next(d for d in definition.DEVIATIONS if fits(d, word, situation, sync)) is row
+
+    assert any(decides(situation, word, bool(sync)) for situation, word, sync in EVERYTHING)
+
+
+A_ROW = Transition(Status.OK, (Status.CONNECTING,), Status.OK)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param((A_ROW, A_ROW), id="the-same-row-twice"),
+        pytest.param((A_ROW._replace(conditions=(Guard.LOST,)),) * 2, id="the-same-guarded-row-twice"),
+        pytest.param((A_ROW, A_ROW._replace(conditions=(Guard.LOST,))), id="a-guard-that-is-never-asked"),
+        pytest.param((A_ROW, A_ROW._replace(dest=None)), id="two-destinations"),
+        pytest.param((A_ROW._replace(source=(Status.ERROR, Status.ERROR)),), id="a-source-named-twice"),
+        pytest.param((A_ROW._replace(source=(Status.DELETED,)),), id="out-of-the-terminal-state"),
+        pytest.param((A_ROW._replace(source=()),), id="no-source"),
+    ],
+)
+def test_a_definition_that_nobody_can_mean_is_refused(rows: tuple[Transition, ...]) -> None:
+    with pytest.raises(ValueError, match="OK"):
+        check(rows)
+
+
+def test_the_definition_passes_its_own_check() -> None:
+    check(definition.TRANSITIONS)
