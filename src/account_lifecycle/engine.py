@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from .deadlines import passed_deadlines
-from .errors import PayloadError, UnreadablePayloads
+from .errors import ConfigurationError, PayloadError, StoreError, UnreadablePayloads
 from .hooks import HookRegistry
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, Severity
@@ -107,11 +107,13 @@ class EngineCore(HookRegistry):
 
         A decision is yielded after its batch is committed. Payloads that cannot be read are put into the
         quarantine and do not stop the feed: each is told to ``on_unreadable``; without that, one
-        ``UnreadablePayloads`` is raised at the end.
+        ``UnreadablePayloads`` is raised at the end. If ``payloads`` itself breaks, what was taken from it
+        is fed before its error is raised.
         """
-        remaining = iter(payloads)
+        if batch_size < 1:
+            raise ConfigurationError("batch_size", str(batch_size), "1 or more")
         unreadable = _Unreadable()
-        while batch := list(islice(remaining, batch_size)):
+        for batch in _batches(payloads, batch_size):
             events, errors = self._parse_all(batch)
             if errors:
                 self._quarantine(errors)
@@ -127,9 +129,9 @@ class EngineCore(HookRegistry):
     def check_deadlines(self, now: datetime | None = None) -> list[Decision]:
         """Look for transient statuses that have lasted too long; one decision, with STUCK, for each.
 
-        An account is reported once for each stay in a status. ``now`` defaults to the clock.
+        An account is reported once for each stay in a status. ``now`` (aware) defaults to the clock.
         """
-        due = passed_deadlines(self.store, self.policy, now or self._clock())
+        due = passed_deadlines(self.store, self.policy, self._clock() if now is None else _in_utc(now))
         found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
             decisions = [d for d in self.store.advance(batch, self._decide) if d.anomalies]
@@ -235,8 +237,10 @@ class EngineCore(HookRegistry):
 
     def _known_time(self, at: datetime) -> datetime:
         """When it arrived, or now if that is what could not be read."""
-        is_time = isinstance(at, datetime) and at.utcoffset() is not None
-        return at.astimezone(UTC) if is_time else self._clock()
+        try:
+            return _in_utc(at)
+        except ConfigurationError:
+            return self._clock()
 
     def _follow_up(self, decision: Decision) -> None:
         """After the commit: tell the observers, run the hooks. Nothing here can undo the feed."""
@@ -246,7 +250,10 @@ class EngineCore(HookRegistry):
             except Exception:
                 logger().exception("observer failed", account_id=decision.account.account_id)
         if decision.effects and self.subscriptions:
-            self._runner.run_event(decision.account.account_id, decision.sequence)
+            try:
+                self._runner.run_event(decision.account.account_id, decision.sequence)
+            except StoreError:  # the event is committed all the same; its effects stay pending
+                logger().exception("hooks could not be run", account_id=decision.account.account_id)
 
 
 class _Unreadable:
@@ -266,6 +273,32 @@ class _Unreadable:
     def raise_any(self) -> None:
         if self._errors:
             raise UnreadablePayloads(self._errors, self._count)
+
+
+def _batches(payloads: Iterable[Payload | Received], size: int) -> Iterator[list[Payload | Received]]:
+    """Lists of ``size``; if the source breaks, what was taken from it comes before its error."""
+    batch: list[Payload | Received] = []
+    try:
+        for payload in payloads:
+            batch.append(payload)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _in_utc(at: datetime) -> datetime:
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        raise ConfigurationError("now", repr(at), "a datetime with a time zone")
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError("now", repr(at), "a time that UTC has a year for") from None
 
 
 def _family(provider: str | None) -> str | None:

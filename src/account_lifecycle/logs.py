@@ -4,6 +4,7 @@
 not JSON is carried in it as text. Knows lines, not payloads: what a payload means, ``payloads`` says.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -33,13 +34,30 @@ def read_log(lines: Iterable[bytes]) -> Iterator[Received]:
 
 def read_line(line: bytes) -> Received:
     """One line, bare or enveloped."""
+    text = line.removeprefix(b"\xef\xbb\xbf")
+    if (enveloped := _ENVELOPE.fullmatch(text)) and _is_json(enveloped["payload"]):
+        return Received(enveloped["payload"], _time(enveloped["time"].decode()))
     try:
-        record = from_json(line)
+        record = from_json(text)
     except ValueError:
         return Received(line)
     if not isinstance(record, dict) or "payload" not in record or not record.keys() <= {"received_at", "payload"}:
         return Received(line)
     return Received(record["payload"], _time(record.get("received_at")))
+
+
+_ENVELOPE = re.compile(
+    rb'\{\s*"received_at":\s*"(?P<time>[0-9T:.Z+-]+)",\s*"payload":\s*(?P<payload>\{.*\})\s*\}', re.DOTALL
+)
+"""The usual envelope, from which the payload can be taken byte for byte."""
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        from_json(data)
+    except ValueError:
+        return False
+    return True
 
 
 def _time(text: object) -> datetime | None:

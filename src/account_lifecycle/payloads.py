@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 from .errors import PayloadError
 from .lifecycle.definition import ANNOUNCEMENTS
 from .lifecycle.events import StatusAnnounced
-from .lifecycle.explain import shown
+from .lifecycle.explain import printable, shown
 from .lifecycle.providers import ALIASES
 
 MAX_BYTES = 64 * 1024
@@ -257,7 +257,7 @@ def _show(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, int | float):
-        return f"a number ({shown(_number(value))[1:-1]})"
+        return f"a number ({printable(_number(value))})"
     return _kind(value)
 
 

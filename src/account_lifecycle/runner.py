@@ -4,6 +4,7 @@ Knows how to call a hook in isolation; it must never know why an effect came abo
 """
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import NamedTuple
 
 from .hooks import HookCall, HookRegistry, Subscription
@@ -36,6 +37,8 @@ class Runner:
         self._store = store
         self._registry = registry
         self._clock = clock
+        self._lock = Lock()
+        self._in_hand: set[int] = set()  # effects being run now: a hook that runs hooks does not run itself
 
     def run_event(self, account_id: str, sequence: int) -> list[HookOutcome]:
         """The hooks of one event, if nobody ran them yet."""
@@ -44,41 +47,50 @@ class Runner:
         return self._run_effects(self._store.pending_of(account_id, sequence))
 
     def run_due(self) -> list[HookOutcome]:
-        """Everything that is due: effects nobody looked at, then deliveries that failed before, once each."""
+        """Everything that is due: deliveries that failed before, once each, then effects nobody looked at."""
         if not self._registry.subscriptions:
             return []
-        retried = self._retry()
-        outcomes: list[HookOutcome] = []
-        while rows := self._store.pending(PAGE):
+        outcomes = self._retry()
+        settled = -1
+        while rows := [row for row in self._store.pending(PAGE) if row.effect_id not in self._in_hand]:
+            if rows[-1].effect_id <= settled:
+                break  # another thread has them in hand
+            settled = rows[-1].effect_id
             outcomes += self._run_effects(rows)
-        return retried + outcomes
+        return outcomes
 
     def _run_effects(self, rows: Sequence[EffectRow]) -> list[HookOutcome]:
-        outcomes: list[HookOutcome] = []
-        settlements: list[Settlement] = []
-        for row in rows:
-            for subscription in self._registry.subscriptions:
-                if subscription.wants(row):
-                    outcome, settlement = self._call(subscription, Delivery(row, subscription.name))
-                    outcomes.append(outcome)
-                    settlements.append(settlement)
-        if rows:
-            self._store.settle([row.effect_id for row in rows], settlements)
-        return outcomes
+        deliveries = [
+            (subscription, Delivery(row, subscription.name))
+            for row in rows
+            for subscription in self._registry.subscriptions
+            if subscription.wants(row)
+        ]
+        return self._run([row.effect_id for row in rows], deliveries)
 
     def _retry(self) -> list[HookOutcome]:
         by_name = {subscription.name: subscription for subscription in self._registry.subscriptions}
         outcomes: list[HookOutcome] = []
         after = (-1, "")
-        while deliveries := self._store.due(list(by_name), PAGE, after):
-            settlements = []
-            for delivery in deliveries:
-                outcome, settlement = self._call(by_name[delivery.hook], delivery)
-                outcomes.append(outcome)
-                settlements.append(settlement)
-            self._store.settle([], settlements)
-            after = (deliveries[-1].row.effect_id, deliveries[-1].hook)
+        while due := self._store.due(list(by_name), PAGE, after):
+            outcomes += self._run([], [(by_name[delivery.hook], delivery) for delivery in due])
+            after = (due[-1].row.effect_id, due[-1].hook)
         return outcomes
+
+    def _run(self, effect_ids: list[int], deliveries: list[tuple[Subscription, Delivery]]) -> list[HookOutcome]:
+        """Call hooks and settle what became of it; what another call has in hand is left to that call."""
+        with self._lock:
+            effect_ids = [effect_id for effect_id in effect_ids if effect_id not in self._in_hand]
+            deliveries = [pair for pair in deliveries if pair[1].row.effect_id not in self._in_hand]
+            taken = {*effect_ids, *(delivery.row.effect_id for _, delivery in deliveries)}
+            self._in_hand |= taken
+        try:
+            done = [self._call(subscription, delivery) for subscription, delivery in deliveries]
+            if taken:
+                self._store.settle(effect_ids, [settlement for _, settlement in done])
+        finally:
+            self._in_hand -= taken
+        return [outcome for outcome, _ in done]
 
     def _call(self, subscription: Subscription, delivery: Delivery) -> tuple[HookOutcome, Settlement]:
         row, attempt = delivery.row, delivery.attempts + 1
@@ -105,6 +117,23 @@ def _attempt(subscription: Subscription, call: HookCall) -> str | None:
     try:
         subscription.hook(call)
     except Exception as error:
-        logger().exception("hook failed; it is due again", hook=subscription.name, key=call.key, attempt=call.attempt)
-        return f"{type(error).__name__}: {error}"
+        told = _told(error)
+        logger().error(
+            "hook failed; it is due again",
+            hook=subscription.name,
+            key=call.key,
+            attempt=call.attempt,
+            error=told,
+            exc_info=error,
+        )
+        return told
     return None
+
+
+def _told(error: Exception) -> str:
+    """Somebody else's exception in words that can be stored, whatever it does when it is asked for them."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = f"{type(error).__name__}, which cannot be told"
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")

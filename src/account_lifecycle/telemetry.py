@@ -10,6 +10,7 @@ from typing import Any
 
 from .lifecycle.anomalies import Severity
 from .lifecycle.decide import Decision
+from .lifecycle.explain import printable
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
 
@@ -45,7 +46,7 @@ def log_anomalies(decision: Decision) -> None:
             anomaly=str(anomaly.kind),
             account_id=anomaly.account_id,
             sequence=anomaly.sequence,
-            announced=anomaly.announced,
+            announced=printable(anomaly.announced),
             status=str(decision.account.status),
             verdict=str(decision.verdict),
             next_step=str(anomaly.next_step),

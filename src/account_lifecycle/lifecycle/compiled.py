@@ -5,7 +5,9 @@ looks up the deviation where the machine refuses. The live engine, the replay an
 table; it must never contain an answer that the machine and the deviations did not give.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
 
@@ -73,7 +75,8 @@ class Table(NamedTuple):
 @cache
 def compiled() -> Table:
     """The table, compiled at first use (a few milliseconds) and shared from then on."""
-    outcomes = _explore()
+    with _quiet_machine():
+        outcomes = _explore()
     situations = tuple(sorted({s for s, _, _ in outcomes}, key=_reading_order))
 
     def answers(sync: bool, ok_heard: bool) -> Answers:
@@ -94,6 +97,17 @@ class _Outcome(NamedTuple):
     after: Situation
     accepted: bool
     deviation: AnomalyKind | None
+
+
+@contextmanager
+def _quiet_machine() -> Iterator[None]:
+    """Keeps the hundreds of firings below out of a log that listens to ``transitions``."""
+    log = logging.getLogger("transitions.core")
+    was_disabled, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = was_disabled
 
 
 _Outcomes = dict[tuple[Situation, Status, bool], _Outcome]

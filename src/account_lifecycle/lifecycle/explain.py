@@ -144,18 +144,26 @@ def one_of(words: tuple[str, ...], conjunction: str = "or") -> str:
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 
-def shown(text: str, limit: int = 40) -> str:
+def printable(text: str, limit: int = 40) -> str:
     """Somebody else's word, made safe to print: shortened, its unprintable characters escaped."""
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit])
-    return f"'{escaped}{'…' if len(text) > limit else ''}'"
+    ending = "…" if len(text) > limit else ""
+    text = text[:limit]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return text + ending
+
+
+def shown(text: str, limit: int = 40) -> str:
+    """Somebody else's word, printable and in quotation marks."""
+    return f"'{printable(text, limit)}'"
 
 
 def _word(a: Anomaly) -> str:
-    return shown(a.announced)[1:-1]
+    return printable(a.announced)
 
 
 def _owner(a: Anomaly) -> str:
-    return f"this {shown(a.provider)[1:-1]} account" if a.provider else "this account, whose provider was never told,"
+    return f"this {printable(a.provider)} account" if a.provider else "this account, whose provider was never told,"
 
 
 def _standing(a: Anomaly) -> str:

@@ -95,7 +95,8 @@ class MemoryStore:
 
     def account(self, account_id: str) -> Account | None:
         """The account as it is now, or None if nothing was ever fed for it."""
-        return self._accounts.get(account_id)
+        with self._lock:
+            return self._accounts.get(account_id)
 
     def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
         """Accounts in the order of their ids."""
@@ -130,7 +131,7 @@ class MemoryStore:
                 for (owner, _), window in self._windows.items()
                 if account_id in (None, owner) and (window.is_open or not open_only)
             ]
-        return iter(found)
+        return iter(sorted(found, key=lambda window: (window.opened_at, window.account_id, window.sequence)))
 
     def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
         """Accounts that are in one of these statuses and not yet stuck."""

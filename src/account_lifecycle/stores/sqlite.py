@@ -5,6 +5,7 @@ behind a lock; every streaming read has a connection, and so a consistent snapsh
 """
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,10 +52,10 @@ class SQLiteStore:
 
     def __init__(self, path: Path) -> None:
         check_library(apsw.sqlite_lib_version())
-        self._path = path
+        self._path = path = path.absolute()  # the working directory may change
         self._lock = RLock()
         with _told_plainly(path):
-            self._db = _connect(path)
+            self._db = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
                 _prepare(self._db, path)
             except BaseException:
@@ -155,7 +156,8 @@ class SQLiteStore:
         where = " AND ".join(clause for clause, _ in clauses)
         sql = _SQL[name].replace("{where}", f"WHERE {where}" if where else "")
         with _told_plainly(self._path):
-            db = _connect(self._path)
+            self._db.in_transaction  # noqa: B018 - a store that is closed says so
+            db = _connect(self._path, apsw.SQLITE_OPEN_READWRITE)
             try:
                 yield from db.execute(f"{sql} {order}", tuple(value for _, value in clauses))
             finally:
@@ -202,7 +204,7 @@ class SQLiteStore:
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
         """One writing transaction: all of it is kept, or nothing."""
-        with self._lock, _told_plainly(self._path), _immediate(self._db):
+        with self._lock, _told_plainly(self._path), _transaction(self._db, "IMMEDIATE"):
             yield self._db
 
 
@@ -240,38 +242,53 @@ def check_library(version: str) -> None:
         )
 
 
-def _connect(path: Path) -> apsw.Connection:
-    db = apsw.Connection(str(path))
+def _connect(path: Path, flags: int) -> apsw.Connection:
+    db = apsw.Connection(str(path), flags=flags)
     db.set_busy_timeout(BUSY_TIMEOUT_MS)
     db.execute("PRAGMA synchronous = FULL")
     return db
 
 
 def _prepare(db: apsw.Connection, path: Path) -> None:
-    """Make a new file ours, bring an old one up to date, refuse anybody else's."""
-    application_id, version = _pragma(db, "application_id"), _pragma(db, "user_version")
-    if application_id != APPLICATION_ID and _pragma(db, "schema_version") != 0:
+    """Make a new file ours, bring an old one up to date, refuse anybody else's; wait while another process does."""
+    patience_ends = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            _check(db, path)
+            _migrate(db)
+            if _pragma(db, "journal_mode") != "wal":
+                _all(db, "PRAGMA journal_mode = WAL")
+            return
+        except apsw.BusyError:  # SQLite itself does not wait for a change of the journal mode
+            if time.monotonic() > patience_ends:
+                raise
+            time.sleep(0.02)
+
+
+def _check(db: apsw.Connection, path: Path) -> None:
+    """Refuse a file that another program, or a newer version, has made."""
+    with _transaction(db, "DEFERRED"):
+        application_id, version = _pragma(db, "application_id"), _pragma(db, "user_version")
+        is_new = application_id == 0 and _pragma(db, "schema_version") == 0
+    if application_id != APPLICATION_ID and not is_new:
         raise StoreError(f"{path} is a SQLite file of another program. Name a file of your own.")
     if version > len(migrations("sqlite")):
         raise StoreError(
             f"{path} has schema version {version}, but this version of account-lifecycle knows only "
             f"{len(migrations('sqlite'))}. Install the newer version that made it."
         )
-    if _pragma(db, "journal_mode") != "wal":
-        db.execute("PRAGMA journal_mode = WAL").fetchall()
-    if version < len(migrations("sqlite")):
-        _migrate(db)
 
 
 def _migrate(db: apsw.Connection) -> None:
     """Run the migrations that are missing, each in one transaction of its own."""
     for number, script in enumerate(migrations("sqlite"), 1):
-        with _immediate(db):
-            if _pragma(db, "user_version") >= number:  # another process was faster
-                continue
-            db.execute(script).fetchall()  # apsw stops at the first row of several statements unless exhausted
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}").fetchall()
-            db.execute(f"PRAGMA user_version = {number}").fetchall()
+        if _pragma(db, "user_version") >= number:
+            continue
+        with _transaction(db, "IMMEDIATE"):
+            if _pragma(db, "user_version") < number:  # or else another process was faster
+                _all(db, script)  # apsw stops at the first row of several statements unless exhausted
+                _all(db, f"PRAGMA application_id = {APPLICATION_ID}")
+                _all(db, f"PRAGMA user_version = {number}")
 
 
 def _pragma(db: apsw.Connection, name: str) -> Any:
@@ -283,9 +300,9 @@ def _all(db: apsw.Connection, sql: str, bindings: tuple[Any, ...] = ()) -> list[
 
 
 @contextmanager
-def _immediate(db: apsw.Connection) -> Iterator[None]:
-    """One transaction that holds the write lock from its start, so that what it reads cannot be overtaken."""
-    db.execute("BEGIN IMMEDIATE")
+def _transaction(db: apsw.Connection, mode: str) -> Iterator[None]:
+    """One transaction. IMMEDIATE holds the write lock from its start, so that what it reads cannot be overtaken."""
+    db.execute(f"BEGIN {mode}")
     try:
         yield
         db.execute("COMMIT")
