@@ -1,0 +1,198 @@
+"""Lives: every story that can be told of an account is lawful, and true to its provider."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from account_lifecycle.lifecycle.compiled import Step as CompiledStep
+from account_lifecycle.lifecycle.compiled import compiled
+from account_lifecycle.lifecycle.definition import FINISHES_SYNC, INITIAL, LOSSES, PROVES_LIFE, RESTARTS_SYNC, TERMINAL
+from account_lifecycle.lifecycle.lives import (
+    EXPIRED,
+    KIN,
+    NEXT_SYNC,
+    STRAYS,
+    Announcement,
+    Channel,
+    Character,
+    Step,
+    Story,
+    draw_character,
+    live,
+)
+from account_lifecycle.lifecycle.machine import INITIAL as UNBORN
+from account_lifecycle.lifecycle.machine import Situation
+from account_lifecycle.lifecycle.providers import ALIASES, DEADLINES, PROFILES, Provider
+from account_lifecycle.lifecycle.status import Status
+
+DAY_US = 86_400_000_000
+ALIVE = Situation(PROVES_LIFE, exists=True, lost=False)
+
+
+def births(provider: Provider) -> list[Story]:
+    return [story for story, _ in KIN[provider].births]
+
+
+def episodes(provider: Provider) -> list[Story]:
+    return [story for story, _ in KIN[provider].episodes] + [EXPIRED]
+
+
+def told(story: Story, products: tuple[str, ...]) -> Iterator[tuple[Step, str]]:
+    """The steps of a story as an account with these products announces them."""
+    for step in story.steps:
+        if step.status is FINISHES_SYNC:
+            for index, product in enumerate(products):
+                yield (step._replace(wait=NEXT_SYNC) if index else step), product
+        else:
+            yield step, ""
+
+
+def stories(provider: Provider) -> Iterator[tuple[str, Situation, bool, list[tuple[Step, str]]]]:
+    """Every story as every kind of account of a provider announces it: name, start, whether it ends, what is said."""
+    for products, _ in KIN[provider].products:
+        for story in births(provider):
+            yield f"{story.name} {products}", UNBORN, story.ends, list(told(story, products))
+        for story in episodes(provider):
+            yield f"{story.name} {products}", ALIVE, story.ends, list(told(story, products))
+
+
+def walk(
+    provider: Provider, start: Situation, said: list[tuple[Step, str]]
+) -> Iterator[tuple[Situation, Step, str, bool]]:
+    """The situation before each step, the step, its product, and whether it is the twin of the one before."""
+    situation, last = start, None
+    for step, product in said:
+        is_twin = (step.status, product) == last
+        yield situation, step, product, is_twin
+        if not is_twin:
+            situation = answer(provider, situation, step.status).after
+        last = (step.status, product)
+
+
+def answer(provider: Provider, situation: Situation, status: Status) -> CompiledStep:
+    return compiled().step(situation, status, announces_sync=PROFILES[provider].announces_sync)
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_every_story_is_lawful_and_leaves_the_account_alive_unless_it_ends_it(provider):
+    for name, start, ends, said in stories(provider):
+        for situation, step, _, is_twin in walk(provider, start, said):
+            assert is_twin or answer(provider, situation, step.status).lawful, f"{name}: {step.status} in {situation}"
+        assert ends or answer(provider, situation, step.status).after == ALIVE, name
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_nothing_is_announced_twice_in_a_row_but_the_webhook_that_follows_a_notification(provider):
+    for name, _, _, said in stories(provider):
+        for (before, product_before), (after, product_after) in pairwise(said):
+            if (before.status, product_before) == (after.status, product_after):
+                assert (before.channel, after.channel) == (Channel.NOTIFY, Channel.WEBHOOK), name
+                assert after.wait.longest_s < 60, name
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_no_episode_begins_with_what_another_story_ends_with(provider):
+    ends = {story.steps[-1].status for story in births(provider) + episodes(provider) if not story.ends}
+    assert ends.isdisjoint(story.steps[0].status for story in episodes(provider))
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_even_the_longest_stay_in_a_transient_status_is_within_its_deadline(provider):
+    for name, start, _, said in stories(provider):
+        stay_s = 0.0
+        for situation, step, _, is_twin in walk(provider, start, said):
+            stay_s += step.wait.longest_s
+            if not is_twin and answer(provider, situation, step.status).moved:
+                allowed = PROFILES[provider].deadlines.get(situation.status)
+                assert allowed is None or stay_s < allowed.total_seconds(), f"{name}: {situation.status}"
+                stay_s = 0.0
+        assert answer(provider, situation, step.status).after.status not in DEADLINES, name
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_the_words_and_products_of_an_account_are_those_of_its_provider(provider):
+    kin, profile = KIN[provider], PROFILES[provider]
+    assert {ALIASES[word] for words, _ in kin.words for word in words} == {provider}
+    for products, _ in kin.products:
+        assert bool(products) == profile.announces_sync
+        assert profile.has_products or not any(products)
+
+
+def test_premium_accounts_announce_the_classic_product_and_their_own():
+    several = {products for products, _ in KIN[Provider.LINKEDIN].products if len(products) > 1}
+    assert several == {("classic", "recruiter"), ("classic", "sales_navigator")}
+
+
+def lives_of(provider: Provider, count: int, days: int) -> Iterator[list[Announcement]]:
+    random = Random(f"{provider} {count}")
+    for _ in range(count):
+        yield list(live(draw_character(random, [provider]), random, days * DAY_US))
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_a_life_that_is_cut_short_has_come_to_rest(provider):
+    for days in (0, 1, 30, 300):
+        for life in lives_of(provider, 40, days):
+            resting = life[-1].status if life else INITIAL
+            early_ok = any(said.status is PROVES_LIFE for said in life[-3:-1])  # usable before its sync was over
+            assert resting not in DEADLINES or (resting is FINISHES_SYNC and early_ok)
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_time_passes_with_every_announcement(provider):
+    for life in lives_of(provider, 20, 400):
+        assert all(before.at_us < after.at_us for before, after in pairwise(life))
+
+
+@pytest.mark.parametrize("provider", [p for p in Provider if not PROFILES[p].announces_sync])
+def test_a_provider_that_never_announces_a_finished_sync_never_does(provider):
+    assert not any(said.status is FINISHES_SYNC for life in lives_of(provider, 30, 700) for said in life)
+
+
+@pytest.mark.parametrize("provider", [p for p in Provider if PROFILES[p].session_length is not None])
+def test_a_session_that_is_a_year_old_expires_unless_the_account_is_in_trouble_already(provider):
+    length_us = int(PROFILES[provider].session_length.total_seconds() * 1e6)
+    expired = 0
+    for life in lives_of(provider, 60, 900):
+        signed_in_us = 0
+        for before, after in pairwise(life):
+            if before.status in RESTARTS_SYNC:
+                signed_in_us = before.at_us
+            due_us = signed_in_us + length_us
+            if before.status is PROVES_LIFE and before.at_us < due_us <= after.at_us:
+                assert after.status in LOSSES
+                assert after.at_us - due_us < 10_000_000
+                expired += 1
+    assert expired
+
+
+def test_every_fate_befalls_somebody():
+    lives = [life for provider in Provider for life in lives_of(provider, 60, 700)]
+    assert {said.status for life in lives for said in life} == set(Status) - {INITIAL}
+    assert {said.channel for life in lives for said in life} == set(Channel)
+    assert any(life[-1].status is TERMINAL for life in lives)
+
+
+def test_the_same_random_numbers_tell_the_same_life():
+    character = Character(Provider.LINKEDIN, ("LINKEDIN",), ("classic", "recruiter"))
+    first, second = (list(live(character, Random(7), 500 * DAY_US)) for _ in range(2))
+    assert first == second
+    assert first != list(live(character, Random(8), 500 * DAY_US))
+
+
+def test_only_the_providers_that_are_asked_for_are_drawn_and_all_of_them():
+    random = Random(1)
+    asked = [Provider.X, Provider.IMAP]
+    assert {draw_character(random, asked).provider for _ in range(50)} == set(asked)
+
+
+@pytest.mark.parametrize("name", STRAYS)
+def test_a_stray_deviates_wherever_it_strikes_and_moves_nothing(name):
+    stray = STRAYS[name]
+    for before in compiled().situations:
+        settled = before.status in stray.after and before.exists and before.lost == (before.status in LOSSES)
+        for said in stray.statuses if settled else ():
+            found = compiled().step(before, said, announces_sync=stray.announces_sync is not False)
+            assert (found.deviation, found.after) == (stray.kind, before)
