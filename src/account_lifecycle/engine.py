@@ -58,8 +58,10 @@ class EngineCore(HookRegistry):
         super().__init__()
         self.store = store
         """The store itself: its reading side streams what the methods below return as lists."""
-        self.policy = policy
-        self._decide = decide if policy == DEFAULT_POLICY else partial(decide, policy=policy)
+        deadlines = {_family(provider) or provider: own for provider, own in policy.deadlines.items()}
+        self.policy = policy._replace(deadlines=deadlines)
+        """The policy in force, its providers by family."""
+        self._decide = decide if policy == DEFAULT_POLICY else partial(decide, policy=self.policy)
         self._clock = clock
         self._observers = tuple(observers)
         self._draw = draw
@@ -92,8 +94,7 @@ class EngineCore(HookRegistry):
             self._quarantine([(error, at)])
             raise
         decision = self.store.advance((event,), self._decide)[0]
-        if self._observers or self.subscriptions:
-            self._follow_up(decision)
+        self._follow_up((decision,))
         return decision
 
     def feed_events(
@@ -105,10 +106,10 @@ class EngineCore(HookRegistry):
     ) -> Iterator[Decision]:
         """Feed many payloads, one transaction for each batch; yields a decision for each that can be read.
 
-        A decision is yielded after its batch is committed. Payloads that cannot be read are put into the
-        quarantine and do not stop the feed: each is told to ``on_unreadable``; without that, one
-        ``UnreadablePayloads`` is raised at the end. If ``payloads`` itself breaks, what was taken from it
-        is fed before its error is raised.
+        This is a generator: iterate over it, or nothing is fed. A decision is yielded after its batch is
+        committed. Payloads that cannot be read are put into the quarantine and do not stop the feed: each is
+        told to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at the end. If
+        ``payloads`` itself breaks, what was taken from it is fed before its error is raised.
         """
         if batch_size < 1:
             raise ConfigurationError("batch_size", str(batch_size), "1 or more")
@@ -117,12 +118,10 @@ class EngineCore(HookRegistry):
             events, errors = self._parse_all(batch)
             if errors:
                 self._quarantine(errors)
-                for error, _ in errors:
-                    (on_unreadable or unreadable.add)(error)
             decisions = self.store.advance(events, self._decide) if events else []
-            if self._observers or self.subscriptions:
-                for decision in decisions:
-                    self._follow_up(decision)
+            self._follow_up(decisions)
+            for error, _ in errors:
+                (on_unreadable or unreadable.add)(error)
             yield from decisions
         unreadable.raise_any()
 
@@ -131,12 +130,11 @@ class EngineCore(HookRegistry):
 
         An account is reported once for each stay in a status. ``now`` (aware) defaults to the clock.
         """
-        due = passed_deadlines(self.store, self.policy, self._clock() if now is None else _in_utc(now))
+        due = passed_deadlines(self.store, self.policy, self._clock() if now is None else _in_utc("now", now))
         found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
             decisions = [d for d in self.store.advance(batch, self._decide) if d.anomalies]
-            for decision in decisions:
-                self._follow_up(decision)
+            self._follow_up(decisions)
             found += decisions
         return found
 
@@ -192,8 +190,8 @@ class EngineCore(HookRegistry):
             None if severity is None else Severity(severity),
             account_id,
             _family(provider),
-            since,
-            until,
+            None if since is None else _in_utc("since", since),
+            None if until is None else _in_utc("until", until),
         )
         return list(self.store.audit(wanted))
 
@@ -238,22 +236,23 @@ class EngineCore(HookRegistry):
     def _known_time(self, at: datetime) -> datetime:
         """When it arrived, or now if that is what could not be read."""
         try:
-            return _in_utc(at)
+            return _in_utc("received_at", at)
         except ConfigurationError:
             return self._clock()
 
-    def _follow_up(self, decision: Decision) -> None:
+    def _follow_up(self, decisions: Sequence[Decision]) -> None:
         """After the commit: tell the observers, run the hooks. Nothing here can undo the feed."""
-        for observer in self._observers:
+        for decision in decisions:
+            for observer in self._observers:
+                try:
+                    observer(decision)
+                except Exception:
+                    logger().exception("observer failed", account_id=decision.account.account_id)
+        if self.subscriptions:
             try:
-                observer(decision)
-            except Exception:
-                logger().exception("observer failed", account_id=decision.account.account_id)
-        if decision.effects and self.subscriptions:
-            try:
-                self._runner.run_event(decision.account.account_id, decision.sequence)
-            except StoreError:  # the event is committed all the same; its effects stay pending
-                logger().exception("hooks could not be run", account_id=decision.account.account_id)
+                self._runner.run_events([(d.account.account_id, d.sequence) for d in decisions if d.effects])
+            except StoreError:  # the events are committed all the same; their effects stay pending
+                logger().exception("hooks could not be run; they are due under run_hooks()")
 
 
 class _Unreadable:
@@ -292,13 +291,13 @@ def _batches(payloads: Iterable[Payload | Received], size: int) -> Iterator[list
         yield batch
 
 
-def _in_utc(at: datetime) -> datetime:
+def _in_utc(name: str, at: datetime) -> datetime:
     if not isinstance(at, datetime) or at.utcoffset() is None:
-        raise ConfigurationError("now", repr(at), "a datetime with a time zone")
+        raise ConfigurationError(name, repr(at), "a datetime with a time zone")
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise ConfigurationError("now", repr(at), "a time that UTC has a year for") from None
+        raise ConfigurationError(name, repr(at), "a time that UTC has a year for") from None
 
 
 def _family(provider: str | None) -> str | None:

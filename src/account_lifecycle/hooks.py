@@ -91,12 +91,14 @@ class HookRegistry:
         return hook
 
     def on_entered(self, status: Status | str, *, name: str | None = None) -> Callable[[HookT], HookT]:
-        """When an account enters a status."""
-        return lambda hook: self.subscribe(EffectKind.ENTERED, Status(status), hook, name)
+        """When an account enters a status. Raises ``ValueError`` for a word that is no status."""
+        subject = Status(status)
+        return lambda hook: self.subscribe(EffectKind.ENTERED, subject, hook, name)
 
     def on_left(self, status: Status | str, *, name: str | None = None) -> Callable[[HookT], HookT]:
-        """When an account leaves a status."""
-        return lambda hook: self.subscribe(EffectKind.LEFT, Status(status), hook, name)
+        """When an account leaves a status. Raises ``ValueError`` for a word that is no status."""
+        subject = Status(status)
+        return lambda hook: self.subscribe(EffectKind.LEFT, subject, hook, name)
 
     def on_anomaly(self, kind: AnomalyKind | str | None = None, *, name: str | None = None) -> Callable[[HookT], HookT]:
         """When an anomaly of a kind is found; None for every kind."""

@@ -4,10 +4,11 @@
 not JSON is carried in it as text. Knows lines, not payloads: what a payload means, ``payloads`` says.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -38,8 +39,8 @@ def read_line(line: bytes) -> Received:
     if (enveloped := _ENVELOPE.fullmatch(text)) and _is_json(enveloped["payload"]):
         return Received(enveloped["payload"], _time(enveloped["time"].decode()))
     try:
-        record = from_json(text)
-    except ValueError:
+        record = json.loads(text.decode(), object_pairs_hook=_unambiguous)
+    except (ValueError, RecursionError):
         return Received(line)
     if not isinstance(record, dict) or "payload" not in record or not record.keys() <= {"received_at", "payload"}:
         return Received(line)
@@ -50,6 +51,14 @@ _ENVELOPE = re.compile(
     rb'\{\s*"received_at":\s*"(?P<time>[0-9T:.Z+-]+)",\s*"payload":\s*(?P<payload>\{.*\})\s*\}', re.DOTALL
 )
 """The usual envelope, from which the payload can be taken byte for byte."""
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key has two values: one of them would be lost."""
+    record = dict(pairs)
+    if any(record[key] != value for key, value in pairs):
+        raise ValueError("a key is given twice, with different values")
+    return record
 
 
 def _is_json(data: bytes) -> bool:

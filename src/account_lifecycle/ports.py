@@ -196,8 +196,8 @@ class Outbox(Protocol):
     def pending(self, limit: int) -> list[EffectRow]:
         """The oldest effects that no process with hooks has looked at yet."""
 
-    def pending_of(self, account_id: str, sequence: int) -> list[EffectRow]:
-        """Those of one event."""
+    def pending_of(self, events: Sequence[tuple[str, int]]) -> list[EffectRow]:
+        """Those of some events, given by account id and sequence, in the order in which they were fed."""
 
     def due(self, hooks: Sequence[str], limit: int, after: tuple[int, str] = (-1, "")) -> list[Delivery]:
         """Deliveries that failed and are due again, for these hooks, past ``after`` (effect id, hook)."""

@@ -40,11 +40,10 @@ class Runner:
         self._lock = Lock()
         self._in_hand: set[int] = set()  # effects being run now: a hook that runs hooks does not run itself
 
-    def run_event(self, account_id: str, sequence: int) -> list[HookOutcome]:
-        """The hooks of one event, if nobody ran them yet."""
-        if not self._registry.subscriptions:
-            return []
-        return self._run_effects(self._store.pending_of(account_id, sequence))
+    def run_events(self, events: Sequence[tuple[str, int]]) -> None:
+        """The hooks of events just fed, given by account id and sequence, if nobody ran them yet."""
+        for start in range(0, len(events), PAGE):
+            self._run_effects(self._store.pending_of(events[start : start + PAGE]))
 
     def run_due(self) -> list[HookOutcome]:
         """Everything that is due: deliveries that failed before, once each, then effects nobody looked at."""

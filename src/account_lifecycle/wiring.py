@@ -49,7 +49,7 @@ def open_store(url: str) -> Store:
         from .stores.memory import MemoryStore
 
         return MemoryStore()
-    if scheme == "sqlite" and rest.startswith("///") and rest[3:] not in ("", ":memory:"):
+    if scheme == "sqlite" and rest.startswith("///") and rest[3:] not in ("", ":memory:") and "\0" not in rest:
         from .stores.sqlite import SQLiteStore
 
         return SQLiteStore(Path(rest[3:]))

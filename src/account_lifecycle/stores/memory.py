@@ -3,6 +3,7 @@
 Keeps what the engine hands it; it must never judge.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from threading import RLock
 
@@ -26,8 +27,9 @@ from ..ports import (
     Settlement,
 )
 
-_EFFECTS_PER_EVENT = 16
-"""More than any event can have: an effect's id is its event's place times this, plus its own place."""
+_EFFECTS_PER_EVENT = 8
+"""As many as any event can have: an effect's id is its event's place times this, plus its own place."""
+_ANY_PENDING = re.compile(rb"[^\x00]")
 
 
 _Entry = tuple[Event, int, Verdict, Situation, Situation, tuple[Anomaly, ...]]
@@ -44,8 +46,8 @@ class MemoryStore:
         self._windows: dict[tuple[str, int], BlindWindow] = {}
         self._quarantine: list[Quarantined] = []
         self._effects: list[tuple[Effect, ...]] = []  # of each entry; the tuples are mostly shared
-        self._looked_at = bytearray()  # for each entry, whether its hooks were looked at
-        self._first_pending = 0
+        self._pending = bytearray()  # of each entry, a bit for each effect that nobody has looked at
+        self._first_pending = 0  # no entry before this one has any
         self._failed: dict[tuple[int, str], Delivery] = {}
 
     def close(self) -> None:
@@ -72,7 +74,7 @@ class MemoryStore:
                     (event, account.sequence, verdict, previous.situation, account.situation, anomalies)
                 )
                 self._effects.append(effects)
-                self._looked_at.append(not effects)
+                self._pending.append((1 << len(effects)) - 1)
                 if window is not None:
                     self._windows[window.account_id, window.sequence] = window
         return decisions
@@ -142,25 +144,32 @@ class MemoryStore:
     # ---- Outbox ----------------------------------------------------------------------------------
 
     def pending(self, limit: int) -> list[EffectRow]:
-        """The oldest effects that no process with hooks has looked at yet, whole events at a time."""
+        """The oldest effects that no process with hooks has looked at yet."""
         rows: list[EffectRow] = []
         with self._lock:
-            place = self._first_pending = self._looked_at.find(0, self._first_pending)
-            while place >= 0 and len(rows) < limit:
+            place = self._first_pending = self._next_pending(self._first_pending)
+            while place < len(self._entries) and len(rows) < limit:
                 rows.extend(self._rows(place))
-                place = self._looked_at.find(0, place + 1)
-            if self._first_pending < 0:
-                self._first_pending = len(self._entries)
-        return rows
+                place = self._next_pending(place + 1)
+        return rows[:limit]
 
-    def pending_of(self, account_id: str, sequence: int) -> list[EffectRow]:
-        """Those of one event."""
+    def _next_pending(self, place: int) -> int:
+        found = _ANY_PENDING.search(self._pending, place)
+        return found.start() if found else len(self._entries)
+
+    def pending_of(self, events: Sequence[tuple[str, int]]) -> list[EffectRow]:
+        """Those of some events, given by account id and sequence, in the order in which they were fed."""
+        wanted = set(events)
+        places: list[int] = []
         with self._lock:
-            for place in range(len(self._entries) - 1, self._first_pending - 1, -1):
-                entry = LedgerEntry(*self._entries[place])
-                if entry.sequence == sequence and entry.account_id == account_id:
-                    return [] if self._looked_at[place] else self._rows(place)
-        return []
+            place = len(self._entries)
+            while wanted and place > self._first_pending:
+                place -= 1
+                event, sequence, *_ = self._entries[place]
+                if (event.account_id, sequence) in wanted:
+                    wanted.discard((event.account_id, sequence))
+                    places.append(place)
+            return [row for place in reversed(places) for row in self._rows(place)]
 
     def due(self, hooks: Sequence[str], limit: int, after: tuple[int, str] = (-1, "")) -> list[Delivery]:
         """Deliveries that failed and are due again, for these hooks, past ``after`` (effect id, hook)."""
@@ -172,7 +181,8 @@ class MemoryStore:
         """Effects that were looked at, and what became of their deliveries."""
         with self._lock:
             for effect_id in effect_ids:
-                self._looked_at[effect_id // _EFFECTS_PER_EVENT] = 1
+                place, ordinal = divmod(effect_id, _EFFECTS_PER_EVENT)
+                self._pending[place] &= ~(1 << ordinal)
             for settlement in settlements:
                 key = (settlement.effect_id, settlement.hook)
                 self._failed.pop(key, None)
@@ -180,8 +190,8 @@ class MemoryStore:
                     self._failed[key] = Delivery(self._row(settlement.effect_id), settlement.hook, settlement.attempts)
 
     def _rows(self, place: int) -> list[EffectRow]:
-        first = place * _EFFECTS_PER_EVENT
-        return [self._row(first + ordinal) for ordinal in range(len(self._effects[place]))]
+        first, pending = place * _EFFECTS_PER_EVENT, self._pending[place]
+        return [self._row(first + n) for n in range(len(self._effects[place])) if pending & 1 << n]
 
     def _row(self, effect_id: int) -> EffectRow:
         place, ordinal = divmod(effect_id, _EFFECTS_PER_EVENT)

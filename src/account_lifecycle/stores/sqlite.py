@@ -169,9 +169,9 @@ class SQLiteStore:
         """The oldest effects that no process with hooks has looked at yet."""
         return self._effects("pending", (limit,))
 
-    def pending_of(self, account_id: str, sequence: int) -> list[EffectRow]:
-        """Those of one event."""
-        return self._effects("pending_of", (account_id, sequence))
+    def pending_of(self, events: Sequence[tuple[str, int]]) -> list[EffectRow]:
+        """Those of some events, given by account id and sequence, in the order in which they were fed."""
+        return self._effects("pending_of", (json.dumps(events),))
 
     def _effects(self, name: str, bindings: tuple[Any, ...]) -> list[EffectRow]:
         with self._lock, _told_plainly(self._path):

@@ -66,8 +66,10 @@ SELECT effect_id FROM effect WHERE is_pending = 1 ORDER BY effect_id LIMIT ?
 
 -- name: pending_of
 SELECT f.effect_id
-FROM event e JOIN effect f ON f.effect_id BETWEEN e.event_id * 16 AND e.event_id * 16 + 15
-WHERE e.account_id = ? AND e.sequence = ? AND f.is_pending = 1
+FROM json_each(?) wanted
+JOIN event e ON e.account_id = wanted.value ->> 0 AND e.sequence = wanted.value ->> 1
+JOIN effect f ON f.effect_id BETWEEN e.event_id * 16 AND e.event_id * 16 + 15
+WHERE f.is_pending = 1
 ORDER BY f.effect_id
 
 -- name: effect_rows

@@ -1,0 +1,84 @@
+"""Small builders for the tests of the engine and the stores: payloads, events, times, a clock that is told."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
+from account_lifecycle.lifecycle.providers import ALIASES
+
+T0 = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def at(minutes: float) -> datetime:
+    """So many minutes after the tests' first moment."""
+    return T0 + timedelta(minutes=minutes)
+
+
+# ---- Payloads --------------------------------------------------------------------------------------
+
+
+def webhook(account_id: str, message: str, account_type: str | None = "LINKEDIN", **more: Any) -> dict[str, Any]:
+    """A status webhook."""
+    told = {} if account_type is None else {"account_type": account_type}
+    return {"AccountStatus": {"account_id": account_id, **told, "message": message, **more}}
+
+
+def notification(account_id: str, status: str, name: str = "user-1") -> dict[str, Any]:
+    """A hosted-auth notification."""
+    return {"status": status, "account_id": account_id, "name": name}
+
+
+# ---- Events, for those who stand below the door ------------------------------------------------------
+
+
+def announced(
+    account_id: str,
+    status: str,
+    minutes: float = 0,
+    provider: str | None = "LINKEDIN",
+    product: str = "",
+    name: str | None = None,
+    payload: bytes = b"{}",
+) -> StatusAnnounced:
+    """An announcement, so many minutes after the first moment."""
+    family = None if provider is None else ALIASES.get(provider, provider)
+    return StatusAnnounced(account_id, status, at(minutes), family, product, name, payload)
+
+
+def deadline_of(account: Account, minutes: float, allowed: timedelta = timedelta(minutes=30)) -> DeadlinePassed:
+    """The deadline of an account's present stay, passed."""
+    assert account.since is not None
+    return DeadlinePassed(account.account_id, account.status, at(minutes), account.since, allowed)
+
+
+def judged(events: Iterable[Event]) -> list[Decision]:
+    """What the pure step decides about events in order, with no store in between."""
+    accounts: dict[str, Account] = {}
+    decisions = []
+    for event in events:
+        decision = decide(accounts.get(event.account_id) or Account(event.account_id), event)
+        accounts[event.account_id] = decision.account
+        decisions.append(decision)
+    return decisions
+
+
+# ---- Time ------------------------------------------------------------------------------------------
+
+
+class ToldClock:
+    """Tells the time that it was told, and counts how often it was asked."""
+
+    def __init__(self, now: datetime = T0) -> None:
+        self.now = now
+        self.asked = 0
+
+    def __call__(self) -> datetime:
+        self.asked += 1
+        return self.now
+
+    def pass_time(self, **length: float) -> None:
+        """Let some time pass: ``pass_time(minutes=5)``."""
+        self.now += timedelta(**length)

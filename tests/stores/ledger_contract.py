@@ -1,0 +1,281 @@
+"""What a store promises about writing: all or nothing, and everything comes back exactly as it went in."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import count, pairwise
+from threading import Barrier, Thread
+from time import sleep
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.compiled import compiled
+from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
+from account_lifecycle.lifecycle.machine import Situation
+from account_lifecycle.lifecycle.providers import Provider
+from account_lifecycle.lifecycle.status import Status, Verdict
+from account_lifecycle.lifecycle.windows import BlindWindow
+from account_lifecycle.ports import AccountFilter, AuditFilter, Decide, LedgerEntry, Quarantined, Refused, Store
+from builders import T0, announced, at, deadline_of, judged
+from stores.exactness import shape
+from stores.scenarios import events_to, events_with_every_anomaly, events_with_every_window
+
+on_one_store = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+"""For properties whose examples share a store, each with an account of its own; every subclass has another store."""
+
+new_ids = map("account-{}".format, count()).__next__
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+"""Any text that Unicode allows, NUL included."""
+moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+statuses = st.sampled_from(Status)
+windows = st.builds(
+    BlindWindow,
+    st.just(""),
+    st.integers(1, 10**6),
+    st.none() | moments,
+    moments,
+    st.none(),
+    st.just(False),
+    st.lists(statuses, unique=True).map(tuple),
+)
+accounts = st.builds(
+    Account,
+    st.just(""),
+    st.sampled_from(compiled().situations),
+    st.integers(1, 2**40),
+    st.none() | st.sampled_from(Provider) | st.just("MYSPACE") | words.map("?{}".format),
+    st.none() | words,
+    st.none() | moments,
+    st.none() | statuses,
+    words,
+    st.none() | moments,
+    st.none() | moments,
+    st.frozensets(words, max_size=4),
+    st.none() | windows,
+    st.booleans(),
+)
+
+
+def everything_in(store: Store) -> list[object]:
+    """All that a store would show anybody."""
+    return [
+        list(store.accounts(AccountFilter())),
+        list(store.ledger()),
+        list(store.audit(AuditFilter())),
+        list(store.quarantined()),
+        list(store.blind_windows(None, open_only=False)),
+        list(store.transient(tuple(Status))),
+        store.pending(10_000),
+    ]
+
+
+def breaking_at(place: int, error: BaseException) -> Decide:
+    """The pure step, until it breaks at the given event of a batch."""
+    steps = count()
+
+    def step(account: Account, event: Event) -> Decision:
+        if next(steps) == place:
+            raise error
+        return decide(account, event)
+
+    return step
+
+
+def becoming(account: Account) -> Decide:
+    """A step that makes any account at will, to see what a store makes of it."""
+    return lambda before, event: Decision(account, before, event, Verdict.HELD, blind_window=account.blind_window)
+
+
+class LedgerContract:
+    """A subclass has a fixture ``store``: a new, empty one."""
+
+    # ---- Judging ---------------------------------------------------------------------------------
+
+    def test_a_batch_gives_the_decisions_of_the_pure_step_in_order(self, store: Store) -> None:
+        log = events_with_every_anomaly()
+        assert store.advance(log, decide) == judged(log)
+
+    def test_a_batch_and_single_events_come_to_the_same(self, store: Store) -> None:
+        log = events_with_every_anomaly()
+        assert [store.advance([event], decide)[0] for event in log] == judged(log)
+
+    def test_an_empty_batch_changes_nothing(self, store: Store) -> None:
+        before = everything_in(store)
+        assert store.advance([], decide) == []
+        assert everything_in(store) == before
+
+    @pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt()], ids=["error", "interrupt"])
+    @pytest.mark.parametrize("place", range(15))
+    def test_a_batch_that_breaks_in_the_middle_leaves_nothing(
+        self, store: Store, place: int, error: BaseException
+    ) -> None:
+        empty = everything_in(store)
+        with pytest.raises(type(error)):
+            store.advance(events_with_every_window(), breaking_at(place, error))
+        assert everything_in(store) == empty
+
+    @pytest.mark.parametrize("size", [1, 2, 6])
+    def test_a_batch_that_breaks_leaves_what_was_there_before_as_it_was(self, store: Store, size: int) -> None:
+        log = events_with_every_window()
+        store.advance(log[:9], decide)
+        before = everything_in(store)
+        with pytest.raises(ValueError, match="broken"):
+            store.advance(log[9 : 9 + size], breaking_at(size - 1, ValueError("broken")))
+        assert everything_in(store) == before
+        assert store.advance(log[9:], decide) == judged(log)[9:]
+
+    @pytest.mark.parametrize("ask", [lambda s: s.account("a"), lambda s: list(s.accounts(AccountFilter()))])
+    def test_nobody_sees_a_batch_before_it_is_kept(self, store: Store, ask: Callable[[Store], object]) -> None:
+        seen: list[object] = []
+        witness = Thread(target=lambda: seen.append(ask(store)))
+
+        def step(account: Account, event: Event) -> Decision:
+            if event.status == "BREAK":
+                witness.start()
+                witness.join(0.1)  # a store may as well have it wait until the batch is over
+                raise ValueError("broken")
+            return decide(account, event)
+
+        with pytest.raises(ValueError, match="broken"):
+            store.advance([announced("a", "OK"), announced("a", "BREAK")], step)
+        witness.join()
+        assert seen in ([None], [[]])
+
+    def test_threads_share_a_store_and_no_event_is_lost_or_judged_twice(self, store: Store) -> None:
+        start = Barrier(4)
+
+        def slow_step(account: Account, event: Event) -> Decision:
+            sleep(0.001)  # gives way to the other threads in the middle of its transaction
+            return decide(account, event)
+
+        def feed(thread: int) -> list[int]:
+            start.wait()
+            words = ["OK", "CREDENTIALS"] * 10
+            return [store.advance([announced("shared", word, thread)], slow_step)[0].sequence for word in words]
+
+        with ThreadPoolExecutor(4) as pool:
+            sequences = [number for numbers in pool.map(feed, range(4)) for number in numbers]
+        assert sorted(sequences) == list(range(1, 81))
+        history = list(store.history("shared"))
+        assert [entry.sequence for entry in history] == list(range(1, 81))
+        assert all(later.before == earlier.after for earlier, later in pairwise(history))
+
+    # ---- Coming back exactly -----------------------------------------------------------------------
+
+    @pytest.mark.parametrize("situation", compiled().situations, ids=lambda s: f"{s.status}-{s.exists}-{s.lost}")
+    def test_an_account_comes_back_exactly_from_every_situation(self, store: Store, situation: Situation) -> None:
+        decision = store.advance(events_to(situation, "a"), decide)[-1]
+        assert decision.account.situation == situation
+        assert shape(store.account("a")) == shape(decision.account)
+
+    @on_one_store
+    @given(accounts)
+    def test_an_account_comes_back_exactly_with_whatever_it_holds(self, store: Store, account: Account) -> None:
+        account_id = new_ids()
+        window = account.blind_window and account.blind_window._replace(account_id=account_id)
+        account = account._replace(account_id=account_id, blind_window=window)
+        store.advance([announced(account_id, "OK")], becoming(account))
+        assert shape(store.account(account_id)) == shape(account)
+
+    def test_an_account_is_judged_the_same_after_it_came_back(self, store: Store) -> None:
+        """A status that came back as mere text would no longer be known as the last announcement."""
+        first, second = (store.advance([announced("a", "OK", minute)], decide)[0] for minute in (0, 1))
+        assert (first.verdict, second.verdict) == (Verdict.APPLIED, Verdict.REPEATED)
+
+    def test_an_account_that_nothing_was_fed_for_is_none(self, store: Store) -> None:
+        store.advance([announced("a", "OK")], decide)
+        assert store.account("A") is None
+
+    def test_every_entry_of_the_ledger_comes_back_exactly(self, store: Store) -> None:
+        decisions = store.advance(events_with_every_anomaly(), decide)
+        entries = list(store.ledger())
+        assert {type(entry.event) for entry in entries} == {StatusAnnounced, DeadlinePassed}
+        assert [shape(entry[:5]) for entry in entries] == [shape(entry_of(decision)[:5]) for decision in decisions]
+
+    def test_every_anomaly_comes_back_with_its_explanation(self, store: Store) -> None:
+        decisions = store.advance(events_with_every_anomaly(), decide)
+        expected = [anomaly for decision in decisions for anomaly in decision.anomalies]
+        for found in ([a for e in store.ledger() for a in e.anomalies], list(store.audit(AuditFilter()))):
+            assert found == expected
+            assert [a.explanation for a in found] == [a.explanation for a in expected]
+            assert {a.at.tzinfo for a in found} == {UTC}
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            b"\xef\xbb\xbf{}",
+            b"\x00\x01{\x00}",
+            "\udce9 \ud800 \ufffe \u2028".encode(errors="surrogatepass"),
+            bytes(range(256)),
+            b"",
+            b"x" * 65_536,
+        ],
+        ids=["byte order mark", "NUL", "lone odd characters", "every byte", "nothing", "64 KiB"],
+    )
+    def test_a_payload_comes_back_byte_for_byte(self, store: Store, payload: bytes) -> None:
+        store.advance([announced("a", "OK", payload=payload)], decide)
+        store.quarantine([Refused(T0, payload, len(payload), "payload", "because")])
+        assert [entry.payload for entry in store.history("a")] == [payload]
+        assert [kept.payload for kept in store.quarantined()] == [payload]
+
+    @on_one_store
+    @given(words, words.map("?{}".format), words, st.none() | words.filter(bool), st.binary(max_size=50), moments)
+    def test_an_announcement_comes_back_with_whatever_it_holds(
+        self, store: Store, word: str, provider: str, product: str, name: str | None, payload: bytes, when: datetime
+    ) -> None:
+        event = StatusAnnounced(new_ids(), word, when, provider, product, name, payload)
+        (decision,) = store.advance([event], decide)
+        (entry,) = store.history(event.account_id)
+        assert shape(entry[:5]) == shape(entry_of(decision)[:5])
+        assert entry.anomalies == decision.anomalies
+
+    @on_one_store
+    @given(st.timedeltas(timedelta(microseconds=1), timedelta(days=1000)), st.integers(0, 10**12))
+    def test_a_passed_deadline_comes_back_to_the_microsecond(
+        self, store: Store, allowed: timedelta, late_us: int
+    ) -> None:
+        account = store.advance([announced(new_ids(), "CONNECTING")], decide)[0].account
+        event = deadline_of(account, 0, allowed)._replace(received_at=T0 + timedelta(microseconds=late_us))
+        store.advance([event], decide)
+        entry = list(store.history(account.account_id))[-1]
+        assert shape(entry.event) == shape(event)
+        assert entry.payload == b""
+
+    def test_a_synced_product_that_looks_like_code_is_just_a_product(self, store: Store) -> None:
+        products = ['"]', "a,b", "'; DROP TABLE account; --", "\x00", "ß", ""]
+        for minute, product in enumerate(products):
+            store.advance([announced("a", "SYNC_SUCCESS", minute, product=product)], decide)
+        account = store.account("a")
+        assert account is not None
+        assert account.synced_products == frozenset(products)
+
+    # ---- The quarantine ----------------------------------------------------------------------------
+
+    def test_the_quarantine_numbers_payloads_in_the_order_in_which_they_came(self, store: Store) -> None:
+        refused = [Refused(at(-n), bytes([n]), 70_000 + n, f"field {n}", f"reason\0 {n}") for n in range(4)]
+        assert store.quarantine(refused[:3]) == [1, 2, 3]
+        assert store.quarantine([]) == []
+        assert store.quarantine(refused[3:]) == [4]
+        expected = [Quarantined(number, *row) for number, row in enumerate(refused, 1)]
+        assert [shape(kept) for kept in store.quarantined()] == [shape(kept) for kept in expected]
+
+    # ---- Closing ------------------------------------------------------------------------------------
+
+    def test_closing_twice_is_harmless(self, store: Store) -> None:
+        store.close()
+        store.close()
+
+
+def entry_of(decision: Decision) -> LedgerEntry:
+    """What the ledger is to keep of a decision."""
+    account, previous, event, verdict, anomalies, *_ = decision
+    return LedgerEntry(event, account.sequence, verdict, previous.situation, account.situation, anomalies)

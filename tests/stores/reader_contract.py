@@ -1,0 +1,214 @@
+"""What a store promises about reading: filters that fit, orders that hold, streams that are snapshots."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+
+from account_lifecycle.lifecycle.anomalies import AnomalyKind, Severity
+from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.lifecycle.explain import Anomaly
+from account_lifecycle.lifecycle.status import Health, Status
+from account_lifecycle.ports import AccountFilter, AuditFilter, Refused, Store
+from builders import T0, announced, at, deadline_of
+from stores.scenarios import events_with_every_anomaly, events_with_every_window
+
+STREAMS: dict[str, Callable[[Store], Iterator[Any]]] = {
+    "accounts": lambda store: store.accounts(AccountFilter()),
+    "history": lambda store: store.history("lost"),
+    "ledger": lambda store: store.ledger(),
+    "audit": lambda store: store.audit(AuditFilter()),
+    "quarantined": lambda store: store.quarantined(),
+    "blind_windows": lambda store: store.blind_windows(None, open_only=False),
+    "transient": lambda store: store.transient(tuple(Status)),
+}
+
+
+def fits(anomaly: Anomaly, wanted: AuditFilter) -> bool:
+    """What a filter means, said once more."""
+    return (
+        (wanted.kind is None or anomaly.kind == wanted.kind)
+        and (wanted.severity is None or anomaly.kind.severity == wanted.severity)
+        and (wanted.account_id is None or anomaly.account_id == wanted.account_id)
+        and (wanted.provider is None or anomaly.provider == wanted.provider)
+        and (wanted.since is None or wanted.since <= anomaly.at)
+        and (wanted.until is None or anomaly.at < wanted.until)
+    )
+
+
+class ReaderContract:
+    """A subclass has a fixture ``store``: a new, empty one."""
+
+    @pytest.mark.parametrize("stream", STREAMS)
+    def test_an_empty_store_has_nothing_to_tell(self, store: Store, stream: str) -> None:
+        assert list(STREAMS[stream](store)) == []
+
+    # ---- Accounts ----------------------------------------------------------------------------------
+
+    def test_accounts_come_in_the_order_of_their_ids(self, store: Store) -> None:
+        ids = ["b", "a", "B", "é", "10", "9", "😀", "a b"]
+        store.advance([announced(account_id, "OK") for account_id in ids], decide)
+        assert [account.account_id for account in store.accounts(AccountFilter())] == sorted(ids)
+
+    def test_every_combination_of_account_filters_finds_what_fits(self, store: Store) -> None:
+        decisions = store.advance(events_with_every_anomaly(), decide)
+        everything = list(store.accounts(AccountFilter()))
+        assert {account.account_id: account for account in everything} == {
+            d.account.account_id: d.account for d in decisions
+        }
+        providers = sorted(account.provider for account in everything if account.provider)
+        for status, health, provider in product((None, *Status), (None, *Health), (None, *providers)):
+            found = list(store.accounts(AccountFilter(status, health, provider)))
+            assert found == [
+                account
+                for account in everything
+                if (status is None or account.status is status)
+                and (health is None or account.health is health)
+                and (provider is None or account.provider == provider)
+            ]
+
+    def test_transient_accounts_are_those_in_a_status_and_not_yet_stuck(self, store: Store) -> None:
+        log = [
+            announced(a, w) for a, w in (("a", "CONNECTING"), ("b", "CONNECTING"), ("c", "RECONNECTED"), ("d", "OK"))
+        ]
+        first = store.advance(log, decide)[0].account
+        store.advance([deadline_of(first, 60)], decide)
+        found = {account.account_id: account for account in store.transient((Status.CONNECTING, Status.RECONNECTED))}
+        assert found.keys() == {"b", "c"}
+        assert found["b"] == store.account("b")
+        assert list(store.transient(())) == []
+
+    # ---- Events ------------------------------------------------------------------------------------
+
+    def test_a_history_is_one_account_and_the_ledger_is_all_in_the_order_of_feeding(self, store: Store) -> None:
+        log = [
+            announced(a, w, m) for a, w, m in (("b", "OK", 9), ("a", "OK", 5), ("b", "ERROR", 1), ("a", "STOPPED", 0))
+        ]
+        for event in log:
+            store.advance([event], decide)
+        assert [entry.event for entry in store.ledger()] == log
+        assert [entry.event for entry in store.history("a")] == [log[1], log[3]]
+        assert [entry.sequence for entry in store.history("a")] == [1, 2]
+        assert list(store.history("nobody")) == []
+
+    def test_anomalies_come_in_the_order_of_feeding_whatever_their_times(self, store: Store) -> None:
+        log = [announced("b", "OK", 9), announced("a", "SNAFU", 0, "MYSPACE", "p"), announced("b", "CREATION_FAIL", 3)]
+        for event in log:
+            store.advance([event], decide)
+        kinds = [(anomaly.account_id, anomaly.kind) for anomaly in store.audit(AuditFilter())]
+        assert kinds == [
+            ("b", AnomalyKind.ADOPTED),
+            ("a", AnomalyKind.UNKNOWN_PROVIDER),
+            ("a", AnomalyKind.UNKNOWN_STATUS),
+            ("b", AnomalyKind.CONTRADICTED_CREATION),
+        ]
+
+    def test_every_combination_of_audit_filters_finds_what_fits(self, store: Store) -> None:
+        everything = [a for d in store.advance(events_with_every_anomaly(), decide) for a in d.anomalies]
+        values = [
+            (None, AnomalyKind.ADOPTED, AnomalyKind.AFTER_DELETION),
+            (None, *Severity),
+            (None, "deleted", "odd"),
+            (None, "LINKEDIN", "MYSPACE", "X"),
+            (None, at(13), at(16)),
+            (None, at(13), at(16)),
+        ]
+        for wanted in map(AuditFilter._make, product(*values)):
+            assert list(store.audit(wanted)) == [anomaly for anomaly in everything if fits(anomaly, wanted)], wanted
+
+    @pytest.mark.parametrize("kind", AnomalyKind)
+    def test_every_kind_of_anomaly_can_be_asked_for(self, store: Store, kind: AnomalyKind) -> None:
+        store.advance(events_with_every_anomaly(), decide)
+        assert {anomaly.kind for anomaly in store.audit(AuditFilter(kind=kind))} == {kind}
+
+    def test_since_is_included_and_until_is_not(self, store: Store) -> None:
+        store.advance([announced(str(minute), "OK", minute) for minute in range(4)], decide)
+        found = store.audit(AuditFilter(since=at(1), until=at(3)))
+        assert [anomaly.at for anomaly in found] == [at(1), at(2)]
+
+    # ---- Blind windows -----------------------------------------------------------------------------
+
+    def test_windows_come_back_as_they_are_now_in_the_order_in_which_they_opened(self, store: Store) -> None:
+        for event in events_with_every_window():
+            store.advance([event], decide)
+        found = store.blind_windows(None, open_only=False)
+        assert [(w.account_id, w.last_ok_at, w.opened_at, w.closed_at, w.recovered, w.causes) for w in found] == [
+            ("open", at(0), at(5), None, False, ("CONNECTING",)),
+            ("grown", at(1), at(6), None, False, ("CREDENTIALS", "ERROR")),
+            ("adopted", None, at(7), None, False, ("STOPPED",)),
+            ("recovered", at(4), at(8), at(13), True, ("ERROR",)),
+            ("gone", at(3), at(9), at(12), False, ("CREDENTIALS",)),
+            ("recovered", at(13), at(14), None, False, ("PERMISSIONS",)),
+        ]
+
+    def test_windows_are_those_of_the_decisions(self, store: Store) -> None:
+        decisions = store.advance(events_with_every_window(), decide)
+        last = {(w.account_id, w.sequence): w for d in decisions if (w := d.blind_window) is not None}
+        found = {(w.account_id, w.sequence): w for w in store.blind_windows(None, open_only=False)}
+        assert found == last
+        open_now = {w.account_id: w for w in store.blind_windows(None, open_only=True)}
+        accounts = store.accounts(AccountFilter())
+        assert open_now == {a.account_id: a.blind_window for a in accounts if a.blind_window is not None}
+
+    @pytest.mark.parametrize(
+        ("account_id", "open_only", "opened"),
+        [
+            (None, True, [5, 6, 7, 14]),
+            ("recovered", False, [8, 14]),
+            ("recovered", True, [14]),
+            ("gone", True, []),
+            ("nobody", False, []),
+        ],
+    )
+    def test_windows_of_one_account_or_open_ones_only(
+        self, store: Store, account_id: str | None, open_only: bool, opened: list[int]
+    ) -> None:
+        store.advance(events_with_every_window(), decide)
+        found = store.blind_windows(account_id, open_only=open_only)
+        assert [window.opened_at for window in found] == [at(minute) for minute in opened]
+
+    def test_windows_of_a_log_that_was_fed_out_of_order_come_in_the_order_of_their_times(self, store: Store) -> None:
+        log = [announced(a, "CREDENTIALS", m) for a, m in (("b", 5), ("c", 5), ("a", 5), ("z", 1), ("y", 9))]
+        for event in log:
+            store.advance([event], decide)
+        assert [w.account_id for w in store.blind_windows(None, open_only=False)] == ["z", "a", "b", "c", "y"]
+
+    # ---- Streams -----------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("stream", STREAMS)
+    def test_a_stream_is_a_snapshot_while_feeding_goes_on(self, store: Store, stream: str) -> None:
+        self.fill(store)
+        snapshot = list(STREAMS[stream](store))
+        assert len(snapshot) >= 2
+        rows = STREAMS[stream](store)
+        seen = [next(rows)]
+        self.go_on(store)
+        assert seen + list(rows) == snapshot
+        assert list(STREAMS[stream](store)) != snapshot
+
+    @pytest.mark.parametrize("stream", STREAMS)
+    def test_a_stream_may_be_left_early_and_nobody_waits_for_it(self, store: Store, stream: str) -> None:
+        self.fill(store)
+        rows = STREAMS[stream](store)
+        next(rows)
+        del rows
+        self.go_on(store)
+        assert len(list(store.ledger())) == 21 + len(FURTHER)
+
+    def fill(self, store: Store) -> None:
+        store.advance(events_with_every_anomaly(), decide)
+        store.quarantine([Refused(T0, b"x", 1, "payload", "because")] * 2)
+
+    def go_on(self, store: Store) -> None:
+        """Change what every stream would have told next, and add to its end."""
+        for event in FURTHER:
+            store.advance([event], decide)
+        store.quarantine([Refused(T0, b"y", 1, "payload", "because")])
+
+
+FURTHER = [
+    *(announced(a, "CREDENTIALS", 200) for a in ("adopted", "late", "lost", "reconnected", "silent", "skipped", "odd")),
+    announced("zulu", "ERROR", 201),
+    announced("lost", "DELETED", 202),
+]

@@ -1,0 +1,374 @@
+"""The SQLite file itself: its settings, its marks, what is refused and how every trouble is told."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+from account_lifecycle import StoreError
+from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.ports import AccountFilter, AuditFilter, Refused, Settlement
+from account_lifecycle.stores import sqlite
+from account_lifecycle.stores.sql import migrations
+from account_lifecycle.stores.sqlite import APPLICATION_ID, SQLiteStore, check_library
+from builders import T0, announced
+from stores.ledger_contract import everything_in
+from stores.scenarios import events_with_every_anomaly, events_with_every_window
+
+NOBODY = 65_534
+"""The user who may do nothing; permissions do not bind the superuser."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "accounts.db"
+
+
+@pytest.fixture
+def connections() -> Iterator[list[apsw.Connection]]:
+    """Every connection that is opened from now on."""
+    opened: list[apsw.Connection] = []
+    remember = opened.append
+    apsw.connection_hooks.append(remember)
+    yield opened
+    apsw.connection_hooks.remove(remember)
+
+
+def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """What SQLite says about a file, asked past the store."""
+    db = apsw.Connection(str(path))
+    try:
+        return db.execute(sql).fetchall()
+    finally:
+        db.close()
+
+
+def a_full_file(path: Path) -> list[object]:
+    """A file with something in every table; all that it shows."""
+    store = SQLiteStore(path)
+    store.advance([*events_with_every_anomaly(), *events_with_every_window()], decide)
+    store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
+    row = store.pending(1)[0]
+    store.settle([row.effect_id], [Settlement(row.effect_id, "mail", 3, T0, "ValueError: no")])
+    shown = [*everything_in(store), store.due(["mail"], 10)]
+    store.close()
+    return shown
+
+
+@contextmanager
+def told_in_one_sentence(path: Path, words: str) -> Iterator[None]:
+    """Refused with a ``StoreError`` that a person can read: one line, with the file's name and these words."""
+    with pytest.raises(StoreError) as caught:
+        yield
+    message = str(caught.value)
+    assert words in message
+    assert str(path) in message
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+# ---- A file of ours ----------------------------------------------------------------------------------
+
+
+def test_commits_are_logged_ahead_and_synced_and_wait_for_other_writers(
+    path: Path, connections: list[apsw.Connection]
+) -> None:
+    SQLiteStore(path)
+    (db,) = connections
+    found = [db.execute(f"PRAGMA {name}").fetchall() for name in ("journal_mode", "synchronous", "busy_timeout")]
+    full = 2
+    assert found == [[("wal",)], [(full,)], [(10_000,)]]
+
+
+def test_a_file_is_marked_as_ours_with_its_schema_version(path: Path) -> None:
+    SQLiteStore(path).close()
+    assert ask(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert ask(path, "PRAGMA user_version") == [(len(migrations("sqlite")),)]
+
+
+def test_every_table_is_strict(path: Path) -> None:
+    SQLiteStore(path).close()
+    tables = ask(path, "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'")
+    assert len(tables) >= 7
+    assert [name for name, is_strict in tables if not is_strict] == []
+
+
+def test_everything_is_there_after_the_file_is_closed_and_opened_again(path: Path) -> None:
+    shown = a_full_file(path)
+    store = SQLiteStore(path)
+    assert [*everything_in(store), store.due(["mail"], 10)] == shown
+    store.close()
+
+
+def test_numbers_go_on_where_they_were_after_the_file_is_opened_again(path: Path) -> None:
+    a_full_file(path)
+    store = SQLiteStore(path)
+    decisions = store.advance([announced("late", "OK", 300)], decide)
+    assert decisions[0].sequence == 3
+    assert list(store.ledger())[-1].event == decisions[0].event
+    assert store.quarantine([Refused(T0, b"y", 1, "payload", "because")]) == [2]
+    store.close()
+
+
+def test_a_store_keeps_to_its_file_when_the_working_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+    store = SQLiteStore(Path("accounts.db"))
+    store.advance([announced("a", "OK")], decide)
+    monkeypatch.chdir(elsewhere)
+    assert [account.account_id for account in store.accounts(AccountFilter())] == ["a"]
+    assert list(elsewhere.iterdir()) == []
+    store.close()
+
+
+def test_reading_never_makes_a_new_file(path: Path) -> None:
+    store = SQLiteStore(path)
+    path.unlink()
+    with told_in_one_sentence(path, "cannot be opened"):
+        list(store.ledger())
+    assert not path.exists()
+    store.close()
+
+
+# ---- What is refused ---------------------------------------------------------------------------------
+
+
+def foreign_with_tables(path: Path) -> None:
+    ask(path, "PRAGMA application_id = 77; CREATE TABLE theirs (x)")
+
+
+def foreign_without_tables(path: Path) -> None:
+    ask(path, "PRAGMA application_id = 77")
+
+
+def tables_of_nobody(path: Path) -> None:
+    ask(path, "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)")
+
+
+def text(path: Path) -> None:
+    path.write_text("Dear diary, " * 100)
+
+
+def of_a_newer_version(path: Path) -> None:
+    SQLiteStore(path).close()
+    ask(path, f"PRAGMA user_version = {len(migrations('sqlite')) + 1}")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (foreign_with_tables, "another program"),
+        (foreign_without_tables, "another program"),
+        (tables_of_nobody, "another program"),
+        (text, "not a SQLite file"),
+        (of_a_newer_version, "schema version 2, but this version of account-lifecycle knows only 1"),
+    ],
+)
+def test_a_file_that_is_not_for_us_is_refused_and_left_as_it_is(
+    path: Path, make: Callable[[Path], None], words: str
+) -> None:
+    make(path)
+    before = path.read_bytes()
+    with told_in_one_sentence(path, words):
+        SQLiteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "accounts.db"
+    with told_in_one_sentence(path, "Check that its folder exists"):
+        SQLiteStore(path)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with told_in_one_sentence(tmp_path, "cannot be opened"):
+        SQLiteStore(tmp_path)
+
+
+@pytest.fixture
+def unprivileged_folder() -> Iterator[Path]:
+    """A folder of a user who is bound by permissions, as whom the test runs."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("permissions are those of POSIX")
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if user == 0:
+            os.chown(folder, NOBODY, -1)
+            os.seteuid(NOBODY)
+        yield folder
+        os.seteuid(user)
+        folder.chmod(0o700)
+
+
+def test_a_file_that_may_only_be_read_is_told_when_something_is_to_be_written(unprivileged_folder: Path) -> None:
+    path = unprivileged_folder / "accounts.db"
+    SQLiteStore(path).close()
+    path.chmod(0o400)
+    store = SQLiteStore(path)
+    with told_in_one_sentence(path, "may not be written"):
+        store.advance([announced("a", "OK")], decide)
+    assert store.account("a") is None
+    store.close()
+
+
+def test_an_empty_file_that_may_only_be_read_is_told_at_once(unprivileged_folder: Path) -> None:
+    path = unprivileged_folder / "accounts.db"
+    path.touch(0o400)
+    with told_in_one_sentence(path, "may not be written"):
+        SQLiteStore(path)
+
+
+def test_a_folder_that_may_not_be_written_is_told(unprivileged_folder: Path) -> None:
+    unprivileged_folder.chmod(0o500)
+    path = unprivileged_folder / "accounts.db"
+    with told_in_one_sentence(path, "cannot be opened or made"):
+        SQLiteStore(path)
+
+
+# ---- SQLite's own version -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "version", ["3.7.17", "3.40.1", "3.44.5", "3.45.0", "3.50.6", "3.51.0", "3.51.2", "3.51", "3.49.99"]
+)
+def test_a_sqlite_that_can_lose_commits_is_refused(version: str) -> None:
+    with pytest.raises(StoreError, match=f"SQLite {version} can lose committed events .* Install apsw"):
+        check_library(version)
+
+
+@pytest.mark.parametrize(
+    "version", ["3.44.6", "3.44.7", "3.50.7", "3.50.10", "3.51.3", "3.51.10", "3.52.0", "3.100.0", "4.0.0"]
+)
+def test_a_sqlite_in_which_that_is_mended_serves(version: str) -> None:
+    check_library(version)
+
+
+def test_no_file_is_touched_by_a_sqlite_that_can_lose_commits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.50.6")
+    with pytest.raises(StoreError, match=r"SQLite 3\.50\.6"):
+        SQLiteStore(path)
+    assert not path.exists()
+
+
+# ---- Migrations ----------------------------------------------------------------------------------------
+
+
+def migrate_with(monkeypatch: pytest.MonkeyPatch, *further: str) -> None:
+    """From now on there are further migrations."""
+    scripts = (*migrations("sqlite"), *further)
+    monkeypatch.setattr(sqlite, "migrations", lambda _: scripts)
+
+
+def test_missing_migrations_run_once_and_keep_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = a_full_file(path)
+    migrate_with(monkeypatch, "CREATE TABLE second (x) STRICT; CREATE TABLE twice (x)".replace("(x) S", "(x ANY) S"))
+    for _ in range(2):
+        store = SQLiteStore(path)
+        assert [*everything_in(store), store.due(["mail"], 10)] == shown
+        store.close()
+    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "SELECT name FROM sqlite_schema WHERE name IN ('second', 'twice')") == [("second",), ("twice",)]
+
+
+def test_a_migration_that_fails_leaves_the_version_before_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = a_full_file(path)
+    with monkeypatch.context() as newer:
+        migrate_with(newer, "CREATE TABLE second (x)", "CREATE TABLE third (x); DROP TABLE event; NONSENSE")
+        with told_in_one_sentence(path, "NONSENSE"):
+            SQLiteStore(path)
+    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "SELECT name FROM sqlite_schema WHERE name IN ('second', 'third')") == [("second",)]
+    migrate_with(monkeypatch, "CREATE TABLE second (x)")
+    store = SQLiteStore(path)
+    assert [*everything_in(store), store.due(["mail"], 10)] == shown
+    store.close()
+
+
+def test_a_new_file_whose_first_migration_fails_can_be_made_by_the_next(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(sqlite, "migrations", lambda _: ("CREATE TABLE account (x); NONSENSE",))
+        with told_in_one_sentence(path, "NONSENSE"):
+            SQLiteStore(path)
+    a_full_file(path)
+
+
+def test_a_migration_that_answers_something_runs_to_its_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate_with(monkeypatch, "SELECT 1; SELECT 2; CREATE TABLE second (x)")
+    SQLiteStore(path).close()
+    assert ask(path, "SELECT name FROM sqlite_schema WHERE name = 'second'") == [("second",)]
+
+
+# ---- Trouble later on ------------------------------------------------------------------------------------
+
+CALLS: dict[str, Callable[[SQLiteStore], object]] = {
+    "advance": lambda store: store.advance([announced("a", "OK", 9)], decide),
+    "quarantine": lambda store: store.quarantine([Refused(T0, b"", 0, "payload", "because")]),
+    "account": lambda store: store.account("a"),
+    "accounts": lambda store: list(store.accounts(AccountFilter())),
+    "history": lambda store: list(store.history("a")),
+    "ledger": lambda store: list(store.ledger()),
+    "audit": lambda store: list(store.audit(AuditFilter())),
+    "quarantined": lambda store: list(store.quarantined()),
+    "blind_windows": lambda store: list(store.blind_windows(None, open_only=False)),
+    "transient": lambda store: list(store.transient(())),
+    "pending": lambda store: store.pending(1),
+    "pending_of": lambda store: store.pending_of([("a", 1)]),
+    "due": lambda store: store.due(["mail"], 1),
+    "settle": lambda store: store.settle([], []),
+}
+WRITES = ("advance", "quarantine", "settle")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_store_that_is_closed_says_so(path: Path, call: str) -> None:
+    store = SQLiteStore(path)
+    store.close()
+    with told_in_one_sentence(path, "closed"):
+        CALLS[call](store)
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_another_process_that_writes_for_too_long_is_told_and_nothing_is_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    shown = a_full_file(path)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 20)
+    store = SQLiteStore(path)
+    writer = apsw.Connection(str(path))
+    writer.execute("BEGIN IMMEDIATE")
+    with told_in_one_sentence(path, "another process has been writing"):
+        CALLS[call](store)
+    assert [*everything_in(store), store.due(["mail"], 10)] == shown
+    writer.execute("ROLLBACK")
+    CALLS[call](store)
+    store.close()
+
+
+def test_a_full_disk_is_told_and_nothing_of_the_call_is_kept(path: Path, connections: list[apsw.Connection]) -> None:
+    shown = a_full_file(path)
+    connections.clear()
+    store = SQLiteStore(path)
+    connections[0].execute("PRAGMA max_page_count = 1")
+    big = [announced(f"big-{n}", "OK", payload=b"x" * 60_000) for n in range(3)]
+    with told_in_one_sentence(path, "the disk is full"):
+        store.advance(big, decide)
+    assert [*everything_in(store), store.due(["mail"], 10)] == shown
+    store.close()
+
+
+def test_a_damaged_file_is_told(path: Path) -> None:
+    a_full_file(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+    with told_in_one_sentence(path, "the file is damaged"):
+        list(SQLiteStore(path).ledger())
