@@ -1,0 +1,60 @@
+"""The audit for spreadsheets: CSV after RFC 4180, safe to open.
+
+Knows cells. What strangers sent must never become a formula, nor break a row in two.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+from ..lifecycle.explain import Anomaly
+from .as_json import group_record
+from .audit import AuditReport
+from .grouping import Group
+from .records import Record, anomaly_record
+from .words import printable
+
+GROUP_COLUMNS = (
+    "kind", "severity", "meaning", "status_before", "announced", "provider", "count", "first_seen", "last_seen",
+    "next_step", "example_account_id", "example_sequence", "example_explanation",
+)  # fmt: skip
+ANOMALY_COLUMNS = (
+    "kind", "severity", "meaning", "account_id", "sequence", "at", "announced", "status_before", "provider",
+    "expected", "likely_path", "next_step", "explanation", "detail",
+)  # fmt: skip
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet calculate a cell, full-width forms included."""
+
+
+def write_csv(report: AuditReport, stream: TextIO) -> None:
+    """Write the groups, one a row. Open a file for it with ``newline=""``: rows end in CR LF."""
+    _write(stream, GROUP_COLUMNS, (_group_row(group) for group in report.groups))
+
+
+def write_csv_in_full(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
+    """Write every anomaly, one a row, as the stream is read. Open a file for it with ``newline=""``."""
+    _write(stream, ANOMALY_COLUMNS, (anomaly_record(anomaly) for anomaly in anomalies))
+
+
+def cell(value: object) -> str:
+    """One value as a cell: blank for None, words of a list with spaces between them, text made harmless."""
+    if value is None:
+        return ""
+    if not isinstance(value, str | list):
+        return str(value)
+    text = value if isinstance(value, str) else " ".join(value)
+    guard = "'" if text.startswith(_FORMULA_STARTS) else ""
+    return guard + printable(text)
+
+
+def _write(stream: TextIO, columns: tuple[str, ...], records: Iterator[Record]) -> None:
+    rows = csv.writer(stream, lineterminator="\r\n")
+    rows.writerow(columns)
+    rows.writerows([cell(record[column]) for column in columns] for record in records)
+
+
+def _group_row(group: Group) -> Record:
+    record = group_record(group)
+    example = record.pop("example")
+    return record | {f"example_{name}": example[name] for name in ("account_id", "sequence", "explanation")}

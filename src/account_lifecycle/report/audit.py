@@ -1,0 +1,191 @@
+"""The audit of a fleet: everything a report tells, read from a store once.
+
+Knows what is counted and over which period; it must never know how it is shown, nor the clock.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from heapq import nsmallest
+from typing import NamedTuple
+
+from ..lifecycle.account import Account
+from ..lifecycle.anomalies import AnomalyKind, Severity
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.status import Health, Status
+from ..lifecycle.windows import BlindWindow
+from ..ports import AccountFilter, AuditFilter, Reader
+from .grouping import Group, Groups
+
+EVERYTHING = AuditFilter()
+MAX_LISTED = 500
+"""How many anomalies a report lists one by one: the latest. A file that can be mailed holds no more."""
+MAX_TOP_ACCOUNTS = 10
+
+
+class TopAccount(NamedTuple):
+    """An account with many anomalies, and how it stands now."""
+
+    account_id: str
+    anomalies: int
+    account: Account | None
+
+
+class CauseTotals(NamedTuple):
+    """The blind windows that began with one announcement."""
+
+    cause: Status | None
+    """What opened them; None where only their end was ever announced."""
+    windows: int = 0
+    open: int = 0
+    lost: timedelta = timedelta(0)
+
+
+class WindowTotals(NamedTuple):
+    """Blind windows, added up over the part of each that lies within the period."""
+
+    windows: int = 0
+    open: int = 0
+    """How many last to this day."""
+    unknown_start: int = 0
+    """How many began before anything was heard of the account: they lost more than is counted."""
+    lost: timedelta = timedelta(0)
+    """From the first bad news to the recovery: what was lost for certain."""
+    lost_at_most: timedelta = timedelta(0)
+    """From the last proof of life to the recovery: what a backfill has to cover."""
+    by_cause: tuple[CauseTotals, ...] = ()
+    """The costliest cause first."""
+
+
+class AuditReport(NamedTuple):
+    """What an audit found. Totals and groups cover every anomaly that was wanted, however many there are."""
+
+    wanted: AuditFilter
+    """What the report is limited to. The kind and the severity limit anomalies only."""
+    generated_at: datetime
+    groups: tuple[Group, ...]
+    listed: tuple[Anomaly, ...]
+    """The latest anomalies, in the order in which their events were fed."""
+    affected_accounts: int
+    """How many accounts have any of the anomalies."""
+    top_accounts: tuple[TopAccount, ...]
+    windows: WindowTotals
+    quarantined: int
+    """Unreadable payloads of the period, of the whole fleet: nobody can tell whose they are."""
+    accounts_by_status: Mapping[Status, int]
+    accounts_by_health: Mapping[Health, int]
+
+    @property
+    def anomalies(self) -> int:
+        """How many anomalies there are."""
+        return sum(group.count for group in self.groups)
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts there are, with and without anomalies."""
+        return sum(self.accounts_by_status.values())
+
+    @property
+    def by_severity(self) -> Mapping[Severity, int]:
+        """How many anomalies there are of each severity, the worst first."""
+        return {s: sum(g.count for g in self.groups if g.severity is s) for s in reversed(Severity)}
+
+    @property
+    def by_kind(self) -> Mapping[AnomalyKind, int]:
+        """How many there are of each kind that was found, the most frequent first."""
+        counts = Counter[AnomalyKind]()
+        for group in self.groups:
+            counts[group.kind] += group.count
+        return dict(counts.most_common())
+
+
+def build_report(
+    store: Reader, wanted: AuditFilter = EVERYTHING, *, now: datetime, max_listed: int = MAX_LISTED
+) -> AuditReport:
+    """Read a store and add everything up.
+
+    ``now`` (aware) is when the report is made, and where open blind windows are measured to. Streams are
+    read one row at a time; what is kept are the groups, ``max_listed`` anomalies, and one number for each
+    account that has any.
+    """
+    groups, by_account, listed = Groups(), Counter[str](), deque[Anomaly](maxlen=max_listed)
+    for anomaly in store.audit(wanted):
+        groups.add(anomaly)
+        by_account[anomaly.account_id] += 1
+        listed.append(anomaly)
+    statuses, healths = Counter[Status](), Counter[Health]()
+    for account in _accounts(store, wanted):
+        statuses[account.status] += 1
+        healths[account.health] += 1
+    return AuditReport(
+        wanted,
+        now,
+        tuple(groups.ranked()),
+        tuple(listed),
+        len(by_account),
+        _top_accounts(store, by_account),
+        _window_totals(_windows(store, wanted, now), wanted.since, min(wanted.until or now, now)),
+        sum(1 for q in store.quarantined() if _is_within(q.received_at, wanted)),
+        {status: statuses[status] for status in Status if statuses[status]},
+        {health: healths[health] for health in Health if healths[health]},
+    )
+
+
+def _accounts(store: Reader, wanted: AuditFilter) -> Iterator[Account]:
+    if wanted.account_id is None:
+        yield from store.accounts(AccountFilter(provider=wanted.provider))
+    elif (account := store.account(wanted.account_id)) and wanted.provider in (None, account.provider):
+        yield account
+
+
+def _top_accounts(store: Reader, by_account: Counter[str]) -> tuple[TopAccount, ...]:
+    ranked = nsmallest(MAX_TOP_ACCOUNTS, by_account.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(TopAccount(account_id, count, store.account(account_id)) for account_id, count in ranked)
+
+
+def _is_within(at: datetime, wanted: AuditFilter) -> bool:
+    return (wanted.since is None or at >= wanted.since) and (wanted.until is None or at < wanted.until)
+
+
+# ---- Blind windows ----------------------------------------------------------------------------------
+
+
+def _windows(store: Reader, wanted: AuditFilter, now: datetime) -> Iterator[BlindWindow]:
+    """The windows that overlap the period, of the accounts that are meant."""
+    for window in store.blind_windows(wanted.account_id, open_only=False):
+        begins_in_time = window.opened_at < (wanted.until or now)
+        ends_in_time = wanted.since is None or window.closed_at is None or window.closed_at > wanted.since
+        if begins_in_time and ends_in_time and _is_provider_meant(store, window.account_id, wanted.provider):
+            yield window
+
+
+def _is_provider_meant(store: Reader, account_id: str, provider: str | None) -> bool:
+    if provider is None:
+        return True
+    account = store.account(account_id)
+    return account is not None and account.provider == provider
+
+
+def _window_totals(windows: Iterator[BlindWindow], since: datetime | None, until: datetime) -> WindowTotals:
+    totals, by_cause = WindowTotals(), dict[Status | None, CauseTotals]()
+    for window in windows:
+        lost = _overlap(window.opened_at, window.closed_at, since, until)
+        at_most = _overlap(window.last_ok_at or window.opened_at, window.closed_at, since, until)
+        cause = window.causes[0] if window.causes else None
+        known = by_cause.get(cause, CauseTotals(cause))
+        by_cause[cause] = CauseTotals(cause, known.windows + 1, known.open + window.is_open, known.lost + lost)
+        totals = WindowTotals(
+            totals.windows + 1,
+            totals.open + window.is_open,
+            totals.unknown_start + (window.last_ok_at is None),
+            totals.lost + lost,
+            totals.lost_at_most + at_most,
+        )
+    ranked = sorted(by_cause.values(), key=lambda c: (-c.lost, -c.windows, str(c.cause)))
+    return totals._replace(by_cause=tuple(ranked))
+
+
+def _overlap(start: datetime, end: datetime | None, since: datetime | None, until: datetime) -> timedelta:
+    """How much of an interval lies within the period."""
+    start = start if since is None else max(start, since)
+    return max(timedelta(0), min(end or until, until) - start)

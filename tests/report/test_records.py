@@ -1,0 +1,168 @@
+"""Records: plain JSON types, and field names that programs may rely on."""
+
+import json
+from base64 import b64decode
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from account_lifecycle import Engine, PayloadError
+from account_lifecycle.report.records import (
+    account_record,
+    anomaly_record,
+    decision_record,
+    entry_record,
+    quarantined_record,
+    time_text,
+    window_record,
+)
+from builders import T0, at, notification, webhook
+from report.fleet import NOW, fed
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+def is_plain(value: object) -> bool:
+    """Whether it is made of JSON's own types, with no subclass of them anywhere."""
+    if type(value) is dict:
+        return all(type(key) is str and is_plain(inner) for key, inner in value.items())
+    if type(value) is list:
+        return all(map(is_plain, value))
+    return type(value) in PLAIN
+
+
+def test_every_record_is_made_of_plain_json_types() -> None:
+    engine = fed()
+    engine.check_deadlines(NOW)
+    records = [
+        *(account_record(account, NOW) for account in engine.accounts()),
+        *(entry_record(entry) for entry in engine.store.ledger()),
+        *(anomaly_record(anomaly) for anomaly in engine.audit()),
+        *(window_record(window, NOW) for window in engine.blind_windows()),
+        *(quarantined_record(quarantined) for quarantined in engine.quarantine()),
+        decision_record(engine.feed_event(webhook("bob", "CREDENTIALS"), received_at=NOW)),
+        decision_record(engine.feed_event(webhook("bob", "OK"), received_at=NOW)),
+    ]
+    assert all(map(is_plain, records))
+    assert json.loads(json.dumps(records)) == records
+
+
+def test_an_anomaly_has_the_promised_fields() -> None:
+    engine = fed(((0, notification("acc", "CREATION_FAIL")), (1, webhook("acc", "OK"))))
+    record = anomaly_record(engine.audit()[0])
+    explanation = record.pop("explanation")
+    assert record == {
+        "kind": "SKIPPED_STEP",
+        "severity": "warning",
+        "meaning": "a step that must come first was never announced",
+        "account_id": "acc",
+        "sequence": 2,
+        "at": "2026-05-01T12:01:00Z",
+        "announced": "OK",
+        "status_before": "CREATION_FAIL",
+        "provider": "LINKEDIN",
+        "expected": ["CONNECTING", "CREATION_SUCCESS", "CREATION_FAIL", "DELETED"],
+        "likely_path": ["CREATION_SUCCESS", "OK"],
+        "next_step": "watch",
+        "detail": "",
+    }
+    assert "CREATION_SUCCESS was probably missed" in explanation
+
+
+def test_an_account_tells_its_state_and_how_long_it_has_been_so() -> None:
+    account = fed().account("bob")
+    record = account_record(account, at(180))
+    assert (record["status"], record["health"], record["provider"]) == ("OK", "LIVE", "LINKEDIN")
+    assert (record["since"], record["in_status_s"]) == ("2026-05-01T14:00:00Z", 3600.0)
+    assert account_record(account)["in_status_s"] is None
+
+
+def test_an_account_that_is_blind_has_its_window_in_it() -> None:
+    record = account_record(fed().account("cyd"), NOW)
+    assert record["blind_window"]["open"] is True
+    assert record["blind_window"]["causes"] == ["ERROR"]
+    assert record["blind_window"]["last_ok_at"] is None
+    assert record["blind_window"]["duration_s"] is None
+
+
+def test_a_blind_window_tells_the_interval_to_backfill() -> None:
+    (window,) = fed().blind_windows(account_id="bob")
+    assert window_record(window) == {
+        "account_id": "bob",
+        "sequence": 3,
+        "last_ok_at": "2026-05-01T12:10:00Z",
+        "opened_at": "2026-05-01T13:00:00Z",
+        "closed_at": "2026-05-01T14:00:00Z",
+        "open": False,
+        "recovered": True,
+        "causes": ["CREDENTIALS"],
+        "duration_s": 6600.0,
+    }
+
+
+def test_an_entry_holds_its_payload_as_it_came() -> None:
+    engine = fed(())
+    engine.feed_event(b'{"AccountStatus": {"message": "OK", "account_id": "acc"}}', received_at=T0)
+    record = entry_record(engine.history("acc")[0])
+    assert record["payload"] == '{"AccountStatus": {"message": "OK", "account_id": "acc"}}'
+    assert record["payload_is_base64"] is False
+    assert (record["event"], record["verdict"], record["status_before"]) == ("status_announced", "APPLIED", "UNSEEN")
+    assert [each["kind"] for each in record["anomalies"]] == ["ADOPTED"]
+
+
+def test_a_deadline_in_the_history_tells_what_was_allowed() -> None:
+    engine = fed(((0, notification("acc", "CONNECTING")),))
+    engine.check_deadlines(at(31))
+    record = entry_record(engine.history("acc")[-1])
+    assert (record["event"], record["announced"], record["allowed_s"]) == ("deadline_passed", "CONNECTING", 1800.0)
+    assert record["payload"] == ""
+
+
+def quarantined(engine: Engine, payload: bytes) -> dict:
+    with pytest.raises(PayloadError):
+        engine.feed_event(payload, received_at=T0)
+    return quarantined_record(engine.quarantine()[0])
+
+
+def test_an_unreadable_payload_is_text_if_it_is_utf_8() -> None:
+    record = quarantined(fed(()), "{kaputt: ü".encode())
+    assert (record["payload"], record["payload_is_base64"], record["cut"]) == ("{kaputt: ü", False, False)
+    assert record["field"] == "payload"
+
+
+def test_an_unreadable_payload_that_is_no_text_is_in_base64() -> None:
+    record = quarantined(fed(()), b"\xff\x00\xfe")
+    assert record["payload_is_base64"] is True
+    assert b64decode(record["payload"]) == b"\xff\x00\xfe"
+
+
+def test_an_unreadable_payload_tells_whether_it_was_cut() -> None:
+    record = quarantined(fed(()), b'"' + b"x" * 70_000)
+    assert (record["cut"], record["size"], len(record["payload"])) == (True, 70_001, 65_536)
+
+
+def test_a_decision_tells_what_moved_and_what_follows_from_it() -> None:
+    engine = fed()
+    record = decision_record(engine.feed_event(webhook("ada", "CREDENTIALS"), received_at=NOW))
+    assert (record["verdict"], record["status_before"], record["status_after"]) == ("APPLIED", "OK", "CREDENTIALS")
+    assert (record["health_before"], record["health_after"]) == ("LIVE", "ACTION_REQUIRED")
+    assert {"kind": "action_required", "subject": "", "key": "ada/4/action_required/", "blind_window": None} in record[
+        "effects"
+    ]
+    assert record["blind_window"]["open"] is True
+    assert record["account"]["status"] == "CREDENTIALS"
+
+
+def test_a_recovery_carries_the_window_to_backfill() -> None:
+    engine = fed()
+    engine.feed_event(webhook("ada", "CREDENTIALS"), received_at=at(60))
+    record = decision_record(engine.feed_event(webhook("ada", "OK"), received_at=at(90)))
+    (recovered,) = [effect for effect in record["effects"] if effect["kind"] == "recovered"]
+    assert recovered["blind_window"]["closed_at"] == "2026-05-01T13:30:00Z"
+
+
+def test_times_are_utc_with_a_z_whatever_their_zone() -> None:
+    tokyo = timezone(timedelta(hours=9))
+    assert time_text(datetime(2026, 5, 1, 21, tzinfo=tokyo)) == "2026-05-01T12:00:00Z"
+    assert time_text(datetime(2026, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)) == "2026-05-01T12:00:00.250000Z"
+    assert time_text(None) is None
