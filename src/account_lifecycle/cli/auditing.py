@@ -1,0 +1,120 @@
+"""``audit``: what deviated, grouped or in full, for people, programs, spreadsheets and browsers.
+
+Knows options and formats' names; what a report tells and how it looks, ``report`` knows.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from ..engine import utc_now
+from ..lifecycle.anomalies import AnomalyKind, Severity
+from ..lifecycle.explain import Anomaly
+from ..ports import AuditFilter, Reader
+from .commands import Command
+from .opening import open_to_read
+from .options import MOMENT, PROVIDER, FailOn, Words, fail_on_option, store_option
+from .output import say
+from .pictures import traffic_svg
+
+FORMATS = ("text", "json", "csv", "html")
+
+
+@click.command(
+    cls=Command,
+    short_help="Report what deviated, grouped and explained",
+    examples=[
+        ("What was odd, grouped and explained", "account-lifecycle audit"),
+        ("Every error of the last week, one by one", "account-lifecycle audit --severity error --since 7d --full"),
+        ("A report to mail", "account-lifecycle audit --format html --output audit.html"),
+        ("In a pipeline: fail if there is any error", "account-lifecycle audit --since 24h --fail-on error"),
+    ],
+)
+@click.option("--kind", type=Words(AnomalyKind), metavar="KIND", help="Only this kind of anomaly.")
+@click.option(
+    "--severity", type=Words(Severity), metavar="SEVERITY", help="Only this severity: info, warning or error."
+)
+@click.option("--account", "account_id", metavar="ID", help="Only this account.")
+@click.option("--provider", type=PROVIDER, metavar="PROVIDER", help="Only accounts of this provider.")
+@click.option("--since", type=MOMENT, metavar="TIME", help="Only what was received then or later.")
+@click.option("--until", type=MOMENT, metavar="TIME", help="Only what was received before then.")
+@click.option("--full", is_flag=True, help="Every anomaly by itself; by default they are grouped.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to this file.")
+@fail_on_option
+@store_option
+def audit(
+    kind: str | None,
+    severity: str | None,
+    account_id: str | None,
+    provider: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    full: bool,
+    form: str,
+    as_json: bool,
+    output: Path | None,
+    fail_on: tuple[str, ...],
+    store: str | None,
+) -> None:
+    """Report what deviated from the life cycle: grouped, explained, with what to do about it."""
+    form = "json" if as_json else form
+    if full and form == "html":
+        raise click.UsageError("HTML is a report of groups: --full goes with text, json and csv.")
+    wanted = AuditFilter(
+        AnomalyKind(kind) if kind else None,
+        Severity(severity) if severity else None,
+        account_id,
+        provider,
+        since,
+        until,
+    )
+    watch = FailOn(fail_on)
+    with open_to_read(store) as engine, written_to(output) as stream:
+        if full:
+            _write_in_full(watch.seen(engine.store.audit(wanted)), form, stream)
+        else:
+            _write_report(engine.store, wanted, form, stream, watch)
+    watch.end()
+
+
+@contextmanager
+def written_to(output: Path | None) -> Iterator[TextIO]:
+    """The file that was named, or standard output."""
+    if output is None:
+        yield sys.stdout
+        return
+    with output.open("w", encoding="utf-8", newline="") as file:
+        yield file
+    say(f"Written: {output}")
+
+
+def _write_in_full(anomalies: Iterable[Anomaly], form: str, stream: TextIO) -> None:
+    from ..report.as_csv import write_csv_in_full
+    from ..report.as_json import write_json_lines
+    from ..report.as_text import write_text_in_full
+
+    {"text": write_text_in_full, "json": write_json_lines, "csv": write_csv_in_full}[form](anomalies, stream)
+
+
+def _write_report(reader: Reader, wanted: AuditFilter, form: str, stream: TextIO, watch: FailOn) -> None:
+    from ..report.as_csv import write_csv
+    from ..report.as_json import write_json
+    from ..report.as_text import write_text
+    from ..report.audit import build_report
+
+    report = build_report(reader, wanted, now=utc_now())
+    for kind, count in report.by_kind.items():
+        watch.see(kind, count)
+    if form == "html":
+        from ..report.as_html import write_html
+
+        write_html(report, stream, traffic_svg(reader))
+    else:
+        {"text": write_text, "json": write_json, "csv": write_csv}[form](report, stream)

@@ -1,0 +1,186 @@
+"""``explain``: what an announcement would do to an account that stands somewhere.
+
+Knows how to imagine an account and let the engine's own step judge it; it must never contain an answer.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from ..engine import utc_now
+from ..lifecycle import definition
+from ..lifecycle.account import Account
+from ..lifecycle.compiled import compiled
+from ..lifecycle.decide import Decision, decide
+from ..lifecycle.events import StatusAnnounced
+from ..lifecycle.explain import lasting, lawful_from
+from ..lifecycle.machine import INITIAL, Situation
+from ..lifecycle.providers import profile_of
+from ..lifecycle.status import Status
+from ..lifecycle.windows import BlindWindow
+from ..report.records import Record
+from .commands import Command
+from .options import KNOWN_PROVIDER, LENGTH, Words, json_option
+from .output import STYLES, joined, screen, styled, write_fields, write_json, write_paragraph
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+
+class Imagined(NamedTuple):
+    """What the person asks about."""
+
+    situation: Situation
+    announced: Status
+    provider: str | None
+    after: timedelta
+    """How long the account had been there."""
+
+
+@click.command(
+    cls=Command,
+    short_help="What an announcement would do, and why",
+    examples=[
+        ("What a finished sync does to an account that is lost", "account-lifecycle explain CREDENTIALS SYNC_SUCCESS"),
+        ("The same by provider, for a program", "account-lifecycle explain CONNECTING OK --provider LINKEDIN --json"),
+        ("A repeat that is too late for a redelivery", "account-lifecycle explain OK OK --after 2h"),
+    ],
+)  # fmt: skip
+@click.argument("start", metavar="FROM", type=Words(Status))
+@click.argument("announcement", metavar="ANNOUNCEMENT", type=Words(definition.ANNOUNCEMENTS))
+@click.option("--provider", type=KNOWN_PROVIDER, metavar="PROVIDER", help="Of this provider.  [default: any]")
+@click.option("--exists/--not-exists", default=None, help="Whether the account is known to exist.")
+@click.option("--lost/--not-lost", default=None, help="Whether its connection is lost.")
+@click.option("--after", type=LENGTH, default="5min", metavar="LENGTH", help="After so long in FROM.  [default: 5min]")
+@json_option
+def explain(
+    start: str,
+    announcement: str,
+    provider: str | None,
+    exists: bool | None,
+    lost: bool | None,
+    after: timedelta,
+    as_json: bool,
+) -> None:
+    """Explain what ANNOUNCEMENT would do to an account that is FROM, and why.
+
+    Where FROM can mean several situations (a CONNECTING account may exist already or not), each is
+    answered, unless the options say which is meant.
+    """
+    situations = [s for s in _situations(Status(start)) if exists in (None, s.exists) and lost in (None, s.lost)]
+    if not situations:
+        possible = " or ".join(_facts(s) for s in _situations(Status(start)))
+        raise click.UsageError(f"An account that is {start} is always: {possible}.")
+    asked = [Imagined(s, Status(announcement), provider, after) for s in situations]
+    answers = [(each, imagine(each)) for each in asked]
+    if as_json:
+        write_json({"answers": [_record(each, decision) for each, decision in answers]})
+        return
+    console = screen()
+    for number, (each, decision) in enumerate(answers):
+        if number:
+            console.print()
+        _write_answer(console, each, decision)
+
+
+def imagine(asked: Imagined) -> Decision:
+    """What the engine's step makes of it; nothing is kept anywhere."""
+    now = utc_now().replace(second=0, microsecond=0)
+    since = now - asked.after
+    situation = asked.situation
+    unseen = situation == INITIAL
+    was_ok = (situation, True) in _reachable()
+    is_blind = was_ok and situation.status not in (definition.PROVES_LIFE, definition.TERMINAL)
+    account = Account(
+        "the account",
+        situation,
+        provider=asked.provider,
+        since=None if unseen else since,
+        last_announced=None if unseen else situation.status,
+        last_heard_at=None if unseen else since,
+        last_ok_at=since if was_ok else None,
+        blind_window=BlindWindow("the account", 1, since, since) if is_blind else None,
+    )
+    return decide(account, StatusAnnounced(account.account_id, asked.announced, now, asked.provider))
+
+
+@cache
+def _reachable() -> frozenset[tuple[Situation, bool]]:
+    """Every situation, with whether OK can have been heard by then."""
+    seen = {(INITIAL, False)}
+    frontier = [(INITIAL, False)]
+    while frontier:
+        situation, ok_heard = frontier.pop()
+        for step in compiled().steps[True][ok_heard][situation].values():
+            reached = (step.after, ok_heard or step.after.status is definition.PROVES_LIFE)
+            if reached not in seen:
+                seen.add(reached)
+                frontier.append(reached)
+    return frozenset(seen)
+
+
+def _situations(status: Status) -> Iterator[Situation]:
+    return (situation for situation in compiled().situations if situation.status is status)
+
+
+def _facts(situation: Situation) -> str:
+    exists = "exists" if situation.exists else "not known to exist"
+    return f"{exists}, {'lost' if situation.lost else 'not lost'}"
+
+
+def _setting(asked: Imagined) -> str:
+    """The rest of what is assumed."""
+    lasted = "" if asked.situation == INITIAL else f", for {lasting(asked.after)}"
+    return f"({_facts(asked.situation)}{lasted}; {asked.provider or 'any provider'})"
+
+
+def _expected(asked: Imagined) -> tuple[Status, ...]:
+    return lawful_from(asked.situation, profile_of(asked.provider).announces_sync)
+
+
+def _record(asked: Imagined, decision: Decision) -> Record:
+    from ..report.records import anomaly_record
+
+    return {
+        "from": str(asked.situation.status),
+        "exists": asked.situation.exists,
+        "lost": asked.situation.lost,
+        "announced": str(asked.announced),
+        "provider": asked.provider and str(asked.provider),
+        "after_s": asked.after.total_seconds(),
+        "verdict": str(decision.verdict),
+        "status_after": str(decision.account.status),
+        "health_before": str(decision.previous.health),
+        "health_after": str(decision.account.health),
+        "expected": [str(status) for status in _expected(asked)],
+        "anomalies": [anomaly_record(anomaly) for anomaly in decision.anomalies],
+        "effects": [{"kind": str(e.kind), "subject": str(e.subject)} for e in decision.effects],
+    }
+
+
+def _write_answer(console: "Console", asked: Imagined, decision: Decision) -> None:
+    title = styled(f"{asked.announced} while {asked.situation.status}", "bold")
+    write_paragraph(console, joined(title, f"  {_setting(asked)}"))
+    write_fields(console, _answer(asked, decision))
+
+
+def _answer(asked: Imagined, decision: Decision) -> "Iterator[tuple[str, str | Text]]":
+    before, after = decision.previous, decision.account
+    stays = before.status is after.status
+    yield "verdict", joined(styled(decision.verdict), f": the account {'stays' if stays else 'becomes'} {after.status}")
+    unchanged = before.health is after.health
+    yield "health", joined(styled(after.health), ", as before" if unchanged else f", {before.health} before")
+    for anomaly in decision.anomalies:
+        yield (
+            "anomaly",
+            joined(styled(anomaly.kind, STYLES[anomaly.severity]), f", {anomaly.severity}: {anomaly.meaning}"),
+        )
+        yield "explained", anomaly.explanation
+        yield "likely path", " → ".join(anomaly.likely_path)
+        yield "next step", anomaly.next_step
+    yield "expected", ", ".join(_expected(asked))
+    yield "hooks", ", ".join(f"{effect.kind} {effect.subject}".rstrip() for effect in decision.effects) or "none"

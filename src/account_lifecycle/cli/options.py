@@ -1,0 +1,213 @@
+"""Options that several commands share, and how their values are read.
+
+Knows what a person may type: times, words of closed sets, stores; it must never open anything itself.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+from typing_extensions import override
+
+from ..engine import utc_now
+from ..lifecycle.anomalies import AnomalyKind, Severity
+from ..lifecycle.explain import Anomaly, one_of
+from ..lifecycle.providers import ALIASES, Provider
+from ..report.words import counted
+from .commands import ExitCode
+from .output import say
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A time: a date, an ISO 8601 time (UTC unless it says otherwise), or how long ago, such as 7d."""
+
+    name = "time"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """An aware time in UTC."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        try:
+            return utc_now() if text.lower() == "now" else _ago(text) or _iso(text)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not a time. Write 2026-05-01, 2026-05-01T12:00:00Z, 24h, 7d or now.", param, ctx)
+
+
+def _ago(text: str) -> datetime | None:
+    from ..settings import read_duration
+
+    if not text[-1:].isalpha() or text[-1:] in "Zz":
+        return None
+    return utc_now() - read_duration(text)
+
+
+def _iso(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+class Length(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A length of time, such as 90s, 30min, 6h or 7d."""
+
+    name = "length"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """A length over which time passes."""
+        from ..settings import read_duration
+
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return read_duration(str(value))
+        except (ValueError, OverflowError) as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class Words(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """One of a closed set of words, however it is capitalized; the shell completes it."""
+
+    name = "word"
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._by_key = {str(word).casefold(): str(word) for word in words}
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word as it is spelt here."""
+        word = self._by_key.get(str(value).strip().casefold())
+        if word is None:
+            self.fail(f"{value!r} is not one of {one_of(tuple(self._by_key.values()))}.", param, ctx)
+        return word
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The words that begin like that."""
+        return [CompletionItem(word) for key, word in self._by_key.items() if key.startswith(incomplete.casefold())]
+
+
+class ProviderWord(Words):
+    """A provider by any of its names; a word that nobody knows is taken as it is, and remarked upon."""
+
+    def __init__(self) -> None:
+        super().__init__(ALIASES)
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The family, as accounts hold it."""
+        word = str(value).strip().upper()
+        if word not in ALIASES:
+            say(f"{word} is not a provider that this version knows: {one_of(tuple(Provider))}")
+        return ALIASES.get(word, word)
+
+
+class KnownProvider(Words):
+    """A provider that this version knows, by any of its names."""
+
+    def __init__(self) -> None:
+        super().__init__(ALIASES)
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The family."""
+        return ALIASES[super().convert(value, param, ctx)]
+
+
+MOMENT = Moment()
+LENGTH = Length()
+PROVIDER = ProviderWord()
+KNOWN_PROVIDER = KnownProvider()
+FINDINGS = Words([*Severity, *AnomalyKind])
+
+
+def json_option(function: FunctionT) -> FunctionT:
+    """--json: the same for a program."""
+    return click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")(function)
+
+
+def store_option(function: FunctionT) -> FunctionT:
+    """--store: which store."""
+    return click.option(
+        "--store",
+        metavar="URL",
+        help="The store.  [default: $ACCOUNT_LIFECYCLE_STORE, or sqlite:///account-lifecycle.db]",
+    )(function)
+
+
+def now_option(function: FunctionT) -> FunctionT:
+    """--now: the time that ages are counted to."""
+    return click.option(
+        "--now", type=MOMENT, default="now", metavar="TIME", help="Count ages to this time.  [default: now]"
+    )(function)
+
+
+def policy_options(function: FunctionT) -> FunctionT:
+    """How events are judged."""
+    window = click.option(
+        "--redelivery-window",
+        "redelivery_window_s",
+        type=float,
+        metavar="SECONDS",
+        help="How long the same announcement counts as a redelivery.  [default: 600]",
+    )
+    deadlines = click.option(
+        "--deadlines",
+        metavar="JSON",
+        help='Deadlines in place of the built-in ones, such as {"LINKEDIN": {"CONNECTING": "45min"}}.',
+    )
+    return window(deadlines(function))
+
+
+def batch_option(function: FunctionT) -> FunctionT:
+    """--batch-size: how many events are committed at a time."""
+    return click.option(
+        "--batch-size",
+        type=click.IntRange(1, 100_000),
+        metavar="COUNT",
+        help="Commit this many events at a time; 1 for a live stream.  [default: 1000]",
+    )(function)
+
+
+def fail_on_option(function: FunctionT) -> FunctionT:
+    """--fail-on: which findings end with exit code 6."""
+    return click.option(
+        "--fail-on",
+        type=FINDINGS,
+        multiple=True,
+        metavar="KIND|SEVERITY",
+        help="End with exit code 6 if this kind of anomaly, or one at least this severe, is found.",
+    )(function)
+
+
+class FailOn:
+    """Watches findings go by for those that --fail-on names."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        severities = list(Severity)
+        named = [severities.index(Severity(word)) for word in words if word in severities]
+        self._from = min(named, default=len(severities))
+        self._kinds = {word for word in words if word not in severities}
+        self.count = 0
+
+    def see(self, kind: AnomalyKind, count: int = 1) -> None:
+        """Count a finding if it is one of those."""
+        if kind in self._kinds or list(Severity).index(kind.severity) >= self._from:
+            self.count += count
+
+    def seen(self, anomalies: Iterable[Anomaly]) -> Iterator[Anomaly]:
+        """A stream of findings, each looked at as it passes by."""
+        for anomaly in anomalies:
+            self.see(anomaly.kind)
+            yield anomaly
+
+    def end(self) -> None:
+        """End with exit code 6 if there was one."""
+        if self.count:
+            say(f"{counted(self.count, 'anomaly', 'anomalies')} that --fail-on names")
+            click.get_current_context().exit(ExitCode.FOUND)

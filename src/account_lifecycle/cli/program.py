@@ -1,0 +1,69 @@
+"""The program and its commands, in the order in which a person meets them.
+
+Knows which commands there are; each module of them knows what its own do.
+"""
+
+import click
+
+from .accounts import account, history
+from .auditing import audit
+from .commands import EXIT_CODES, PROGRAM, Program
+from .configuring import config
+from .demo import demo
+from .drawing import diagram
+from .explaining import explain
+from .feeding import feed
+from .quarantine import quarantine
+from .simulating import simulate_command
+from .windows import deadlines, windows
+
+_EPILOG = f"""
+{EXIT_CODES}
+\b
+Data goes to stdout, words go to stderr; --json is for programs. Times are in
+UTC: 2026-05-01, 2026-05-01T12:00:00Z, or how long ago, such as 24h or 7d.
+
+\b
+Shell completion, for bash (zsh and fish likewise), in your shell's profile:
+  eval "$(_ACCOUNT_LIFECYCLE_COMPLETE=bash_source account-lifecycle)"
+"""
+
+_SECTIONS = {
+    "Start here": ("demo", "simulate", "feed"),
+    "Ask about accounts": ("account", "history", "windows", "deadlines"),
+    "Ask what went wrong": ("audit", "quarantine"),
+    "Look at the life cycle": ("diagram", "explain"),
+    "Set up": ("config",),
+}
+
+
+@click.group(
+    cls=Program,
+    sections=_SECTIONS,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=[
+        ("See everything at work, on a simulated fleet", "account-lifecycle demo"),
+        ("Feed a log of webhooks into the default store", "account-lifecycle feed log.jsonl"),
+        ("Ask what was odd in it", "account-lifecycle audit"),
+    ],
+)
+@click.version_option(package_name=PROGRAM)
+def program() -> None:
+    """The true state of connected accounts, from webhooks that come twice, late or never."""
+
+
+_COMMANDS = (
+    demo, simulate_command, feed,
+    account, history, windows, deadlines,
+    audit, quarantine,
+    diagram, explain,
+    config,
+)  # fmt: skip
+for command in _COMMANDS:
+    program.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the installed program."""
+    program(prog_name=PROGRAM)

@@ -1,0 +1,80 @@
+"""``audit``: what deviated, grouped or in full, in four formats."""
+
+import csv
+from pathlib import Path
+
+from cli.shell import LOG, Run
+
+
+def test_the_audit_is_grouped_and_explained(run: Run, store: Path) -> None:
+    ran = run("audit")
+    assert ran.out.startswith("5 anomalies on 4 of 5 accounts: 1 error, 2 warnings and 2 for information.")
+    assert "AFTER_DELETION: an event for a deleted account" in ran.out
+    assert ran.err == ""
+
+
+def test_filters_narrow_the_audit(run: Run, store: Path) -> None:
+    def kinds(*options: str) -> list[str]:
+        return [anomaly["kind"] for anomaly in run("audit", "--full", "--json", *options).records]
+
+    assert kinds() == ["LATE_EVENT", "ADOPTED", "AFTER_DELETION", "UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
+    assert kinds("--kind", "late_event") == ["LATE_EVENT"]
+    assert kinds("--severity", "ERROR") == ["AFTER_DELETION"]
+    assert kinds("--account", "acc_down") == ["LATE_EVENT"]
+    assert kinds("--provider", "x") == ["AFTER_DELETION"]
+    assert kinds("--since", "2026-05-05") == ["AFTER_DELETION", "UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
+    assert kinds("--until", "2026-05-03T09:05:00Z") == []
+    assert kinds("--until", "2026-05-03T09:05:01Z") == ["LATE_EVENT"]
+    assert kinds("--since", "1h") == []
+
+
+def test_the_same_audit_comes_as_json_csv_and_html(run: Run, store: Path) -> None:
+    short, long = run("audit", "--json").document, run("audit", "--format", "json").document
+    assert short["groups"] == long["groups"]
+    assert len(short["groups"]) == 5
+    assert len(list(csv.DictReader(run("audit", "--format", "csv").out.splitlines()))) == 5
+    assert run("audit", "--format", "html").out.startswith("<!DOCTYPE html>")
+
+
+def test_every_anomaly_can_be_listed_by_itself(run: Run, store: Path) -> None:
+    assert len(run("audit", "--full", "--json").records) == 5
+    assert len(list(csv.DictReader(run("audit", "--full", "--format", "csv").out.splitlines()))) == 5
+    assert run("audit", "--full").out.count("acc_odd") == 2
+
+
+def test_a_report_can_be_written_to_a_file(run: Run, store: Path, tmp_path: Path) -> None:
+    ran = run("audit", "--format", "html", "--output", "audit.html")
+    assert (ran.out, ran.err) == ("", "Written: audit.html\n")
+    assert (tmp_path / "audit.html").read_text("utf-8").rstrip().endswith("</html>")
+
+
+def test_html_has_no_full_form(run: Run, store: Path) -> None:
+    assert run("audit", "--full", "--format", "html").code == 2
+
+
+def test_findings_of_a_kind_or_at_least_as_severe_end_with_exit_code_6(run: Run, store: Path) -> None:
+    codes = {
+        word: run("audit", "--fail-on", word).code
+        for word in ("info", "warning", "error", "AFTER_DELETION", "STUCK", "late_event")
+    }
+    assert codes == {"info": 6, "warning": 6, "error": 6, "AFTER_DELETION": 6, "STUCK": 0, "late_event": 6}
+    assert run("audit", "--full", "--fail-on", "STUCK", "--fail-on", "error").code == 6
+    assert run("audit", "--severity", "info", "--fail-on", "warning").code == 0
+    assert run("audit").code == 0
+
+
+def test_how_many_findings_were_named_is_told_on_stderr(run: Run, store: Path) -> None:
+    ran = run("audit", "--json", "--fail-on", "warning")
+    assert ran.err == "3 anomalies that --fail-on names\n"
+    assert ran.document["totals"]["anomalies"] == 5
+
+
+def test_a_file_that_cannot_be_written_is_one_plain_line(run: Run, store: Path) -> None:
+    ran = run("audit", "--output", "nowhere/audit.txt")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "Error: nowhere/audit.txt: No such file or directory\n"
+
+
+def test_a_store_without_anomalies_says_so(run: Run) -> None:
+    run("feed", "-", stdin=LOG[0])
+    assert run("audit").out.startswith("No anomalies on 1 account.")

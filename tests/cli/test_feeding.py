@@ -1,0 +1,127 @@
+"""``feed``: logs go in, and what they came to is told."""
+
+from pathlib import Path
+
+import pytest
+
+from account_lifecycle import Engine
+from account_lifecycle.errors import StoreError
+from account_lifecycle.stores.sqlite import SQLiteStore
+from cli.shell import LOG, Run, webhook
+
+
+def test_a_feed_ends_with_what_it_came_to(run: Run, log: Path) -> None:
+    ran = run("feed", log)
+    told = " ".join(ran.out.split())
+    assert ran.code == 0
+    assert told.startswith("16 events of 5 new accounts fed in ")
+    assert "12 applied, 1 repeated, 3 held" in told
+    assert "1 error, 2 warning, 2 info" in told
+    assert "quarantined 2" in told
+
+
+def test_what_was_fed_is_in_the_store(run: Run, log: Path) -> None:
+    run("feed", log, "--store", "sqlite:///kept.db")
+    with Engine.open("sqlite:///kept.db") as engine:
+        assert [account.account_id for account in engine.accounts(health="LIVE")] == ["acc_live"]
+        assert len(engine.quarantine()) == 2
+
+
+def test_the_summary_for_programs_counts_the_same(run: Run, log: Path) -> None:
+    told = run("feed", log, "--json").document
+    assert told["events"] == 16
+    assert told["verdicts"] == {"APPLIED": 12, "REPEATED": 1, "HELD": 3}
+    assert told["anomalies"] == {"error": 1, "warning": 2, "info": 2}
+    assert told["kinds"]["LATE_EVENT"] == 1
+    assert told["quarantined"] == 2
+    assert told["score"] is None
+
+
+def test_unreadable_payloads_stop_nothing_and_are_told_on_stderr(run: Run, log: Path) -> None:
+    ran = run("feed", log)
+    assert "Could not be read:" in ran.err
+    assert "AccountStatus.account_id: found nothing" in ran.err
+    assert "(kept in quarantine as number 1)" in ran.err
+    assert "account-lifecycle quarantine list" in ran.err
+    assert "account-lifecycle audit" in ran.err
+
+
+def test_many_unreadable_payloads_are_counted_and_the_first_are_told(run: Run) -> None:
+    ran = run("feed", "-", stdin=b"nonsense\n" * 50)
+    assert "Could not be read, the first 3 of 50:" in ran.err
+    assert ran.err.count("(kept in quarantine") == 3
+    assert "quarantined 50" in " ".join(ran.out.split())
+
+
+def test_a_log_comes_from_standard_input_too(run: Run) -> None:
+    assert run("feed", "-", "--json", stdin=b"\n".join(LOG)).document["events"] == 16
+
+
+def test_several_logs_are_fed_one_after_the_other(run: Run, tmp_path: Path) -> None:
+    for name, status in (("a.jsonl", "CREATION_SUCCESS"), ("b.jsonl", "OK")):
+        (tmp_path / name).write_bytes(webhook("2026-05-01T08:00:00Z", "acc_1", status))
+    run("feed", "a.jsonl", "b.jsonl")
+    assert [event["announced"] for event in run("history", "acc_1", "--json").records] == ["CREATION_SUCCESS", "OK"]
+
+
+def test_a_log_can_be_judged_without_keeping_anything(run: Run, log: Path, tmp_path: Path) -> None:
+    ran = run("feed", log, "--store", "memory:")
+    assert "16 events" in ran.out
+    assert "account-lifecycle audit" not in ran.err
+    assert list(tmp_path.glob("*.db")) == []
+
+
+def test_the_redelivery_window_and_deadlines_can_be_told(run: Run) -> None:
+    repeats = [webhook("2026-05-01T08:00:00Z", "acc_1", "CREATION_SUCCESS")]
+    repeats += [webhook("2026-05-01T08:00:30Z", "acc_1", "CREATION_SUCCESS")]
+    told = run("feed", "-", "--redelivery-window", "10", "--json", stdin=b"\n".join(repeats)).document
+    assert told["kinds"] == {"STALE_REPEAT": 1}
+
+
+def test_findings_end_with_exit_code_6_only_if_they_are_asked_about(run: Run, log: Path) -> None:
+    assert run("feed", log, "--store", "memory:", "--fail-on", "error").code == 6
+    assert run("feed", log, "--store", "memory:", "--fail-on", "STUCK").code == 0
+    assert run("feed", log, "--store", "memory:").code == 0
+
+
+def test_a_simulated_log_is_scored_against_its_truth(run: Run) -> None:
+    run("simulate", "fleet.jsonl", "--accounts", "20", "--days", "60", "--faults", "0.02")
+    ran = run("feed", "fleet.jsonl", "--truth", "fleet.truth.jsonl", "--store", "memory:", "--json")
+    score = ran.document["score"]
+    assert score["lines"] == score["events"] > 100
+    assert score["injected"] == score["found"] + score["no_trace"] > 0
+    assert (score["missed"], score["false_alarms"]) == (0, 0)
+    people = run("feed", "fleet.jsonl", "--truth", "fleet.truth.jsonl", "--store", "memory:").out
+    assert f"found {score['found']} of {score['injected']} injected faults" in " ".join(people.split())
+
+
+def test_a_truth_about_another_log_does_not_fit(run: Run, log: Path) -> None:
+    run("simulate", "fleet.jsonl", "--accounts", "5", "--days", "30")
+    score = run("feed", log, "--truth", "fleet.truth.jsonl", "--json").document["score"]
+    assert score["lines"] == len(LOG) != score["events"]
+    assert score["false_alarms"] == 5 + 2
+
+
+def test_a_store_that_fails_midway_tells_what_is_committed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    advance = SQLiteStore.advance
+    calls = []
+
+    def fail_later(self: SQLiteStore, *args: object) -> object:
+        calls.append(args)
+        if len(calls) == 3:
+            raise StoreError("the disk is full")
+        return advance(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SQLiteStore, "advance", fail_later)
+    lines = [webhook("2026-05-01T08:00:00Z", f"acc_{number}", "OK") for number in range(10)]
+    ran = run("feed", "-", "--batch-size", "4", stdin=b"\n".join(lines))
+    assert ran.code == 1
+    assert "8 lines committed before it failed" in ran.err
+    assert ran.err.endswith("Error: the disk is full\n")
+
+
+def test_a_log_that_is_not_there_is_a_usage_error(run: Run, tmp_path: Path) -> None:
+    ran = run("feed", "nowhere.jsonl")
+    assert ran.code == 2
+    assert "nowhere.jsonl" in ran.err
+    assert list(tmp_path.iterdir()) == []

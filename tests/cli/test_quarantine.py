@@ -1,0 +1,40 @@
+"""``quarantine``: what could not be read, and its bytes."""
+
+from pathlib import Path
+
+from cli.shell import LOG, Run
+
+
+def test_the_list_tells_what_is_wrong_with_each(run: Run, store: Path) -> None:
+    ran = run("quarantine", "list")
+    told = " ".join(ran.out.split())
+    assert "AccountStatus.account_id found nothing; expected the account's id" in told
+    assert "which is not JSON" in told
+    assert ran.err == "2 payloads\n"
+
+
+def test_one_payload_is_shown_harmless(run: Run, store: Path) -> None:
+    out = run("quarantine", "show", "2").out
+    assert "\x1b" not in out
+    assert r"\xff\x1b[31mnot JSON" in out
+    assert "14 bytes" in out
+
+
+def test_raw_writes_the_bytes_and_nothing_else(run: Run, store: Path) -> None:
+    assert run("quarantine", "show", "2", "--raw").out_bytes == LOG[-1]
+
+
+def test_the_same_for_programs(run: Run, store: Path) -> None:
+    assert [record["quarantine_id"] for record in run("quarantine", "list", "--json").records] == [1, 2]
+    assert run("quarantine", "show", "2", "--json").document["payload_is_base64"] is True
+
+
+def test_a_payload_over_the_limit_tells_how_much_is_kept(run: Run) -> None:
+    run("feed", "-", stdin=b"x" * 100_000)
+    assert "100,000 bytes, of which the first 65,536 are kept" in run("quarantine", "show", "1").out
+
+
+def test_a_number_that_is_not_there_is_not_found(run: Run, store: Path) -> None:
+    ran = run("quarantine", "show", "3", "--raw")
+    assert (ran.code, ran.out) == (3, "")
+    assert "there is no number 3 in the quarantine" in ran.err

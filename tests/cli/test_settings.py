@@ -1,0 +1,103 @@
+"""Settings: options, environment, defaults; and what is told of a value that cannot be meant."""
+
+from datetime import timedelta
+
+import pytest
+
+from account_lifecycle.engine import BATCH_SIZE
+from account_lifecycle.errors import ConfigurationError
+from account_lifecycle.lifecycle.decide import DEFAULT_POLICY
+from account_lifecycle.lifecycle.providers import ALIASES
+from account_lifecycle.lifecycle.status import Status
+from account_lifecycle.settings import DEFAULT_STORE, Settings, Source, read_duration
+from cli.shell import NOW
+
+
+def test_the_defaults_judge_as_the_library_does() -> None:
+    settings = Settings.read()
+    assert settings.policy() == DEFAULT_POLICY
+    assert settings.store == DEFAULT_STORE
+    assert settings.batch_size == BATCH_SIZE
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCOUNT_LIFECYCLE_STORE", "sqlite:///here.db")
+    monkeypatch.setenv("ACCOUNT_LIFECYCLE_REDELIVERY_WINDOW_S", "90")
+    monkeypatch.setenv("ACCOUNT_LIFECYCLE_DEADLINES", '{"LINKEDIN": {"CONNECTING": "45min"}}')
+    settings = Settings.read()
+    assert settings.store == "sqlite:///here.db"
+    assert settings.policy().redelivery_window == timedelta(seconds=90)
+    assert settings.policy().deadlines_of("LINKEDIN")[Status.CONNECTING] == timedelta(minutes=45)
+    assert {origin.source for origin in settings.origins()} == {Source.ENVIRONMENT, Source.DEFAULT}
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_deadlines_are_set_by_any_name_of_a_provider(alias: str) -> None:
+    policy = Settings.read(deadlines={alias.lower(): {"reconnected": 60}}).policy()
+    assert policy.deadlines_of(ALIASES[alias])[Status.RECONNECTED] == timedelta(seconds=60)
+
+
+def test_two_names_of_one_provider_set_one_table() -> None:
+    policy = Settings.read(deadlines={"MAIL": {"CONNECTING": 60}, "ICLOUD": {"RECONNECTED": 90}}).policy()
+    assert policy.deadlines_of("IMAP")[Status.CONNECTING] == timedelta(seconds=60)
+    assert policy.deadlines_of("IMAP")[Status.RECONNECTED] == timedelta(seconds=90)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_a_status_that_passes_can_have_a_deadline(status: Status) -> None:
+    given = {"LINKEDIN": {str(status): "1h"}}
+    if status in DEFAULT_POLICY.deadlines_of("LINKEDIN"):
+        assert Settings.read(deadlines=given).policy().deadlines_of("LINKEDIN")[status] == timedelta(hours=1)
+    else:
+        with pytest.raises(ConfigurationError, match=f"deadlines: found the status '{status}'; expected one that can"):
+            Settings.read(deadlines=given)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "found"),
+    [
+        ("store", "", "''"),
+        ("redelivery_window_s", "soon", "'soon'"),
+        ("redelivery_window_s", -1, "'-1'"),
+        ("redelivery_window_s", "nan", "'nan'"),
+        ("redelivery_window_s", "inf", "'inf'"),
+        ("batch_size", 0, "'0'"),
+        ("batch_size", 1.5, "'1.5'"),
+        ("deadlines", "{", "'{', which is not JSON"),
+        ("deadlines", "[]", "'[]'"),
+        ("deadlines", '{"LINKEDIN": 5}', "'5'"),
+        ("deadlines", {"SLACK": {}}, "the provider 'SLACK'"),
+        ("deadlines", {"X": {"NOPE": 1}}, "the status 'NOPE'"),
+        ("deadlines", {"X": {"CONNECTING": 0}}, "the deadline '0.0'"),
+        ("deadlines", {"X": {"CONNECTING": "soon"}}, "the deadline 'soon'"),
+        ("deadlines", {"X": {"CONNECTING": "999999999w"}}, "the deadline '999999999w'"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_was_found_and_what_would_be_right(
+    setting: str, value: object, found: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.read(**{setting: value})
+    assert caught.value.setting == setting
+    assert caught.value.found.startswith(found)
+    assert caught.value.expected
+
+
+def test_a_bad_value_in_the_environment_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("account_lifecycle_batch_size", "0")
+    with pytest.raises(ConfigurationError, match=r"^ACCOUNT_LIFECYCLE_BATCH_SIZE: found '0'"):
+        Settings.read()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("1.5h", 5400), ("30 min", 1800), ("2m", 120), ("7D", 604_800), ("2w", 1_209_600)],
+)
+def test_lengths_are_written_the_way_people_write_them(text: str, seconds: float) -> None:
+    assert read_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "h", "-1h", "1y", "1h30", "one hour", NOW])
+def test_anything_else_is_no_length(text: str) -> None:
+    with pytest.raises(ValueError, match="is no length of time such as"):
+        read_duration(text)
