@@ -48,6 +48,8 @@ def main(arguments: list[str]) -> int:
         code = run(command)
         if code:
             return code
+    if name == "demo":
+        print("  These commands are in the environment; in this shell, first:\n    . .venv/bin/activate")
     return 0
 
 

@@ -21,6 +21,10 @@ from .providers import PERMISSIVE, PROFILES, profile_of
 from .status import Status, Verdict
 from .windows import BlindWindow, WindowChange
 
+# A member of an enum costs more to look up than to compare, and these are met at every event.
+_HELD, _SYNC_COMPLETED, _RECOVERED = Verdict.HELD, EffectKind.SYNC_COMPLETED, EffectKind.RECOVERED
+_NO_CHANGE, _OPENS, _ADDS_CAUSE, _RECOVERS, _ = WindowChange
+
 _Odd = tuple[tuple[AnomalyKind, str], ...]
 """What deviates in an event: each kind, with the odd word if there is one."""
 
@@ -106,13 +110,13 @@ def _applied(account: Account, event: StatusAnnounced, step: Step, provider: str
     effects, synced, window, changed = step.effects, account.synced_products, account.blind_window, None
     if step.finishes_sync:
         synced = _with_product(synced, product)
-        effects = (*effects, Effect(EffectKind.SYNC_COMPLETED, product))
+        effects = (*effects, Effect(_SYNC_COMPLETED, product))
     elif step.restarts_sync:
         synced = frozenset()
     if step.window is not _NO_CHANGE:
         window, changed = _follow_window(account, event, step)
         if changed is not None and changed.recovered:
-            effects = (*effects, Effect(EffectKind.RECOVERED, "", changed))
+            effects = (*effects, Effect(_RECOVERED, "", changed))
     # tuple.__new__ is what Account(...) comes to, at less than half the price; this is the hottest line there is
     after = tuple.__new__(
         Account,
@@ -142,20 +146,16 @@ def _follow_window(
 ) -> tuple[BlindWindow | None, BlindWindow | None]:
     """The window that is open after an accepted announcement, and the one that it changed."""
     window, announced, at = account.blind_window, step.announced, event.received_at
-    if step.window is WindowChange.OPENS:
+    if step.window is _OPENS:
         causes = () if announced in definition.RESTORES else (announced,)
-        window = BlindWindow(account.account_id, account.sequence + 1, account.last_ok_at, at, causes=causes)
+        window = BlindWindow(account.account_id, account.sequence + 1, account.last_ok_at, at, None, False, causes)
         return window, window
     if window is None:
         return None, None
-    if step.window is WindowChange.ADDS_CAUSE:
+    if step.window is _ADDS_CAUSE:
         grown = window.with_cause(announced)
         return grown, None if grown is window else grown
-    return None, window.closed(at, recovered=step.window is WindowChange.RECOVERS)
-
-
-# An enum's member costs more to look up than to compare, and these are compared for every event.
-_HELD, _NO_CHANGE = Verdict.HELD, WindowChange.NONE
+    return None, window.closed(at, recovered=step.window is _RECOVERS)
 
 
 @lru_cache(maxsize=1024)
