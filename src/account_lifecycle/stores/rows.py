@@ -57,6 +57,7 @@ def provider_from(word: str | None) -> str | None:
 
 
 # ---- Records to rows ------------------------------------------------------------------------------
+# A member of an enum is text and a truth is a number already: a database takes them as they are.
 
 
 def account_row(account: Account) -> Row:
@@ -65,9 +66,9 @@ def account_row(account: Account) -> Row:
     window = account.blind_window
     return (
         account.account_id,
-        status.value,
-        int(exists),
-        int(lost),
+        status,
+        exists,
+        lost,
         account.sequence,
         account.provider,
         account.name,
@@ -78,8 +79,8 @@ def account_row(account: Account) -> Row:
         _maybe_us(account.last_ok_at),
         _products_text(account.synced_products),
         window.sequence if window else None,
-        int(account.stuck),
-        account.health.value,
+        account.stuck,
+        account.health,
     )
 
 
@@ -104,13 +105,13 @@ def event_row(event_id: int, decision: Decision) -> Row:
         to_us(event.received_at),
         event.status,
         *_event_columns(event),
-        verdict.value,
-        before.status.value,
-        int(before.exists),
-        int(before.lost),
-        after.status.value,
-        int(after.exists),
-        int(after.lost),
+        verdict,
+        before.status,
+        before.exists,
+        before.lost,
+        after.status,
+        after.exists,
+        after.lost,
     )
 
 
@@ -124,7 +125,7 @@ def anomaly_rows(event_id: int, decision: Decision) -> Iterator[Row]:
     """The columns of a decision's anomalies, in the table's order."""
     for ordinal, a in enumerate(decision.anomalies):
         since, heard = _maybe_us(a.since), _maybe_us(a.last_heard_at)
-        yield event_id, ordinal, a.kind.value, a.provider, since, a.last_announced, heard, a.detail
+        yield event_id, ordinal, a.kind, a.provider, since, a.last_announced, heard, a.detail
 
 
 def window_row(decision: Decision, window: BlindWindow) -> Row:
@@ -136,15 +137,25 @@ def window_row(decision: Decision, window: BlindWindow) -> Row:
         to_us(window.opened_at),
         _maybe_us(window.closed_at),
         None if window.is_open else decision.sequence,
-        int(window.recovered),
-        json.dumps(window.causes),
+        window.recovered,
+        _causes_text(window.causes),
     )
+
+
+@lru_cache(maxsize=1024)
+def _causes_text(causes: tuple[Status, ...]) -> str:
+    return json.dumps(causes)
+
+
+@lru_cache(maxsize=1024)
+def _causes_from(text: str) -> tuple[Status, ...]:
+    return tuple(_STATUS[cause] for cause in json.loads(text))
 
 
 def effect_rows(event_id: int, effects: tuple[Effect, ...]) -> Iterator[Row]:
     """The columns of an event's effects, in the table's order."""
     for effect_id, effect in enumerate(effects, event_id * EFFECTS_PER_EVENT):
-        yield effect_id, effect.kind.value, effect.subject
+        yield effect_id, effect.kind, effect.subject
 
 
 # ---- Rows to records ------------------------------------------------------------------------------
@@ -184,7 +195,7 @@ def window_from(row: Row) -> BlindWindow:
         from_us(opened_at),
         _maybe_time(closed_at),
         bool(recovered),
-        tuple(_STATUS[cause] for cause in json.loads(causes)),
+        _causes_from(causes),
     )
 
 
