@@ -40,6 +40,8 @@ APPLICATION_ID = 0x41434C43
 """What marks a SQLite file as one of ours ("ACLC")."""
 BUSY_TIMEOUT_MS = 10_000
 """How long to wait for another process that is writing, in milliseconds."""
+CACHE_KIB = 32 * 1024
+"""How much of the file the writing connection may hold in memory: a seventh of the time of feeding a long log."""
 
 _SQL = statements("sqlite")
 
@@ -57,6 +59,7 @@ class SQLiteStore:
         with _told_plainly(path):
             self._db = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
+                self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 _prepare(self._db, path)
             except BaseException:
                 self._db.close()
