@@ -22,8 +22,8 @@ from .status import Status, Verdict
 from .windows import BlindWindow, WindowChange
 
 # A member of an enum costs more to look up than to compare, and these are met at every event.
-_HELD, _SYNC_COMPLETED, _RECOVERED = Verdict.HELD, EffectKind.SYNC_COMPLETED, EffectKind.RECOVERED
-_NO_CHANGE, _OPENS, _ADDS_CAUSE, _RECOVERS, _ = WindowChange
+_HELD, _RECOVERED = Verdict.HELD, EffectKind.RECOVERED
+_NO_CHANGE, _OPENS, _, _RECOVERS, _ENDS = WindowChange
 
 _Odd = tuple[tuple[AnomalyKind, str], ...]
 """What deviates in an event: each kind, with the odd word if there is one."""
@@ -75,10 +75,6 @@ def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> D
     """Judge one event. Total and pure: the same account and event give the same decision."""
     if isinstance(event, DeadlinePassed):
         return _judge_deadline(account, event)
-    return _judge_announcement(account, event, policy)
-
-
-def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy) -> Decision:
     odd: _Odd = ()
     provider = account.provider
     if event.provider != provider and event.provider is not None:
@@ -86,7 +82,7 @@ def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy
     profile = PROFILES.get(provider, PERMISSIVE)
     step = compiled().steps[profile.announces_sync][account.last_ok_at is not None][account.situation].get(event.status)
     if step is None:
-        return _unmoved(account, event, Verdict.HELD, provider, (*odd, (AnomalyKind.UNKNOWN_STATUS, "")))
+        return _unmoved(account, event, _HELD, provider, (*odd, (AnomalyKind.UNKNOWN_STATUS, "")))
     if event.product and not (profile.has_products and step.announced is definition.FINISHES_SYNC):
         odd = (*odd, (AnomalyKind.UNEXPECTED_PRODUCT, event.product))
     if step.announced is account.last_announced and event.product == account.last_product:
@@ -94,7 +90,7 @@ def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy
     if step.deviation is not None:
         odd = (*odd, (step.deviation, ""))
     if step.verdict is _HELD:
-        return _unmoved(account, event, Verdict.HELD, provider, odd)
+        return _unmoved(account, event, _HELD, provider, odd)
     return _applied(account, event, step, provider, odd)
 
 
@@ -110,10 +106,10 @@ def _applied(account: Account, event: StatusAnnounced, step: Step, provider: str
     effects, synced, window, changed = step.effects, account.synced_products, account.blind_window, None
     if step.finishes_sync:
         synced = _with_product(synced, product)
-        effects = (*effects, Effect(_SYNC_COMPLETED, product))
+        effects = (*effects, _sync_completed(product))
     elif step.restarts_sync:
         synced = frozenset()
-    if step.window is not _NO_CHANGE:
+    if step.window is _OPENS or (window is not None and step.window is not _NO_CHANGE):
         window, changed = _follow_window(account, event, step)
         if changed is not None and changed.recovered:
             effects = (*effects, Effect(_RECOVERED, "", changed))
@@ -146,21 +142,26 @@ def _follow_window(
 ) -> tuple[BlindWindow | None, BlindWindow | None]:
     """The window that is open after an accepted announcement, and the one that it changed."""
     window, announced, at = account.blind_window, step.announced, event.received_at
-    if step.window is _OPENS:
+    if window is None:
         causes = () if announced in definition.RESTORES else (announced,)
         window = BlindWindow(account.account_id, account.sequence + 1, account.last_ok_at, at, None, False, causes)
         return window, window
-    if window is None:
-        return None, None
-    if step.window is _ADDS_CAUSE:
+    if step.window is _RECOVERS or step.window is _ENDS:
+        return None, window.closed(at, recovered=step.window is _RECOVERS)
+    if announced in definition.LOSES:
         grown = window.with_cause(announced)
         return grown, None if grown is window else grown
-    return None, window.closed(at, recovered=step.window is _RECOVERS)
+    return window, None
+
+
+@lru_cache(maxsize=1024)
+def _sync_completed(product: str) -> Effect:
+    """Cached, as is the next, so that accounts share what is the same."""
+    return Effect(EffectKind.SYNC_COMPLETED, product)
 
 
 @lru_cache(maxsize=1024)
 def _with_product(synced: frozenset[str], product: str) -> frozenset[str]:
-    """Cached so that accounts with the same products share one set."""
     return synced | {product}
 
 
