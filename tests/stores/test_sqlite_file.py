@@ -10,7 +10,9 @@ import apsw
 import pytest
 
 from account_lifecycle import StoreError
-from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.ports import AccountFilter, AuditFilter, Refused, Settlement
 from account_lifecycle.stores import sqlite
 from account_lifecycle.stores.sql import migrations
@@ -372,3 +374,43 @@ def test_a_damaged_file_is_told(path: Path) -> None:
     path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
     with told_in_one_sentence(path, "the file is damaged"):
         list(SQLiteStore(path).ledger())
+
+
+# ---- What is kept at hand ---------------------------------------------------------------------------
+
+
+def test_what_is_kept_at_hand_is_forgotten_when_somebody_else_has_written(path: Path) -> None:
+    ours, theirs = SQLiteStore(path), SQLiteStore(path)
+    words = ["CREATION_SUCCESS", "OK", "ERROR", "OK", "DELETED", "OK"]
+    sequences = [
+        store.advance([announced("a", word)], decide)[0].sequence
+        for word, store in zip(words, [ours, theirs, ours, ours, theirs, ours], strict=True)
+    ]
+    assert sequences == [1, 2, 3, 4, 5, 6]
+    assert [entry.verdict for entry in ours.history("a")] == ["APPLIED"] * 5 + ["HELD"]
+    ours.close()
+    theirs.close()
+
+
+def test_what_was_rolled_back_is_not_kept_at_hand(path: Path) -> None:
+    store = SQLiteStore(path)
+    store.advance([announced("a", "CREATION_SUCCESS")], decide)
+
+    def stumble(account: Account, event: Event) -> Decision:
+        if event.status == "ERROR":
+            raise RuntimeError("stumbled")
+        return decide(account, event)
+
+    with pytest.raises(RuntimeError, match="stumbled"):
+        store.advance([announced("a", "OK"), announced("a", "ERROR")], stumble)
+    assert store.advance([announced("a", "OK")], decide)[0].sequence == 2
+    store.close()
+
+
+def test_more_accounts_than_are_kept_at_hand_go_on_as_they_were(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "REMEMBERED_ACCOUNTS", 2)
+    store = SQLiteStore(path)
+    for sequence, word in enumerate(("CREATION_SUCCESS", "OK", "ERROR"), 1):
+        for name in "abcdef":
+            assert store.advance([announced(name, word)], decide)[0].sequence == sequence
+    store.close()

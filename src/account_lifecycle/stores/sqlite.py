@@ -42,6 +42,8 @@ BUSY_TIMEOUT_MS = 10_000
 """How long to wait for another process that is writing, in milliseconds."""
 CACHE_KIB = 32 * 1024
 """How much of the file the writing connection may hold in memory: a seventh of the time of feeding a long log."""
+REMEMBERED_ACCOUNTS = 20_000
+"""How many accounts are kept at hand between transactions."""
 
 _SQL = statements("sqlite")
 
@@ -56,6 +58,8 @@ class SQLiteStore:
         check_library(apsw.sqlite_lib_version())
         self._path = path = path.absolute()  # the working directory may change
         self._lock = RLock()
+        self._remembered: dict[str, Account] = {}
+        self._remembered_version = -1
         with _told_plainly(path):
             self._db = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             try:
@@ -74,16 +78,34 @@ class SQLiteStore:
 
     def advance(self, events: Sequence[Event], decide: Decide) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction."""
-        with self._transaction() as db:
-            accounts = self._load({event.account_id for event in events})
-            decisions = []
-            for event in events:
-                account = accounts.get(event.account_id) or Account(event.account_id)
-                decision = decide(account, event)
-                accounts[event.account_id] = decision.account
-                decisions.append(decision)
-            _write(db, decisions, accounts.values())
+        with self._lock:
+            with self._transaction() as db:
+                accounts = self._current({event.account_id for event in events})
+                decisions = []
+                for event in events:
+                    account = accounts.get(event.account_id) or Account(event.account_id)
+                    decision = decide(account, event)
+                    accounts[event.account_id] = decision.account
+                    decisions.append(decision)
+                _write(db, decisions, accounts.values())
+            self._remember(accounts)  # only what was committed, and before anybody else writes
         return decisions
+
+    def _current(self, account_ids: set[str]) -> dict[str, Account]:
+        """Accounts as they are now: remembered ones only if nobody else has written since."""
+        version = _pragma(self._db, "data_version")
+        if version != self._remembered_version:
+            self._remembered.clear()
+            self._remembered_version = version
+        found = {account_id: self._remembered[account_id] for account_id in account_ids & self._remembered.keys()}
+        unknown = account_ids - found.keys()
+        return {**found, **self._load(unknown)} if unknown else found
+
+    def _remember(self, accounts: dict[str, Account]) -> None:
+        """Keep what was just committed at hand, for the next events of the same accounts."""
+        if len(self._remembered) > REMEMBERED_ACCOUNTS:
+            self._remembered.clear()
+        self._remembered.update(accounts)
 
     def _load(self, account_ids: set[str]) -> dict[str, Account]:
         where = "WHERE a.account_id IN (SELECT value FROM json_each(?))"
