@@ -42,8 +42,8 @@ BUSY_TIMEOUT_MS = 10_000
 """How long to wait for another process that is writing, in milliseconds."""
 CACHE_KIB = 32 * 1024
 """How much of the file the writing connection may hold in memory: a seventh of the time of feeding a long log."""
-REMEMBERED_ACCOUNTS = 20_000
-"""How many accounts are kept at hand between transactions."""
+REMEMBERED_ACCOUNTS = 5_000
+"""How many accounts are kept at hand between transactions; more would cost the garbage collector what it saves."""
 
 _SQL = statements("sqlite")
 
