@@ -4,7 +4,7 @@ Knows columns, not SQL: every SQL store shares it. Times are whole microseconds 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -152,10 +152,28 @@ def _causes_from(text: str) -> tuple[Status, ...]:
     return tuple(_STATUS[cause] for cause in json.loads(text))
 
 
-def effect_rows(event_id: int, effects: tuple[Effect, ...]) -> Iterator[Row]:
+def effects_row(event_id: int, effects: tuple[Effect, ...]) -> Row:
     """The columns of an event's effects, in the table's order."""
-    for effect_id, effect in enumerate(effects, event_id * EFFECTS_PER_EVENT):
-        yield effect_id, effect.kind, effect.subject
+    return event_id, _effects_text(tuple([(kind, subject) for kind, subject, _ in effects])), (1 << len(effects)) - 1
+
+
+@lru_cache(maxsize=1024)
+def _effects_text(effects: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps(effects)
+
+
+def effect_ids(event_id: int, mask: int) -> Iterator[int]:
+    """The ids of those effects of an event whose bit is set."""
+    return (event_id * EFFECTS_PER_EVENT + place for place in range(EFFECTS_PER_EVENT) if mask & 1 << place)
+
+
+def masks(ids: Sequence[int]) -> list[tuple[int, int]]:
+    """For each event of these effects, their bits and the event's id."""
+    found: dict[int, int] = {}
+    for effect_id in ids:
+        event_id, place = divmod(effect_id, EFFECTS_PER_EVENT)
+        found[event_id] = found.get(event_id, 0) | 1 << place
+    return [(mask, event_id) for event_id, mask in found.items()]
 
 
 # ---- Rows to records ------------------------------------------------------------------------------
@@ -243,17 +261,16 @@ def _joined_anomaly(row: Row) -> Anomaly:
     return anomaly_from((kind, account_id, sequence, at, word, *row[12:15], *facts))
 
 
-def effect_row_from(row: Row) -> EffectRow:
-    """An effect from its columns, those of its event, and those of its window or anomaly."""
-    effect_id, kind_word, subject, account_id, sequence, at, word, *rest = row
-    situation, window_columns, facts = rest[:3], rest[3:9], rest[9:]
-    kind = EffectKind(kind_word)
+def effect_rows_from(row: Row, anomalies: Sequence[Anomaly]) -> Iterator[EffectRow]:
+    """An event's effects from their columns, those of the event and of the window that it closed, and its anomalies."""
+    event_id, effects, account_id, sequence, at, *window_columns = row
     window = window_from((account_id, *window_columns)) if window_columns[0] is not None else None
-    anomaly = None
-    if kind is EffectKind.ANOMALY:
-        anomaly = anomaly_from((subject, account_id, sequence, at, word, *situation, *facts))
-    effect = Effect(kind, _subject_from(kind, subject), window)
-    return EffectRow(effect_id, account_id, sequence, from_us(at), effect, anomaly)
+    by_kind = {str(anomaly.kind): anomaly for anomaly in anomalies}
+    for effect_id, (word, subject) in enumerate(json.loads(effects), event_id * EFFECTS_PER_EVENT):
+        kind = EffectKind(word)
+        effect = Effect(kind, _subject_from(kind, subject), window if kind is EffectKind.RECOVERED else None)
+        anomaly = by_kind[subject] if kind is EffectKind.ANOMALY else None
+        yield EffectRow(effect_id, account_id, sequence, from_us(at), effect, anomaly)
 
 
 def _subject_from(kind: EffectKind, subject: str) -> str:

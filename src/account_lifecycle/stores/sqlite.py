@@ -192,32 +192,41 @@ class SQLiteStore:
 
     def pending(self, limit: int) -> list[EffectRow]:
         """The oldest effects that no process with hooks has looked at yet."""
-        return self._effects("pending", (limit,))
+        return self._pending("pending", (limit,))[:limit]
 
     def pending_of(self, events: Sequence[tuple[str, int]]) -> list[EffectRow]:
         """Those of some events, given by account id and sequence, in the order in which they were fed."""
-        return self._effects("pending_of", (json.dumps(events),))
+        return self._pending("pending_of", (json.dumps(events),))
 
-    def _effects(self, name: str, bindings: tuple[Any, ...]) -> list[EffectRow]:
+    def _pending(self, name: str, bindings: tuple[Any, ...]) -> list[EffectRow]:
         with self._lock, _told_plainly(self._path):
-            ids = [row[0] for row in _all(self._db, _SQL[name], bindings)]
-            return list(self._effect_rows(ids).values())
+            found = _all(self._db, _SQL[name], bindings)
+            ids = [effect_id for event_id, mask in found for effect_id in rows.effect_ids(event_id, mask)]
+            effects = self._effects(ids)
+            return [effects[effect_id] for effect_id in ids]
 
-    def _effect_rows(self, effect_ids: Sequence[int]) -> dict[int, EffectRow]:
-        found = self._db.execute(_SQL["effect_rows"], (json.dumps(effect_ids),))
-        return {row[0]: rows.effect_row_from(row) for row in found}
+    def _effects(self, effect_ids: Sequence[int]) -> dict[int, EffectRow]:
+        """Effects by their ids, with whatever else their events have."""
+        event_ids = json.dumps([event_id for _, event_id in rows.masks(effect_ids)])
+        where = "WHERE e.event_id IN (SELECT value FROM json_each(?))"
+        anomalies: dict[tuple[str, int], list[Anomaly]] = {}
+        for row in self._db.execute(_SQL["audit"].format(where=where), (event_ids,)):
+            anomaly = rows.anomaly_from(row)
+            anomalies.setdefault((anomaly.account_id, anomaly.sequence), []).append(anomaly)
+        found = _all(self._db, _SQL["effects"], (event_ids,))
+        return {e.effect_id: e for row in found for e in rows.effect_rows_from(row, anomalies.get(row[2:4], []))}
 
     def due(self, hooks: Sequence[str], limit: int, after: tuple[int, str] = (-1, "")) -> list[Delivery]:
         """Deliveries that failed and are due again, for these hooks, past ``after`` (effect id, hook)."""
         with self._lock, _told_plainly(self._path):
             found = _all(self._db, _SQL["due"], (*after, json.dumps(hooks), limit))
-            effects = self._effect_rows([effect_id for effect_id, _, _ in found])
+            effects = self._effects([effect_id for effect_id, _, _ in found])
             return [Delivery(effects[effect_id], hook, attempts) for effect_id, hook, attempts in found]
 
     def settle(self, effect_ids: Sequence[int], settlements: Sequence[Settlement]) -> None:
         """Effects that were looked at, and what became of their deliveries, in one transaction."""
         with self._transaction() as db:
-            db.executemany(_SQL["settle_effect"], [(effect_id,) for effect_id in effect_ids])
+            db.executemany(_SQL["settle_effect"], rows.masks(effect_ids))
             db.executemany(
                 _SQL["settle_delivery"],
                 [
@@ -244,9 +253,9 @@ def _write(db: apsw.Connection, decisions: Sequence[Decision], accounts: Any) ->
     windows = [rows.window_row(d, d.blind_window) for d in decisions if d.blind_window is not None]
     if windows:
         db.executemany(_SQL["save_window"], windows)
-    effects = [row for number, d in numbered if d.effects for row in rows.effect_rows(number, d.effects)]
+    effects = [rows.effects_row(number, d.effects) for number, d in numbered if d.effects]
     if effects:
-        db.executemany(_SQL["save_effect"], effects)
+        db.executemany(_SQL["save_effects"], effects)
     db.executemany(_SQL["save_account"], [rows.account_row(account) for account in accounts])
 
 

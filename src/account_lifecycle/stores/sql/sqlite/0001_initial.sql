@@ -72,19 +72,18 @@ CREATE TABLE blind_window (
     PRIMARY KEY (account_id, sequence)
 ) STRICT, WITHOUT ROWID;
 
--- The outbox. effect_id = event_id * 16 + the effect's place in its event.
+-- The outbox: the effects of each event that has any.
 CREATE TABLE effect (
-    effect_id  INTEGER PRIMARY KEY,
-    kind       TEXT NOT NULL,
-    subject    TEXT NOT NULL,
-    is_pending INTEGER NOT NULL        -- until a process with hooks has looked at it
+    event_id INTEGER PRIMARY KEY REFERENCES event,
+    effects  TEXT NOT NULL,            -- a JSON array of [kind, subject]
+    pending  INTEGER NOT NULL          -- a bit for each, the first the lowest, until a process with hooks has looked at it
 ) STRICT;
 
-CREATE INDEX effect_pending ON effect (effect_id) WHERE is_pending = 1;
+CREATE INDEX effect_pending ON effect (event_id) WHERE pending <> 0;
 
--- One row for each hook that wanted an effect.
+-- One row for each hook that wanted an effect. effect_id = event_id * 16 + the effect's place in its event.
 CREATE TABLE delivery (
-    effect_id  INTEGER NOT NULL REFERENCES effect,
+    effect_id  INTEGER NOT NULL,
     hook       TEXT NOT NULL,
     attempts   INTEGER NOT NULL,
     settled_at INTEGER NOT NULL,

@@ -31,8 +31,8 @@ ON CONFLICT (account_id, sequence) DO UPDATE SET
     closed_at = excluded.closed_at, closed_sequence = excluded.closed_sequence,
     is_recovered = excluded.is_recovered, causes = excluded.causes
 
--- name: save_effect
-INSERT INTO effect VALUES (?, ?, ?, 1)
+-- name: save_effects
+INSERT INTO effect VALUES (?, ?, ?)
 
 -- name: ledger
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
@@ -62,27 +62,23 @@ INSERT INTO quarantine (received_at, payload, size, field, reason) VALUES (?, ?,
 SELECT quarantine_id, received_at, payload, size, field, reason FROM quarantine ORDER BY quarantine_id
 
 -- name: pending
-SELECT effect_id FROM effect WHERE is_pending = 1 ORDER BY effect_id LIMIT ?
+SELECT event_id, pending FROM effect WHERE pending <> 0 ORDER BY event_id LIMIT ?
 
 -- name: pending_of
-SELECT f.effect_id
+SELECT f.event_id, f.pending
 FROM json_each(?) wanted
 JOIN event e ON e.account_id = wanted.value ->> 0 AND e.sequence = wanted.value ->> 1
-JOIN effect f ON f.effect_id BETWEEN e.event_id * 16 AND e.event_id * 16 + 15
-WHERE f.is_pending = 1
-ORDER BY f.effect_id
+JOIN effect f USING (event_id)
+WHERE f.pending <> 0
+ORDER BY f.event_id
 
--- name: effect_rows
-SELECT f.effect_id, f.kind, f.subject,
-       e.account_id, e.sequence, e.received_at, e.word, e.status_before, e.existing_before, e.lost_before,
-       w.sequence, w.last_ok_at, w.opened_at, w.closed_at, w.is_recovered, w.causes,
-       a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+-- name: effects
+SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at,
+       w.sequence, w.last_ok_at, w.opened_at, w.closed_at, w.is_recovered, w.causes
 FROM effect f
-JOIN event e ON e.event_id = f.effect_id / 16
-LEFT JOIN blind_window w ON f.kind = 'recovered' AND w.account_id = e.account_id AND w.closed_sequence = e.sequence
-LEFT JOIN anomaly a ON f.kind = 'anomaly' AND a.event_id = e.event_id AND a.kind = f.subject
-WHERE f.effect_id IN (SELECT value FROM json_each(?))
-ORDER BY f.effect_id
+JOIN event e USING (event_id)
+LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
+WHERE f.event_id IN (SELECT value FROM json_each(?))
 
 -- name: due
 SELECT effect_id, hook, attempts FROM delivery
@@ -90,7 +86,7 @@ WHERE is_done = 0 AND (effect_id, hook) > (?, ?) AND hook IN (SELECT value FROM 
 ORDER BY effect_id, hook LIMIT ?
 
 -- name: settle_effect
-UPDATE effect SET is_pending = 0 WHERE effect_id = ?
+UPDATE effect SET pending = pending & ~? WHERE event_id = ?
 
 -- name: settle_delivery
 INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?)
