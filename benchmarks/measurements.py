@@ -1,0 +1,280 @@
+"""Every measurement as rows of one table: what, ours, the peer's, the ratio, the target, whether it is met."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import contenders
+import disk
+import footprint
+from interleaving import Comparison, Spread, Start, compare, race, slices, spread
+from lives import payloads, webhook
+
+from account_lifecycle import Account, Anomaly, AnomalyKind, Engine, Status
+from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.payloads import parse
+
+MICRO, MILLI = 1e6, 1e3
+
+
+class Effort(NamedTuple):
+    """How long to measure."""
+
+    accounts: int
+    passes: int
+    slow_passes: int
+    """For what takes long: a slow peer, a disk."""
+    children: int
+
+
+FULL = Effort(accounts=1_000, passes=10, slow_passes=3, children=15)
+QUICK = Effort(accounts=60, passes=1, slow_passes=1, children=1)
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    measurement: str
+    ours: str
+    peer: str = ""
+    ratio: str = ""
+    target: str = "for information"
+    met: bool | None = None
+    """None: there is no target."""
+    value: float | None = None
+    """What the target is about, as a number."""
+
+
+Measurement = Callable[[Effort], Iterator[Row]]
+
+# ---- In memory ------------------------------------------------------------------------------------------
+
+
+def memory_feed(effort: Effort) -> Iterator[Row]:
+    """Bytes to decision against what a team writes on the first day."""
+    found = _race(contenders.pydantic_and_dicts, effort, effort.passes)
+    yield _costs("payload to decision, memory: / pydantic model and two dicts", found, 2.0)
+
+
+def automat(effort: Effort) -> Iterator[Row]:
+    """Both of Automat's ways to declare a machine."""
+    for name, start in (
+        ("MethodicalMachine", contenders.automat_methodical),
+        ("TypeMachineBuilder", contenders.automat_typed),
+    ):
+        yield _faster(f"whole decision / Automat {name}, bare step", _race(start, effort, effort.passes), 1.5)
+
+
+def transitions(effort: Effort) -> Iterator[Row]:
+    """``transitions`` with a model for each account."""
+    found = _race(contenders.transitions_models, effort, effort.passes)
+    yield _faster("whole decision / transitions add_model, bare step", found, 2.0)
+
+
+def statemachine(effort: Effort) -> Iterator[Row]:
+    """``python-statemachine`` with an object for each account."""
+    found = _race(contenders.python_statemachine, effort, effort.slow_passes)
+    yield _faster("whole decision / python-statemachine, bare step", found, 30.0)
+
+
+def replay(effort: Effort) -> Iterator[Row]:
+    """The pure step alone, and an explanation of each kind."""
+    stream = payloads(effort.accounts)
+    now = datetime.now(UTC)
+    events = [parse(payload, now) for payload in stream]
+
+    def loop() -> None:
+        accounts: dict[str, Account] = {}
+        for event in events:
+            account = accounts.get(event.account_id) or Account(event.account_id)
+            accounts[event.account_id] = decide(account, event).account
+
+    seconds = spread([_cpu(loop) for _ in range(effort.passes + 1)][1:]).median
+    yield Row("decide, as in a replay", f"{len(events) / seconds:,.0f} events/s", value=len(events) / seconds)
+
+
+def explanations(effort: Effort) -> Iterator[Row]:
+    """How long it takes to tell an anomaly to a person."""
+    times = [_explaining_s(anomaly, 20 * effort.passes) * MICRO for anomaly in _one_of_each()]
+    middle = spread(times)
+    yield Row(
+        f"explanation, median of {len(times)} kinds",
+        f"{middle.median:.1f} µs ({min(times):.1f}–{max(times):.1f})",
+        value=middle.median,
+    )
+
+
+def _race(peer: Start, effort: Effort, passes: int) -> Comparison:
+    return race(contenders.engine, peer, slices(payloads(effort.accounts), 500), passes)
+
+
+def _one_of_each() -> list[Anomaly]:
+    """An anomaly of every kind, from lives that make no sense."""
+    chance = random.Random(1)
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    engine = Engine.open("memory:", observers=())
+    words = [*(status.value for status in Status), "NEW_STATUS"]
+    found: dict[AnomalyKind, Anomaly] = {}
+    for number in range(3_000):
+        at += timedelta(minutes=chance.randint(1, 60))
+        account_type = chance.choice(["LINKEDIN", "OUTLOOK", "NEW_PROVIDER"])
+        payload = webhook(f"acc{number % 40}", account_type, chance.choice(words))
+        if chance.random() < 0.1:
+            payload = payload.replace(b'"message"', b'"product": "recruiter", "message"')
+        found |= {a.kind: a for a in engine.feed_event(payload, received_at=at).anomalies}
+    engine.feed_event(webhook("slow", "LINKEDIN", "CONNECTING"), received_at=at)
+    found |= {a.kind: a for d in engine.check_deadlines(at + timedelta(days=1)) for a in d.anomalies}
+    assert found.keys() == set(AnomalyKind), f"no anomaly of {set(AnomalyKind) - found.keys()}"
+    return list(found.values())
+
+
+def _explaining_s(anomaly: Anomaly, times: int) -> float:
+    def explain() -> None:
+        for _ in range(times):
+            _ = anomaly.explanation
+
+    explain()
+    return _cpu(explain) / times
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    before = time.process_time()
+    work()
+    return time.process_time() - before
+
+
+# ---- On disk --------------------------------------------------------------------------------------------
+
+BATCH = 1_000
+
+
+def sqlite(effort: Effort) -> Iterator[Row]:
+    """The durable feed against a loop by hand, in batches and singly."""
+    stream = payloads(effort.accounts)
+    batches = slices(stream, BATCH)
+    what = f"SQLite feed_events, batches of {BATCH:,} / apsw loop by hand"
+    found = race(disk.engine_batches, disk.loop_batches, batches, effort.slow_passes)
+    yield _keeps_up(f"{what}, CPU", found, 0.5)
+    found = race(disk.engine_batches, disk.loop_batches, batches, effort.slow_passes, wall=True)
+    yield _keeps_up(f"{what}, elapsed", found, None)
+    singles = slices(stream[:2_000], 50)
+    found = race(disk.engine_singly, disk.loop_singly, singles, effort.slow_passes)
+    yield _keeps_up("SQLite feed_event, one commit each / apsw by hand, CPU", found, None)
+
+
+# ---- Footprint ------------------------------------------------------------------------------------------
+
+
+def memory(effort: Effort) -> Iterator[Row]:
+    """Bytes per account beside a ``transitions`` model, and per event."""
+    found = footprint.footprint(effort.accounts)
+    yield Row(
+        "memory of an account, id not counted / transitions add_model",
+        f"{found.account:,.0f} B",
+        f"{found.model:,.0f} B",
+        f"{found.account / found.model:.3f}",
+        "≤ 400 B",
+        found.account <= 400,
+        found.account,
+    )
+    yield Row("memory of an event in the ledger of memory:", f"{found.event:,.0f} B", value=found.event)
+
+
+def imports(effort: Effort) -> Iterator[Row]:
+    """CPU of a process that imports the library and ends, with its floors."""
+    whole, pydantic, bare = footprint.children(
+        ["import account_lifecycle", "import pydantic; pydantic.BaseModel, pydantic.TypeAdapter", "pass"],
+        effort.children,
+    )
+    found = compare(whole, pydantic)
+    yield Row(
+        "import of the library, whole process / pydantic alone",
+        _ms(found.ours),
+        _ms(found.peer),
+        _ratio(found.ratio),
+        "≤ 300 ms",
+        found.ours.median <= 0.3,
+        found.ours.median,
+    )
+    yield Row("… of which a bare interpreter", _ms(spread(bare)), value=spread(bare).median)
+    shares = [f"{package} {seconds * MILLI:.0f}" for package, seconds in footprint.import_shares()[:5]]
+    yield Row("… import times by package, elapsed ms", ", ".join(shares))
+
+
+def compiling(effort: Effort) -> Iterator[Row]:
+    """CPU of the first look into the compiled table."""
+    found = spread([footprint.compile_cpu() for _ in range(effort.children)])
+    yield Row("compile the table at first use", _ms(found), "", "", "≤ 50 ms", found.median <= 0.05, found.median)
+
+
+# ---- Rows -----------------------------------------------------------------------------------------------
+
+
+def _costs(what: str, found: Comparison, at_most: float) -> Row:
+    """A row about how much dearer we are."""
+    ratio = found.ratio
+    return Row(
+        what,
+        _us(found.ours),
+        _us(found.peer),
+        _ratio(ratio),
+        f"≤ {at_most:g} × the cost",
+        ratio.median <= at_most,
+        ratio.median,
+    )
+
+
+def _faster(what: str, found: Comparison, at_least: float) -> Row:
+    """A row about how much faster we are."""
+    ratio = _inverse(found.ratio)
+    return Row(
+        what,
+        _us(found.ours),
+        _us(found.peer),
+        _ratio(ratio),
+        f"≥ {at_least:g} × as fast",
+        ratio.median >= at_least,
+        ratio.median,
+    )
+
+
+def _keeps_up(what: str, found: Comparison, at_least: float | None) -> Row:
+    """A row about throughput against the peer's."""
+    ratio = _inverse(found.ratio)
+    row = Row(what, _us(found.ours), _us(found.peer), _ratio(ratio), value=ratio.median)
+    if at_least is None:
+        return row
+    return row._replace(target=f"≥ {at_least:g} × its throughput", met=ratio.median >= at_least)
+
+
+def _inverse(ratio: Spread) -> Spread:
+    return Spread(1 / ratio.median, 1 / ratio.high, 1 / ratio.low)
+
+
+def _us(found: Spread) -> str:
+    return f"{found.median * MICRO:.2f} µs"
+
+
+def _ms(found: Spread) -> str:
+    return f"{found.median * MILLI:.1f} ms"
+
+
+def _ratio(found: Spread) -> str:
+    return f"{found.median:.2f} ({found.low:.2f}–{found.high:.2f})"
+
+
+MEASUREMENTS: dict[str, Measurement] = {
+    "memory-feed": memory_feed,
+    "automat": automat,
+    "transitions": transitions,
+    "statemachine": statemachine,
+    "account-memory": memory,
+    "sqlite": sqlite,
+    "import": imports,
+    "compile": compiling,
+    "replay": replay,
+    "explanation": explanations,
+}
+"""By the name that ``--only`` takes."""
