@@ -123,3 +123,9 @@ def test_an_empty_list_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_next_step_depends_on_where_the_account_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = fed(((0, webhook("acc", "CREDENTIALS")),))
     assert "Ask the user to reconnect" in in_full(engine.audit(), 300, monkeypatch)
+
+
+def test_lines_for_a_file_or_a_pipe_end_with_their_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in (grouped(100, monkeypatch), in_full([anomaly()], 100, monkeypatch)):
+        assert text.endswith("\n")
+        assert [line for line in text.splitlines() if line != line.rstrip()] == []

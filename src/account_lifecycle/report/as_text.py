@@ -5,7 +5,7 @@ Knows rich, and imports it only when something is written. Colours follow the te
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 from ..lifecycle.anomalies import Severity
 from ..lifecycle.explain import Anomaly, moment
@@ -93,7 +93,31 @@ def _top(top: TopAccount) -> str:
 def _console(stream: TextIO) -> "Console":
     from rich.console import Console
 
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
+    target = stream if stream.isatty() else cast("TextIO", _Trimmed(stream))
+    return Console(file=target, highlight=False, markup=False, emoji=False)
+
+
+class _Trimmed:
+    """A stream for files and pipes, whose lines end with their last word: tables fill them up with blanks."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._line = ""
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> int:
+        """Write every line that is complete."""
+        *lines, self._line = (self._line + text).split("\n")
+        self._stream.writelines(f"{line.rstrip()}\n" for line in lines)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        """No terminal, or it would not be trimmed."""
+        return False
 
 
 def _text(words: str, style: str = "") -> "Text":
