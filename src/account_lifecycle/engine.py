@@ -94,7 +94,9 @@ class EngineCore(HookRegistry):
             self._quarantine([(error, at)])
             raise
         decision = self.store.advance((event,), self._decide)[0]
-        self._follow_up((decision,))
+        self._tell(decision)
+        if self.subscriptions:
+            self._run_hooks((decision,))
         return decision
 
     def feed_events(
@@ -243,16 +245,22 @@ class EngineCore(HookRegistry):
     def _follow_up(self, decisions: Sequence[Decision]) -> None:
         """After the commit: tell the observers, run the hooks. Nothing here can undo the feed."""
         for decision in decisions:
-            for observer in self._observers:
-                try:
-                    observer(decision)
-                except Exception:
-                    logger().exception("observer failed", account_id=decision.account.account_id)
+            self._tell(decision)
         if self.subscriptions:
+            self._run_hooks(decisions)
+
+    def _tell(self, decision: Decision) -> None:
+        for observer in self._observers:
             try:
-                self._runner.run_events([(d.account.account_id, d.sequence) for d in decisions if d.effects])
-            except StoreError:  # the events are committed all the same; their effects stay pending
-                logger().exception("hooks could not be run; they are due under run_hooks()")
+                observer(decision)
+            except Exception:
+                logger().exception("observer failed", account_id=decision.account.account_id)
+
+    def _run_hooks(self, decisions: Sequence[Decision]) -> None:
+        try:
+            self._runner.run_events([(d.account.account_id, d.sequence) for d in decisions if d.effects])
+        except StoreError:  # the events are committed all the same; their effects stay pending
+            logger().exception("hooks could not be run; they are due under run_hooks()")
 
 
 class _Unreadable:

@@ -5,7 +5,7 @@ Knows the order in which an event is judged and what is remembered of it; what i
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from .status import Status, Verdict
 from .windows import BlindWindow, WindowChange
 
 # A member of an enum costs more to look up than to compare, and these are met at every event.
-_HELD, _RECOVERED = Verdict.HELD, EffectKind.RECOVERED
+_REPEATED, _HELD, _RECOVERED = Verdict.REPEATED, Verdict.HELD, EffectKind.RECOVERED
 _NO_CHANGE, _OPENS, _, _RECOVERS, _ENDS = WindowChange
 
 _Odd = tuple[tuple[AnomalyKind, str], ...]
@@ -73,7 +73,7 @@ class Decision(NamedTuple):
 
 def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> Decision:
     """Judge one event. Total and pure: the same account and event give the same decision."""
-    if isinstance(event, DeadlinePassed):
+    if not isinstance(event, StatusAnnounced):
         return _judge_deadline(account, event)
     odd: _Odd = ()
     provider = account.provider
@@ -82,7 +82,7 @@ def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> D
     profile = PROFILES.get(provider, PERMISSIVE)
     step = compiled().steps[profile.announces_sync][account.last_ok_at is not None][account.situation].get(event.status)
     if step is None:
-        return _unmoved(account, event, _HELD, provider, (*odd, (AnomalyKind.UNKNOWN_STATUS, "")))
+        return _held(account, event, provider, (*odd, (AnomalyKind.UNKNOWN_STATUS, "")))
     if event.product and not (profile.has_products and step.announced is definition.FINISHES_SYNC):
         odd = (*odd, (AnomalyKind.UNEXPECTED_PRODUCT, event.product))
     if step.announced is account.last_announced and event.product == account.last_product:
@@ -90,7 +90,7 @@ def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> D
     if step.deviation is not None:
         odd = (*odd, (step.deviation, ""))
     if step.verdict is _HELD:
-        return _unmoved(account, event, _HELD, provider, odd)
+        return _held(account, event, provider, odd)
     return _applied(account, event, step, provider, odd)
 
 
@@ -112,7 +112,7 @@ def _applied(account: Account, event: StatusAnnounced, step: Step, provider: str
     if step.window is _OPENS or (window is not None and step.window is not _NO_CHANGE):
         window, changed = _follow_window(account, event, step)
         if changed is not None and changed.recovered:
-            effects = (*effects, Effect(_RECOVERED, "", changed))
+            effects = (*effects, tuple.__new__(Effect, (_RECOVERED, "", changed)))
     # tuple.__new__ is what Account(...) comes to, at less than half the price; this is the hottest line there is
     after = tuple.__new__(
         Account,
@@ -143,8 +143,8 @@ def _follow_window(
     """The window that is open after an accepted announcement, and the one that it changed."""
     window, announced, at = account.blind_window, step.announced, event.received_at
     if window is None:
-        causes = () if announced in definition.RESTORES else (announced,)
-        window = BlindWindow(account.account_id, account.sequence + 1, account.last_ok_at, at, None, False, causes)
+        facts = (account.account_id, account.sequence + 1, account.last_ok_at, at, None, False, step.causes)
+        window = tuple.__new__(BlindWindow, facts)
         return window, window
     if step.window is _RECOVERS or step.window is _ENDS:
         return None, window.closed(at, recovered=step.window is _RECOVERS)
@@ -170,16 +170,23 @@ def _repeated(account: Account, event: StatusAnnounced, provider: str | None, od
     assert account.last_heard_at is not None
     if at - account.last_heard_at > policy.redelivery_window:
         odd = (*odd, (AnomalyKind.STALE_REPEAT, ""))
-    decision = _unmoved(account, event, Verdict.REPEATED, provider, odd)
     proves_life = account.last_announced is definition.PROVES_LIFE
-    heard = decision.account._replace(last_heard_at=at, last_ok_at=at if proves_life else account.last_ok_at)
-    return decision._replace(account=heard)
+    after = _unmoved(account, event, provider, at, at if proves_life else account.last_ok_at)
+    return _deviating(account, after, event, _REPEATED, odd)
 
 
-def _unmoved(account: Account, event: StatusAnnounced, verdict: Verdict, provider: str | None, odd: _Odd) -> Decision:
-    name = event.name or account.name
-    after = account._replace(sequence=account.sequence + 1, provider=provider, name=name)
-    return _deviating(account, after, event, verdict, odd)
+def _held(account: Account, event: StatusAnnounced, provider: str | None, odd: _Odd) -> Decision:
+    after = _unmoved(account, event, provider, account.last_heard_at, account.last_ok_at)
+    return _deviating(account, after, event, _HELD, odd)
+
+
+def _unmoved(
+    account: Account, event: StatusAnnounced, provider: str | None, heard_at: datetime | None, ok_at: datetime | None
+) -> Account:
+    """The same account, one event later."""
+    account_id, situation, sequence, _, name, since, announced, product, _, _, synced, window, stuck = account
+    kept = (event.name or name, since, announced, product, heard_at, ok_at, synced, window, stuck)
+    return Account(account_id, situation, sequence + 1, provider, *kept)
 
 
 def _judge_deadline(account: Account, event: DeadlinePassed) -> Decision:
@@ -200,6 +207,8 @@ def _deviating(
     window: BlindWindow | None = None,
 ) -> Decision:
     """A decision with an anomaly, and its effect, for everything that is odd."""
+    if not odd:
+        return tuple.__new__(Decision, (after, before, event, verdict, (), effects, window))
     anomalies = tuple(_anomaly(before, after, event, kind, detail) for kind, detail in odd)
     effects = (*effects, *(Effect(EffectKind.ANOMALY, kind) for kind, _ in odd))
     return Decision(after, before, event, verdict, anomalies, effects, window)

@@ -60,4 +60,5 @@ class BlindWindow(NamedTuple):
 
     def closed(self, at: datetime, *, recovered: bool) -> "BlindWindow":
         """The same window, ended."""
-        return BlindWindow(self.account_id, self.sequence, self.last_ok_at, self.opened_at, at, recovered, self.causes)
+        account_id, sequence, last_ok_at, opened_at, _, _, causes = self
+        return tuple.__new__(BlindWindow, (account_id, sequence, last_ok_at, opened_at, at, recovered, causes))
