@@ -5,6 +5,8 @@ guard. The lives are lawful, so that is enough. Peers that keep an object for ea
 the clock starts, whereas the engine meets its accounts on the clock.
 """
 
+# mypy: disable-error-code="untyped-decorator"
+
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
@@ -26,7 +28,7 @@ WORDS = (
 """The announcements of the vendor's page, which are those of the lives."""
 # fmt: on
 STATES = ("UNSEEN", *WORDS)
-CHAIN = {
+CHAIN: dict[tuple[str, str], str] = {
     (source.value, row.trigger.value): row.dest.value
     for row in definition.TRANSITIONS
     for source in row.source
@@ -205,7 +207,8 @@ def _declare() -> Any:
         for word in WORDS
     }
     named = {name.lower(): state for name, state in states.items()}
-    return type(StateMachine)("Declared", (StateMachine,), {**named, **events})
+    make: Any = type(StateMachine)
+    return make("Declared", (StateMachine,), {**named, **events})
 
 
 def python_statemachine(stream: Sequence[bytes]) -> Step:

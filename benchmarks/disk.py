@@ -17,6 +17,7 @@ from interleaving import Step, Stream
 
 from account_lifecycle import Engine
 from account_lifecycle.payloads import parse
+from account_lifecycle.stores.sqlite import CACHE_KIB
 
 FOLDER = Path("/var/tmp")
 """Where the files lie for a while: on disk, whereas the system's usual place may be in memory."""
@@ -98,6 +99,7 @@ def _open(path: Path) -> apsw.Connection:
     db = apsw.Connection(str(path))
     db.execute("PRAGMA journal_mode = WAL").fetchall()
     db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     db.execute(SCHEMA).fetchall()
     return db
 
@@ -112,7 +114,7 @@ def _transaction(db: apsw.Connection) -> Iterator[None]:
 def _take(db: apsw.Connection, payload: bytes) -> None:
     event = parse(payload, datetime.now(UTC))
     found = db.execute("SELECT status FROM account WHERE account_id = ?", (event.account_id,)).fetchall()
-    status = CHAIN[found[0][0] if found else "UNSEEN", event.status]
+    status = CHAIN[str(found[0][0]) if found else "UNSEEN", event.status]
     at = int(event.received_at.timestamp() * 1_000_000)
     db.execute(
         "INSERT INTO journal (account_id, received_at, status, payload) VALUES (?, ?, ?, ?)",

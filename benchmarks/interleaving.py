@@ -39,7 +39,10 @@ class Comparison(NamedTuple):
     ours: Spread
     peer: Spread
     ratio: Spread
-    """Ours through peer's."""
+    """Ours through peer's, in the same round."""
+    overall: float
+    """Ours through peer's, of all rounds together: this one feels the few rounds in which the garbage collector went
+    through everything that is kept, which a median passes over."""
 
 
 def race(ours: Start, peer: Start, rounds: Sequence[Stream], passes: int, *, wall: bool = False) -> Comparison:
@@ -60,7 +63,8 @@ def race(ours: Start, peer: Start, rounds: Sequence[Stream], passes: int, *, wal
 
 def compare(ours: Sequence[float], peer: Sequence[float]) -> Comparison:
     """Times of the same rounds, compared."""
-    return Comparison(spread(ours), spread(peer), spread([a / b for a, b in zip(ours, peer, strict=True)]))
+    ratios = [a / b for a, b in zip(ours, peer, strict=True)]
+    return Comparison(spread(ours), spread(peer), spread(ratios), sum(ours) / sum(peer))
 
 
 def spread(values: Sequence[float]) -> Spread:

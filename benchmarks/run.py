@@ -16,7 +16,7 @@ import apsw
 from measurements import FULL, MEASUREMENTS, QUICK, Row
 
 PACKAGES = ("account-lifecycle", "pydantic", "Automat", "transitions", "python-statemachine", "apsw")
-HEADINGS = ("measurement", "ours", "peer", "ratio", "target", "")
+HEADINGS = ("measurement", "ours", "peer", "ratio", "overall", "target", "")
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def _setting() -> str:
 
 def _table(rows: Sequence[Row]) -> list[str]:
     """A Markdown table, in columns for those who read it as text."""
-    lines = [HEADINGS, *((r.measurement, r.ours, r.peer, r.ratio, r.target, _VERDICT[r.met]) for r in rows)]
+    lines = [HEADINGS, *((r.measurement, r.ours, r.peer, r.ratio, r.overall, r.target, _VERDICT[r.met]) for r in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     drawn = [
         "| " + " | ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
