@@ -25,6 +25,10 @@ from .windows import BlindWindow, WindowChange
 _REPEATED, _HELD, _RECOVERED = Verdict.REPEATED, Verdict.HELD, EffectKind.RECOVERED
 _NO_CHANGE, _OPENS, _, _RECOVERS, _ENDS = WindowChange
 
+ORDER_OF_JUDGING = 1
+"""Raised whenever the functions below decide anything differently with the same machine: events that were judged
+by an earlier one are told apart by it (``rules``)."""
+
 _Odd = tuple[tuple[AnomalyKind, str], ...]
 """What deviates in an event: each kind, with the odd word if there is one."""
 
