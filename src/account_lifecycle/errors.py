@@ -3,6 +3,14 @@
 Each carries its facts as attributes, and its message says what happened, why, and what to do next.
 """
 
+import re
+
+
+def without_password(url: str) -> str:
+    """A store's URL as it may be shown: a password in it is nobody's business."""
+    hidden = re.sub(r"(?<=://)([^/@]*:)[^/]*@", r"\1***@", url)
+    return re.sub(r"(?<=[?&]password=)[^&]*", "***", hidden)
+
 
 class AccountLifecycleError(Exception):
     """The root of the tree."""
@@ -63,6 +71,14 @@ class UnreadablePayloads(PayloadError):
 
 class StoreError(AccountLifecycleError):
     """The store cannot be used; the message says why and what to do."""
+
+
+class StoreBusy(StoreError):
+    """Others have been writing for too long; nothing of the call was kept, and it may be made again."""
+
+
+class StoreFull(StoreError):
+    """There is no room left; nothing of the call was kept. Writing goes on as soon as there is room."""
 
 
 class ConfigurationError(AccountLifecycleError, ValueError):

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, without_password
 from .lifecycle.decide import DEFAULT_POLICY, Policy
 from .lifecycle.explain import one_of, shown
 from .lifecycle.providers import ALIASES, PERMISSIVE, PROFILES, Provider
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     def _as_text(self, name: str) -> str:
         value = getattr(self, name)
         if name == "store":
-            return re.sub(r"(?<=://)([^/@]*:)[^/@]*@", r"\1***@", value)  # a password is nobody's business
+            return without_password(value)
         if name == "deadlines":
             return json.dumps({p: {s: t.total_seconds() for s, t in table.items()} for p, table in value.items()})
         return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,5 +2,5 @@
 
 import pytest
 
-for name in ("contract", "ledger_contract", "reader_contract", "outbox_contract"):
-    pytest.register_assert_rewrite(f"stores.{name}")
+for name in ("contract", "ledger", "reader", "prover", "retention", "outbox", "delivery", "rivalry"):
+    pytest.register_assert_rewrite("stores.contract" if name == "contract" else f"stores.{name}_contract")

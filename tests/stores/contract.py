@@ -8,10 +8,16 @@ A store's tests subclass ``StoreContract`` and say how to make an empty store::
             ...
 """
 
+from stores.delivery_contract import DeliveryContract
 from stores.ledger_contract import LedgerContract
 from stores.outbox_contract import OutboxContract
+from stores.prover_contract import ProverContract
 from stores.reader_contract import ReaderContract
+from stores.retention_contract import RetentionContract
+from stores.rivalry_contract import RivalryContract
 
 
-class StoreContract(LedgerContract, ReaderContract, OutboxContract):
+class StoreContract(
+    LedgerContract, ReaderContract, RetentionContract, ProverContract, OutboxContract, DeliveryContract, RivalryContract
+):
     """Everything of ``ports.Store``."""

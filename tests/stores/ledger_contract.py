@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.decide import Decision, decide
@@ -19,7 +20,16 @@ from account_lifecycle.lifecycle.machine import Situation
 from account_lifecycle.lifecycle.providers import Provider
 from account_lifecycle.lifecycle.status import Status, Verdict
 from account_lifecycle.lifecycle.windows import BlindWindow
-from account_lifecycle.ports import AccountFilter, AuditFilter, Decide, LedgerEntry, Quarantined, Refused, Store
+from account_lifecycle.ports import (
+    AccountFilter,
+    AuditFilter,
+    Decide,
+    DeliveryFilter,
+    LedgerEntry,
+    Quarantined,
+    Refused,
+    Store,
+)
 from builders import T0, announced, at, deadline_of, judged
 from stores.exactness import shape
 from stores.scenarios import events_to, events_with_every_anomaly, events_with_every_window
@@ -74,7 +84,14 @@ def everything_in(store: Store) -> list[object]:
         list(store.quarantined()),
         list(store.blind_windows(None, open_only=False)),
         list(store.transient(tuple(Status))),
-        store.pending(10_000),
+        list(store.evidence()),
+        list(store.baselines()),
+        list(store.windows_by_account()),
+        store.segments(),
+        store.head(),
+        store.subscribed(),
+        list(store.deliveries(DeliveryFilter())),
+        store.waiting_effects(),
     ]
 
 
@@ -267,6 +284,64 @@ class LedgerContract:
         assert store.quarantine(refused[3:]) == [4]
         expected = [Quarantined(number, *row) for number, row in enumerate(refused, 1)]
         assert [shape(kept) for kept in store.quarantined()] == [shape(kept) for kept in expected]
+
+    def test_what_comes_from_the_quarantine_is_marked_with_it(self, store: Store) -> None:
+        first, second, third = store.quarantine([Refused(T0, bytes([n]), 1, "payload", "because") for n in range(3)])
+        (decision,) = store.advance([announced("a", "OK")], decide, "rules", releasing=[second])
+        assert decision == judged([announced("a", "OK")])[0]
+        kept = {each.quarantine_id: each for each in store.quarantined()}
+        assert [kept[number].released_at is None for number in (first, second, third)] == [True, False, True]
+        assert kept[second].payload == b"\x01", "it is kept all the same"
+        released_at = kept[second].released_at
+        assert released_at is not None
+        assert released_at.tzinfo is UTC
+
+    def test_several_can_be_released_together(self, store: Store) -> None:
+        numbers = store.quarantine([Refused(T0, b"x", 1, "payload", "because")] * 3)
+        store.advance([announced("a", "OK"), announced("b", "OK")], decide, releasing=numbers[1:])
+        assert [kept.released_at is not None for kept in store.quarantined()] == [False, True, True]
+
+    @pytest.mark.parametrize("also", [(), (2,)], ids=["alone", "with another"])
+    def test_what_was_released_is_not_released_again_and_nothing_is_kept(
+        self, store: Store, also: tuple[int, ...]
+    ) -> None:
+        number, _ = store.quarantine([Refused(T0, b"x", 1, "payload", "because")] * 2)
+        store.advance([announced("a", "OK")], decide, releasing=[number])
+        before = everything_in(store)
+        with pytest.raises(StoreError):
+            store.advance([announced("a", "ERROR", 1), announced("b", "OK", 1)], decide, releasing=[*also, number])
+        assert everything_in(store) == before
+
+    def test_a_number_that_is_not_in_the_quarantine_cannot_be_released(self, store: Store) -> None:
+        store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
+        before = everything_in(store)
+        with pytest.raises(StoreError):
+            store.advance([announced("a", "OK")], decide, releasing=[2])
+        assert everything_in(store) == before
+
+    def test_a_step_that_breaks_releases_nothing(self, store: Store) -> None:
+        (number,) = store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
+        before = everything_in(store)
+        with pytest.raises(ValueError, match="broken"):
+            store.advance([announced("a", "OK")], breaking_at(0, ValueError("broken")), releasing=[number])
+        assert everything_in(store) == before
+        store.advance([announced("a", "OK")], decide, releasing=[number])
+
+    def test_of_several_threads_that_release_the_same_one_feeds_it(self, store: Store) -> None:
+        (number,) = store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
+        start = Barrier(4)
+
+        def release(_: int) -> bool:
+            start.wait()
+            try:
+                store.advance([announced("a", "OK")], decide, releasing=[number])
+            except StoreError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sorted(pool.map(release, range(4))) == [False, False, False, True]
+        assert [entry.sequence for entry in store.history("a")] == [1]
 
     # ---- Closing ------------------------------------------------------------------------------------
 

@@ -1,17 +1,33 @@
-"""What a store promises about effects: each waits until somebody looked at it, and a failed one is due again."""
+"""What a store promises about effects: they wait until a hook is known, and every hook that wants one gets it once."""
+
+import pytest
 
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.effects import Effect, EffectKind
-from account_lifecycle.ports import Delivery, EffectRow, Settlement, Store
+from account_lifecycle.lifecycle.status import Status
+from account_lifecycle.ports import RECENT, Delivery, DeliveryState, OnDead, Store, Transition
 from builders import announced, at
+from stores.exactness import shape
+from stores.hooks import (
+    ALL,
+    claim,
+    claim_one,
+    feed,
+    hook,
+    one_for_each_kind,
+    planned,
+    record_of,
+    records,
+    run_all,
+    settle,
+    states,
+)
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
-ALL = 10_000
 
-
-def told(rows: list[EffectRow]) -> list[tuple[str, int, Effect]]:
-    """What effects are, without their numbers."""
-    return [(row.account_id, row.sequence, row.effect) for row in rows]
+def told(deliveries: list[Delivery]) -> list[tuple[str, int, Effect]]:
+    """What deliveries are about, without their numbers."""
+    return [(d.row.account_id, d.row.sequence, d.row.effect) for d in deliveries]
 
 
 def of(decisions: list[Decision]) -> list[tuple[str, int, Effect]]:
@@ -19,121 +35,286 @@ def of(decisions: list[Decision]) -> list[tuple[str, int, Effect]]:
     return [(d.account.account_id, d.sequence, effect) for d in decisions for effect in d.effects]
 
 
-def failed(row: EffectRow, hook: str, attempts: int = 1) -> Settlement:
-    return Settlement(row.effect_id, hook, attempts, at(99), "ValueError: no")
-
-
-def done(row: EffectRow, hook: str, attempts: int = 1) -> Settlement:
-    return Settlement(row.effect_id, hook, attempts, at(99))
+def moves_until(decision: Decision, decisions: list[Decision]) -> tuple[Transition, ...]:
+    """What an account's last moves were, up to one decision."""
+    of_account = [d for d in decisions if d.account.account_id == decision.account.account_id]
+    moves = [
+        Transition(d.sequence, d.event.received_at, d.event.status, d.previous.status, d.account.status)
+        for d in of_account[: of_account.index(decision) + 1]
+        if d.previous.status is not d.account.status
+    ]
+    return tuple(moves[-RECENT:])
 
 
 class OutboxContract:
     """A subclass has a fixture ``store``: a new, empty one."""
 
-    # ---- Pending -----------------------------------------------------------------------------------
+    # ---- Hooks -------------------------------------------------------------------------------------
 
-    def test_every_effect_of_a_decision_waits_oldest_first(self, store: Store) -> None:
-        decisions = store.advance(events_with_every_anomaly(), decide)
-        pending = store.pending(ALL)
-        assert told(pending) == of(decisions)
-        assert [row.effect_id for row in pending] == sorted({row.effect_id for row in pending})
+    def test_a_hook_is_known_with_everything_that_was_said_of_it(self, store: Store) -> None:
+        hooks = [
+            hook("b", EffectKind.ANOMALY, "STUCK", is_ordered=False, attempts_limit=3, on_dead=OnDead.HALT),
+            hook("a \"quoted\", 'odd' näme; --"),
+        ]
+        store.subscribe(hooks, at(3))
+        expected = [each._replace(subscribed_at=at(3)) for each in sorted(hooks)]
+        assert [shape(known) for known in store.subscribed()] == [shape(each) for each in expected]
 
-    def test_an_effect_comes_back_with_the_time_of_its_event(self, store: Store) -> None:
-        store.advance([announced("a", "OK", 7)], decide)
-        assert {row.occurred_at.isoformat() for row in store.pending(ALL)} == {at(7).isoformat()}
+    def test_hooks_are_told_by_name(self, store: Store) -> None:
+        names = ["b", "B", "a:x", "ä", "a"]
+        store.subscribe([hook(name) for name in names], at(0))
+        assert [known.name for known in store.subscribed()] == sorted(names)
+
+    def test_a_hook_that_is_made_known_again_is_run_as_it_says_now(self, store: Store) -> None:
+        store.subscribe([hook("mail", attempts_limit=3)], at(1))
+        store.subscribe([hook("mail", EffectKind.LEFT, "OK", is_ordered=False, on_dead=OnDead.HALT)], at(2))
+        (known,) = store.subscribed()
+        assert known[:6] == ("mail", EffectKind.LEFT, "OK", False, 8, OnDead.HALT)
+        assert known.subscribed_at == at(1)
+
+    def test_a_disabled_hook_stays_disabled_when_it_is_made_known_again(self, store: Store) -> None:
+        store.subscribe([hook()], at(1))
+        store.disable("mail", at(2), "410 Gone")
+        store.subscribe([hook()], at(3))
+        assert store.subscribed() == [hook(subscribed_at=at(1), disabled_at=at(2), disabled_reason="410 Gone")]
+        assert store.enable("mail")
+        assert store.subscribed() == [hook(subscribed_at=at(1))]
+
+    def test_a_hook_that_nobody_knows_cannot_be_enabled_disabled_or_forgotten(self, store: Store) -> None:
+        store.subscribe([hook()], at(1))
+        store.disable("page", at(2), "why not")
+        assert not store.enable("page")
+        assert not store.unsubscribe("page")
+        assert store.subscribed() == [hook(subscribed_at=at(1))]
+
+    # ---- Effects that wait -------------------------------------------------------------------------
+
+    def test_effects_wait_while_no_hook_is_known(self, store: Store) -> None:
+        feed(store, "a", "OK", "OK", "ERROR")
+        assert store.plan(at(9), ALL) == 0
+        assert store.plan(at(9), ALL, ["a"]) == 0
+        assert store.waiting_effects() == 2, "the repeat has no effect"
+        assert records(store) == []
+
+    def test_effects_that_waited_find_the_first_hook(self, store: Store) -> None:
+        decisions = feed(store, "a", "OK", "ERROR")
+        planned(store, hook("late", EffectKind.LEFT))
+        assert told(claim(store)) == [effect for effect in of(decisions) if effect[2].kind == "left"]
+        assert store.waiting_effects() == 0
+
+    def test_an_effect_that_no_hook_wants_waits_no_more(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        planned(store, hook("mail", EffectKind.DELETED))
+        assert (store.waiting_effects(), records(store)) == (0, [])
+
+    def test_a_hook_hears_nothing_of_what_was_planned_before_it_was_known(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        planned(store, hook("early"))
+        feed(store, "a", "ERROR", minute=1)
+        planned(store, hook("late"))
+        assert [r.subject for r in records(store, hook="early")] == ["OK", "ERROR"]
+        assert [r.subject for r in records(store, hook="late")] == ["ERROR"]
+
+    # ---- Planning ----------------------------------------------------------------------------------
+
+    def test_every_effect_reaches_the_hook_that_wants_it(self, store: Store) -> None:
+        decisions = store.advance([*events_with_every_window(), *events_with_every_anomaly()], decide)
+        planned(store, *one_for_each_kind(is_ordered=False))
+        assert told(claim(store)) == of(decisions)
+
+    def test_a_hook_hears_only_of_its_kind_and_subject(self, store: Store) -> None:
+        feed(store, "a", "OK", "ERROR", "OK", "STOPPED")
+        hooks = [hook("ok", subject="OK"), hook("any"), hook("left", EffectKind.LEFT, "OK"), hook("never", subject="X")]
+        planned(store, *hooks)
+        heard = {each.name: [(r.kind, r.subject) for r in records(store, hook=each.name)] for each in hooks}
+        assert heard == {
+            "ok": [("entered", "OK"), ("entered", "OK")],
+            "any": [("entered", "OK"), ("entered", "ERROR"), ("entered", "OK"), ("entered", "STOPPED")],
+            "left": [("left", "OK"), ("left", "OK")],
+            "never": [],
+        }
+
+    def test_whoever_plans_plans_for_every_hook_that_the_store_knows(self, store: Store) -> None:
+        """Another process made its hook known and sleeps: its deliveries are there when it wakes up."""
+        store.subscribe([hook("of another process")], at(0))
+        store.subscribe([hook("of this process")], at(0))
+        feed(store, "a", "OK")
+        store.plan(at(0), ALL)
+        settle(store, claim_one(store, "of this process"))
+        assert claim_one(store, "of another process").row.key == "a/1/entered/OK"
+
+    def test_nothing_is_planned_twice(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        store.subscribe([hook()], at(0))
+        assert [store.plan(at(1), ALL), store.plan(at(1), ALL), store.plan(at(1), ALL, ["a"])] == [1, 0, 0]
+        assert len(records(store)) == 1
+
+    def test_planning_goes_in_pages_from_the_oldest_until_none_is_left(self, store: Store) -> None:
+        for n in range(5):
+            feed(store, str(n), "OK")
+        store.subscribe([hook()], at(0))
+        counts = []
+        while count := store.plan(at(0), 2):
+            counts.append(count)
+            assert [r.account_id for r in records(store)] == [str(n) for n in range(sum(counts))]
+            assert store.waiting_effects() == 5 - sum(counts)
+        assert sum(counts) == 5
+        assert len(counts) > 1
+
+    def test_planning_for_an_account_takes_all_that_waits_of_it_and_nothing_else(self, store: Store) -> None:
+        """Were it but the newest event, an older one would be planned after it and the lane be out of order."""
+        for minute, word in enumerate(["OK", "ERROR", "OK"]):
+            for account_id in "abc":
+                feed(store, account_id, word, minute=minute)
+        store.subscribe([hook()], at(0))
+        assert store.plan(at(9), 1, ["b", "nobody", "b"]) == 3
+        assert [(r.account_id, r.subject) for r in records(store)] == [("b", "OK"), ("b", "ERROR"), ("b", "OK")]
+        assert store.waiting_effects() == 6
+        assert store.plan(at(9), ALL, []) == 0
+
+    def test_planning_for_accounts_and_for_all_make_up_the_whole(self, store: Store) -> None:
+        store.subscribe(one_for_each_kind(is_ordered=False), at(0))
+        decisions: list[Decision] = []
+        for place, event in enumerate(events_with_every_window()):
+            decisions += store.advance([event], decide)
+            if place % 3 == 0:
+                store.plan(at(0), ALL, [event.account_id])
+            if place % 5 == 0:
+                store.plan(at(0), 1)
+        store.plan(at(0), ALL)
+        assert told(claim(store)) == of(decisions)
+
+    def test_a_new_delivery_is_due_at_once(self, store: Store) -> None:
+        (decision,) = feed(store, "a", "OK", minute=7)
+        planned(store, hook(), now=at(8))
+        (record,) = records(store)
+        assert record[2:] == (
+            "a", decision.sequence, EffectKind.ENTERED, "OK", "mail", DeliveryState.WAITING,
+            0, at(8), None, at(8), None, None, None,
+        )  # fmt: skip
+
+    def test_a_batch_that_broke_leaves_no_effects(self, store: Store) -> None:
+        def breaks(*_: object) -> Decision:
+            raise ValueError("broken")
+
+        store.subscribe([hook()], at(0))
+        feed(store, "a", "OK")
+        with pytest.raises(ValueError, match="broken"):
+            store.advance([announced("a", "ERROR", 2)], breaks)
+        assert store.plan(at(0), ALL) == 1
+        assert [r.subject for r in records(store)] == ["OK"]
+
+    # ---- What a delivery tells -----------------------------------------------------------------------
+
+    def test_an_effect_comes_back_exactly(self, store: Store) -> None:
+        decisions = store.advance([*events_with_every_window(), *events_with_every_anomaly()], decide)
+        planned(store, *one_for_each_kind(is_ordered=False))
+        expected = [(d.account.account_id, d.sequence, d.event.received_at, e) for d in decisions for e in d.effects]
+        assert [shape(tuple(delivery.row[1:5])) for delivery in claim(store)] == [shape(each) for each in expected]
 
     def test_an_anomaly_effect_comes_back_with_its_anomaly_and_no_other_has_one(self, store: Store) -> None:
         decisions = store.advance(events_with_every_anomaly(), decide)
-        rows = store.pending(ALL)
+        planned(store, *one_for_each_kind(is_ordered=False))
+        rows = [delivery.row for delivery in claim(store)]
         assert [row.anomaly for row in rows if row.anomaly] == [a for d in decisions for a in d.anomalies]
         assert all((row.anomaly is not None) == (row.effect.kind is EffectKind.ANOMALY) for row in rows)
         assert all(row.anomaly.kind is row.effect.subject for row in rows if row.anomaly)
 
     def test_a_recovery_comes_back_with_its_window_even_when_the_next_is_open(self, store: Store) -> None:
         decisions = store.advance(events_with_every_window(), decide)
-        (row,) = [row for row in store.pending(ALL) if row.effect.blind_window is not None]
+        planned(store, hook("backfill", EffectKind.RECOVERED))
+        row = claim_one(store).row
         assert row.effect == Effect(EffectKind.RECOVERED, "", decisions[13].blind_window)
         assert (row.account_id, row.effect.blind_window and row.effect.blind_window.closed_at) == ("recovered", at(13))
 
-    def test_no_more_than_about_a_page_is_taken_at_a_time(self, store: Store) -> None:
-        """A store may give the rest of an event with its first effect, but not the next event."""
-        store.advance([announced("a", "OK"), announced("b", "OK")], decide)
-        everything, page = store.pending(ALL), store.pending(1)
-        assert 0 < len(page) < len(everything)
-        assert everything[: len(page)] == page
-        assert {row.account_id for row in page} == {"a"}
+    def test_an_effect_carries_the_last_moves_of_its_account_up_to_its_event(self, store: Store) -> None:
+        """Not what came after it, not what moved nothing, and of its own account only."""
+        words = [
+            "OK",
+            "ERROR",
+            "ERROR",
+            "OK",
+            "CREATION_FAIL",
+            "STOPPED",
+            "OK",
+            "CREDENTIALS",
+            "SNAFU",
+            "OK",
+            "DELETED",
+        ]
+        decisions = []
+        for minute, word in enumerate(words):
+            decisions += feed(store, "a", word, minute=minute)
+            decisions += feed(store, "b", *words[: minute % 2], minute=minute)
+        planned(store, *one_for_each_kind(is_ordered=False))
+        by_event = {(d.account.account_id, d.sequence): d for d in decisions}
+        found = claim(store)
+        assert max(len(delivery.row.transitions) for delivery in found) == RECENT
+        for row in (delivery.row for delivery in found):
+            expected = moves_until(by_event[row.account_id, row.sequence], decisions)
+            assert shape(row.transitions) == shape(expected)
 
-    def test_effects_of_one_event_can_be_asked_for(self, store: Store) -> None:
-        decisions = store.advance(events_with_every_anomaly(), decide)
-        for decision in decisions:
-            assert told(store.pending_of([(decision.account.account_id, decision.sequence)])) == of([decision])
-        assert store.pending_of([("adopted", 2)]) == []
-        assert store.pending_of([("nobody", 1)]) == []
+    def test_the_first_move_is_from_where_every_account_begins(self, store: Store) -> None:
+        feed(store, "a", "OK", minute=2)
+        planned(store, hook())
+        assert claim_one(store).row.transitions == (Transition(1, at(2), "OK", Status.UNSEEN, Status.OK),)
 
-    def test_a_repeated_event_has_no_effects(self, store: Store) -> None:
-        store.advance([announced("a", "OK"), announced("a", "OK", 1)], decide)
-        assert store.pending_of([("a", 2)]) == []
+    def test_a_delivery_comes_with_its_hook_as_the_store_knows_it(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        planned(store, hook("mail", attempts_limit=3, on_dead=OnDead.HALT))
+        delivery = claim_one(store)
+        assert shape(delivery.hook) == shape(store.subscribed()[0])
+        assert delivery.attempts == 1
 
-    # ---- Settling ----------------------------------------------------------------------------------
+    def test_the_key_of_an_effect_is_the_same_for_every_hook_attempt_and_redrive(self, store: Store) -> None:
+        feed(store, "a b", "OK")
+        planned(store, hook("mail"), hook("page"))
+        first = claim(store)
+        settle(store, *first)
+        store.redrive([first[0].delivery_id], at(1))
+        again = claim_one(store, now=at(1))
+        assert {delivery.row.key for delivery in [*first, again]} == {"a%20b/1/entered/OK"}
 
-    def test_an_effect_that_was_looked_at_waits_no_more(self, store: Store) -> None:
-        decisions = store.advance([announced("a", "OK"), announced("b", "OK"), announced("c", "OK")], decide)
-        store.settle([row.effect_id for row in store.pending_of([("b", 1)])], [])
-        assert store.pending_of([("b", 1)]) == []
-        assert told(store.pending(ALL)) == of([decisions[0], decisions[2]])
-        store.settle([row.effect_id for row in store.pending(ALL)], [])
-        assert store.pending(ALL) == []
-        later = store.advance([announced("d", "OK")], decide)
-        assert told(store.pending(ALL)) == of(later)
+    # ---- Forgetting a hook -----------------------------------------------------------------------------
 
-    def test_settling_nothing_changes_nothing(self, store: Store) -> None:
-        store.advance([announced("a", "OK")], decide)
-        before = store.pending(ALL)
-        store.settle([], [])
-        assert store.pending(ALL) == before
+    def test_a_forgotten_hook_leaves_only_what_is_finished(self, store: Store) -> None:
+        feed(store, "a", "OK", "ERROR", "OK")
+        planned(store, hook("mail"), hook("page"))
+        settle(store, claim_one(store, "mail"))
+        running = claim_one(store, "mail")
+        assert store.unsubscribe("mail")
+        assert [known.name for known in store.subscribed()] == ["page"]
+        assert states(store, hook="mail") == ["done"]
+        assert states(store, hook="page") == ["waiting"] * 3
+        assert settle(store, running) == [False]
+        assert not store.unsubscribe("mail")
+        assert claim(store, "mail") == []
 
-    def test_a_failed_delivery_is_due_again_with_its_attempts(self, store: Store) -> None:
-        row = self.one_effect(store)
-        store.settle([row.effect_id], [failed(row, "mail")])
-        assert row not in store.pending(ALL)
-        assert store.due(["mail"], ALL) == [Delivery(row, "mail", 1)]
-        store.settle([], [failed(row, "mail", 2)])
-        assert store.due(["mail"], ALL) == [Delivery(row, "mail", 2)]
+    def test_a_hook_that_comes_back_under_its_name_begins_anew(self, store: Store) -> None:
+        feed(store, "a", "OK", "ERROR")
+        planned(store, hook())
+        held = claim_one(store)
+        store.disable("mail", at(1), "no")
+        store.unsubscribe("mail")
+        feed(store, "a", "OK", minute=5)
+        planned(store, hook(), now=at(6))
+        assert store.subscribed() == [hook(subscribed_at=at(6))]
+        assert [delivery.row.sequence for delivery in claim(store, now=at(6))] == [3]
+        assert settle(store, held) == [False]
 
-    def test_a_delivery_that_is_done_is_due_no_more(self, store: Store) -> None:
-        row = self.one_effect(store)
-        store.settle([row.effect_id], [failed(row, "mail"), done(row, "page")])
-        assert [delivery.hook for delivery in store.due(["mail", "page"], ALL)] == ["mail"]
-        store.settle([], [done(row, "mail", 2)])
-        assert store.due(["mail", "page"], ALL) == []
+    def test_nothing_is_redriven_for_a_forgotten_hook(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        planned(store, hook("mail"), hook("page"))
+        done = claim_one(store, "mail")
+        settle(store, done)
+        store.unsubscribe("mail")
+        assert store.redrive([done.delivery_id], at(2)) == []
+        assert record_of(store, done.delivery_id).state is DeliveryState.DONE
 
-    def test_only_the_deliveries_of_the_hooks_at_hand_are_due(self, store: Store) -> None:
-        row = self.one_effect(store)
-        store.settle([row.effect_id], [failed(row, hook) for hook in ("mail", "page", 'it\'s, "odd"')])
-        assert [d.hook for d in store.due(["page", 'it\'s, "odd"', "other"], ALL)] == ['it\'s, "odd"', "page"]
-        assert store.due([], ALL) == []
-
-    def test_a_due_delivery_comes_back_with_its_window_and_its_anomaly(self, store: Store) -> None:
-        store.advance([*events_with_every_window(), *events_with_every_anomaly()], decide)
-        rows = store.pending(ALL)
-        store.settle([row.effect_id for row in rows], [failed(row, "mail") for row in rows])
-        assert [delivery.row for delivery in store.due(["mail"], ALL)] == rows
-
-    def test_due_deliveries_are_paged_without_gap_or_repeat(self, store: Store) -> None:
-        store.advance([announced(account_id, "OK") for account_id in "abcd"], decide)
-        rows = store.pending(ALL)
-        store.settle([row.effect_id for row in rows], [failed(row, hook) for row in rows for hook in ("x", "y", "z")])
-        expected = [(row.effect_id, hook) for row in rows for hook in ("x", "z")]
-        for size in (1, 2, 5, ALL):
-            found: list[tuple[int, str]] = []
-            after = (-1, "")
-            while page := store.due(["z", "x"], size, after):
-                assert len(page) <= size
-                assert (page[0].row.effect_id, page[0].hook) > after
-                found += [(delivery.row.effect_id, delivery.hook) for delivery in page]
-                after = found[-1]
-            assert found == expected
-
-    def one_effect(self, store: Store) -> EffectRow:
-        store.advance([announced("a", "OK", 7)], decide)
-        return store.pending(ALL)[0]
+    def test_once_the_last_hook_is_forgotten_effects_wait_again(self, store: Store) -> None:
+        planned(store, hook())
+        store.unsubscribe("mail")
+        feed(store, "a", "OK")
+        assert (store.plan(at(0), ALL), store.waiting_effects()) == (0, 1)
+        store.subscribe([hook("page")], at(1))
+        assert [delivery.hook.name for delivery in run_all(store)] == ["page"]

@@ -12,6 +12,7 @@ from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.status import Health, Status
 from account_lifecycle.ports import AccountFilter, AuditFilter, Refused, Store
 from builders import T0, announced, at, deadline_of
+from stores.exactness import shape
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
 STREAMS: dict[str, Callable[[Store], Iterator[Any]]] = {
@@ -22,6 +23,8 @@ STREAMS: dict[str, Callable[[Store], Iterator[Any]]] = {
     "quarantined": lambda store: store.quarantined(),
     "blind_windows": lambda store: store.blind_windows(None, open_only=False),
     "transient": lambda store: store.transient(tuple(Status)),
+    "evidence": lambda store: store.evidence(),
+    "windows_by_account": lambda store: store.windows_by_account(),
 }
 
 
@@ -78,6 +81,19 @@ class ReaderContract:
         assert found.keys() == {"b", "c"}
         assert found["b"] == store.account("b")
         assert list(store.transient(())) == []
+
+    def test_several_accounts_are_read_at_once_and_those_unheard_of_are_missing(self, store: Store) -> None:
+        store.advance(events_with_every_window(), decide)
+        found = store.accounts_by_id(["grown", "nobody", "open", "grown", "GROWN"])
+        assert found.keys() == {"grown", "open"}
+        assert [shape(found[account_id]) for account_id in found] == [shape(store.account(a)) for a in found]
+        assert store.accounts_by_id([]) == {}
+
+    def test_very_many_accounts_can_be_read_at_once(self, store: Store) -> None:
+        """More than a statement takes parameters."""
+        ids = [f"account {number}" for number in range(1500)]
+        store.advance([announced(account_id, "OK") for account_id in ids[::2]], decide)
+        assert sorted(store.accounts_by_id(ids * 30)) == sorted(ids[::2])
 
     # ---- Events ------------------------------------------------------------------------------------
 

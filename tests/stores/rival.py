@@ -7,22 +7,38 @@ from pathlib import Path
 from account_lifecycle import StoreError
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.stores.sqlite import SQLiteStore
+from account_lifecycle.stores.sqlite.file_lock import FileLock
 from builders import announced
 
 
-def obey(path: Path, events: int) -> dict[str, object]:
+def obey(path: Path, events: int, account_id: str) -> dict[str, object]:
     """Open the file, feed one account so many events one by one; their sequences, or why not."""
     try:
         store = SQLiteStore(path)
     except StoreError as error:
         return {"error": str(error)}
     words = ["OK", "CREDENTIALS"] * events
-    sequences = [store.advance([announced("shared", word)], decide)[0].sequence for word in words[:events]]
+    sequences = [store.advance([announced(account_id, word)], decide)[0].sequence for word in words[:events]]
     store.close()
     return {"sequences": sequences}
 
 
+def hold(path: Path) -> None:
+    """Hold the file's lock until the next order."""
+    with FileLock(path).held(10):
+        tell({"holds": True})
+        sys.stdin.readline()
+    tell({"holds": False})
+
+
+def tell(answer: dict[str, object]) -> None:
+    print(json.dumps(answer), flush=True)  # noqa: T201
+
+
 if __name__ == "__main__":
-    for line in sys.stdin:
+    while line := sys.stdin.readline():
         order = json.loads(line)
-        print(json.dumps(obey(Path(order["path"]), order["events"])), flush=True)  # noqa: T201
+        if order.get("hold"):
+            hold(Path(order["path"]))
+        else:
+            tell(obey(Path(order["path"]), order["events"], order.get("account_id", "shared")))

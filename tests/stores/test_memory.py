@@ -8,6 +8,8 @@ from stores.contract import StoreContract
 
 
 class TestMemoryStore(StoreContract):
+    KEEPS_CHAIN = False
+
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()

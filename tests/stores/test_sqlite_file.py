@@ -13,14 +13,22 @@ from account_lifecycle import StoreError
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.ports import AccountFilter, AuditFilter, Refused, Settlement
-from account_lifecycle.stores import sqlite
+from account_lifecycle.ports import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.sql import migrations
-from account_lifecycle.stores.sqlite import APPLICATION_ID, SQLiteStore, check_library
-from builders import T0, announced
+from account_lifecycle.stores.sqlite import (
+    APPLICATION_ID,
+    SQLiteStore,
+    check_library,
+    connection,
+    ledger,
+    migrating,
+)
+from builders import T0, announced, at
+from stores.hooks import back_off, claim, hook, planned, settle
 from stores.ledger_contract import everything_in
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
+NEWEST = len(migrations("sqlite"))
 NOBODY = 65_534
 """The user who may do nothing; permissions do not bind the superuser."""
 
@@ -54,9 +62,12 @@ def a_full_file(path: Path) -> list[object]:
     store = SQLiteStore(path)
     store.advance([*events_with_every_anomaly(), *events_with_every_window()], decide)
     store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
-    row = store.pending(1)[0]
-    store.settle([row.effect_id], [Settlement(row.effect_id, "mail", 3, T0, "ValueError: no")])
-    shown = [*everything_in(store), store.due(["mail"], 10)]
+    planned(store, hook("mail"), hook("page"))
+    store.advance([announced("late", "ERROR", 200)], decide)
+    first, second, *_ = claim(store)
+    settle(store, first)
+    back_off(store, second, at(30))
+    shown = everything_in(store)
     store.close()
     return shown
 
@@ -102,7 +113,7 @@ def test_every_table_is_strict(path: Path) -> None:
 def test_everything_is_there_after_the_file_is_closed_and_opened_again(path: Path) -> None:
     shown = a_full_file(path)
     store = SQLiteStore(path)
-    assert [*everything_in(store), store.due(["mail"], 10)] == shown
+    assert everything_in(store) == shown
     store.close()
 
 
@@ -110,7 +121,7 @@ def test_numbers_go_on_where_they_were_after_the_file_is_opened_again(path: Path
     a_full_file(path)
     store = SQLiteStore(path)
     decisions = store.advance([announced("late", "OK", 300)], decide)
-    assert decisions[0].sequence == 3
+    assert decisions[0].sequence == 4
     assert list(store.ledger())[-1].event == decisions[0].event
     assert store.quarantine([Refused(T0, b"y", 1, "payload", "because")]) == [2]
     store.close()
@@ -170,7 +181,7 @@ def of_a_newer_version(path: Path) -> None:
         (foreign_without_tables, "another program"),
         (tables_of_nobody, "another program"),
         (text, "not a SQLite file"),
-        (of_a_newer_version, "schema version 2, but this version of account-lifecycle knows only 1"),
+        (of_a_newer_version, f"schema version {NEWEST + 1}, but this version of account-lifecycle knows only {NEWEST}"),
     ],
 )
 def test_a_file_that_is_not_for_us_is_refused_and_left_as_it_is(
@@ -266,7 +277,7 @@ def test_no_file_is_touched_by_a_sqlite_that_can_lose_commits(path: Path, monkey
 def migrate_with(monkeypatch: pytest.MonkeyPatch, *further: str) -> None:
     """From now on there are further migrations."""
     scripts = (*migrations("sqlite"), *further)
-    monkeypatch.setattr(sqlite, "migrations", lambda _: scripts)
+    monkeypatch.setattr(migrating, "migrations", lambda _: scripts)
 
 
 def test_missing_migrations_run_once_and_keep_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,9 +285,9 @@ def test_missing_migrations_run_once_and_keep_what_is_there(path: Path, monkeypa
     migrate_with(monkeypatch, "CREATE TABLE second (x) STRICT; CREATE TABLE twice (x)".replace("(x) S", "(x ANY) S"))
     for _ in range(2):
         store = SQLiteStore(path)
-        assert [*everything_in(store), store.due(["mail"], 10)] == shown
+        assert everything_in(store) == shown
         store.close()
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(NEWEST + 1,)]
     assert ask(path, "SELECT name FROM sqlite_schema WHERE name IN ('second', 'twice')") == [("second",), ("twice",)]
 
 
@@ -286,11 +297,11 @@ def test_a_migration_that_fails_leaves_the_version_before_it(path: Path, monkeyp
         migrate_with(newer, "CREATE TABLE second (x)", "CREATE TABLE third (x); DROP TABLE event; NONSENSE")
         with told_in_one_sentence(path, "NONSENSE"):
             SQLiteStore(path)
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(NEWEST + 1,)]
     assert ask(path, "SELECT name FROM sqlite_schema WHERE name IN ('second', 'third')") == [("second",)]
     migrate_with(monkeypatch, "CREATE TABLE second (x)")
     store = SQLiteStore(path)
-    assert [*everything_in(store), store.due(["mail"], 10)] == shown
+    assert everything_in(store) == shown
     store.close()
 
 
@@ -298,7 +309,7 @@ def test_a_new_file_whose_first_migration_fails_can_be_made_by_the_next(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(sqlite, "migrations", lambda _: ("CREATE TABLE account (x); NONSENSE",))
+        broken.setattr(migrating, "migrations", lambda _: ("CREATE TABLE account (x); NONSENSE",))
         with told_in_one_sentence(path, "NONSENSE"):
             SQLiteStore(path)
     a_full_file(path)
@@ -323,12 +334,25 @@ CALLS: dict[str, Callable[[SQLiteStore], object]] = {
     "quarantined": lambda store: list(store.quarantined()),
     "blind_windows": lambda store: list(store.blind_windows(None, open_only=False)),
     "transient": lambda store: list(store.transient(())),
-    "pending": lambda store: store.pending(1),
-    "pending_of": lambda store: store.pending_of([("a", 1)]),
-    "due": lambda store: store.due(["mail"], 1),
-    "settle": lambda store: store.settle([], []),
+    "accounts_by_id": lambda store: store.accounts_by_id(["a"]),
+    "evidence": lambda store: list(store.evidence()),
+    "faults": lambda store: list(store.faults()),
+    "segments": lambda store: store.segments(),
+    "head": lambda store: store.head(),
+    "erase": lambda store: store.erase("nobody", T0),
+    "backup": lambda store: store.backup(store._path.with_name("copy.db")),
+    "subscribe": lambda store: store.subscribe([], T0),
+    "subscribed": lambda store: store.subscribed(),
+    "plan": lambda store: store.plan(T0, 1, ["nobody"]),
+    "claim": lambda store: store.claim(["mail"], T0, T0, 0),
+    "expired": lambda store: store.expired(T0, 1),
+    "renew": lambda store: store.renew([], T0),
+    "settle": lambda store: store.settle([]),
+    "redrive": lambda store: store.redrive([], T0),
+    "deliveries": lambda store: list(store.deliveries(DeliveryFilter())),
+    "waiting_effects": lambda store: store.waiting_effects(),
 }
-WRITES = ("advance", "quarantine", "settle")
+WRITES = ("advance", "quarantine", "erase", "subscribe", "plan", "renew", "settle", "redrive")
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -344,13 +368,13 @@ def test_another_process_that_writes_for_too_long_is_told_and_nothing_is_kept(
     path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     shown = a_full_file(path)
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 20)
     store = SQLiteStore(path)
     writer = apsw.Connection(str(path))
     writer.execute("BEGIN IMMEDIATE")
     with told_in_one_sentence(path, "another process has been writing"):
         CALLS[call](store)
-    assert [*everything_in(store), store.due(["mail"], 10)] == shown
+    assert everything_in(store) == shown
     writer.execute("ROLLBACK")
     CALLS[call](store)
     store.close()
@@ -364,7 +388,7 @@ def test_a_full_disk_is_told_and_nothing_of_the_call_is_kept(path: Path, connect
     big = [announced(f"big-{n}", "OK", payload=b"x" * 60_000) for n in range(3)]
     with told_in_one_sentence(path, "the disk is full"):
         store.advance(big, decide)
-    assert [*everything_in(store), store.due(["mail"], 10)] == shown
+    assert everything_in(store) == shown
     store.close()
 
 
@@ -408,7 +432,7 @@ def test_what_was_rolled_back_is_not_kept_at_hand(path: Path) -> None:
 
 
 def test_more_accounts_than_are_kept_at_hand_go_on_as_they_were(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "REMEMBERED_ACCOUNTS", 2)
+    monkeypatch.setattr(ledger, "REMEMBERED_ACCOUNTS", 2)
     store = SQLiteStore(path)
     for sequence, word in enumerate(("CREATION_SUCCESS", "OK", "ERROR"), 1):
         for name in "abcdef":

@@ -14,8 +14,7 @@ import pytest
 
 from account_lifecycle import StoreError
 from account_lifecycle.lifecycle.decide import decide
-from account_lifecycle.stores import sqlite
-from account_lifecycle.stores.sqlite import SQLiteStore
+from account_lifecycle.stores.sqlite import SQLiteStore, connection
 from builders import announced
 
 TESTS = Path(__file__).parents[1]
@@ -39,9 +38,9 @@ class Rival:
     def __exit__(self, *exc: object) -> None:
         self.process.communicate()
 
-    def order(self, path: Path, events: int = 0) -> None:
+    def order(self, path: Path, events: int = 0, **more: object) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"path": str(path), "events": events}).encode() + b"\n")
+        self.process.stdin.write(json.dumps({"path": str(path), "events": events, **more}).encode() + b"\n")
         self.process.stdin.flush()
 
     def answer(self) -> dict[str, list[int]]:
@@ -108,7 +107,7 @@ def _opens_with_a_rival_at(moment: int, path: Path, monkeypatch: pytest.MonkeyPa
         statements += 1
         if statements == moment + 1:
             with monkeypatch.context() as impatient:  # it must not wait for one that waits for it
-                impatient.setattr(sqlite, "BUSY_TIMEOUT_MS", 1)
+                impatient.setattr(connection, "BUSY_TIMEOUT_MS", 1)
                 apsw.connection_hooks.remove(watch)
                 _open_if_possible(path)
         return True

@@ -3,14 +3,13 @@
 Keeps what the engine hands it; it must never judge.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from threading import RLock
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
 
+from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
-from ..lifecycle.effects import EffectKind
 from ..lifecycle.events import Event
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
@@ -19,47 +18,43 @@ from ..ports import (
     AccountFilter,
     AuditFilter,
     Decide,
-    Delivery,
-    EffectRow,
+    Evidence,
+    Fault,
     LedgerEntry,
     Quarantined,
     Refused,
-    Settlement,
+    Segment,
 )
-
-_EFFECTS_PER_EVENT = 8
-"""As many as any event can have: an effect's id is its event's place times this, plus its own place."""
-_ANY_PENDING = re.compile(rb"[^\x00]")
-
-
-_FIELDS = 7
-"""The log is flat, so many places for each event: the fields of its ``LedgerEntry``, then its effects. A record for
-each event would be one more object that the garbage collector visits, a few percent of the time of feeding."""
+from .archive import write_archive
+from .erasure import mentions
+from .memory_outbox import MemoryOutbox
+from .snapshots import retold
 
 
-class MemoryStore:
+class MemoryStore(MemoryOutbox):
     """Everything in memory. Safe to share between threads; gone with the process."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        super().__init__()
         self._accounts: dict[str, Account] = {}
-        self._log: list[Any] = []
-        self._windows: dict[tuple[str, int], BlindWindow] = {}
-        self._quarantine: list[Quarantined] = []
-        self._pending = bytearray()  # of each entry, a bit for each effect that nobody has looked at
-        self._first_pending = 0  # no entry before this one has any
-        self._failed: dict[tuple[int, str], Delivery] = {}
+        self._quarantine: list[Quarantined] = []  # each at the place before its number
+        self._baselines: dict[str, Account] = {}
+        self._segments: list[Segment] = []
 
     def close(self) -> None:
         """Nothing to release."""
 
     # ---- Ledger ----------------------------------------------------------------------------------
 
-    def advance(self, events: Sequence[Event], decide: Decide) -> list[Decision]:
+    def advance(
+        self, events: Sequence[Event], decide: Decide, rules: str = "", *, releasing: Sequence[int] = ()
+    ) -> list[Decision]:
         """Judge events in order and keep everything, or nothing if a step fails."""
         accounts = self._accounts
         decisions: list[Decision] = []
         with self._lock:
+            if releasing:
+                self._check_unreleased(releasing)
             try:
                 for event in events:
                     account_id = event.account_id
@@ -69,13 +64,9 @@ class MemoryStore:
             except BaseException:
                 self._forget(decisions)
                 raise
-            for account, previous, event, verdict, anomalies, effects, window in decisions:
-                self._log.extend(
-                    (event, account.sequence, verdict, previous.situation, account.situation, anomalies, effects)
-                )
-                self._pending.append((1 << len(effects)) - 1)
-                if window is not None:
-                    self._windows[window.account_id, window.sequence] = window
+            self._log.extend(decisions, rules)
+            if releasing:
+                self._release(releasing)
         return decisions
 
     def _forget(self, decisions: list[Decision]) -> None:
@@ -85,6 +76,18 @@ class MemoryStore:
             else:
                 del self._accounts[decision.previous.account_id]
 
+    def _check_unreleased(self, releasing: Sequence[int]) -> None:
+        for number in releasing:
+            if not 0 < number <= len(self._quarantine):
+                raise StoreError(f"There is no number {number} in the quarantine. Nothing was fed.")
+            if self._quarantine[number - 1].released_at is not None or releasing.count(number) > 1:
+                raise StoreError(f"Number {number} of the quarantine was fed already. Nothing was fed again.")
+
+    def _release(self, releasing: Sequence[int]) -> None:
+        now = datetime.now(UTC)
+        for place in [number - 1 for number in releasing]:
+            self._quarantine[place] = self._quarantine[place]._replace(released_at=now)
+
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
         """Keep unreadable payloads; their numbers."""
         with self._lock:
@@ -92,12 +95,59 @@ class MemoryStore:
             self._quarantine.extend(Quarantined(number, *row) for number, row in enumerate(refused, first))
             return list(range(first, first + len(refused)))
 
+    def erase(self, account_id: str, at: datetime) -> int:  # noqa: ARG002 - nothing here tells when
+        """Erase an account's payloads and names, also from the quarantine; how many payloads that were."""
+        with self._lock:
+            for accounts in (self._accounts, self._baselines):
+                if account := accounts.get(account_id):
+                    accounts[account_id] = account._replace(name=None)
+            return self._log.erase(account_id) + self._erase_quarantined(account_id)
+
+    def _erase_quarantined(self, account_id: str) -> int:
+        meant = [kept for kept in self._quarantine if not kept.is_erased and mentions(kept.payload, account_id)]
+        for kept in meant:
+            self._quarantine[kept.quarantine_id - 1] = kept._replace(payload=b"", is_erased=True)
+        return len(meant)
+
+    def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
+        """Archive the events received before ``until`` and take them out; None if there is nothing to take.
+
+        The oldest go, up to the first that was received later or that a hook is still to be called for.
+        """
+        with self._lock:
+            taken = self._to_take_out(until)
+            if not taken:
+                return None
+            events, digest = write_archive(archive, ((proof, None) for proof in taken))
+            for entry in (proof.entry for proof in taken):
+                before = self._baselines.get(entry.account_id) or Account(entry.account_id)
+                self._baselines[entry.account_id] = retold(before, entry)
+            self._log.drop(self._log.first + events)
+            self._drop_deliveries(self._log.first)
+            self._segments.append(Segment(len(self._segments) + 1, until, at, events, str(archive), digest, ""))
+            return self._segments[-1]
+
+    def _to_take_out(self, until: datetime) -> list[Evidence]:
+        end, taken = self._first_unfinished(), []
+        for number, proof in enumerate(self._log.evidence(), self._log.first):
+            if number >= end or proof.entry.received_at >= until:
+                break
+            taken.append(proof)
+        return taken
+
     # ---- Reader ----------------------------------------------------------------------------------
 
     def account(self, account_id: str) -> Account | None:
         """The account as it is now, or None if nothing was ever fed for it."""
         with self._lock:
             return self._accounts.get(account_id)
+
+    def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
+        """Several accounts at once; those that nothing was fed for are missing."""
+        with self._lock:
+            return {
+                account_id: self._accounts[account_id] for account_id in account_ids if account_id in self._accounts
+            }
 
     def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
         """Accounts in the order of their ids."""
@@ -112,11 +162,7 @@ class MemoryStore:
     def ledger(self) -> Iterator[LedgerEntry]:
         """Every event of every account, in the order in which they were fed."""
         with self._lock:
-            length = len(self._pending)
-        return map(self._entry, range(length))
-
-    def _entry(self, place: int) -> LedgerEntry:
-        return LedgerEntry(*self._log[place * _FIELDS : (place + 1) * _FIELDS - 1])
+            return self._log.entries()
 
     def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
         """Anomalies in the order in which their events were fed."""
@@ -132,7 +178,7 @@ class MemoryStore:
         with self._lock:
             found = [
                 window
-                for (owner, _), window in self._windows.items()
+                for (owner, _), window in self._log.windows.items()
                 if account_id in (None, owner) and (window.is_open or not open_only)
             ]
         return iter(sorted(found, key=lambda window: (window.opened_at, window.account_id, window.sequence)))
@@ -143,66 +189,35 @@ class MemoryStore:
             accounts = tuple(self._accounts.values())
         return (account for account in accounts if account.status in statuses and not account.stuck)
 
-    # ---- Outbox ----------------------------------------------------------------------------------
+    # ---- Prover ----------------------------------------------------------------------------------
 
-    def pending(self, limit: int) -> list[EffectRow]:
-        """The oldest effects that no process with hooks has looked at yet."""
-        rows: list[EffectRow] = []
+    def faults(self) -> Iterator[Fault]:
+        """None: nobody changes the memory of a process behind its back."""
+        return iter(())
+
+    def evidence(self) -> Iterator[Evidence]:
+        """Every event in the order of account id and sequence."""
         with self._lock:
-            place = self._first_pending = self._next_pending(self._first_pending)
-            while place < len(self._pending) and len(rows) < limit:
-                rows.extend(self._rows(place))
-                place = self._next_pending(place + 1)
-        return rows[:limit]
+            return self._log.evidence_by_account()
 
-    def _next_pending(self, place: int) -> int:
-        found = _ANY_PENDING.search(self._pending, place)
-        return found.start() if found else len(self._pending)
-
-    def pending_of(self, events: Sequence[tuple[str, int]]) -> list[EffectRow]:
-        """Those of some events, given by account id and sequence, in the order in which they were fed."""
-        wanted = set(events)
-        places: list[int] = []
+    def baselines(self) -> Iterator[Account]:
+        """The accounts as they were where the ledger begins, in the order of their ids."""
         with self._lock:
-            place = len(self._pending)
-            while wanted and place > self._first_pending:
-                place -= 1
-                event, sequence = self._log[place * _FIELDS : place * _FIELDS + 2]
-                if (event.account_id, sequence) in wanted:
-                    wanted.discard((event.account_id, sequence))
-                    places.append(place)
-            return [row for place in reversed(places) for row in self._rows(place)]
+            return iter([account for _, account in sorted(self._baselines.items())])
 
-    def due(self, hooks: Sequence[str], limit: int, after: tuple[int, str] = (-1, "")) -> list[Delivery]:
-        """Deliveries that failed and are due again, for these hooks, past ``after`` (effect id, hook)."""
+    def windows_by_account(self) -> Iterator[BlindWindow]:
+        """Every blind window in the order of account id and sequence."""
         with self._lock:
-            due = sorted(key for key in self._failed if key > after and key[1] in hooks)
-            return [self._failed[key] for key in due[:limit]]
+            return iter([window for _, window in sorted(self._log.windows.items())])
 
-    def settle(self, effect_ids: Sequence[int], settlements: Sequence[Settlement]) -> None:
-        """Effects that were looked at, and what became of their deliveries."""
+    def segments(self) -> list[Segment]:
+        """The parts of the ledger that were archived, oldest first."""
         with self._lock:
-            for effect_id in effect_ids:
-                place, ordinal = divmod(effect_id, _EFFECTS_PER_EVENT)
-                self._pending[place] &= ~(1 << ordinal)
-            for settlement in settlements:
-                key = (settlement.effect_id, settlement.hook)
-                self._failed.pop(key, None)
-                if settlement.error is not None:
-                    self._failed[key] = Delivery(self._row(settlement.effect_id), settlement.hook, settlement.attempts)
+            return list(self._segments)
 
-    def _rows(self, place: int) -> list[EffectRow]:
-        first, pending = place * _EFFECTS_PER_EVENT, self._pending[place]
-        return [self._row(first + n) for n in range(_EFFECTS_PER_EVENT) if pending & 1 << n]
-
-    def _row(self, effect_id: int) -> EffectRow:
-        place, ordinal = divmod(effect_id, _EFFECTS_PER_EVENT)
-        entry, effect = self._entry(place), self._log[(place + 1) * _FIELDS - 1][ordinal]
-        anomaly = next((a for a in entry.anomalies if a.kind == effect.subject), None)
-        is_about_it = effect.kind is EffectKind.ANOMALY
-        return EffectRow(
-            effect_id, entry.account_id, entry.sequence, entry.received_at, effect, anomaly if is_about_it else None
-        )
+    def head(self) -> str:
+        """Blank: there is no chain."""
+        return ""
 
 
 def _is_wanted(account: Account, wanted: AccountFilter) -> bool:

@@ -12,20 +12,18 @@ from typing import Any
 
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.compiled import health_of
 from ..lifecycle.decide import Decision
 from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.events import DeadlinePassed, Event, StatusAnnounced
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
 from ..lifecycle.providers import ALIASES
-from ..lifecycle.status import Status, Verdict
+from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..ports import EffectRow, LedgerEntry, Quarantined
+from ..ports import Evidence, LedgerEntry, Quarantined, Segment
 
 Row = tuple[Any, ...]
-
-EFFECTS_PER_EVENT = 16
-"""More than any event can have: an effect's id is its event's id times this, plus its own place."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -40,15 +38,17 @@ def to_us(at: datetime) -> int:
 
 def from_us(us: int) -> datetime:
     """Microseconds as an aware time in UTC."""
-    return _EPOCH + timedelta(microseconds=us)
+    return _EPOCH + us * _MICROSECOND
 
 
-def _maybe_us(at: datetime | None) -> int | None:
+def maybe_us(at: datetime | None) -> int | None:
+    """The same for a time that may be missing."""
     return None if at is None else (at - _EPOCH) // _MICROSECOND
 
 
-def _maybe_time(us: int | None) -> datetime | None:
-    return None if us is None else _EPOCH + timedelta(microseconds=us)
+def maybe_time(us: int | None) -> datetime | None:
+    """The same for a time that may be missing."""
+    return None if us is None else _EPOCH + us * _MICROSECOND
 
 
 def provider_from(word: str | None) -> str | None:
@@ -62,26 +62,32 @@ def provider_from(word: str | None) -> str | None:
 
 def account_row(account: Account) -> Row:
     """An account's columns, in the table's order."""
-    status, exists, lost = account.situation
-    window = account.blind_window
+    (
+        account_id, situation, sequence, provider, name, since,
+        announced, product, heard_at, ok_at, synced, window, stuck,
+    ) = account  # fmt: skip
+    heard = maybe_us(heard_at)
     return (
-        account.account_id,
-        status,
-        exists,
-        lost,
-        account.sequence,
-        account.provider,
-        account.name,
-        _maybe_us(account.since),
-        account.last_announced,
-        account.last_product,
-        _maybe_us(account.last_heard_at),
-        _maybe_us(account.last_ok_at),
-        _products_text(account.synced_products),
+        account_id,
+        *situation,
+        sequence,
+        provider,
+        name,
+        heard if since is heard_at else maybe_us(since),  # often the very same: a conversion is dear
+        announced,
+        product,
+        heard,
+        heard if ok_at is heard_at else maybe_us(ok_at),
+        _products_text(synced),
         window.sequence if window else None,
-        account.stuck,
-        account.health,
+        stuck,
+        _health(situation, ok_at is not None),
     )
+
+
+@lru_cache(maxsize=64)
+def _health(situation: Situation, ok_heard: bool) -> Health:
+    return health_of(situation, ok_heard=ok_heard)
 
 
 @lru_cache(maxsize=1024)
@@ -96,47 +102,36 @@ def _products_from(text: str) -> frozenset[str]:
 
 def event_row(event_id: int, decision: Decision) -> Row:
     """An event's columns, in the table's order."""
-    account, previous, event, verdict, *_ = decision
-    before, after = previous.situation, account.situation
-    return (
-        event_id,
-        account.account_id,
-        account.sequence,
-        to_us(event.received_at),
-        event.status,
-        *_event_columns(event),
-        verdict,
-        before.status,
-        before.exists,
-        before.lost,
-        after.status,
-        after.exists,
-        after.lost,
-    )
-
-
-def _event_columns(event: Event) -> Row:
+    account, previous, event, verdict, _, _, _ = decision
+    status, existed, was_lost = previous.situation
+    situation, sequence = account.situation, account.sequence
     if isinstance(event, DeadlinePassed):
-        return "", None, None, None, to_us(event.since), event.allowed // _MICROSECOND
-    return event.product, event.provider, event.name, event.payload, None, None
+        account_id, entered, at, since, allowed = event
+        told = (entered, "", None, None, None, to_us(since), allowed // _MICROSECOND)
+        return event_id, account_id, sequence, to_us(at), *told, verdict, status, existed, was_lost, *situation
+    account_id, word, at, provider, product, name, payload = event
+    return (
+        event_id, account_id, sequence, (at - _EPOCH) // _MICROSECOND, word, product, provider, name, payload,
+        None, None, verdict, status, existed, was_lost, *situation,
+    )  # fmt: skip
 
 
 def anomaly_rows(event_id: int, decision: Decision) -> Iterator[Row]:
     """The columns of a decision's anomalies, in the table's order."""
     for ordinal, a in enumerate(decision.anomalies):
-        since, heard = _maybe_us(a.since), _maybe_us(a.last_heard_at)
+        since, heard = maybe_us(a.since), maybe_us(a.last_heard_at)
         yield event_id, ordinal, a.kind, a.provider, since, a.last_announced, heard, a.detail
 
 
-def window_row(decision: Decision, window: BlindWindow) -> Row:
-    """A blind window's columns, in the table's order."""
+def window_row(window: BlindWindow, sequence: int) -> Row:
+    """A blind window's columns, in the table's order, after the event of that sequence, which closed it if it did."""
     return (
         window.account_id,
         window.sequence,
-        _maybe_us(window.last_ok_at),
+        maybe_us(window.last_ok_at),
         to_us(window.opened_at),
-        _maybe_us(window.closed_at),
-        None if window.is_open else decision.sequence,
+        maybe_us(window.closed_at),
+        None if window.is_open else sequence,
         window.recovered,
         _causes_text(window.causes),
     )
@@ -152,28 +147,14 @@ def _causes_from(text: str) -> tuple[Status, ...]:
     return tuple(_STATUS[cause] for cause in json.loads(text))
 
 
-def effects_row(event_id: int, effects: tuple[Effect, ...]) -> Row:
-    """The columns of an event's effects, in the table's order."""
-    return event_id, _effects_text(tuple([(kind, subject) for kind, subject, _ in effects])), (1 << len(effects)) - 1
+NO_EFFECTS = "[]"
+"""What stands for the effects of an event that has none."""
 
 
 @lru_cache(maxsize=1024)
-def _effects_text(effects: tuple[tuple[str, str], ...]) -> str:
-    return json.dumps(effects)
-
-
-def effect_ids(event_id: int, mask: int) -> Iterator[int]:
-    """The ids of those effects of an event whose bit is set."""
-    return (event_id * EFFECTS_PER_EVENT + place for place in range(EFFECTS_PER_EVENT) if mask & 1 << place)
-
-
-def masks(ids: Sequence[int]) -> list[tuple[int, int]]:
-    """For each event of these effects, their bits and the event's id."""
-    found: dict[int, int] = {}
-    for effect_id in ids:
-        event_id, place = divmod(effect_id, EFFECTS_PER_EVENT)
-        found[event_id] = found.get(event_id, 0) | 1 << place
-    return [(mask, event_id) for event_id, mask in found.items()]
+def effects_text(effects: tuple[Effect, ...]) -> str:
+    """An event's effects as they are kept, and as they are hashed: a JSON array of [kind, subject]."""
+    return json.dumps([(kind, subject) for kind, subject, _ in effects])
 
 
 # ---- Rows to records ------------------------------------------------------------------------------
@@ -192,11 +173,11 @@ def account_from(row: Row) -> Account:
         sequence,
         provider_from(provider),
         name,
-        _maybe_time(since),
+        maybe_time(since),
         None if announced is None else _STATUS[announced],
         product,
-        _maybe_time(heard),
-        _maybe_time(ok),
+        maybe_time(heard),
+        maybe_time(ok),
         _products_from(products),
         window,
         bool(stuck),
@@ -209,9 +190,9 @@ def window_from(row: Row) -> BlindWindow:
     return BlindWindow(
         account_id,
         sequence,
-        _maybe_time(last_ok_at),
+        maybe_time(last_ok_at),
         from_us(opened_at),
-        _maybe_time(closed_at),
+        maybe_time(closed_at),
         bool(recovered),
         _causes_from(causes),
     )
@@ -228,59 +209,117 @@ def anomaly_from(row: Row) -> Anomaly:
         word,
         Situation(_STATUS[status], bool(exists), bool(lost)),
         provider_from(provider),
-        _maybe_time(since),
+        maybe_time(since),
         None if announced is None else _STATUS[announced],
-        _maybe_time(heard),
+        maybe_time(heard),
         detail,
     )
 
 
+ANOMALY_COLUMNS = 6
+"""How many columns of an anomaly end the row of an event that is joined with them; all NULL if there is none."""
+
+
 def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
-    """Ledger entries from events joined with their anomalies, those of one event next to each other."""
-    for _, group in groupby(rows, key=lambda row: row[0]):
-        joined = list(group)
-        yield _entry_from(joined[0], tuple(_joined_anomaly(row) for row in joined if row[18] is not None))
+    """Ledger entries from events joined with their anomalies, those of one event next to each other.
+
+    A row is: the first 18 columns of an event, whether it is erased, anything else, the columns of an anomaly.
+    """
+    return (_entry_from(joined) for joined in _by_event(rows))
 
 
-def _entry_from(row: Row, anomalies: tuple[Anomaly, ...]) -> LedgerEntry:
-    (_, account_id, sequence, at, word, product, provider, name, payload, stay_since, allowed) = row[:11]
-    verdict, *situations = row[11:18]
-    event: Event
-    if stay_since is not None:
-        length = timedelta(microseconds=allowed)
-        event = DeadlinePassed(account_id, _STATUS[word], from_us(at), from_us(stay_since), length)
-    else:
-        event = StatusAnnounced(account_id, word, from_us(at), provider_from(provider), product, name, payload)
-    before, after = (Situation(_STATUS[s], bool(e), bool(lost)) for s, e, lost in (situations[:3], situations[3:]))
-    return LedgerEntry(event, sequence, _VERDICT[verdict], before, after, anomalies)
+def evidence_from(rows: Iterator[Row]) -> Iterator[Evidence]:
+    """The same with what was decided: after whether it is erased come the rules and the effects' text, or NULL."""
+    for joined in _by_event(rows):
+        rules, text = joined[0][19:21]
+        yield Evidence(_entry_from(joined), effects_from(text or NO_EFFECTS), rules)
 
 
-def _joined_anomaly(row: Row) -> Anomaly:
-    account_id, sequence, at, word = row[1:5]
-    kind, *facts = row[18:]
-    return anomaly_from((kind, account_id, sequence, at, word, *row[12:15], *facts))
+def _by_event(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    return (list(group) for _, group in groupby(rows, key=lambda row: row[0]))
 
 
-def effect_rows_from(row: Row, anomalies: Sequence[Anomaly]) -> Iterator[EffectRow]:
-    """An event's effects from their columns, those of the event and of the window that it closed, and its anomalies."""
-    event_id, effects, account_id, sequence, at, *window_columns = row
-    window = window_from((account_id, *window_columns)) if window_columns[0] is not None else None
-    by_kind = {str(anomaly.kind): anomaly for anomaly in anomalies}
-    for effect_id, (word, subject) in enumerate(json.loads(effects), event_id * EFFECTS_PER_EVENT):
-        kind = EffectKind(word)
-        effect = Effect(kind, _subject_from(kind, subject), window if kind is EffectKind.RECOVERED else None)
-        anomaly = by_kind[subject] if kind is EffectKind.ANOMALY else None
-        yield EffectRow(effect_id, account_id, sequence, from_us(at), effect, anomaly)
+@lru_cache(maxsize=1024)
+def effects_from(text: str) -> tuple[tuple[EffectKind, str], ...]:
+    """Kind and subject of each effect of an event."""
+    return tuple([(EffectKind(kind), subject_from(EffectKind(kind), word)) for kind, word in json.loads(text)])
 
 
-def _subject_from(kind: EffectKind, subject: str) -> str:
-    """The subject as the member that it was, where it was one."""
+def subject_from(kind: EffectKind, subject: str) -> str:
+    """An effect's subject as the member of an enum that it was, where it was one."""
     if kind is EffectKind.ANOMALY:
         return AnomalyKind(subject)
     return _STATUS.get(subject, subject) if kind in (EffectKind.ENTERED, EffectKind.LEFT) else subject
 
 
+def _entry_from(joined: Sequence[Row]) -> LedgerEntry:
+    row = joined[0]
+    event = _event_from(row)
+    verdict, status_before, existed, was_lost, status_after, exists, is_lost, is_erased = row[11:19]
+    return LedgerEntry(
+        event,
+        row[2],
+        _VERDICT[verdict],
+        Situation(_STATUS[status_before], bool(existed), bool(was_lost)),
+        Situation(_STATUS[status_after], bool(exists), bool(is_lost)),
+        tuple([_joined_anomaly(row, event.status) for row in joined if row[-ANOMALY_COLUMNS] is not None]),
+        bool(is_erased),
+    )
+
+
+def _event_from(row: Row) -> Event:
+    (account_id, _, at, word, product, provider, name, payload, stay_since, allowed) = row[1:11]
+    if stay_since is not None:
+        return DeadlinePassed(account_id, _STATUS[word], from_us(at), from_us(stay_since), allowed * _MICROSECOND)
+    return StatusAnnounced(account_id, word, from_us(at), provider_from(provider), product, name, payload or b"")
+
+
+def _joined_anomaly(row: Row, word: str) -> Anomaly:
+    account_id, sequence, at = row[1:4]
+    kind, *facts = row[-ANOMALY_COLUMNS:]
+    return anomaly_from((kind, account_id, sequence, at, word, *row[12:15], *facts))
+
+
+# ---- Around the ledger ----------------------------------------------------------------------------
+
+
 def quarantined_from(row: Row) -> Quarantined:
-    """A quarantined payload from its columns."""
-    quarantine_id, received_at, payload, size, field, reason = row
-    return Quarantined(quarantine_id, from_us(received_at), payload, size, field, reason)
+    """A quarantined payload from its first seven columns and whether it is erased."""
+    quarantine_id, received_at, payload, size, field, reason, released_at, is_erased = row
+    return Quarantined(
+        quarantine_id,
+        from_us(received_at),
+        payload or b"",
+        size,
+        field,
+        reason,
+        maybe_time(released_at),
+        bool(is_erased),
+    )
+
+
+def segment_row(segment: Segment) -> Row:
+    """A segment's columns, in the table's order."""
+    segment_id, until, pruned_at, events, path, archive_sha256, head = segment
+    return segment_id, to_us(until), to_us(pruned_at), events, path, archive_sha256, bytes.fromhex(head)
+
+
+def segment_from(row: Row) -> Segment:
+    """A segment from its columns."""
+    segment_id, until, pruned_at, events, path, archive_sha256, head = row
+    return Segment(segment_id, from_us(until), from_us(pruned_at), events, path, archive_sha256, bytes(head).hex())
+
+
+def baseline_row(account: Account) -> Row:
+    """The columns of an account as it was where the ledger begins, in the table's order: an account's, then those
+    of the window that was open then."""
+    window = account.blind_window
+    if window is None:
+        return (*account_row(account), None, None, None)
+    return (*account_row(account), maybe_us(window.last_ok_at), to_us(window.opened_at), _causes_text(window.causes))
+
+
+def baseline_from(row: Row) -> Account:
+    """An account as it was from those columns."""
+    *columns, window_sequence, is_stuck, _health, window_ok, window_opened, causes = row
+    return account_from((*columns, is_stuck, window_sequence, window_ok, window_opened, causes))

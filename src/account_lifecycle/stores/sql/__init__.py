@@ -17,6 +17,13 @@ def statements(store: str) -> dict[str, str]:
 def migrations(store: str) -> tuple[str, ...]:
     """A store's migrations in order; the first makes an empty database version 1."""
     folder = files(__package__) / store
-    names = sorted(entry.name for entry in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", entry.name))
+    return tuple((folder / f"{name}.sql").read_text(encoding="utf-8") for name in migration_names(store))
+
+
+@cache
+def migration_names(store: str) -> tuple[str, ...]:
+    """Their names, such as ``0001_initial``."""
+    entries = [entry.name for entry in (files(__package__) / store).iterdir()]
+    names = sorted(name.removesuffix(".sql") for name in entries if re.fullmatch(r"\d{4}_\w+\.sql", name))
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1)), "migrations are numbered without gaps"
-    return tuple((folder / name).read_text(encoding="utf-8") for name in names)
+    return tuple(names)

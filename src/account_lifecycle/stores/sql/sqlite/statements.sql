@@ -7,39 +7,43 @@ LEFT JOIN blind_window w ON w.account_id = a.account_id AND w.sequence = a.windo
 {where}
 
 -- name: save_account
-INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (account_id) DO UPDATE SET
-    status = excluded.status, is_existing = excluded.is_existing, is_lost = excluded.is_lost,
-    sequence = excluded.sequence, provider = excluded.provider, name = excluded.name, since = excluded.since,
-    last_announced = excluded.last_announced, last_product = excluded.last_product,
-    last_heard_at = excluded.last_heard_at, last_ok_at = excluded.last_ok_at,
-    synced_products = excluded.synced_products, window_sequence = excluded.window_sequence,
-    is_stuck = excluded.is_stuck, health = excluded.health
+REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
--- name: last_event_id
-SELECT coalesce(max(event_id), 0) FROM event
+-- name: last_event
+SELECT event_id, digest FROM event ORDER BY event_id DESC LIMIT 1
+
+-- name: last_segment
+SELECT (SELECT sum(events) FROM segment), head FROM segment ORDER BY segment_id DESC LIMIT 1
 
 -- name: save_event
-INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_anomaly
 INSERT INTO anomaly VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_window
-INSERT INTO blind_window VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (account_id, sequence) DO UPDATE SET
-    closed_at = excluded.closed_at, closed_sequence = excluded.closed_sequence,
-    is_recovered = excluded.is_recovered, causes = excluded.causes
+REPLACE INTO blind_window VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_effects
 INSERT INTO effect VALUES (?, ?, ?)
 
+-- name: save_pending
+INSERT INTO pending SELECT account_id, event_id FROM effect WHERE event_id > ?
+
 -- name: ledger
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
        e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
-       e.status_after, e.existing_after, e.lost_after,
+       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL,
        a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
 FROM event e LEFT JOIN anomaly a USING (event_id)
+{where}
+
+-- name: evidence
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
+       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
+       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL, e.rules, f.effects, e.digest,
+       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: audit
@@ -53,24 +57,137 @@ ORDER BY e.event_id, a.ordinal
 SELECT account_id, sequence, last_ok_at, opened_at, closed_at, is_recovered, causes
 FROM blind_window
 {where}
-ORDER BY opened_at, account_id, sequence
+
+-- name: last_quarantined
+SELECT coalesce(max(quarantine_id), 0) FROM quarantine
 
 -- name: quarantine
-INSERT INTO quarantine (received_at, payload, size, field, reason) VALUES (?, ?, ?, ?, ?) RETURNING quarantine_id
+INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?)
 
 -- name: quarantined
-SELECT quarantine_id, received_at, payload, size, field, reason FROM quarantine ORDER BY quarantine_id
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, private_digest IS NOT NULL
+FROM quarantine ORDER BY quarantine_id
+
+-- name: quarantined_row
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, private_digest
+FROM quarantine WHERE quarantine_id = ?
+
+-- name: release
+UPDATE quarantine SET released_at = ?, digest = ? WHERE quarantine_id = ?
+
+-- name: unerased_payloads
+SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL
+
+-- name: erase_quarantined
+UPDATE quarantine SET payload = NULL, private_digest = ? WHERE quarantine_id = ?
+
+-- name: unerased_events
+SELECT event_id, name, payload FROM event WHERE account_id = ? AND private_digest IS NULL AND stay_since IS NULL
+
+-- name: erase_event
+UPDATE event SET name = NULL, payload = NULL, private_digest = ? WHERE event_id = ?
+
+-- name: erase_account
+UPDATE account SET name = NULL WHERE account_id = ?
+
+-- name: hooks
+SELECT name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, disabled_reason
+FROM hook ORDER BY name
+
+-- name: save_hook
+REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: forget_hook
+DELETE FROM hook WHERE name = ? RETURNING name
+
+-- name: forget_deliveries
+DELETE FROM delivery WHERE hook = ? AND state IN ('waiting', 'running', 'halted')
 
 -- name: pending
-SELECT event_id, pending FROM effect WHERE pending <> 0 ORDER BY event_id LIMIT ?
+SELECT p.event_id, p.account_id, f.effects FROM pending p JOIN effect f USING (event_id)
+ORDER BY p.event_id LIMIT ?
 
--- name: pending_of
-SELECT f.event_id, f.pending
-FROM json_each(?) wanted
-JOIN event e ON e.account_id = wanted.value ->> 0 AND e.sequence = wanted.value ->> 1
-JOIN effect f USING (event_id)
-WHERE f.pending <> 0
-ORDER BY f.event_id
+-- name: pending_of_accounts
+SELECT p.event_id, p.account_id, f.effects FROM pending p JOIN effect f USING (event_id)
+WHERE p.account_id IN (SELECT value FROM json_each(?)) ORDER BY p.event_id
+
+-- name: pending_among_many
+SELECT p.event_id, p.account_id, f.effects
+FROM event e CROSS JOIN pending p USING (event_id) JOIN effect f USING (event_id)
+WHERE e.account_id IN (SELECT value FROM json_each(?)) ORDER BY p.event_id
+
+-- name: is_much_pending
+SELECT count(*) = ?1 FROM (SELECT 1 FROM pending LIMIT ?1)
+
+-- name: forget_pending
+DELETE FROM pending WHERE event_id = ?
+
+-- name: count_pending
+SELECT count(*) FROM pending
+
+-- name: is_any_pending
+SELECT EXISTS (SELECT 1 FROM pending)
+
+-- name: planned_before
+SELECT effect_id, hook FROM delivery WHERE effect_id BETWEEN ? AND ?
+
+-- name: last_delivery
+SELECT coalesce(max(value), 0) FROM counter WHERE name = 'delivery'
+
+-- name: save_counter
+REPLACE INTO counter VALUES (?, ?, ?)
+
+-- name: save_delivery
+INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (delivery_id) DO UPDATE SET
+    state = excluded.state, attempts = excluded.attempts, token = excluded.token, due_at = excluded.due_at,
+    leased_until = excluded.leased_until, settled_at = excluded.settled_at, error = excluded.error,
+    digest = excluded.digest
+
+-- name: claimable
+SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of
+FROM delivery d {from_index}
+WHERE d.state = 'waiting' AND d.due_at <= ?
+  AND d.hook IN (SELECT h.name FROM hook h JOIN json_each(?) wanted ON h.name = wanted.value WHERE h.disabled_at IS NULL)
+  AND (d.is_ordered = 0 OR NOT EXISTS (
+      SELECT 1 FROM delivery b INDEXED BY delivery_lane
+      WHERE b.hook = d.hook AND b.account_id = d.account_id AND b.is_ordered = 1
+        AND b.state IN ('waiting', 'running', 'halted')
+        AND (b.effect_id < d.effect_id OR (b.effect_id = d.effect_id AND b.delivery_id < d.delivery_id))
+  ) AND NOT EXISTS (
+      SELECT 1 FROM delivery r WHERE r.hook = d.hook AND r.account_id = d.account_id
+        AND r.state = 'running' AND r.is_ordered = 1
+  ))
+  {of_accounts}
+ORDER BY d.effect_id, d.delivery_id
+LIMIT ?
+
+-- name: expired
+SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
+       leased_until, created_at, settled_at, error, redrive_of
+FROM delivery WHERE state = 'running' AND leased_until <= ? ORDER BY effect_id, delivery_id LIMIT ?
+
+-- name: claimed
+SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
+       leased_until, created_at, settled_at, error, redrive_of
+FROM delivery WHERE delivery_id IN (SELECT value FROM json_each(?)) AND state = 'running'
+
+-- name: delivery
+SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
+       leased_until, created_at, settled_at, error, redrive_of
+FROM delivery WHERE delivery_id = ?
+
+-- name: is_redriven
+SELECT EXISTS (SELECT 1 FROM delivery WHERE redrive_of = ?)
+
+-- name: deliveries
+SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, e.sequence, f.effects
+FROM delivery d
+JOIN event e ON e.event_id = d.effect_id / 16
+JOIN effect f ON f.event_id = d.effect_id / 16
+{where}
 
 -- name: effects
 SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at,
@@ -80,15 +197,100 @@ JOIN event e USING (event_id)
 LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
 WHERE f.event_id IN (SELECT value FROM json_each(?))
 
--- name: due
-SELECT effect_id, hook, attempts FROM delivery
-WHERE is_done = 0 AND (effect_id, hook) > (?, ?) AND hook IN (SELECT value FROM json_each(?))
-ORDER BY effect_id, hook LIMIT ?
+-- name: moves
+SELECT sequence, received_at, word, status_before, status_after FROM event
+WHERE account_id = ? AND sequence <= ? AND status_before <> status_after
+ORDER BY sequence DESC LIMIT ?
 
--- name: settle_effect
-UPDATE effect SET pending = pending & ~? WHERE event_id = ?
+-- name: first_unfinished
+SELECT min(first) FROM (
+    SELECT min(event_id) AS first FROM pending WHERE EXISTS (SELECT 1 FROM hook)
+    UNION ALL
+    SELECT min(effect_id) / 16 FROM delivery WHERE state IN ('waiting', 'running', 'halted')
+)
 
--- name: settle_delivery
-INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (effect_id, hook) DO UPDATE SET
-    attempts = excluded.attempts, settled_at = excluded.settled_at, is_done = excluded.is_done, error = excluded.error
+-- name: bounds
+SELECT (SELECT min(event_id) FROM event), (SELECT max(event_id) FROM event)
+
+-- name: first_received_later
+SELECT event_id FROM event WHERE received_at >= ? ORDER BY event_id LIMIT 1
+
+-- name: digest_of
+SELECT digest FROM event WHERE event_id = ?
+
+-- name: accounts_taken_out
+SELECT account_id, max(sequence) FROM event WHERE event_id <= ? GROUP BY account_id ORDER BY account_id
+
+-- name: baselines
+SELECT account_id, status, is_existing, is_lost, sequence, provider, name, since, last_announced, last_product,
+       last_heard_at, last_ok_at, synced_products, window_sequence, is_stuck, health,
+       window_ok, window_opened, window_causes
+FROM baseline
+{where}
+
+-- name: windows_before
+SELECT sequence, last_ok_at, opened_at, closed_at, closed_sequence, is_recovered, causes FROM blind_window
+WHERE account_id = ? AND closed_sequence <= ? ORDER BY sequence
+
+-- name: save_baseline
+REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: drop_deliveries
+DELETE FROM delivery WHERE effect_id < ?
+
+-- name: drop_pending
+DELETE FROM pending WHERE event_id <= ?
+
+-- name: drop_effects
+DELETE FROM effect WHERE event_id <= ?
+
+-- name: drop_anomalies
+DELETE FROM anomaly WHERE event_id <= ?
+
+-- name: drop_events
+DELETE FROM event WHERE event_id <= ?
+
+-- name: segments
+SELECT segment_id, until, pruned_at, events, path, archive_sha256, head FROM segment ORDER BY segment_id
+
+-- name: save_segment
+INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: chained
+SELECT e.*, f.account_id, f.effects,
+       a.event_id, a.ordinal, a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
+ORDER BY e.event_id, a.ordinal
+
+-- name: stored_accounts
+SELECT a.*, w.sequence, w.last_ok_at, w.opened_at, w.causes, w.closed_at IS NULL
+FROM account a LEFT JOIN blind_window w ON w.account_id = a.account_id AND w.sequence = a.window_sequence
+ORDER BY a.account_id
+
+-- name: stored_windows
+SELECT w.*, c.received_at, o.received_at,
+       coalesce((SELECT b.sequence FROM baseline b WHERE b.account_id = w.account_id), 0)
+FROM blind_window w
+LEFT JOIN event c ON c.account_id = w.account_id AND c.sequence = w.closed_sequence
+LEFT JOIN event o ON o.account_id = w.account_id AND o.sequence = w.sequence
+ORDER BY w.account_id, w.sequence
+
+-- name: orphan_anomalies
+SELECT event_id, ordinal FROM anomaly WHERE event_id NOT IN (SELECT event_id FROM event)
+
+-- name: orphan_effects
+SELECT event_id FROM effect WHERE event_id NOT IN (SELECT event_id FROM event)
+
+-- name: odd_pending
+SELECT p.event_id, p.account_id FROM pending p LEFT JOIN effect f USING (event_id)
+WHERE f.account_id IS NULL OR f.account_id <> p.account_id
+
+-- name: delivery_rows
+SELECT d.*, f.account_id, f.effects FROM delivery d LEFT JOIN effect f ON f.event_id = d.effect_id / 16
+ORDER BY d.delivery_id
+
+-- name: baseline_rows
+SELECT * FROM baseline ORDER BY account_id
+
+-- name: quarantine_rows
+SELECT * FROM quarantine ORDER BY quarantine_id

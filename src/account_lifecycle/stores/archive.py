@@ -1,0 +1,148 @@
+"""Archives: the part of the ledger that was taken out of a store, as a file that needs no store to be read.
+
+Knows the file's format (gzip, JSON Lines, one event a line, in the ledger's order) and how to put it on a disk
+for good; it must never know why events are taken out, nor where they were.
+"""
+
+import gzip
+import json
+import os
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import StoreError
+from ..lifecycle.events import DeadlinePassed
+from ..lifecycle.explain import Anomaly
+from ..ports import Evidence, LedgerEntry
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def write_archive(path: Path, evidence: Iterable[tuple[Evidence, bytes | None]]) -> tuple[int, str]:
+    """Write events, each with its digest if the store keeps a chain; how many, and the SHA-256 of the file's bytes.
+
+    On return the file is on the disk. Raises ``StoreError`` if there is a file of that name or if it cannot be
+    written; then nothing is left behind, and an existing file is as it was.
+    """
+    with _new_file(path) as file:
+        sink = _Hashed(file)
+        count = 0
+        with gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0) as lines:
+            for proof, digest in evidence:
+                lines.write(json.dumps(_record(proof, digest), separators=(",", ":")).encode() + b"\n")
+                count += 1
+    return count, sink.hexdigest()
+
+
+def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
+    """An event as its line tells it; times in ISO 8601, UTC."""
+    entry = proof.entry
+    return {
+        "account_id": entry.account_id,
+        "sequence": entry.sequence,
+        "received_at": entry.received_at.isoformat(),
+        "announced": entry.announced,
+        **_origin(entry),
+        "verdict": entry.verdict,
+        "before": list(entry.before),
+        "after": list(entry.after),
+        "rules": proof.rules,
+        "anomalies": [_anomaly(anomaly) for anomaly in entry.anomalies],
+        "effects": [list(effect) for effect in proof.effects],
+        "digest": None if digest is None else digest.hex(),
+    }
+
+
+def _origin(entry: LedgerEntry) -> dict[str, Any]:
+    """What only an announcement or only a deadline has; ``payload`` is null where nobody sent one or it was erased."""
+    event = entry.event
+    if isinstance(event, DeadlinePassed):
+        stay = {"stay_since": event.since.isoformat(), "allowed_us": event.allowed // _MICROSECOND}
+        return {"product": "", "provider": None, "name": None, "payload": None, "erased": False, **stay}
+    return {
+        "product": event.product,
+        "provider": event.provider,
+        "name": event.name,
+        "payload": None if entry.is_erased else b64encode(event.payload).decode("ascii"),
+        "erased": entry.is_erased,
+        "stay_since": None,
+        "allowed_us": None,
+    }
+
+
+def _anomaly(anomaly: Anomaly) -> dict[str, Any]:
+    return {
+        "kind": anomaly.kind,
+        "provider": anomaly.provider,
+        "since": anomaly.since and anomaly.since.isoformat(),
+        "last_announced": anomaly.last_announced,
+        "last_heard_at": anomaly.last_heard_at and anomaly.last_heard_at.isoformat(),
+        "detail": anomaly.detail,
+    }
+
+
+# ---- The disk -------------------------------------------------------------------------------------
+
+
+class _Hashed:
+    """A file that is hashed while it is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = sha256()
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when it is whole and on the disk."""
+    draft = path.with_name(f".{path.name}.part")
+    _reserve(path)
+    try:
+        with draft.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync_folder(path.parent)
+    except BaseException as error:
+        draft.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise StoreError(f"The archive {path} could not be written ({error}). Nothing was taken out.") from error
+        raise
+
+
+def _reserve(path: Path) -> None:
+    """Take the name with an empty file, so that nobody else's is ever replaced."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        raise StoreError(
+            f"{path} exists already and is not overwritten. Nothing was taken out: name another file."
+        ) from None
+    except OSError as error:
+        raise StoreError(f"The archive {path} cannot be made ({error}). Nothing was taken out.") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Keep the name too: a file's own sync does not."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

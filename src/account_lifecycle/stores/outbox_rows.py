@@ -1,0 +1,195 @@
+"""Between rows and records of the outbox: effects, hooks and deliveries as they look in a database.
+
+Knows columns, not SQL: every SQL store shares it. Times are whole microseconds since 1970, UTC.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from ..lifecycle.effects import Effect, EffectKind
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.status import Status
+from ..lifecycle.windows import BlindWindow
+from ..ports import (
+    Delivery,
+    DeliveryRecord,
+    DeliveryState,
+    EffectRow,
+    OnDead,
+    Settlement,
+    SubscribedHook,
+    Transition,
+)
+from .rows import Row, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
+
+EFFECTS_PER_EVENT = 16
+"""More than any event can have: an effect's id is its event's id times this, plus its own place."""
+
+# ---- Effects --------------------------------------------------------------------------------------
+
+
+def effect_rows_from(
+    row: Row, anomalies: Sequence[Anomaly], transitions: tuple[Transition, ...]
+) -> Iterator[EffectRow]:
+    """An event's effects, from the event's id, its effects' text, its account id, sequence and time of receipt, and
+    the columns of the window that it closed (NULL if there is none), with its anomalies and the last moves."""
+    event_id, text, account_id, sequence, at, *columns = row
+    window = window_from((account_id, *columns)) if columns[0] is not None else None
+    by_kind = {str(anomaly.kind): anomaly for anomaly in anomalies}
+    for effect_id, (kind, subject) in enumerate(effects_from(text), event_id * EFFECTS_PER_EVENT):
+        effect = Effect(kind, subject, _window_of(kind, window))
+        anomaly = by_kind[subject] if kind is EffectKind.ANOMALY else None
+        yield EffectRow(effect_id, account_id, sequence, from_us(at), effect, anomaly, transitions)
+
+
+def _window_of(kind: EffectKind, window: BlindWindow | None) -> BlindWindow | None:
+    return window if kind is EffectKind.RECOVERED else None
+
+
+def transition_from(row: Row) -> Transition:
+    """A move from its event's sequence, time of receipt, word, and the statuses before and after."""
+    sequence, at, word, before, after = row
+    return Transition(sequence, from_us(at), word, Status(before), Status(after))
+
+
+# ---- Hooks ----------------------------------------------------------------------------------------
+
+
+def hook_row(hook: SubscribedHook) -> Row:
+    """A hook's columns, in the table's order."""
+    name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, reason = hook
+    times = maybe_us(subscribed_at), maybe_us(disabled_at)
+    return name, kind, subject, int(is_ordered), attempts_limit, on_dead, *times, reason
+
+
+def hook_from(row: Row) -> SubscribedHook:
+    """A hook from its columns."""
+    name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, reason = row
+    return SubscribedHook(
+        name,
+        EffectKind(kind),
+        subject,
+        bool(is_ordered),
+        attempts_limit,
+        OnDead(on_dead),
+        maybe_time(subscribed_at),
+        maybe_time(disabled_at),
+        reason,
+    )
+
+
+def resubscribed(hook: SubscribedHook, known: SubscribedHook | None, now: datetime) -> SubscribedHook:
+    """A hook as it is to be kept: what a process says about it, and what only the store knows."""
+    if known is None:
+        return hook._replace(subscribed_at=now, disabled_at=None, disabled_reason="")
+    return hook._replace(
+        subscribed_at=known.subscribed_at, disabled_at=known.disabled_at, disabled_reason=known.disabled_reason
+    )
+
+
+# ---- Deliveries -----------------------------------------------------------------------------------
+
+
+class DeliveryRow(NamedTuple):
+    """A delivery's columns, in the table's order."""
+
+    delivery_id: int
+    effect_id: int
+    account_id: str
+    hook: str
+    is_ordered: int
+    state: str
+    attempts: int
+    token: int
+    due_at: int
+    leased_until: int | None
+    created_at: int
+    settled_at: int | None = None
+    error: str | None = None
+    redrive_of: int | None = None
+
+
+def planned(
+    first_id: int, events: Iterable[tuple[int, str, str]], hooks: Sequence[SubscribedHook], now: datetime
+) -> list[DeliveryRow]:
+    """A delivery of each effect for each hook that wants it, numbered from ``first_id`` in the order of the effects.
+
+    ``events`` are event id, account id and effects' text of each.
+    """
+    wanted = [
+        (effect_id, account_id, hook)
+        for event_id, account_id, text in events
+        for effect_id, (kind, subject) in enumerate(effects_from(text), event_id * EFFECTS_PER_EVENT)
+        for hook in hooks
+        if hook.wants(kind, subject)
+    ]
+    return [new_delivery(number, *facts, now) for number, facts in enumerate(wanted, first_id)]
+
+
+def new_delivery(
+    delivery_id: int,
+    effect_id: int,
+    account_id: str,
+    hook: SubscribedHook,
+    now: datetime,
+    redrive_of: int | None = None,
+) -> DeliveryRow:
+    """A delivery that nobody has tried yet, due at once."""
+    at, state = to_us(now), DeliveryState.WAITING.value
+    return DeliveryRow(
+        delivery_id, effect_id, account_id, hook.name, int(hook.is_ordered), state, 0, 0, at, None, at,
+        redrive_of=redrive_of,
+    )  # fmt: skip
+
+
+def claimed(row: DeliveryRow, leased_until: datetime) -> DeliveryRow:
+    """A delivery once it is somebody's."""
+    return row._replace(
+        state=DeliveryState.RUNNING.value,
+        attempts=row.attempts + 1,
+        token=row.token + 1,
+        leased_until=to_us(leased_until),
+    )
+
+
+def settled(row: DeliveryRow, settlement: Settlement) -> DeliveryRow:
+    """A claimed delivery once it is known what became of it."""
+    _, state, at, due_at, error, counts = settlement
+    return row._replace(
+        state=state.value,
+        attempts=row.attempts - (not counts),
+        due_at=to_us(due_at or at) if state is DeliveryState.WAITING else row.due_at,
+        leased_until=None,
+        settled_at=to_us(at),
+        error=error,
+    )
+
+
+def delivery_from(row: DeliveryRow, hook: SubscribedHook, effect: EffectRow) -> Delivery:
+    """A claimed delivery as its owner gets it."""
+    return Delivery(row.delivery_id, row.token, hook, row.attempts, effect)
+
+
+def delivery_record_from(row: Row) -> DeliveryRecord:
+    """A delivery for people, from its columns, its event's sequence and the effects' text."""
+    *columns, sequence, text = row
+    found = DeliveryRow(*columns)
+    kind, subject = effects_from(text)[found.effect_id % EFFECTS_PER_EVENT]
+    return DeliveryRecord(
+        found.delivery_id,
+        found.effect_id,
+        found.account_id,
+        sequence,
+        kind,
+        subject,
+        found.hook,
+        DeliveryState(found.state),
+        found.attempts,
+        from_us(found.due_at),
+        maybe_time(found.leased_until),
+        from_us(found.created_at),
+        maybe_time(found.settled_at),
+        found.error,
+        found.redrive_of,
+    )

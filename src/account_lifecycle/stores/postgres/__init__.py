@@ -1,0 +1,73 @@
+"""The store in a PostgreSQL database: many processes feed one fleet, each account under its own lock.
+
+Knows which parts the store is made of and how requests share a transaction; it must never judge.
+"""
+
+from collections.abc import Sequence
+
+from ...lifecycle.decide import Decision
+from ...lifecycle.events import Event
+from ...ports import Decide, Refused
+from ..grouping import CommitGroup
+from .connections import Connections
+from .feeding import FeedTurn, Request, feed, quarantine_rows
+from .filling import PostgresFiller
+from .migrating import migrate
+from .outbox import PostgresOutbox
+from .proving import PostgresProver
+from .reading import PostgresReader
+from .retention import PostgresRetention
+from .transactions import Transaction, Transactions
+from .troubles import told_plainly
+
+
+class PostgresStore(PostgresReader, PostgresRetention, PostgresProver, PostgresOutbox, PostgresFiller):
+    """Everything in one schema of a PostgreSQL database, which is made ready if need be.
+
+    Safe to share between threads, and after a fork between processes. The URL is libpq's, with all its parameters:
+    ``postgresql://user@host/database?options=-csearch_path%3Dlifecycle`` puts the tables into a schema. Raises
+    ``StoreError`` when the database cannot be used, and ``ConfigurationError`` for a URL that cannot be read.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._feeds: CommitGroup[Request, list[Decision]] = CommitGroup(self._feed)
+        self._connections = Connections(url, self._feeds.renew)
+        self._transactions = Transactions(self._connections)
+        place = self._connections.place
+        try:
+            with told_plainly(place), self._connections.lent() as connection:
+                migrate(connection, place)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connections; closing twice is harmless."""
+        self._connections.close()
+
+    # ---- Ledger ----------------------------------------------------------------------------------
+
+    def advance(
+        self, events: Sequence[Event], decide: Decide, rules: str = "", *, releasing: Sequence[int] = ()
+    ) -> list[Decision]:
+        """Judge events in order and keep everything, in one transaction, which others may share."""
+        return self._feeds.ask(Request(events, decide, rules, releasing))
+
+    def _feed(self, turns: Sequence[FeedTurn]) -> None:
+        fed = self._transactions.run(lambda transaction: feed(transaction, turns))
+        for turn, decisions in fed.decided:
+            turn.give(decisions)
+
+    def quarantine(self, refused: Sequence[Refused]) -> list[int]:
+        """Keep unreadable payloads, in one transaction; their numbers."""
+
+        def keep(transaction: Transaction[list[tuple[int, bytes]]]) -> list[tuple[int, bytes]]:
+            earlier = transaction.earlier
+            if earlier and transaction.ask("is_quarantined", earlier[0]):
+                return earlier
+            numbers = [number for (number,) in transaction.ask("quarantine_numbers", (len(refused),))]
+            found = quarantine_rows(numbers, refused)
+            transaction.put_off("quarantine", found)
+            return [(row[0], row[-1]) for row in found]
+
+        return [number for number, _ in self._transactions.run(keep)] if refused else []

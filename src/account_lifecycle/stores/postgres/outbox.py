@@ -1,0 +1,247 @@
+"""The outbox: effects on their way to hooks, planned, claimed and settled by any number of processes at once.
+
+Knows hooks, lanes, leases and tokens; it must never know a clock, nor why an effect came about. Whether a claim of
+somebody else's is in the way the database alone decides: rows that are locked are skipped, and an index allows one
+running delivery in a lane.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from ...lifecycle.explain import Anomaly
+from ...ports import (
+    Claim,
+    Delivery,
+    DeliveryFilter,
+    DeliveryRecord,
+    DeliveryState,
+    EffectRow,
+    Settlement,
+    SubscribedHook,
+    Transition,
+)
+from .. import rows
+from ..outbox_rows import (
+    EFFECTS_PER_EVENT,
+    DeliveryRow,
+    delivery_from,
+    delivery_record_from,
+    effect_rows_from,
+    hook_from,
+    hook_row,
+    new_delivery,
+    planned,
+    transition_from,
+)
+from .connections import Connection, statement
+from .transactions import Result, Row, Transaction, Transactions
+
+_HOOK_COLUMNS = 9
+
+
+class PostgresOutbox:
+    """The outbox side of the store."""
+
+    _transactions: Transactions
+
+    # ---- Hooks -----------------------------------------------------------------------------------
+
+    def subscribe(self, hooks: Sequence[SubscribedHook], now: datetime) -> None:
+        """Make hooks known, or change how known ones are run; a disabled one stays disabled."""
+        found = {hook.name: hook_row(hook._replace(subscribed_at=now)) for hook in hooks}
+        last_of_each = [(*found[name][:7], None, "") for name in sorted(found)]  # in one order, so that nobody is stuck
+        self._change("subscribe", last_of_each)
+
+    def subscribed(self) -> list[SubscribedHook]:
+        """Every hook that the store knows, by name."""
+        return [hook_from(row) for row in self._transactions.rows("hooks")]
+
+    def unsubscribe(self, hook: str) -> bool:
+        """Forget a hook and its unfinished deliveries; False if it is not known."""
+
+        def forget(transaction: Transaction[bool]) -> bool:
+            with transaction.round():
+                transaction.execute("planning")
+                known = transaction.execute("delete_hook", (hook,))
+                transaction.execute("delete_unfinished", (hook,))
+            return bool(known.fetchall()) or bool(transaction.earlier)
+
+        return self._transactions.run(forget)
+
+    def disable(self, hook: str, now: datetime, reason: str) -> None:
+        """Let a hook's deliveries wait until it is enabled."""
+        self._change("disable", [(rows.to_us(now), reason, hook)])
+
+    def enable(self, hook: str) -> bool:
+        """Let a disabled hook go on; False if it is not known."""
+        return bool(self._transactions.run(lambda transaction: transaction.ask_last("enable", (hook,))))
+
+    def _change(self, name: str, changes: Sequence[Row]) -> None:
+        if changes:
+            self._transactions.run(lambda transaction: transaction.put_off(name, changes))
+
+    # ---- Planning --------------------------------------------------------------------------------
+
+    def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
+        """Make a delivery of each waiting effect for each subscribed hook that wants it; how many events that were.
+
+        One planner at a time, so that the deliveries of an account are made in the order of its effects.
+        """
+        name = "pending" if account_ids is None else "pending_of"
+        params = (limit,) if account_ids is None else (list(account_ids),)
+
+        def plan(transaction: Transaction[int]) -> int:
+            with transaction.round():
+                transaction.execute("planning")
+                hooks = transaction.execute("hooks")
+                pending = transaction.execute(name, params)
+            known, events = [hook_from(row) for row in hooks.fetchall()], pending.fetchall()
+            if not (known and events):
+                return 0
+            made = planned(0, events, known, now)
+            self._number(transaction, made)
+            transaction.put_off("planned", [([event_id for event_id, *_ in events],)])
+            return len(events)
+
+        return self._transactions.run(plan)
+
+    def waiting_effects(self) -> int:
+        """How many events have effects that were not planned yet."""
+        count: int = self._transactions.rows("count_pending")[0][0]
+        return count
+
+    def _number(self, transaction: Transaction[Result], made: Sequence[DeliveryRow]) -> list[int]:
+        """Put off the making of deliveries; their numbers."""
+        numbers = [number for (number,) in transaction.ask("delivery_numbers", (len(made),))] if made else []
+        transaction.put_off("save_delivery", [(number, *row[1:]) for number, row in zip(numbers, made, strict=True)])
+        return numbers
+
+    # ---- Claiming --------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        hooks: Sequence[str],
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+        account_ids: Sequence[str] | None = None,
+    ) -> list[Delivery]:
+        """Take deliveries that are due, in the order of their effects; each counts an attempt, committed on return.
+
+        If the connection is lost meanwhile, what may have been taken comes back when its lease runs out.
+        """
+        which = "" if account_ids is None else "AND d.account_id = ANY(%s)"
+        accounts = () if account_ids is None else (list(account_ids),)
+        params = (rows.to_us(now), list(hooks), *accounts, limit, rows.to_us(leased_until))
+        taken = self._transactions.run(lambda transaction: transaction.ask_last("claim", params, which=which))
+        return self._deliveries(taken)
+
+    def expired(self, now: datetime, limit: int) -> list[Delivery]:
+        """Deliveries whose lease has run out, with the tokens that they were claimed by."""
+        return self._deliveries(self._transactions.rows("expired", (rows.to_us(now), limit)))
+
+    def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
+        """Lengthen leases; for each claim whether it still holds."""
+        ids, tokens = [claim.delivery_id for claim in claims], [claim.token for claim in claims]
+        params = (rows.to_us(leased_until), ids, tokens)
+        held = (
+            set(self._transactions.run(lambda transaction: transaction.ask_last("renew", params))) if claims else set()
+        )
+        return [claim in held for claim in claims]
+
+    def _deliveries(self, taken: Sequence[Row]) -> list[Delivery]:
+        """Rows of deliveries joined with their hooks, as their owners get them."""
+        if not taken:
+            return []
+        pairs = [(DeliveryRow(*row[:-_HOOK_COLUMNS]), hook_from(row[-_HOOK_COLUMNS:])) for row in taken]
+        event_ids = sorted({row.effect_id // EFFECTS_PER_EVENT for row, _ in pairs})
+        effects = self._transactions.read(lambda connection: _effects(connection, event_ids))
+        pairs.sort(key=lambda pair: (pair[0].effect_id, pair[0].delivery_id))
+        return [delivery_from(row, hook, effects[row.effect_id]) for row, hook in pairs]
+
+    # ---- Settling --------------------------------------------------------------------------------
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Keep what became of deliveries, in one transaction; for each whether its claim still held."""
+        first: dict[int, Settlement] = {}
+        for settlement in settlements:
+            first.setdefault(settlement.claim.delivery_id, settlement)
+        in_order = [_settle_row(first[delivery_id]) for delivery_id in sorted(first)]
+
+        def settle(transaction: Transaction[set[Row]]) -> set[Row]:
+            columns = list(map(list, zip(*in_order, strict=True)))
+            with transaction.round():
+                transaction.execute("lock_deliveries", (columns[0],))
+                settled = transaction.execute("settle", columns)
+                before = transaction.execute("settled_before", columns) if transaction.earlier else None
+            held = set(settled.fetchall())
+            if before is not None and transaction.earlier is not None:
+                held |= transaction.earlier & set(before.fetchall())
+            return held
+
+        held = self._transactions.run(settle) if settlements else set()
+        return [
+            settlement is first[settlement.claim.delivery_id] and settlement.claim in held for settlement in settlements
+        ]
+
+    # ---- For people ------------------------------------------------------------------------------
+
+    def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
+        """Deliveries in the order in which they were made."""
+        columns = zip(("state", "hook", "account_id", "delivery_id"), wanted, strict=True)
+        clauses = [(f"d.{column} = %s", value) for column, value in columns if value is not None]
+        where = "WHERE " + " AND ".join(clause for clause, _ in clauses) if clauses else ""
+        found = self._transactions.stream("deliveries", [value for _, value in clauses], where=where)
+        return map(delivery_record_from, found)
+
+    def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
+        """Try finished deliveries again: a new delivery for each that is done, dead or halted; their numbers."""
+        wanted = list(dict.fromkeys(delivery_ids))
+
+        def redrive(transaction: Transaction[list[int]]) -> list[int]:
+            with transaction.round():
+                transaction.execute("planning")  # nobody prunes meanwhile
+                locked = transaction.execute("lock_finished", (sorted(wanted),))
+                kept = transaction.execute("redriven", (transaction.earlier or [],))
+            if kept.fetchall():
+                return transaction.earlier or []
+            found = {row[0]: row for row in locked.fetchall()}
+            made = [_redriven(found[delivery_id], now) for delivery_id in wanted if delivery_id in found]
+            halted = [(row.redrive_of,) for row in made if found[row.redrive_of or 0][3] == DeliveryState.HALTED]
+            transaction.put_off("give_up_halted", halted)
+            return self._number(transaction, made)
+
+        return self._transactions.run(redrive) if wanted else []
+
+
+def _settle_row(settlement: Settlement) -> Row:
+    claim, state, at, due_at, error, counts = settlement
+    due = rows.to_us(due_at or at) if state is DeliveryState.WAITING else None
+    return claim.delivery_id, claim.token, state.value, rows.to_us(at), due, error, int(counts)
+
+
+def _redriven(row: Row, now: datetime) -> DeliveryRow:
+    delivery_id, effect_id, account_id, _state, *hook = row
+    return new_delivery(0, effect_id, account_id, hook_from(tuple(hook)), now, redrive_of=delivery_id)
+
+
+def _effects(connection: Connection, event_ids: Sequence[int]) -> dict[int, EffectRow]:
+    """The effects of events with everything that a hook is told, by their ids; in one round trip."""
+    params = (list(event_ids),)
+    with connection.pipeline():
+        found = connection.execute(statement("effects"), params, binary=True)
+        odd = connection.execute(
+            statement("audit", where="WHERE e.event_id = ANY(%s) ORDER BY e.event_id, a.ordinal"), params, binary=True
+        )
+        moved = connection.execute(statement("transitions"), params, binary=True)
+    anomalies: dict[tuple[str, int], list[Anomaly]] = {}
+    for anomaly in map(rows.anomaly_from, odd.fetchall()):
+        anomalies.setdefault((anomaly.account_id, anomaly.sequence), []).append(anomaly)
+    moves: dict[int, list[Transition]] = {}
+    for event_id, *columns in moved.fetchall():
+        moves.setdefault(event_id, []).append(transition_from(tuple(columns)))
+    return {
+        effect.effect_id: effect
+        for row in found.fetchall()
+        for effect in effect_rows_from(row, anomalies.get(row[2:4], []), tuple(moves.get(row[0], ())))
+    }

@@ -1,0 +1,132 @@
+"""What makes the record provable: each account's chain from its baseline to its head, and every row that hangs on it.
+
+Knows how rows prove each other; it must never know what is lawful, nor change anything.
+"""
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+from ...lifecycle.account import Account
+from ...lifecycle.explain import printable
+from ...lifecycle.windows import BlindWindow
+from ...ports import Evidence, Fault, Segment
+from .. import chain, rows
+from .transactions import Row, Transactions
+
+_EVENT_COLUMNS = 18
+_SHOWN = 80
+
+BY_ACCOUNT = "ORDER BY e.account_id, e.sequence, a.ordinal"
+"""The order of proofs."""
+
+
+class PostgresProver:
+    """The proving side of the store."""
+
+    _transactions: Transactions
+
+    def evidence(self) -> Iterator[Evidence]:
+        """Every event in the order of account id and sequence."""
+        return rows.evidence_from(self._transactions.stream("evidence", where=BY_ACCOUNT))
+
+    def baselines(self) -> Iterator[Account]:
+        """The accounts as they were where the ledger begins, in the order of their ids; none if nothing was pruned."""
+        return (rows.baseline_from(row[:-1]) for row in self._transactions.stream("baselines"))
+
+    def windows_by_account(self) -> Iterator[BlindWindow]:
+        """Every blind window in the order of account id and sequence."""
+        return map(rows.window_from, self._transactions.stream("blind_windows", where="ORDER BY account_id, sequence"))
+
+    def segments(self) -> list[Segment]:
+        """The parts of the ledger that were archived, oldest first."""
+        return [rows.segment_from(row) for row in self._transactions.rows("segments")]
+
+    def head(self) -> str:
+        """The SHA-256 of the heads of all accounts' chains in the order of the accounts' ids, in hexadecimal."""
+        return joined(self._transactions.stream("heads")).hex()
+
+    def faults(self) -> Iterator[Fault]:
+        """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
+        return faults_in(self._transactions.stream)
+
+
+def faults_in(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
+    """What is wrong with the rows that statements of these names tell."""
+    for account_id, group in groupby(stream("links", where=BY_ACCOUNT), key=lambda row: row[1]):
+        yield from _chain_faults(account_id, group)
+    for row in stream("accounts_without_events"):
+        yield from _lone_account_faults(*row)
+    for place, account_id, finding in stream("strays"):
+        yield Fault(place, finding, account_id)
+    for *columns, private, digest in stream("quarantine_rows"):
+        yield from _quarantine_faults(columns, private, digest)
+
+
+def joined(heads: Iterator[Row]) -> bytes:
+    """What stands for many chains: the SHA-256 of their heads, one after the other."""
+    digest = sha256()
+    for (head,) in heads:
+        digest.update(head)
+    return digest.digest()
+
+
+# ---- One account's chain -------------------------------------------------------------------------
+
+
+def _chain_faults(account_id: str, group: Iterator[Row]) -> Iterator[Fault]:
+    """What is wrong with an account's events, each joined with its anomalies, the account and its baseline."""
+    sequence: int | None = None
+    previous: bytes | None = None
+    for _, same in groupby(group, key=lambda row: row[0]):
+        joined_rows = list(same)
+        row = joined_rows[0]
+        first_sequence, first_previous, last_sequence, last_digest = row[22:26]
+        if sequence is None:
+            sequence, previous = first_sequence, first_previous
+        found, place = row[2], f"event {row[0]}"
+        if found != sequence + 1:
+            missing = f"number {found} follows number {sequence} of its account: events are missing before it"
+            yield Fault(place, missing, account_id, found)
+            previous = None
+        for finding in _event_findings(row, joined_rows, previous):
+            yield Fault(place, finding, account_id, found)
+        sequence, previous = found, bytes(row[21])
+    if (last_sequence, last_digest) != (sequence, previous):
+        finding = "its chain does not end at its head: events are missing at its end, or it was changed"
+        yield Fault(_place(account_id), finding, account_id)
+
+
+def _event_findings(row: Row, joined_rows: list[Row], previous: bytes | None) -> Iterator[str]:
+    name, payload, rules, effects, private, digest = row[7], row[8], *row[18:22]
+    if private is not None and (name is not None or payload is not None):
+        yield "it is erased, and yet has a name or a payload"
+    if previous is None:
+        return  # what it goes on from is not there
+    kept = chain.private_digest(name, payload) if private is None else bytes(private)
+    anomalies = [(row[0], *row[26:]) for row in joined_rows if row[26] is not None]
+    told = chain.anomalies_text(anomalies)
+    text = chain.event_text(row[1:_EVENT_COLUMNS], kept, rules, told, effects or rows.NO_EFFECTS)
+    if chain.linked(previous, text) != digest:
+        yield "its digest does not fit: it was changed, or its anomalies or effects, or the event before it"
+
+
+def _lone_account_faults(account_id: str, sequence: int, digest: bytes, first: int, head: bytes) -> Iterator[Fault]:
+    if (sequence, digest) != (first, head):
+        yield Fault(_place(account_id), f"its events up to number {sequence} are missing", account_id)
+
+
+def _place(account_id: str) -> str:
+    return f"account {printable(account_id, _SHOWN)}"
+
+
+# ---- The quarantine ------------------------------------------------------------------------------
+
+
+def _quarantine_faults(columns: list[Any], private: bytes | None, digest: bytes) -> Iterator[Fault]:
+    place = f"quarantine {columns[0]}"
+    if private is not None and columns[2] is not None:
+        yield Fault(place, "it is erased, and yet has a payload")
+    if chain.quarantine_digest(columns, private) != digest:
+        yield Fault(place, "its digest does not fit: it was changed")

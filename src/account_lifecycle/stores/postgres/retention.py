@@ -1,0 +1,150 @@
+"""Letting go: what is erased is gone, what is pruned is archived first, and the rest still verifies.
+
+Knows what hangs on an event and has to go with it; it must never know when to let go.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+from ...lifecycle.account import Account
+from ...ports import Evidence, Segment
+from .. import chain, rows
+from ..archive import write_archive
+from ..erasure import mentions
+from ..snapshots import retold
+from .proving import joined
+from .transactions import Row, Transaction, Transactions, UnknownOutcome
+
+
+class PostgresRetention:
+    """The side of the store that lets go."""
+
+    _transactions: Transactions
+
+    def erase(self, account_id: str, at: datetime) -> int:  # noqa: ARG002 - nothing here tells when
+        """Erase an account's payloads and names, also from the quarantine; how many payloads that were.
+
+        The server's files keep the old rows until they are vacuumed, and its log and backups for longer: run
+        ``VACUUM event, account, baseline, quarantine`` if that matters, when no older transaction is running.
+        """
+
+        def erase(transaction: Transaction[int]) -> int:
+            with transaction.round():
+                transaction.execute("planning")  # nobody prunes meanwhile
+                transaction.execute("lock_accounts", ([account_id],))
+                events = transaction.execute("private_events", (account_id,))
+            private = [(chain.private_digest(name, payload), number) for number, name, payload in events.fetchall()]
+            transaction.put_off("erase_event", private)
+            transaction.put_off("erase_account", [(account_id,)])
+            transaction.put_off("erase_baseline", [(account_id,)])
+            quarantined = _erase_quarantined(transaction, account_id)
+            return len(private) + quarantined or transaction.earlier or 0
+
+        return self._transactions.run(erase)
+
+    def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
+        """Archive the events received before ``until`` and take them out; None if there is nothing to take.
+
+        Of each account its oldest events go, up to the first that was received later or that a hook is still to
+        be called for. Others may feed meanwhile. The server uses the room again after its next vacuum.
+        """
+        pruning = _Pruning(until, archive, at)
+        try:
+            return self._transactions.run(pruning.run)
+        except UnknownOutcome:
+            raise  # the archive may be all that there is
+        except BaseException:
+            pruning.forget_archive()
+            raise
+
+
+def _erase_quarantined(transaction: Transaction[int], account_id: str) -> int:
+    """Put off the erasing of what mentions the account; how many payloads that are."""
+    found = transaction.stream("quarantined_payloads")
+    meant = [number for number, payload in found if mentions(bytes(payload), account_id)]
+    locked = transaction.ask("lock_quarantined", (meant,)) if meant else []
+    erased = []
+    for number, at, payload, *columns, private in locked:
+        kept = chain.private_digest(None, payload) if private is None else private
+        erased.append((kept, chain.quarantine_digest((number, at, None, *columns), kept), number))
+    transaction.put_off("erase_quarantined", erased)
+    return len(erased)
+
+
+class _Pruning:
+    """One prune, which may take several attempts."""
+
+    def __init__(self, until: datetime, archive: Path, at: datetime) -> None:
+        self._until = until
+        self._archive = archive
+        self._at = at
+        self._is_archived = False
+
+    def forget_archive(self) -> None:
+        """Nothing was taken out: no archive is needed."""
+        if self._is_archived:
+            self._archive.unlink(missing_ok=True)
+            self._is_archived = False
+
+    def run(self, transaction: Transaction[Segment | None]) -> Segment | None:
+        """One attempt."""
+        with transaction.round():
+            transaction.execute("planning")  # nobody plans, redrives, erases or prunes meanwhile
+            segments = transaction.execute("segments")
+            cut = transaction.execute("cut", (rows.to_us(self._until),))
+        known = [rows.segment_from(row) for row in segments.fetchall()]
+        if transaction.earlier is not None and transaction.earlier in known:
+            return transaction.earlier
+        self.forget_archive()
+        ends = list(map(list, zip(*cut.fetchall(), strict=True)))
+        if not ends:
+            return None
+        baselines = _Baselines(transaction)
+        events, sha256 = write_archive(self._archive, baselines.passing(transaction.stream("taken", ends)))
+        self._is_archived = True
+        baselines.put_off(transaction)
+        for name in ("take_anomalies", "take_pending", "take_effects", "take_deliveries", "take_events"):
+            transaction.put_off(name, [ends])
+        number = known[-1].segment_id + 1 if known else 1
+        facts = (number, self._until, self._at, events, str(self._archive), sha256, baselines.head())
+        segment = Segment(*facts)
+        transaction.put_off("save_segment", [rows.segment_row(segment)])
+        return segment
+
+
+class _Baselines:
+    """The accounts as they were where the ledger begins, carried past what is taken out."""
+
+    def __init__(self, transaction: Transaction[Segment | None]) -> None:
+        self._accounts: dict[str, Account] = {}
+        self._heads: dict[str, bytes] = {}
+        self._changed: set[str] = set()
+        for *columns, digest in transaction.ask("baselines"):
+            account = rows.baseline_from(tuple(columns))
+            self._accounts[account.account_id], self._heads[account.account_id] = account, bytes(digest)
+
+    def passing(self, taken: Iterator[Row]) -> Iterator[tuple[Evidence, bytes]]:
+        """Events that are taken out, each with its digest."""
+        for _, group in groupby(taken, key=lambda row: row[0]):
+            together = list(group)
+            proof, digest = next(rows.evidence_from(iter(together))), bytes(together[0][21])
+            account_id = proof.entry.account_id
+            before = self._accounts.get(account_id) or Account(account_id)
+            self._accounts[account_id] = retold(before, proof.entry)
+            self._heads[account_id] = digest
+            self._changed.add(account_id)
+            yield proof, digest
+
+    def put_off(self, transaction: Transaction[Segment | None]) -> None:
+        """Put off the writing of those that changed."""
+        transaction.put_off("drop_baselines", [(sorted(self._changed),)])
+        transaction.put_off("save_baseline", [self._row(account_id) for account_id in sorted(self._changed)])
+
+    def head(self) -> str:
+        """What the rest of the ledger goes on from."""
+        return joined((self._heads[account_id],) for account_id in sorted(self._heads)).hex()
+
+    def _row(self, account_id: str) -> Row:
+        return (*rows.baseline_row(self._accounts[account_id]), self._heads[account_id])

@@ -1,0 +1,235 @@
+"""Transactions: done again when they lose a race or their connection, never when they were committed.
+
+Knows how often and how long, and what an unknown outcome is; it must never know a table.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import psycopg
+
+from ...errors import StoreError
+from .connections import Connection, Connections, Session, statement
+from .troubles import is_lost, is_race, plainly, told_plainly
+
+RACES = 10
+"""How many races are lost before others are said to be in the way."""
+PATIENCE_S = 10.0
+"""How long a server that went away is waited for, in seconds."""
+
+PAGE = 500
+"""How many rows of a stream are fetched at a time."""
+
+MANY = 50
+"""From how many rows on a COPY is worth its round trip."""
+_COPIED = {
+    "save_event": "copy_events",
+    "save_anomaly": "copy_anomalies",
+    "save_effects": "copy_effects",
+    "save_pending": "copy_pending",
+    "save_delivery": "copy_deliveries",
+}
+"""The statements that add rows and do nothing else, and what comes to the same."""
+
+Result = TypeVar("Result")
+Row = tuple[Any, ...]
+Cursor = psycopg.Cursor[Row]
+
+
+class UnknownOutcome(StoreError):
+    """The server was asked to commit and was not heard of again."""
+
+
+class Transaction(Generic[Result]):
+    """One attempt. Statements of one round travel together; what is put off travels with the COMMIT."""
+
+    def __init__(self, connection: Connection, earlier: Result | None) -> None:
+        self.earlier = earlier
+        """What an earlier attempt came to whose COMMIT was sent and never answered: it may have been kept. Whoever
+        holds the same locks by now can tell, because it waited for that attempt to end."""
+        self.is_committing = False
+        self._connection = connection
+        self._is_begun = False
+        self._late: list[tuple[str, Sequence[Sequence[Any]]]] = []
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """What is executed within can be fetched after it, and costs one round trip."""
+        with self._connection.pipeline():
+            if not self._is_begun:
+                self._connection.execute(statement("begin"))
+                self._is_begun = True
+            yield
+
+    def execute(self, name: str, params: Sequence[Any] = (), **parts: str) -> Cursor:
+        """A statement, within a round."""
+        return self._connection.execute(statement(name, **parts), params, binary=True)
+
+    def ask(self, name: str, params: Sequence[Any] = (), **parts: str) -> list[Row]:
+        """A statement's rows, in a round of their own."""
+        with self.round():
+            cursor = self.execute(name, params, **parts)
+        return cursor.fetchall()
+
+    def stream(self, name: str, params: Sequence[Any] = (), **parts: str) -> Iterator[Row]:
+        """A statement's rows one by one, within the transaction."""
+        with self._connection.cursor("stream") as cursor:
+            cursor.itersize = PAGE
+            cursor.execute(statement(name, **parts), params, binary=True)
+            yield from cursor
+
+    def put_off(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
+        """A statement for each row, last of all."""
+        if rows:
+            self._late.append((name, rows))
+
+    def ask_last(self, name: str, params: Sequence[Any] = (), **parts: str) -> list[Row]:
+        """A statement's rows; the COMMIT travels with it. For what may be done again if nobody hears the answer."""
+        with self.round():
+            cursor = self.execute(name, params, **parts)
+            self.is_committing = True
+            self._connection.execute(b"COMMIT")
+        return cursor.fetchall()
+
+    def commit(self) -> None:
+        """Send what was put off, and the COMMIT; many rows for one table go faster by COPY."""
+        if self.is_committing:
+            return
+        few = [late for late in self._late if not self._copy(*late)]
+        with self.round():
+            cursor = self._connection.cursor()
+            for name, rows in few:
+                cursor.executemany(statement(name), rows)
+            self.is_committing = True
+            self._connection.execute(b"COMMIT")
+
+    def _copy(self, name: str, rows: Sequence[Sequence[Any]]) -> bool:
+        if len(rows) < MANY or name not in _COPIED:
+            return False
+        with self._connection.cursor() as cursor, cursor.copy(statement(_COPIED[name])) as copy:
+            for row in rows:
+                copy.write_row(row)
+        return True
+
+
+Work = Callable[[Transaction[Result]], Result]
+"""What is to be done in a transaction; it may be done several times, each time from its start."""
+
+
+class Transactions:
+    """Runs work on a database's connections. Safe to share between threads."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    @property
+    def place(self) -> str:
+        """What messages call the database."""
+        return self._connections.place
+
+    def run(self, work: Work[Result]) -> Result:
+        """Do work and commit it; what it returned.
+
+        Raises ``StoreBusy`` when others were in the way for too long, ``StoreFull`` when there is no room, and
+        ``StoreError`` when the server cannot be reached.
+        """
+        attempts: _Attempts[Result] = _Attempts(self._connections)
+        while True:
+            try:
+                with self._connections.lent() as connection:
+                    return attempts.make(connection, work)
+            except psycopg.Error as error:
+                attempts.fail(error)
+
+    def read(self, ask: Callable[[Connection], Result]) -> Result:
+        """Ask something that changes nothing, again if the connection was lost."""
+        attempts: _Attempts[Result] = _Attempts(self._connections)
+        while True:
+            try:
+                with self._connections.lent() as connection:
+                    return ask(connection)
+            except psycopg.Error as error:
+                attempts.fail(error)
+
+    def rows(self, name: str, params: Sequence[Any] = (), **parts: str) -> list[Row]:
+        """All of a statement's rows."""
+        query = statement(name, **parts)
+        return self.read(lambda connection: connection.execute(query, params, binary=True).fetchall())
+
+    def stream(self, name: str, params: Sequence[Any] = (), **parts: str) -> Iterator[Row]:
+        """A statement's rows one by one, from a snapshot and a connection of their own."""
+        with told_plainly(self.place), self._snapshot() as connection, connection.cursor("stream") as cursor:
+            cursor.itersize = PAGE
+            cursor.execute(statement(name, **parts), params, binary=True)
+            yield from cursor
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        attempts: _Attempts[None] = _Attempts(self._connections)
+        while True:
+            with self._connections.lent() as connection:
+                try:
+                    connection.execute(statement("begin_reading"))
+                except psycopg.Error as error:
+                    attempts.fail(error)
+                    continue
+                yield connection
+                return
+
+
+class _Attempts(Generic[Result]):
+    """How one piece of work has fared so far."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._races = 0
+        self._patience_ends: float | None = None
+        self._pause_s = 0.01
+        self._left: list[Session] = []
+        self._earlier: Result | None = None
+
+    def make(self, connection: Connection, work: Work[Result]) -> Result:
+        """One attempt."""
+        while self._left:  # a session that was cut off may still hold its locks, and know nothing of it
+            connection.execute(statement("end_session"), self._left[-1])
+            self._left.pop()
+        transaction, result = Transaction(connection, self._earlier), self._earlier
+        try:
+            result = work(transaction)
+            transaction.commit()
+        except psycopg.Error as error:
+            if is_lost(error):
+                self._left.append(self._connections.session(connection))
+                if transaction.is_committing:
+                    self._earlier = result
+            raise
+        return result
+
+    def fail(self, error: psycopg.Error) -> None:
+        """Get ready for the next attempt, or raise what is in its way."""
+        if is_lost(error) and self._is_patient():
+            self._connections.forget_idle()
+            time.sleep(self._pause_s)
+            self._pause_s = min(2 * self._pause_s, 0.5)
+        elif is_race(error) and self._races < RACES:
+            self._races += 1
+            time.sleep(random.uniform(0, 0.005 * self._races))  # two that met do not meet again
+        elif self._earlier is not None:
+            raise UnknownOutcome(f"{self._connections.place}: {_UNKNOWN}") from error
+        else:
+            raise plainly(self._connections.place, error) from error
+
+    def _is_patient(self) -> bool:
+        now = time.monotonic()
+        if self._patience_ends is None:
+            self._patience_ends = now + PATIENCE_S
+        return now < self._patience_ends
+
+
+_UNKNOWN = (
+    "the connection was lost while the server was asked to commit, and whether it did cannot be found out now. "
+    "See what is there before you do the same again."
+)

@@ -1,0 +1,436 @@
+-- name: session
+SELECT pg_backend_pid(), (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()),
+       set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),
+       set_config('lock_timeout', CASE current_setting('lock_timeout')
+                      WHEN '0' THEN %s ELSE current_setting('lock_timeout') END, false),
+       set_config('idle_in_transaction_session_timeout', CASE current_setting('idle_in_transaction_session_timeout')
+                      WHEN '0' THEN %s ELSE current_setting('idle_in_transaction_session_timeout') END, false)
+
+-- name: end_session
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s::timestamptz
+
+-- name: begin
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE
+
+-- name: begin_reading
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+
+-- name: migrating
+SELECT pg_advisory_xact_lock(1094929475, hashtext('migrate ' || coalesce(current_schema(), '')))
+
+-- name: version_table
+CREATE TABLE IF NOT EXISTS account_lifecycle_version (
+    version    integer PRIMARY KEY,
+    made_at    timestamptz NOT NULL DEFAULT now()
+)
+
+-- name: has_version
+SELECT to_regclass('account_lifecycle_version') IS NOT NULL
+
+-- name: version
+SELECT coalesce(max(version), 0) FROM account_lifecycle_version
+
+-- name: save_version
+INSERT INTO account_lifecycle_version (version) VALUES (%s)
+
+-- name: load_accounts
+SELECT a.account_id, a.status, a.is_existing, a.is_lost, a.sequence, a.provider, a.name, a.since, a.last_announced,
+       a.last_product, a.last_heard_at, a.last_ok_at, a.synced_products, a.is_stuck,
+       w.sequence, w.last_ok_at, w.opened_at, w.causes
+FROM account a
+LEFT JOIN blind_window w ON w.account_id = a.account_id AND w.sequence = a.window_sequence
+{where}
+
+-- name: enter_accounts
+INSERT INTO account
+SELECT id, '', 0, 0, 0, NULL, NULL, NULL, NULL, '', NULL, NULL, '[]', NULL, 0, '', %s
+FROM unnest(%s::text[]) id
+ON CONFLICT (account_id) DO NOTHING
+
+-- name: lock_accounts
+SELECT account_id, status, is_existing, is_lost, sequence, provider, name, since, last_announced, last_product,
+       last_heard_at, last_ok_at, synced_products, is_stuck, window_sequence, digest
+FROM account
+WHERE account_id = ANY(%s)
+ORDER BY account_id
+FOR UPDATE
+
+-- name: open_windows
+SELECT w.account_id, w.sequence, w.last_ok_at, w.opened_at, w.causes
+FROM account a
+JOIN blind_window w ON w.account_id = a.account_id AND w.sequence = a.window_sequence
+WHERE a.account_id = ANY(%s)
+
+-- name: leave_accounts
+DELETE FROM account WHERE account_id = ANY(%s) AND sequence = 0
+
+-- name: event_numbers
+SELECT nextval('event_number') FROM generate_series(1, %s)
+
+-- name: is_event_kept
+SELECT 1 FROM event WHERE event_id = %s AND digest = %s
+
+-- name: save_event
+INSERT INTO event VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
+
+-- name: save_anomaly
+INSERT INTO anomaly VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+
+-- name: save_window
+INSERT INTO blind_window VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (account_id, sequence) DO UPDATE SET
+    closed_at = excluded.closed_at, closed_sequence = excluded.closed_sequence,
+    is_recovered = excluded.is_recovered, causes = excluded.causes
+
+-- name: save_effects
+INSERT INTO effect (event_id, account_id, effects) VALUES (%s, %s, %s)
+
+-- name: save_pending
+INSERT INTO pending (account_id, event_id) VALUES (%s, %s)
+
+-- name: save_account
+UPDATE account SET
+    status = %s, is_existing = %s, is_lost = %s, sequence = %s, provider = %s, name = %s, since = %s,
+    last_announced = %s, last_product = %s, last_heard_at = %s, last_ok_at = %s, synced_products = %s,
+    window_sequence = %s, is_stuck = %s, health = %s, digest = %s
+WHERE account_id = %s
+
+-- name: ledger
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
+       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
+       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL,
+       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+FROM event e LEFT JOIN anomaly a USING (event_id)
+{where}
+
+-- name: audit
+SELECT a.kind, e.account_id, e.sequence, e.received_at, e.word, e.status_before, e.existing_before, e.lost_before,
+       a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+FROM anomaly a JOIN event e USING (event_id)
+{where}
+
+-- name: blind_windows
+SELECT account_id, sequence, last_ok_at, opened_at, closed_at, is_recovered, causes
+FROM blind_window
+{where}
+
+-- name: quarantine_numbers
+SELECT nextval('quarantine_number') FROM generate_series(1, %s)
+
+-- name: quarantine
+INSERT INTO quarantine VALUES (%s, %s, %s, %s, %s, %s, %s, NULL, %s)
+
+-- name: is_quarantined
+SELECT 1 FROM quarantine WHERE quarantine_id = %s AND digest = %s
+
+-- name: quarantined
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, private_digest IS NOT NULL
+FROM quarantine ORDER BY quarantine_id
+
+-- name: lock_quarantined
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, private_digest
+FROM quarantine WHERE quarantine_id = ANY(%s) ORDER BY quarantine_id FOR UPDATE
+
+-- name: release
+UPDATE quarantine SET released_at = %s, digest = %s WHERE quarantine_id = %s
+
+-- name: subscribe
+INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET
+    kind = excluded.kind, subject = excluded.subject, is_ordered = excluded.is_ordered,
+    attempts_limit = excluded.attempts_limit, on_dead = excluded.on_dead
+
+-- name: hooks
+SELECT name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, disabled_reason
+FROM hook ORDER BY name
+
+-- name: delete_hook
+DELETE FROM hook WHERE name = %s RETURNING name
+
+-- name: delete_unfinished
+DELETE FROM delivery WHERE hook = %s AND state IN ('waiting', 'running', 'halted')
+
+-- name: disable
+UPDATE hook SET disabled_at = %s, disabled_reason = %s WHERE name = %s AND disabled_at IS NULL
+
+-- name: enable
+UPDATE hook SET disabled_at = NULL, disabled_reason = '' WHERE name = %s RETURNING name
+
+-- name: planning
+SELECT pg_advisory_xact_lock(1094929475, hashtext('plan ' || coalesce(current_schema(), '')))
+
+-- name: pending
+SELECT p.event_id, p.account_id, f.effects
+FROM (SELECT event_id, account_id FROM pending ORDER BY event_id LIMIT %s) p
+JOIN effect f USING (event_id)
+ORDER BY p.event_id
+
+-- name: pending_of
+SELECT p.event_id, p.account_id, f.effects
+FROM pending p JOIN effect f USING (event_id)
+WHERE p.account_id = ANY(%s)
+ORDER BY p.event_id
+
+-- name: planned
+DELETE FROM pending WHERE event_id = ANY(%s)
+
+-- name: count_pending
+SELECT count(*) FROM pending
+
+-- name: delivery_numbers
+SELECT nextval('delivery_number') FROM generate_series(1, %s)
+
+-- name: save_delivery
+INSERT INTO delivery VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+
+-- name: claim
+WITH due AS MATERIALIZED (
+    SELECT d.delivery_id
+    FROM delivery d JOIN hook h ON h.name = d.hook
+    WHERE d.state = 'waiting' AND d.due_at <= %s AND h.disabled_at IS NULL AND d.hook = ANY(%s) {which}
+      AND (d.is_ordered = 0 OR NOT EXISTS (
+          SELECT FROM delivery e
+          WHERE e.hook = d.hook AND e.account_id = d.account_id AND e.is_ordered = 1
+            AND (e.state = 'running' OR e.state IN ('waiting', 'halted')
+                 AND (e.effect_id, e.delivery_id) < (d.effect_id, d.delivery_id))))
+    ORDER BY d.effect_id, d.delivery_id
+    LIMIT %s
+    FOR UPDATE OF d SKIP LOCKED
+)
+UPDATE delivery d SET state = 'running', attempts = attempts + 1, token = token + 1, leased_until = %s
+FROM due, hook h
+WHERE d.delivery_id = due.delivery_id AND h.name = d.hook
+RETURNING d.*, h.*
+
+-- name: expired
+SELECT d.*, h.*
+FROM delivery d JOIN hook h ON h.name = d.hook
+WHERE d.state = 'running' AND d.leased_until <= %s
+ORDER BY d.effect_id, d.delivery_id
+LIMIT %s
+
+-- name: renew
+UPDATE delivery d SET leased_until = %s
+FROM unnest(%s::bigint[], %s::bigint[]) c (delivery_id, token)
+WHERE d.delivery_id = c.delivery_id AND d.token = c.token AND d.state = 'running'
+RETURNING d.delivery_id, d.token
+
+-- name: lock_deliveries
+SELECT delivery_id FROM delivery WHERE delivery_id = ANY(%s) ORDER BY delivery_id FOR UPDATE
+
+-- name: settle
+UPDATE delivery d SET
+    state = s.state, settled_at = s.at, due_at = coalesce(s.due_at, d.due_at), error = s.error,
+    attempts = d.attempts - 1 + s.counts, leased_until = NULL
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
+     s (delivery_id, token, state, at, due_at, error, counts)
+WHERE d.delivery_id = s.delivery_id AND d.token = s.token AND d.state = 'running'
+RETURNING d.delivery_id, d.token
+
+-- name: settled_before
+SELECT s.delivery_id, s.token
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
+     s (delivery_id, token, state, at, due_at, error, counts)
+JOIN delivery d USING (delivery_id)
+WHERE d.settled_at = s.at AND d.error IS NOT DISTINCT FROM s.error
+  AND (d.token = s.token AND d.state = s.state OR d.token > s.token AND s.state = 'waiting')
+
+-- name: deliveries
+SELECT d.*, e.sequence, f.effects
+FROM delivery d
+JOIN event e ON e.event_id = d.effect_id / 16
+JOIN effect f ON f.event_id = e.event_id
+{where}
+ORDER BY d.delivery_id
+
+-- name: lock_finished
+SELECT d.delivery_id, d.effect_id, d.account_id, d.state, h.*
+FROM delivery d JOIN hook h ON h.name = d.hook
+WHERE d.delivery_id = ANY(%s) AND d.state IN ('done', 'dead', 'halted')
+  AND NOT EXISTS (SELECT FROM delivery again WHERE again.redrive_of = d.delivery_id)
+ORDER BY d.delivery_id
+FOR UPDATE OF d
+
+-- name: redriven
+SELECT 1 FROM delivery WHERE delivery_id = ANY(%s)
+
+-- name: give_up_halted
+UPDATE delivery SET state = 'dead' WHERE delivery_id = %s
+
+-- name: effects
+SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at,
+       w.sequence, w.last_ok_at, w.opened_at, w.closed_at, w.is_recovered, w.causes
+FROM effect f
+JOIN event e USING (event_id)
+LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
+WHERE f.event_id = ANY(%s)
+
+-- name: transitions
+SELECT e.event_id, m.sequence, m.received_at, m.word, m.status_before, m.status_after
+FROM event e CROSS JOIN LATERAL (
+    SELECT sequence, received_at, word, status_before, status_after
+    FROM event WHERE account_id = e.account_id AND sequence <= e.sequence AND status_before <> status_after
+    ORDER BY sequence DESC LIMIT 5
+) m
+WHERE e.event_id = ANY(%s)
+ORDER BY e.event_id, m.sequence
+
+-- name: evidence
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
+       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
+       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL, e.rules, f.effects, e.digest,
+       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
+{where}
+
+-- name: links
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
+       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
+       e.status_after, e.existing_after, e.lost_after, e.rules, f.effects, e.private_digest, e.digest,
+       coalesce(b.sequence, 0), coalesce(b.digest, decode(repeat('00', 32), 'hex')), c.sequence, c.digest,
+       a.ordinal, a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+FROM event e
+LEFT JOIN effect f USING (event_id)
+LEFT JOIN anomaly a USING (event_id)
+LEFT JOIN baseline b ON b.account_id = e.account_id
+LEFT JOIN account c ON c.account_id = e.account_id
+{where}
+
+-- name: accounts_without_events
+SELECT c.account_id, c.sequence, c.digest, coalesce(b.sequence, 0),
+       coalesce(b.digest, decode(repeat('00', 32), 'hex'))
+FROM account c LEFT JOIN baseline b USING (account_id)
+WHERE NOT EXISTS (SELECT FROM event e WHERE e.account_id = c.account_id)
+ORDER BY c.account_id
+
+-- name: strays
+SELECT 'anomaly of event ' || a.event_id, NULL, 'there is no such event'
+FROM anomaly a WHERE NOT EXISTS (SELECT FROM event e WHERE e.event_id = a.event_id)
+UNION ALL
+SELECT 'effects of event ' || f.event_id, f.account_id, 'there is no such event of that account'
+FROM effect f WHERE NOT EXISTS (
+    SELECT FROM event e WHERE e.event_id = f.event_id AND e.account_id = f.account_id)
+UNION ALL
+SELECT 'waiting event ' || p.event_id, p.account_id, 'there is no such event of that account with effects'
+FROM pending p WHERE NOT EXISTS (
+    SELECT FROM effect f WHERE f.event_id = p.event_id AND f.account_id = p.account_id)
+UNION ALL
+SELECT 'delivery ' || d.delivery_id, d.account_id, 'there is no such effect of that account'
+FROM delivery d WHERE NOT EXISTS (
+    SELECT FROM effect f WHERE f.event_id = d.effect_id / 16 AND f.account_id = d.account_id)
+UNION ALL
+SELECT 'baseline of account ' || b.account_id, b.account_id, 'there is no such account'
+FROM baseline b WHERE NOT EXISTS (SELECT FROM account c WHERE c.account_id = b.account_id)
+
+-- name: quarantine_rows
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, private_digest, digest
+FROM quarantine ORDER BY quarantine_id
+
+-- name: heads
+SELECT digest FROM account ORDER BY account_id
+
+-- name: baselines
+SELECT * FROM baseline ORDER BY account_id
+
+-- name: segments
+SELECT * FROM segment ORDER BY segment_id
+
+-- name: private_events
+SELECT event_id, name, payload FROM event
+WHERE account_id = %s AND private_digest IS NULL AND stay_since IS NULL
+ORDER BY event_id
+FOR UPDATE
+
+-- name: erase_event
+UPDATE event SET name = NULL, payload = NULL, private_digest = %s WHERE event_id = %s
+
+-- name: erase_account
+UPDATE account SET name = NULL WHERE account_id = %s AND name IS NOT NULL
+
+-- name: erase_baseline
+UPDATE baseline SET name = NULL WHERE account_id = %s AND name IS NOT NULL
+
+-- name: quarantined_payloads
+SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL ORDER BY quarantine_id
+
+-- name: erase_quarantined
+UPDATE quarantine SET payload = NULL, private_digest = %s, digest = %s WHERE quarantine_id = %s
+
+-- name: cut
+SELECT e.account_id, max(e.sequence)
+FROM event e
+LEFT JOIN (
+    SELECT account_id, min(event_id) AS event_id
+    FROM (
+        SELECT account_id, event_id FROM event WHERE received_at >= %s
+        UNION ALL
+        SELECT account_id, event_id FROM pending WHERE EXISTS (SELECT FROM hook)
+        UNION ALL
+        SELECT account_id, effect_id / 16 FROM delivery WHERE state IN ('waiting', 'running', 'halted')
+    ) needed
+    GROUP BY account_id
+) kept ON kept.account_id = e.account_id
+WHERE kept.event_id IS NULL OR e.event_id < kept.event_id
+GROUP BY e.account_id
+ORDER BY e.account_id
+
+-- name: taken
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
+       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
+       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL, e.rules, f.effects, e.digest,
+       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+FROM unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+JOIN event e ON e.account_id = cut.account_id AND e.sequence <= cut.sequence
+LEFT JOIN effect f USING (event_id)
+LEFT JOIN anomaly a USING (event_id)
+ORDER BY e.event_id, a.ordinal
+
+-- name: take_anomalies
+DELETE FROM anomaly a USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND a.event_id = e.event_id
+
+-- name: take_pending
+DELETE FROM pending p USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND p.event_id = e.event_id
+
+-- name: take_effects
+DELETE FROM effect f USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND f.event_id = e.event_id
+
+-- name: take_deliveries
+DELETE FROM delivery d USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND d.effect_id / 16 = e.event_id
+
+-- name: take_events
+DELETE FROM event e USING unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence
+
+-- name: drop_baselines
+DELETE FROM baseline WHERE account_id = ANY(%s)
+
+-- name: save_baseline
+INSERT INTO baseline VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+
+-- name: save_segment
+INSERT INTO segment VALUES (%s, %s, %s, %s, %s, %s, %s)
+
+-- name: number_on
+SELECT setval(%s::regclass, %s, false)
+
+-- name: copy_events
+COPY event (event_id, account_id, sequence, received_at, word, product, provider, name, payload, stay_since, allowed,
+            verdict, status_before, existing_before, lost_before, status_after, existing_after, lost_after, rules,
+            digest) FROM STDIN
+
+-- name: copy_anomalies
+COPY anomaly FROM STDIN
+
+-- name: copy_effects
+COPY effect FROM STDIN
+
+-- name: copy_pending
+COPY pending FROM STDIN
+
+-- name: copy_deliveries
+COPY delivery FROM STDIN

@@ -1,0 +1,148 @@
+-- The ledger becomes a chain, and the outbox a table of deliveries that many processes share.
+-- What needs Python follows in the same transaction: the events of version 1 are sealed, its deliveries carried over.
+
+PRAGMA secure_delete = ON;        -- what is moved leaves nothing behind
+PRAGMA legacy_alter_table = ON;   -- anomalies go on pointing to "event"
+
+DROP INDEX event_of_account;
+DROP INDEX delivery_due;
+ALTER TABLE event RENAME TO event_1;
+ALTER TABLE effect RENAME TO effect_1;
+ALTER TABLE delivery RENAME TO delivery_1;
+ALTER TABLE quarantine RENAME TO quarantine_1;
+
+-- The ledger: every event ever fed, in the order in which they were fed, without gaps.
+CREATE TABLE event (
+    event_id         INTEGER PRIMARY KEY,
+    account_id       TEXT NOT NULL,
+    sequence         INTEGER NOT NULL, -- within its account, from 1 without gaps
+    received_at      INTEGER NOT NULL,
+    word             TEXT NOT NULL,    -- the status announced, or the one whose deadline passed
+    product          TEXT NOT NULL,
+    provider         TEXT,
+    name             TEXT,
+    payload          BLOB,             -- byte for byte; NULL for a deadline, which nobody sent, or when erased
+    stay_since       INTEGER,          -- of a deadline: when the status was entered
+    allowed          INTEGER,          -- of a deadline: how long it may last, in microseconds
+    verdict          TEXT NOT NULL,
+    status_before    TEXT NOT NULL,
+    existing_before  INTEGER NOT NULL,
+    lost_before      INTEGER NOT NULL,
+    status_after     TEXT NOT NULL,
+    existing_after   INTEGER NOT NULL,
+    lost_after       INTEGER NOT NULL,
+    rules            TEXT NOT NULL,    -- what it was judged by; blank when that is not known
+    private_digest   BLOB,             -- of an erased event: what stands for its name and payload
+    digest           BLOB NOT NULL     -- over the row before it, and everything that was decided about this one
+) STRICT;
+
+-- The outbox: the effects of each event that has any.
+CREATE TABLE effect (
+    event_id   INTEGER PRIMARY KEY REFERENCES event,
+    account_id TEXT NOT NULL,
+    effects    TEXT NOT NULL           -- a JSON array of [kind, subject]
+) STRICT;
+
+-- Events whose effects no hook has heard of yet. Without an index of accounts, which would cost every feed a tenth.
+CREATE TABLE pending (
+    account_id TEXT NOT NULL,
+    event_id   INTEGER PRIMARY KEY REFERENCES effect
+) STRICT;
+
+-- Durable subscriptions: whichever process runs, the deliveries of all of them are planned.
+CREATE TABLE hook (
+    name            TEXT PRIMARY KEY,
+    kind            TEXT NOT NULL,
+    subject         TEXT,              -- NULL: whatever the subject
+    is_ordered      INTEGER NOT NULL,
+    attempts_limit  INTEGER NOT NULL,
+    on_dead         TEXT NOT NULL,
+    subscribed_at   INTEGER NOT NULL,
+    disabled_at     INTEGER,
+    disabled_reason TEXT NOT NULL,
+    digest          BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row for each hook that wants an effect, and one more for each redrive.
+-- effect_id = event_id * 16 + the effect's place in its event. A number is never used again.
+CREATE TABLE delivery (
+    delivery_id  INTEGER PRIMARY KEY,
+    effect_id    INTEGER NOT NULL,
+    account_id   TEXT NOT NULL,
+    hook         TEXT NOT NULL,
+    is_ordered   INTEGER NOT NULL,
+    state        TEXT NOT NULL,        -- waiting, running, done, dead, halted
+    attempts     INTEGER NOT NULL,
+    token        INTEGER NOT NULL,     -- grows with every claim
+    due_at       INTEGER NOT NULL,
+    leased_until INTEGER,
+    created_at   INTEGER NOT NULL,
+    settled_at   INTEGER,
+    error        TEXT,
+    redrive_of   INTEGER,
+    digest       BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX delivery_running ON delivery (hook, account_id) WHERE state = 'running' AND is_ordered = 1;
+CREATE INDEX delivery_lane ON delivery (hook, account_id, effect_id, delivery_id)
+    WHERE state IN ('waiting', 'running', 'halted');
+CREATE INDEX delivery_due ON delivery (effect_id, delivery_id, due_at) WHERE state = 'waiting';
+CREATE INDEX delivery_leased ON delivery (leased_until) WHERE state = 'running';
+CREATE INDEX delivery_of_effect ON delivery (effect_id, hook);
+CREATE INDEX delivery_of_account ON delivery (account_id);
+CREATE UNIQUE INDEX delivery_redriven ON delivery (redrive_of) WHERE redrive_of IS NOT NULL;
+
+-- The last number that was given to a delivery.
+CREATE TABLE counter (
+    name   TEXT PRIMARY KEY,
+    value  INTEGER NOT NULL,
+    digest BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quarantine (
+    quarantine_id  INTEGER PRIMARY KEY,
+    received_at    INTEGER NOT NULL,
+    payload        BLOB,               -- byte for byte, cut to 64 KiB; NULL when erased
+    size           INTEGER NOT NULL,   -- before it was cut, in bytes
+    field          TEXT NOT NULL,
+    reason         TEXT NOT NULL,
+    released_at    INTEGER,            -- when it was fed after all
+    private_digest BLOB,               -- of an erased one: what stands for its payload
+    digest         BLOB NOT NULL
+) STRICT;
+
+-- Parts of the ledger that were archived and taken out: the chain goes on from the last one's head.
+CREATE TABLE segment (
+    segment_id     INTEGER PRIMARY KEY,
+    until          INTEGER NOT NULL,
+    pruned_at      INTEGER NOT NULL,
+    events         INTEGER NOT NULL,
+    path           TEXT NOT NULL,
+    archive_sha256 TEXT NOT NULL,
+    head           BLOB NOT NULL,
+    digest         BLOB NOT NULL
+) STRICT;
+
+-- The accounts as they were where the ledger begins, each with the blind window that was open then.
+CREATE TABLE baseline (
+    account_id      TEXT PRIMARY KEY,
+    status          TEXT NOT NULL,
+    is_existing     INTEGER NOT NULL,
+    is_lost         INTEGER NOT NULL,
+    sequence        INTEGER NOT NULL,
+    provider        TEXT,
+    name            TEXT,
+    since           INTEGER,
+    last_announced  TEXT,
+    last_product    TEXT NOT NULL,
+    last_heard_at   INTEGER,
+    last_ok_at      INTEGER,
+    synced_products TEXT NOT NULL,
+    window_sequence INTEGER,
+    is_stuck        INTEGER NOT NULL,
+    health          TEXT NOT NULL,
+    window_ok       INTEGER,
+    window_opened   INTEGER,
+    window_causes   TEXT,
+    digest          BLOB NOT NULL      -- also over the windows that were closed by then
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,317 @@
+"""The file as threads, processes and forks share it: one writer at a time, every reading with its own snapshot.
+
+Knows connections, locks and turns; it must never know a table.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+import apsw
+
+from ...errors import StoreBusy, StoreError
+from ..grouping import CommitGroup, Turn
+from ..rows import Row
+from . import connection
+from .connection import check_library, every, open_reader, open_writer, told_plainly
+from .file_lock import FileLock
+from .file_system import check_file_system
+from .migrating import prepare
+
+Given = TypeVar("Given")
+Record = TypeVar("Record")
+
+
+class Work:
+    """A request that a function of its own writes."""
+
+    def __init__(self, write: Callable[[apsw.Connection], Any]) -> None:
+        self.write = write
+
+
+class SQLiteFile:
+    """One SQLite file, made if it is not there. Safe to share between threads, and to carry through a fork."""
+
+    def __init__(self, path: Path) -> None:
+        check_library(apsw.sqlite_lib_version())
+        self._path = path = path.absolute()  # the working directory may change
+        check_file_system(path)
+        self._closed_because = ""
+        self._file_lock = FileLock(path)
+        self._db: apsw.Connection | None = None
+        self._snapshots: WeakSet[Snapshot] = WeakSet()
+        self._group: CommitGroup[Any, Any] = CommitGroup(self._commit)
+        with told_plainly(path):
+            db = open_writer(path)
+            try:
+                prepare(db, path, self._locked)
+            except BaseException:
+                db.close()
+                self._file_lock.close()
+                raise
+        self._db = db
+        _FILES.add(self)
+
+    def close(self) -> None:
+        """Release the file; closing twice is harmless."""
+        with self._group.alone():
+            self._let_go()
+            self._closed_because = self._closed_because or "the store is closed. Open the engine again."
+
+    # ---- Writing ---------------------------------------------------------------------------------
+
+    def _write(self, write: Callable[[apsw.Connection], Given]) -> Given:
+        """Have a function write in a transaction; what it returns is told once it is committed."""
+        given: Given = self._group.ask(Work(write))
+        return given
+
+    def _commit(self, turns: Sequence[Turn[Any, Any]]) -> None:
+        """One transaction for all turns."""
+        results: list[tuple[Turn[Any, Any], Any]] = []
+        with told_plainly(self._path):
+            db = self._connection()
+            with self._locked():
+                try:
+                    db.execute("BEGIN IMMEDIATE")
+                    results = self._write_turns(db, turns)
+                    db.execute("COMMIT")
+                    _give(results)
+                except BaseException as error:
+                    self._forget()
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+                    elif results and not isinstance(error, apsw.Error):
+                        _give(results)  # an interrupt that came right after the commit
+                    raise
+        self._committed()
+
+    def _write_turns(self, db: apsw.Connection, turns: Sequence[Turn[Any, Any]]) -> list[tuple[Turn[Any, Any], Any]]:
+        """Write what each turn asks for. One that fails among others is refused, and leaves nothing behind."""
+        if len(turns) == 1:
+            return [(turns[0], turns[0].asked.write(db))]
+        written = []
+        for turn in turns:
+            try:
+                with db:  # a savepoint
+                    written.append((turn, turn.asked.write(db)))
+            except StoreError as error:
+                turn.refuse(error)
+        return written
+
+    def _committed(self) -> None:
+        """What was written is on the disk."""
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return self._file_lock.held(connection.BUSY_TIMEOUT_MS / 1000)
+
+    def _connection(self) -> apsw.Connection:
+        """The connection that writes, opened anew after a fork; only for whoever has the store to itself."""
+        self._check_open()
+        if self._db is None:
+            self._db = open_writer(self._path)
+            self._forget()
+        return self._db
+
+    def _check_open(self) -> None:
+        if self._closed_because:
+            raise StoreError(f"{self._path}: {self._closed_because}")
+
+    def _forget(self) -> None:
+        """What is kept at hand may not be what is in the file."""
+
+    def _let_go(self) -> None:
+        """Close the connection that writes, and bring what it logged into the file unless others are writing."""
+        if self._db is not None:
+            db, self._db = self._db, None
+            try:
+                with told_plainly(self._path), self._locked():
+                    db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+                    db.close()
+            except StoreError:  # the next one to close will
+                db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                db.close()
+        self._file_lock.close()
+
+    def _truncate_log(self) -> None:
+        """Bring everything into the file and empty the log, once nobody reads what was there before."""
+        self._detach_snapshots()
+        with self._group.alone(), told_plainly(self._path), self._locked():
+            is_busy = every(self._connection(), "PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
+        if is_busy:
+            seconds = connection.BUSY_TIMEOUT_MS // 1000
+            raise StoreBusy(
+                f"{self._path}: it is done, but another process has been reading for {seconds} s, so that the old "
+                "bytes are in the log yet. Do the same again."
+            )
+
+    # ---- Reading ---------------------------------------------------------------------------------
+
+    def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
+        """A few rows, by the connection that writes."""
+        with self._group.alone(), told_plainly(self._path):
+            return every(self._connection(), sql, bindings)
+
+    def _stream(self, sql: str, bindings: tuple[Any, ...] = ()) -> Iterator[Row]:
+        """A statement's rows one by one, from a snapshot of their own."""
+        if not all(map(_can_be_kept, bindings)):
+            return
+        with self._snapshot() as snapshot, told_plainly(self._path):
+            yield from snapshot.rows(sql, bindings)
+
+    def _records(self, make: Callable[[Iterator[Row]], Iterator[Record]], rows: Iterator[Row]) -> Iterator[Record]:
+        """Records from rows; a row that makes none was not written by us."""
+        try:
+            yield from make(rows)
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+            raise StoreError(
+                f"{self._path}: a row is damaged ({error}). `account-lifecycle verify` names it; restore a backup."
+            ) from error
+
+    def _detach_snapshots(self) -> None:
+        """Whoever is reading in this process reads on from memory."""
+        for snapshot in list(self._snapshots):
+            snapshot.detach()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator["Snapshot"]:
+        self._check_open()
+        snapshot = Snapshot(self._path)
+        self._snapshots.add(snapshot)
+        try:
+            yield snapshot
+        finally:
+            snapshot.close()
+
+    # ---- Forks -----------------------------------------------------------------------------------
+
+    def _before_fork(self, forking: ExitStack) -> None:
+        """Nothing of SQLite may be inherited: wait for the writing to end, then close everything."""
+        was_mine = self._group.is_mine
+        forking.enter_context(self._group.alone())
+        if not was_mine:
+            self._let_go()
+        self._detach_snapshots()
+
+    def _in_child(self) -> None:
+        """Whoever forks in the middle of a transaction leaves its child a store that cannot be used."""
+        self._group.renew()
+        if self._db is not None:
+            _INHERITED.append(self._db)  # closing it would be as bad as using it
+            self._db = None
+            self._closed_because = "the process was forked in the middle of writing. Open the engine again."
+            self._file_lock.close()
+
+
+class Snapshot:
+    """What a file holds at one moment, for one reader; opened at the first row."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = RLock()
+        self._db: apsw.Connection | None = None
+        self._cursors: list[apsw.Cursor] = []
+        self._rows: list[SnapshotRows] = []
+
+    def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> "SnapshotRows":
+        """The rows of a statement, one by one; after a row that cannot be decoded come the others."""
+        with self._lock:
+            cursor = self._connection().execute(sql, bindings)
+            self._cursors.append(cursor)
+            found = SnapshotRows(cursor, self._lock)
+            self._rows.append(found)
+        return found
+
+    def detach(self) -> None:
+        """Let the file go; what is still to be read is read now."""
+        with self._lock:
+            for found in self._rows:
+                found.read_the_rest()
+            self.close()
+
+    def close(self) -> None:
+        """Let the file go."""
+        with self._lock:
+            if self._db is not None:
+                for cursor in self._cursors:
+                    cursor.close(True)  # a connection that the garbage collector closes does not know them any more
+                self._db.close()
+                self._db, self._cursors = None, []
+
+    def _connection(self) -> apsw.Connection:
+        if self._db is None:
+            self._db = open_reader(self._path)
+            self._db.execute("BEGIN")
+        return self._db
+
+
+class SnapshotRows:
+    """The rows of one statement."""
+
+    def __init__(self, rows: Iterator[Row], lock: RLock) -> None:
+        self._rows = rows
+        self._lock = lock
+
+    def __iter__(self) -> "SnapshotRows":
+        return self
+
+    def __next__(self) -> Row:
+        with self._lock:
+            row = next(self._rows)
+        if isinstance(row, UnicodeDecodeError):
+            raise row
+        return row
+
+    def read_the_rest(self) -> None:
+        """Keep in memory what was not read yet, trouble included."""
+        rest: list[Any] = []
+        while True:
+            try:
+                rest.append(next(self._rows))
+            except StopIteration:
+                break
+            except UnicodeDecodeError as error:
+                rest.append(error)
+        self._rows = iter(rest)
+
+
+def _can_be_kept(value: object) -> bool:
+    """Whether there can be such a value in a file: half a character cannot be written to one."""
+    try:
+        return not isinstance(value, str) or value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
+def _give(results: Sequence[tuple[Turn[Any, Any], Any]]) -> None:
+    for turn, given in results:
+        turn.give(given)
+
+
+# ---- Every file of this process at a fork ----------------------------------------------------------
+
+_FILES: WeakSet[SQLiteFile] = WeakSet()
+_INHERITED: list[apsw.Connection] = []
+_forking = ExitStack()
+
+
+def _before_fork() -> None:
+    for file in sorted(_FILES, key=id):
+        file._before_fork(_forking)
+
+
+def _after_fork_in_parent() -> None:
+    _forking.close()
+
+
+def _after_fork_in_child() -> None:
+    for file in list(_FILES):
+        file._in_child()
+    _forking.pop_all()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -1,0 +1,302 @@
+"""The outbox: effects planned, claimed and settled by as many processes as there are.
+
+Knows which deliveries may be taken and by whom; it must never call a hook, nor look at a clock.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import apsw
+
+from ...lifecycle.explain import Anomaly
+from ...ports import (
+    RECENT,
+    Claim,
+    Delivery,
+    DeliveryFilter,
+    DeliveryRecord,
+    DeliveryState,
+    EffectRow,
+    Settlement,
+    SubscribedHook,
+)
+from .. import outbox_rows, rows
+from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
+from ..sql import statements
+from .connection import every, told_plainly
+from .digests import with_digest
+from .file import SQLiteFile
+
+_SQL = statements("sqlite")
+
+MUCH_PENDING = 1_000
+"""So many waiting events are too many to look through for those of one account."""
+
+Change = Callable[[DeliveryRow], DeliveryRow]
+
+_ONCE_FINISHED = (DeliveryState.DONE, DeliveryState.DEAD, DeliveryState.HALTED)
+
+
+class SQLiteOutbox(SQLiteFile):
+    """``ports.Outbox``."""
+
+    # ---- Hooks -----------------------------------------------------------------------------------
+
+    def subscribe(self, hooks: Sequence[SubscribedHook], now: datetime) -> None:
+        """Make hooks known, or change how known ones are run; a disabled one stays disabled."""
+
+        def write(db: apsw.Connection) -> None:
+            known = _hooks(db)
+            for hook in hooks:
+                kept = outbox_rows.resubscribed(hook, known.get(hook.name), now)
+                if kept != known.get(hook.name):
+                    _save_hook(db, kept)
+
+        self._write(write)
+
+    def subscribed(self) -> list[SubscribedHook]:
+        """Every hook that the store knows, by name."""
+        with self._group.alone(), told_plainly(self._path):
+            return list(_hooks(self._connection()).values())
+
+    def unsubscribe(self, hook: str) -> bool:
+        """Forget a hook and its unfinished deliveries; False if it is not known."""
+
+        def write(db: apsw.Connection) -> bool:
+            db.execute(_SQL["forget_deliveries"], (hook,))
+            return bool(every(db, _SQL["forget_hook"], (hook,)))
+
+        return self._write(write)
+
+    def disable(self, hook: str, now: datetime, reason: str) -> None:
+        """Let a hook's deliveries wait until it is enabled."""
+        self._write(lambda db: _change_hook(db, hook, disabled_at=now, disabled_reason=reason))
+
+    def enable(self, hook: str) -> bool:
+        """Let a disabled hook go on; False if it is not known."""
+        return self._write(lambda db: _change_hook(db, hook, disabled_at=None, disabled_reason=""))
+
+    # ---- Planning --------------------------------------------------------------------------------
+
+    def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
+        """Make a delivery of each waiting effect for each subscribed hook that wants it; how many events that were.
+
+        ``account_ids`` take all that waits for these accounts, however much; without them it is the oldest of all.
+        """
+        if not self._all(_SQL["is_any_pending"])[0][0]:
+            return 0
+        if account_ids is None:
+            return self._write(lambda db: _plan(db, every(db, _SQL["pending"], (limit,)), now))
+        return self._write(lambda db: _plan(db, _pending_of(db, account_ids), now))
+
+    def waiting_effects(self) -> int:
+        """How many events have effects that were not planned yet."""
+        return int(self._all(_SQL["count_pending"])[0][0])
+
+    # ---- Claiming --------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        hooks: Sequence[str],
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+        account_ids: Sequence[str] | None = None,
+    ) -> list[Delivery]:
+        """Take deliveries that are due, in the order of their effects; each counts an attempt, committed on return."""
+        wanted = partial(_claimable, hooks=hooks, now=now, limit=limit, account_ids=account_ids)
+        with self._group.alone(), told_plainly(self._path):
+            if not wanted(self._connection(), limit=1):
+                return []  # and nobody is kept from writing
+
+        def write(db: apsw.Connection) -> list[Delivery]:
+            taken = [outbox_rows.claimed(row, leased_until) for row in wanted(db)]
+            _save(db, taken)
+            return _deliveries(db, taken)
+
+        return self._write(write)
+
+    def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
+        """Lengthen leases; for each claim whether it still holds."""
+        until = rows.to_us(leased_until)
+        return self._write(
+            lambda db: _change(db, [(claim, lambda row: row._replace(leased_until=until)) for claim in claims])
+        )
+
+    def expired(self, now: datetime, limit: int) -> list[Delivery]:
+        """Deliveries whose lease has run out, with the tokens that they were claimed by."""
+        with self._group.alone(), told_plainly(self._path):
+            db = self._connection()
+            return _deliveries(db, [DeliveryRow(*row) for row in every(db, _SQL["expired"], (rows.to_us(now), limit))])
+
+    # ---- Settling --------------------------------------------------------------------------------
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Keep what became of deliveries, in one transaction; for each whether its claim still held."""
+        return self._write(
+            lambda db: _change(db, [(s.claim, partial(outbox_rows.settled, settlement=s)) for s in settlements])
+        )
+
+    def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
+        """Try finished deliveries again: a new delivery for each that is done, dead or halted; their numbers."""
+
+        def write(db: apsw.Connection) -> list[int]:
+            hooks = _hooks(db)
+            made = [_redrive(db, hooks, delivery_id, now) for delivery_id in delivery_ids]
+            return [delivery_id for delivery_id in made if delivery_id is not None]
+
+        return self._write(write)
+
+    # ---- For people ------------------------------------------------------------------------------
+
+    def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
+        """Deliveries in the order in which they were made."""
+        clauses = [(name, value) for name, value in zip(wanted._fields, wanted, strict=True) if value is not None]
+        where = " AND ".join(f"d.{name} = ?" for name, _ in clauses)
+        sql = _SQL["deliveries"].format(where=f"WHERE {where}" if where else "")
+        found = self._stream(f"{sql}\nORDER BY d.delivery_id", tuple(value for _, value in clauses))
+        return self._records(partial(map, outbox_rows.delivery_record_from), found)
+
+
+# ---- Hooks ------------------------------------------------------------------------------------------
+
+
+def _hooks(db: apsw.Connection) -> dict[str, SubscribedHook]:
+    return {row[0]: outbox_rows.hook_from(row) for row in every(db, _SQL["hooks"])}
+
+
+def _save_hook(db: apsw.Connection, hook: SubscribedHook) -> None:
+    db.execute(_SQL["save_hook"], with_digest("hook", outbox_rows.hook_row(hook)))
+
+
+def _change_hook(db: apsw.Connection, name: str, **changes: Any) -> bool:
+    hook = _hooks(db).get(name)
+    if hook is not None:
+        _save_hook(db, hook._replace(**changes))
+    return hook is not None
+
+
+# ---- Deliveries --------------------------------------------------------------------------------------
+
+
+def _save(db: apsw.Connection, deliveries: Iterable[DeliveryRow]) -> None:
+    db.executemany(_SQL["save_delivery"], [with_digest("delivery", row) for row in deliveries])
+
+
+def _pending_of(db: apsw.Connection, account_ids: Sequence[str]) -> list[rows.Row]:
+    """What waits for some accounts: looked for in all that waits, or, where that is much, in their histories."""
+    is_much = every(db, _SQL["is_much_pending"], (MUCH_PENDING,))[0][0]
+    return every(db, _SQL["pending_among_many" if is_much else "pending_of_accounts"], (json.dumps(list(account_ids)),))
+
+
+def _plan(db: apsw.Connection, events: Sequence[rows.Row], now: datetime) -> int:
+    hooks = list(_hooks(db).values())
+    if not hooks:
+        return 0
+    if events:
+        made = outbox_rows.planned(last_delivery(db) + 1, events, hooks, now)
+        _save(db, _without_those_of_version_1(db, events, made))
+        if made:
+            count_deliveries(db, made[-1].delivery_id)
+        db.executemany(_SQL["forget_pending"], [event[:1] for event in events])
+    return len(events)
+
+
+def last_delivery(db: apsw.Connection) -> int:
+    """The last number that was given to one: none is ever given again, or a stale claim could hold."""
+    return int(every(db, _SQL["last_delivery"])[0][0])
+
+
+def count_deliveries(db: apsw.Connection, last: int) -> None:
+    """Numbers were given up to this one."""
+    db.execute(_SQL["save_counter"], with_digest("counter", ("delivery", last)))
+
+
+def _without_those_of_version_1(
+    db: apsw.Connection, events: Sequence[rows.Row], made: list[DeliveryRow]
+) -> list[DeliveryRow]:
+    """Version 1 looked at effects one by one: of an event that still waits, some may have been delivered."""
+    first, last = events[0][0] * EFFECTS_PER_EVENT, (events[-1][0] + 1) * EFFECTS_PER_EVENT
+    before = set(every(db, _SQL["planned_before"], (first, last)))
+    return [row for row in made if (row.effect_id, row.hook) not in before] if before else made
+
+
+def _claimable(
+    db: apsw.Connection, *, hooks: Sequence[str], now: datetime, limit: int, account_ids: Sequence[str] | None
+) -> list[DeliveryRow]:
+    sql = _SQL["claimable"]
+    bindings: list[Any] = [rows.to_us(now), json.dumps(list(hooks))]
+    if account_ids is None:
+        sql = sql.format(from_index="INDEXED BY delivery_due", of_accounts="")
+    else:
+        sql = sql.format(from_index="", of_accounts="AND d.account_id IN (SELECT value FROM json_each(?))")
+        bindings.append(json.dumps(list(account_ids)))
+    return [DeliveryRow(*row) for row in every(db, sql, (*bindings, limit))]
+
+
+def _change(db: apsw.Connection, changes: Sequence[tuple[Claim, Change]]) -> list[bool]:
+    """Change deliveries as far as the claims on them still hold; for each whether it did."""
+    numbers = json.dumps([claim.delivery_id for claim, _ in changes])
+    running = {row[0]: DeliveryRow(*row) for row in every(db, _SQL["claimed"], (numbers,))}
+    changed: dict[int, DeliveryRow] = {}
+    held = []
+    for claim, change in changes:
+        row = changed.get(claim.delivery_id) or running.get(claim.delivery_id)
+        holds = row is not None and row.token == claim.token and row.state == DeliveryState.RUNNING
+        if row is not None and holds:
+            changed[claim.delivery_id] = change(row)
+        held.append(holds)
+    _save(db, changed.values())
+    return held
+
+
+def _redrive(db: apsw.Connection, hooks: dict[str, SubscribedHook], delivery_id: int, now: datetime) -> int | None:
+    found = every(db, _SQL["delivery"], (delivery_id,))
+    row = DeliveryRow(*found[0]) if found else None
+    if row is None or row.state not in _ONCE_FINISHED or row.hook not in hooks:
+        return None
+    if every(db, _SQL["is_redriven"], (delivery_id,))[0][0]:
+        return None
+    number = last_delivery(db) + 1
+    count_deliveries(db, number)
+    new = outbox_rows.new_delivery(number, row.effect_id, row.account_id, hooks[row.hook], now, delivery_id)
+    closed = [row._replace(state=DeliveryState.DEAD.value)] if row.state == DeliveryState.HALTED else []
+    _save(db, [*closed, new])
+    return number
+
+
+# ---- What a claimed delivery carries ------------------------------------------------------------------
+
+
+def _deliveries(db: apsw.Connection, taken: Sequence[DeliveryRow]) -> list[Delivery]:
+    if not taken:
+        return []
+    hooks, effects = _hooks(db), _effects(db, {row.effect_id for row in taken})
+    return [
+        outbox_rows.delivery_from(row, hooks[row.hook], effects[row.effect_id]) for row in taken if row.hook in hooks
+    ]
+
+
+def _effects(db: apsw.Connection, effect_ids: set[int]) -> dict[int, EffectRow]:
+    """Effects by their ids, with whatever else their events have."""
+    event_ids = json.dumps(sorted({effect_id // EFFECTS_PER_EVENT for effect_id in effect_ids}))
+    anomalies = _anomalies(db, event_ids)
+    found = {}
+    for row in every(db, _SQL["effects"], (event_ids,)):
+        account_id, sequence = row[2:4]
+        moves = every(db, _SQL["moves"], (account_id, sequence, RECENT))
+        transitions = tuple(map(outbox_rows.transition_from, reversed(moves)))
+        for effect in outbox_rows.effect_rows_from(row, anomalies.get((account_id, sequence), []), transitions):
+            found[effect.effect_id] = effect
+    return found
+
+
+def _anomalies(db: apsw.Connection, event_ids: str) -> dict[tuple[str, int], list[Anomaly]]:
+    where = "WHERE e.event_id IN (SELECT value FROM json_each(?))"
+    found: dict[tuple[str, int], list[Anomaly]] = {}
+    for anomaly in map(rows.anomaly_from, db.execute(_SQL["audit"].format(where=where), (event_ids,))):
+        found.setdefault((anomaly.account_id, anomaly.sequence), []).append(anomaly)
+    return found

@@ -1,0 +1,302 @@
+"""What the file can tell by itself: damaged pages, changed rows, missing rows, rows in the wrong place.
+
+Knows what every row must be; it must never judge whether an account follows from its events (``verify``).
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+
+import apsw
+
+from ...ports import Fault
+from .. import chain, rows
+from ..outbox_rows import EFFECTS_PER_EVENT
+from ..rows import NO_EFFECTS, Row, effects_from
+from ..sql import statements
+from .connection import told_plainly
+from .digests import baseline_digest, holds
+from .file import Snapshot, SQLiteFile
+from .migrating import schema
+
+_SQL = statements("sqlite")
+
+_NOT_DAMAGE = (apsw.BusyError, apsw.CantOpenError, apsw.ConnectionClosedError, apsw.InterruptError)
+_ODD_VALUES = (TypeError, ValueError, LookupError, AttributeError, OverflowError)
+"""What comes of a value that no row of ours can hold."""
+
+_CHANGED = "is not as it was written: its digest does not hold"
+
+
+class SQLiteProver(SQLiteFile):
+    """``ports.Prover.faults``."""
+
+    def faults(self) -> Iterator[Fault]:
+        """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
+        with self._snapshot() as snapshot, told_plainly(self._path):
+            for check in _CHECKS:
+                yield from _told(check, snapshot)
+
+
+def _told(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> Iterator[Fault]:
+    """The faults of a check, one of which may be that it comes to no end."""
+    try:
+        yield from check(snapshot)
+    except _NOT_DAMAGE:
+        raise
+    except (apsw.Error, UnicodeDecodeError) as error:
+        yield Fault("the file", f"is damaged where {check.__name__.strip('_')} are: {error}")
+
+
+def _rows(snapshot: Snapshot, name: str, what: str) -> Iterator[Row | Fault]:
+    """The rows of a statement; a fault in the place of one whose text is none."""
+    found, last = snapshot.rows(_SQL[name]), "the first"
+    while True:
+        try:
+            row = next(found, None)
+        except UnicodeDecodeError as error:
+            yield Fault(f"{what} after {last}", f"holds text that is not UTF-8 ({error.reason})")
+            continue
+        if row is None:
+            return
+        yield row
+        last = str(row[0])
+
+
+# ---- The file -----------------------------------------------------------------------------------------
+
+
+def _pages(snapshot: Snapshot) -> Iterator[Fault]:
+    for (finding,) in snapshot.rows("PRAGMA integrity_check"):
+        if finding != "ok":
+            yield Fault("the file", f"is damaged: {finding}")
+
+
+def _tables(snapshot: Snapshot) -> Iterator[Fault]:
+    found: dict[str, str] = dict(
+        snapshot.rows("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
+    )
+    for name, sql in schema().items():
+        if found.get(name) != sql:
+            yield Fault(f"the definition of {name}", "is not the one of this version")
+
+
+# ---- The ledger -----------------------------------------------------------------------------------------
+
+
+def _events(snapshot: Snapshot) -> Iterator[Fault]:
+    """Numbered without gaps from the end of the last segment, each linked to the one before it."""
+    segments = list(snapshot.rows(_SQL["segments"]))
+    expected = sum(segment[3] for segment in segments) + 1
+    before = {segments[-1][6] if segments else chain.GENESIS}
+    for event_id, group in groupby(_rows(snapshot, "chained", "event"), key=_event_id):
+        joined, faults = _parted(group)
+        yield from faults
+        if event_id is None or event_id < expected:
+            continue  # it was judged by what could be read of it
+        if event_id != expected:
+            yield Fault(f"event {_span(expected, event_id - 1)}", "is missing, or cannot be read")
+            before = set()
+        expected = event_id + 1
+        finding, digests = _prove(joined, before)
+        if finding:
+            yield Fault(f"event {event_id}", finding, *joined[0][1:3])
+        before = digests
+
+
+def _event_id(row: Row | Fault) -> int | None:
+    return None if isinstance(row, Fault) else row[0]
+
+
+def _parted(group: Iterator[Row | Fault]) -> tuple[list[Row], list[Fault]]:
+    found = list(group)
+    return [row for row in found if not isinstance(row, Fault)], [row for row in found if isinstance(row, Fault)]
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first >= last else f"{first} to {last}"
+
+
+def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
+    """What is wrong with an event, and the digests that the next one may go on from: if this one's own is wrong, the
+    next one still goes on from the right one. ``before`` is empty if the one before is missing."""
+    event, digest = joined[0][:21], joined[0][20]
+    try:
+        text = _text(joined)
+        finding = _oddity(event, *joined[0][21:23])
+    except _ODD_VALUES as error:
+        return f"holds a value that no event can have ({error})", {digest}
+    possible = {chain.linked(previous, text) for previous in before}
+    if before and digest not in possible:
+        finding = _CHANGED
+    return finding, {digest} | possible
+
+
+def _text(joined: list[Row]) -> bytes:
+    event, effects = joined[0][:21], joined[0][22]
+    private = chain.private_digest(event[7], event[8]) if event[19] is None else event[19]
+    anomalies = chain.anomalies_text([row[23:] for row in joined if row[23] is not None])
+    return chain.event_text(event[1:18], private, event[18], anomalies, effects or NO_EFFECTS)
+
+
+def _oddity(event: Row, effects_account: str | None, effects: str | None) -> str:
+    """What digests cannot tell: where two rows look the same in them, or where it is kept twice."""
+    name, payload, stay_since, private = event[7], event[8], event[9], event[19]
+    if private is not None and (name, payload) != (None, None):
+        return "is erased, and yet has a payload or a name"
+    if (payload is None) != (stay_since is not None or private is not None) or name == "":
+        return "has no payload where there must be one, or one where there must be none"
+    if effects == NO_EFFECTS or effects_account not in (None, event[1]):
+        return "has effects that are not its own"
+    return ""
+
+
+def _orphans(snapshot: Snapshot) -> Iterator[Fault]:
+    for event_id, ordinal in snapshot.rows(_SQL["orphan_anomalies"]):
+        yield Fault(f"anomaly {ordinal} of event {event_id}", "belongs to no event")
+    for (event_id,) in snapshot.rows(_SQL["orphan_effects"]):
+        yield Fault(f"the effects of event {event_id}", "belong to no event")
+
+
+# ---- Accounts and windows ---------------------------------------------------------------------------------
+
+
+def _accounts(snapshot: Snapshot) -> Iterator[Fault]:
+    for row in _rows(snapshot, "stored_accounts", "account"):
+        if isinstance(row, Fault):
+            yield row
+        elif finding := _account_finding(row):
+            yield Fault(f"account {row[0]!r}", finding, str(row[0]))
+
+
+def _account_finding(row: Row) -> str:
+    """Written again it must be the same, its open window included."""
+    stored, (sequence, *window, is_open) = row[:16], row[16:]
+    if stored[13] is not None and (sequence is None or not is_open):
+        return "has a blind window that is not open"
+    try:
+        account = rows.account_from((*stored[:13], stored[14], sequence, *window))
+        is_same = rows.account_row(account) == stored
+    except _ODD_VALUES as error:
+        return f"holds a value that no account can have ({error})"
+    return "" if is_same else "is not written as an account is"
+
+
+def _windows(snapshot: Snapshot) -> Iterator[Fault]:
+    for row in _rows(snapshot, "stored_windows", "the blind window of account"):
+        if isinstance(row, Fault):
+            yield row
+        elif finding := _window_finding(row):
+            yield Fault(f"blind window {row[1]} of account {row[0]!r}", finding, str(row[0]), row[1])
+
+
+def _window_finding(row: Row) -> str:
+    """Written again it must be the same; the events that opened and closed it must be there unless they were taken
+    out."""
+    account_id, sequence, ok_at, opened_at, closed_at, closed_sequence, recovered, causes = stored = row[:8]
+    closed_event_at, opened_event_at, taken_out = row[8:]
+    try:
+        window = rows.window_from((account_id, sequence, ok_at, opened_at, closed_at, recovered, causes))
+        is_same = rows.window_row(window, closed_sequence) == stored
+        if not is_same or (closed_at is None) != (closed_sequence is None):
+            return "is not written as a window is"
+        if sequence > taken_out and opened_event_at != opened_at:
+            return "was opened by no event"
+        if closed_at is not None and closed_sequence > taken_out and closed_event_at != closed_at:
+            return "was closed by no event"
+    except _ODD_VALUES as error:
+        return f"holds a value that no window can have ({error})"
+    return ""
+
+
+# ---- Rows with a digest of their own ------------------------------------------------------------------------
+
+
+def _quarantine(snapshot: Snapshot) -> Iterator[Fault]:
+    expected = 1
+    for row in _rows(snapshot, "quarantine_rows", "number"):
+        if isinstance(row, Fault):
+            yield row
+            continue
+        if row[0] != expected:
+            yield Fault(f"number {_span(expected, row[0] - 1)} of the quarantine", "is missing, or cannot be read")
+        expected = row[0] + 1
+        if not _is_quarantined_right(row):
+            yield Fault(f"number {row[0]} of the quarantine", _CHANGED)
+
+
+def _is_quarantined_right(row: Row) -> bool:
+    *columns, private, digest = row
+    try:
+        is_whole = (columns[2] is None) == (private is not None)
+        return is_whole and bool(chain.quarantine_digest(columns, private) == digest)
+    except _ODD_VALUES:
+        return False
+
+
+def _sealed_rows(snapshot: Snapshot) -> Iterator[Fault]:
+    for table, what in (("segment", "segment"), ("hook", "hook"), ("counter", "the counter of")):
+        for row in snapshot.rows(f"SELECT * FROM {table} ORDER BY 1"):
+            if not _is_sealed(table, row):
+                yield Fault(f"{what} {row[0]}", _CHANGED)
+
+
+def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
+    for row in _rows(snapshot, "baseline_rows", "the baseline of account"):
+        if isinstance(row, Fault):
+            yield row
+        elif not _is_baseline_right(row, list(snapshot.rows(_SQL["windows_before"], (row[0], row[4])))):
+            finding = "is not as it was written, or a blind window that was closed before it is not"
+            yield Fault(f"the baseline of account {row[0]!r}", finding, str(row[0]))
+
+
+def _is_baseline_right(row: Row, windows: list[Row]) -> bool:
+    try:
+        return bool(baseline_digest(row[:-1], windows) == row[-1])
+    except _ODD_VALUES:
+        return False
+
+
+def _is_sealed(table: str, row: Row) -> bool:
+    try:
+        return holds(table, row)
+    except _ODD_VALUES:
+        return False
+
+
+# ---- The outbox ---------------------------------------------------------------------------------------------
+
+
+def _pending(snapshot: Snapshot) -> Iterator[Fault]:
+    for event_id, account_id in snapshot.rows(_SQL["odd_pending"]):
+        yield Fault(f"what waits of event {event_id}", "is no effect of this account", account_id)
+
+
+def _deliveries(snapshot: Snapshot) -> Iterator[Fault]:
+    (last,) = next(snapshot.rows(_SQL["last_delivery"]))
+    for row in _rows(snapshot, "delivery_rows", "delivery"):
+        if isinstance(row, Fault):
+            yield row
+        elif finding := _delivery_finding(row, last):
+            yield Fault(f"delivery {row[0]}", finding)
+
+
+def _delivery_finding(row: Row, last: int) -> str:
+    stored, account_id, effects = row[:15], row[15], row[16]
+    if not _is_sealed("delivery", stored):
+        return _CHANGED
+    if account_id != stored[2] or stored[1] % EFFECTS_PER_EVENT >= _count(effects):
+        return "is of an effect that is not there"
+    return "has a number that was not given yet" if stored[0] > last else ""
+
+
+def _count(effects: str) -> int:
+    try:
+        return len(effects_from(effects))
+    except _ODD_VALUES:
+        return 0
+
+
+_CHECKS = (
+    _pages, _tables, _events, _orphans, _accounts, _windows, _baselines, _quarantine, _sealed_rows, _pending,
+    _deliveries,
+)  # fmt: skip

@@ -1,0 +1,204 @@
+"""What a store promises about proof: it tells all that was decided, in order, and finds no fault in what it wrote."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
+from account_lifecycle.lifecycle.rules import rules_of
+from account_lifecycle.ports import DeliveryState, Evidence, OnDead, Refused, Store
+from builders import T0, announced, at, deadline_of
+from stores.exactness import shape
+from stores.hooks import ALL, back_off, claim, feed, hook, one_for_each_kind, planned, run_all, settle
+from stores.ledger_contract import entry_of
+from stores.scenarios import events_with_every_anomaly, events_with_every_window
+
+
+def evidence_of(decisions: list[Decision], rules: str) -> list[Evidence]:
+    """What a store is to tell of decisions, in the order of account id and sequence."""
+    proofs = [Evidence(entry_of(d), tuple((e.kind, e.subject) for e in d.effects), rules) for d in decisions]
+    return sorted(proofs, key=lambda proof: (proof.entry.account_id, proof.entry.sequence))
+
+
+def told(proofs: Iterable[Evidence]) -> list[object]:
+    """Evidence to compare: exact but for words in anomalies and subjects, which are text, whatever kind of it."""
+    return [
+        (
+            shape(entry[:5]),
+            entry.anomalies,
+            entry.is_erased,
+            [(shape(kind), str(subject)) for kind, subject in effects],
+            rules,
+        )
+        for entry, effects, rules in proofs
+    ]
+
+
+# ---- Ways to use a store, none of which leaves a fault ------------------------------------------------
+
+
+def feeds(store: Store, folder: Path) -> None:
+    store.advance(events_with_every_anomaly(), decide, "some rules")
+    for event in events_with_every_window():
+        store.advance([event], decide)
+
+
+def breaks_in_the_middle(store: Store, folder: Path) -> None:
+    def breaks(account: Account, event: object) -> Decision:
+        raise ValueError("broken")
+
+    store.advance(events_with_every_window()[:9], decide)
+    with pytest.raises(ValueError, match="broken"):
+        store.advance(events_with_every_window()[9:], breaks)
+    store.advance(events_with_every_window()[9:], decide)
+
+
+def releases_from_the_quarantine(store: Store, folder: Path) -> None:
+    numbers = store.quarantine([Refused(T0, bytes([n]), 70_000, "field", "reason\0") for n in range(3)])
+    store.advance([announced("a", "OK")], decide, releasing=numbers[:1])
+
+
+def erases(store: Store, folder: Path) -> None:
+    feeds(store, folder)
+    store.quarantine([Refused(T0, b'{"account_id": "grown"', 22, "field", "reason")] * 2)
+    store.erase("grown", at(99))
+    store.erase("stuck", at(99))
+    feed(store, "grown", "OK", "ERROR", minute=99)
+
+
+def prunes(store: Store, folder: Path) -> None:
+    feeds(store, folder)
+    store.prune(at(8), folder / "first.jsonl.gz", at(99))
+    feed(store, "grown", "OK", "ERROR", minute=300)
+    store.prune(at(400), folder / "second.jsonl.gz", at(401))
+    feed(store, "grown", "OK", "ERROR", minute=500)
+
+
+def prunes_and_erases(store: Store, folder: Path) -> None:
+    erases(store, folder)
+    prunes(store, folder)
+    erases(store, folder)
+
+
+def runs_hooks(store: Store, folder: Path) -> None:
+    store.subscribe([*one_for_each_kind(), hook("halting", on_dead=OnDead.HALT)], at(0))
+    feeds(store, folder)
+    planned(store)
+    first, second, third, fourth, *others = claim(store, now=at(0))
+    settle(store, first, *others)
+    settle(store, second, state=DeliveryState.DEAD)
+    settle(store, third, state=DeliveryState.HALTED)
+    back_off(store, fourth, at(3))
+    store.redrive([first.delivery_id, third.delivery_id], at(4))
+    store.disable("on entered", at(5), "no")
+    store.unsubscribe("on left")
+    for expired in store.expired(at(99), ALL):
+        settle(store, expired)
+    claim(store, now=at(4))
+    run_all(store, now=at(100))
+
+
+WAYS: dict[str, Callable[[Store, Path], None]] = {
+    way.__name__: way
+    for way in (
+        feeds, breaks_in_the_middle, releases_from_the_quarantine, erases, prunes, prunes_and_erases, runs_hooks,
+    )
+}  # fmt: skip
+
+
+class ProverContract:
+    """A subclass has a fixture ``store``: a new, empty one."""
+
+    KEEPS_CHAIN = True
+    """Whether the store has something to stand for the whole ledger; a subclass may deny it."""
+
+    # ---- Evidence ----------------------------------------------------------------------------------
+
+    def test_evidence_is_everything_that_was_decided_by_account_and_sequence(self, store: Store) -> None:
+        log = [*events_with_every_window(), *events_with_every_anomaly()]
+        decisions = [store.advance([event], decide, "rules")[0] for event in log]
+        assert told(store.evidence()) == told(evidence_of(decisions, "rules"))
+
+    def test_accounts_come_in_the_order_of_their_ids_in_every_proof(self, store: Store) -> None:
+        ids = ["b", "a", "B", "é", "10", "9", "😀", "a b", "a-b"]
+        for minute, word in enumerate(["ERROR", "OK", "STOPPED"]):
+            store.advance([announced(account_id, word, minute) for account_id in ids], decide)
+        proofs = [(proof.entry.account_id, proof.entry.sequence) for proof in store.evidence()]
+        assert proofs == [(account_id, n) for account_id in sorted(ids) for n in (1, 2, 3)]
+        windows = [(window.account_id, window.sequence) for window in store.windows_by_account()]
+        assert windows == [(account_id, n) for account_id in sorted(ids) for n in (1, 3)]
+
+    def test_every_event_keeps_the_rules_that_it_was_judged_by(self, store: Store) -> None:
+        rules = [rules_of(DEFAULT_POLICY), "", "older/600000000", 'odd "rules" \N{SNOWMAN}']
+        for minute, name in enumerate(rules):
+            store.advance([announced("a", ["OK", "ERROR"][minute % 2], minute)] * 2, decide, name)
+        assert [proof.rules for proof in store.evidence()] == [name for name in rules for _ in range(2)]
+
+    def test_rules_that_are_not_named_are_blank(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        assert [proof.rules for proof in store.evidence()] == [""]
+
+    def test_a_passed_deadline_is_evidence_too(self, store: Store) -> None:
+        (decision,) = feed(store, "a", "CONNECTING")
+        late = store.advance([deadline_of(decision.account, 60)], decide, "rules")
+        assert told(store.evidence())[1:] == told(evidence_of(late, "rules"))
+
+    def test_every_window_is_told_as_it_is_now(self, store: Store) -> None:
+        for event in events_with_every_window():
+            store.advance([event], decide)
+        windows = list(store.windows_by_account())
+        assert windows == sorted(store.blind_windows(None, open_only=False), key=lambda w: (w.account_id, w.sequence))
+        assert len(windows) == 6
+
+    def test_nothing_was_taken_out_of_a_store_that_nobody_pruned(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        assert (list(store.baselines()), store.segments()) == ([], [])
+
+    # ---- Faults ------------------------------------------------------------------------------------
+
+    def test_an_empty_store_has_no_faults(self, store: Store) -> None:
+        assert list(store.faults()) == []
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_nothing_that_is_done_through_the_door_leaves_a_fault(self, store: Store, tmp_path: Path, way: str) -> None:
+        WAYS[way](store, tmp_path)
+        assert list(store.faults()) == []
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_an_account_goes_on_from_its_baseline_whatever_was_done(
+        self, store: Store, tmp_path: Path, way: str
+    ) -> None:
+        """Each event begins where the last one ended, with the next number; the account stands where they end."""
+        WAYS[way](store, tmp_path)
+        ends = {account.account_id: (account.sequence, account.situation) for account in store.baselines()}
+        for entry in (proof.entry for proof in store.evidence()):
+            sequence, situation = ends.get(entry.account_id, (0, Account("").situation))
+            assert (entry.sequence, entry.before) == (sequence + 1, situation)
+            ends[entry.account_id] = entry.sequence, entry.after
+        assert ends == {a: (found.sequence, found.situation) for a, found in store.accounts_by_id([*ends]).items()}
+
+    # ---- The head ----------------------------------------------------------------------------------
+
+    def test_the_head_changes_with_every_event(self, store: Store) -> None:
+        heads = [store.head()]
+        for event in [*events_with_every_window(), announced("open", "CONNECTING", 30)]:
+            store.advance([event], decide)
+            heads.append(store.head())
+        if not self.KEEPS_CHAIN:
+            assert set(heads) == {""}
+        else:
+            assert len(set(heads)) == len(heads)
+            assert {len(bytes.fromhex(head)) for head in heads[1:]} == {32}
+
+    def test_the_head_stays_while_nothing_is_fed(self, store: Store, tmp_path: Path) -> None:
+        feed(store, "a", "OK", "ERROR")
+        head = store.head()
+        store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
+        planned(store, hook())
+        run_all(store)
+        store.erase("a", at(9))
+        assert store.head() == head
+        store.prune(at(0.5), tmp_path / "archive.jsonl.gz", at(9))
+        assert store.head() == head

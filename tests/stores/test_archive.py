@@ -1,0 +1,136 @@
+"""An archive on the disk: whole or not there, never in the place of another, and the same bytes for the same events."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from account_lifecycle.errors import StoreError
+from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.ports import Evidence
+from account_lifecycle.stores.archive import write_archive
+from account_lifecycle.stores.memory import MemoryStore
+from builders import announced, at, deadline_of, judged
+from stores.ledger_contract import entry_of
+
+
+def proofs() -> list[tuple[Evidence, bytes | None]]:
+    """An announcement with everything it can have, and a deadline."""
+    first = announced("a\ud800", "SNAFU", 1, "?ODD", "p", "user-1", b"\x00\xff")
+    connecting = announced("b", "CONNECTING", 2)
+    late = deadline_of(judged([connecting])[0].account, 60.5)
+    return [
+        (Evidence(entry_of(d), tuple((e.kind, e.subject) for e in d.effects), "rules"), bytes([n]) * 32)
+        for n, d in enumerate(judged([first, connecting, late]))
+    ]
+
+
+def lines_of(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "archive.jsonl.gz"
+
+
+def test_a_line_tells_everything_about_an_announcement(path: Path) -> None:
+    write_archive(path, proofs())
+    assert lines_of(path)[0] == {
+        "account_id": "a\ud800",
+        "sequence": 1,
+        "received_at": at(1).isoformat(),
+        "announced": "SNAFU",
+        "product": "p",
+        "provider": "?ODD",
+        "name": "user-1",
+        "payload": "AP8=",
+        "erased": False,
+        "stay_since": None,
+        "allowed_us": None,
+        "verdict": "HELD",
+        "before": ["UNSEEN", False, False],
+        "after": ["UNSEEN", False, False],
+        "rules": "rules",
+        "anomalies": [
+            {
+                "kind": kind,
+                "provider": "?ODD",
+                "since": None,
+                "last_announced": None,
+                "last_heard_at": None,
+                "detail": d,
+            }
+            for kind, d in (("UNKNOWN_PROVIDER", "?ODD"), ("UNKNOWN_STATUS", ""))
+        ],
+        "effects": [["anomaly", "UNKNOWN_PROVIDER"], ["anomaly", "UNKNOWN_STATUS"]],
+        "digest": "00" * 32,
+    }
+
+
+def test_a_deadline_tells_which_stay_it_ended(path: Path) -> None:
+    write_archive(path, proofs())
+    line = lines_of(path)[2]
+    assert (line["announced"], line["stay_since"], line["allowed_us"]) == (
+        "CONNECTING",
+        at(2).isoformat(),
+        1_800_000_000,
+    )
+    assert (line["payload"], line["name"], line["erased"]) == (None, None, False)
+
+
+def test_a_store_without_a_chain_has_no_digests(path: Path) -> None:
+    write_archive(path, [(proof, None) for proof, _ in proofs()])
+    assert {line["digest"] for line in lines_of(path)} == {None}
+
+
+def test_the_answer_is_the_count_and_the_digest_of_the_file(path: Path) -> None:
+    assert write_archive(path, proofs()) == (3, sha256(path.read_bytes()).hexdigest())
+
+
+def test_the_same_events_make_the_same_bytes(path: Path, tmp_path: Path) -> None:
+    assert write_archive(path, proofs()) == write_archive(tmp_path / "other name.gz", proofs())
+
+
+def test_nothing_but_the_archive_is_left_in_the_folder(path: Path) -> None:
+    write_archive(path, proofs())
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_existing_file_is_left_as_it_is(path: Path) -> None:
+    path.write_bytes(b"first")
+    with pytest.raises(StoreError, match="exists already"):
+        write_archive(path, proofs())
+    assert path.read_bytes() == b"first"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_archive_that_breaks_in_the_middle_leaves_nothing(path: Path) -> None:
+    def breaking() -> Iterator[tuple[Evidence, bytes | None]]:
+        yield from proofs()
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        write_archive(path, breaking())
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_and_takes_nothing_out(path: Path) -> None:
+    """/dev/full is a disk that is always full."""
+    full = path.with_name(f".{path.name}.part")
+    full.symlink_to("/dev/full")
+    store = MemoryStore()
+    store.advance([announced("a", "OK", payload=bytes(range(256)) * 256)], decide)
+    with pytest.raises(StoreError, match="could not be written"):
+        store.prune(at(9), path, at(9))
+    assert len(list(store.ledger())) == 1
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_draft_that_a_crash_left_behind_is_in_nobodys_way(path: Path) -> None:
+    path.with_name(f".{path.name}.part").write_bytes(b"half of")
+    assert write_archive(path, proofs())[0] == 3
+    assert list(path.parent.iterdir()) == [path]

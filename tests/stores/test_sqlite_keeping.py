@@ -1,0 +1,202 @@
+"""What is done with the file as a whole: erasing for good, copying while others write, where it may lie."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from account_lifecycle import StoreError
+from account_lifecycle.errors import StoreBusy
+from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.ports import AccountFilter, Refused
+from account_lifecycle.stores.sqlite import SQLiteStore, connection, file_system
+from account_lifecycle.stores.sqlite.file_system import check_file_system, mount_of
+from account_lifecycle.verify import verify
+from builders import T0, announced
+from stores.ledger_contract import everything_in
+
+SECRET = b"Ada's number is 0123"
+NAME = "ada@home.example"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "accounts.db"
+
+
+def bytes_on_disk(path: Path) -> bytes:
+    """The file, its log, and whatever else lies beside it."""
+    return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir()) if file.is_file())
+
+
+def a_life(store: SQLiteStore, account_id: str, length: int = 100) -> None:
+    words = ["OK", "ERROR", "CREDENTIALS"]
+    for n in range(length):
+        payload = b'{"said": "%s", "filler": "%s"}' % (SECRET, b"x" * (n * 37 % 5000))
+        store.advance([announced(account_id, words[n % 3], n, name=NAME, payload=payload)], decide)
+
+
+def test_what_was_erased_is_in_no_file_any_more_and_the_rest_verifies(path: Path) -> None:
+    store = SQLiteStore(path)
+    for n in range(30):
+        a_life(store, f"other-{n}", 3)
+    a_life(store, "a")
+    for n in range(30):
+        store.advance([announced(f"other-{n}", "OK", 500)], decide)
+        store.erase(f"other-{n}", T0)
+    store.quarantine([Refused(T0, b'{"account_id": "a", "oops": ' + SECRET, 50, "payload", "because")])
+    assert SECRET in bytes_on_disk(path)
+    assert store.erase("a", T0) == 101
+    assert store.erase("a", T0) == 0
+    assert SECRET not in bytes_on_disk(path)
+    assert NAME.encode() not in bytes_on_disk(path)
+    assert {(entry.is_erased, entry.payload) for entry in store.history("a")} == {(True, b"")}
+    assert verify(store).is_intact
+    store.close()
+    assert SECRET not in bytes_on_disk(path)
+
+
+def test_whoever_reads_in_another_process_is_waited_for_and_then_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 30)
+    store = SQLiteStore(path)
+    a_life(store, "a", 3)
+    reader = apsw.Connection(str(path))
+    rows = reader.execute("SELECT * FROM event")
+    next(rows)
+    with pytest.raises(StoreBusy, match="it is done, but another process has been reading"):
+        store.erase("a", T0)
+    reader.close(True)
+    assert store.erase("a", T0) == 0
+    assert SECRET not in bytes_on_disk(path)
+    store.close()
+
+
+# ---- Copies --------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_holds_everything_and_is_one_file(path: Path, tmp_path: Path) -> None:
+    store = SQLiteStore(path)
+    a_life(store, "a", 5)
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    store.backup(folder / "copy.db")
+    assert [file.name for file in folder.iterdir()] == ["copy.db"]
+    copy = SQLiteStore(folder / "copy.db")
+    assert everything_in(copy) == everything_in(store)
+    assert copy.advance([announced("a", "OK", 99)], decide)[0].sequence == 6
+    assert store.advance([announced("a", "OK", 99)], decide)[0].sequence == 6
+    copy.close()
+    store.close()
+
+
+def test_no_copy_takes_the_place_of_another_file(path: Path, tmp_path: Path) -> None:
+    store = SQLiteStore(path)
+    there = tmp_path / "there"
+    there.write_text("mine")
+    with pytest.raises(StoreError, match="exists already and is not overwritten"):
+        store.backup(there)
+    assert there.read_text() == "mine"
+    store.close()
+
+
+def test_a_copy_that_cannot_be_written_leaves_nothing(path: Path, tmp_path: Path) -> None:
+    store = SQLiteStore(path)
+    with pytest.raises(StoreError, match="cannot be opened or made"):
+        store.backup(tmp_path / "missing" / "copy.db")
+    store.close()
+
+
+def test_no_copy_is_made_of_a_damaged_file(path: Path, tmp_path: Path) -> None:
+    store = SQLiteStore(path)
+    a_life(store, "a", 50)
+    store.close()
+    data = bytearray(path.read_bytes())
+    data[3 * 4096 : 4 * 4096] = b"\xa5" * 4096
+    path.write_bytes(data)
+    store = SQLiteStore(path)
+    with pytest.raises(StoreError, match="damaged"):
+        store.backup(tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+    store.close()
+
+
+# ---- Where it lies --------------------------------------------------------------------------------------------
+
+MOUNTS = """\
+22 27 0:21 / /proc rw,relatime - proc proc rw
+27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 27 0:30 / /srv rw - nfs4 server:/srv rw
+31 30 0:31 / /srv/local\\040disk rw master:3 shared:4 - xfs /dev/vdb rw
+32 27 0:32 / /mnt/win rw - cifs //server/share rw
+33 27 0:33 / /mnt/vm rw - 9p share rw
+34 27 0:34 / /mnt/ssh rw - fuse.sshfs me@server: rw
+35 27 0:35 / /mnt/both rw - ext4 /dev/vdc rw
+36 27 0:36 / /mnt/both rw - ceph 10.0.0.1:/ rw
+a line that is none
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/lib/a.db", "ext4"),
+        ("/srv/a.db", "nfs4"),
+        ("/srv2/a.db", "ext4"),
+        ("/srv/local disk/a.db", "xfs"),
+        ("/mnt/win/deep/down/a.db", "cifs"),
+        ("/mnt/vm/a.db", "9p"),
+        ("/mnt/ssh/a.db", "fuse.sshfs"),
+        ("/mnt/both/a.db", "ceph"),
+    ],
+)
+def test_a_file_lies_on_the_innermost_and_latest_mount(path: str, kind: str) -> None:
+    assert mount_of(Path(path), MOUNTS)[1] == kind
+
+
+@pytest.mark.parametrize("mount", ["/srv", "/mnt/win", "/mnt/vm", "/mnt/ssh", "/mnt/both"])
+def test_a_file_on_a_network_file_system_is_refused(tmp_path: Path, mount: str) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS)
+    with pytest.raises(StoreError, match=rf"lies on a network file system \(.*{mount}\).* Put it on a disk"):
+        check_file_system(Path(mount) / "accounts.db", mounts)
+
+
+def test_a_file_on_a_disk_serves_and_so_does_one_of_which_nothing_is_known(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS)
+    check_file_system(Path("/srv/local disk/accounts.db"), mounts)
+    check_file_system(Path("/srv/accounts.db"), tmp_path / "missing")
+
+
+def test_opening_looks_where_the_file_lies(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 1 0:1 / {tmp_path} rw - nfs server:/ rw\n")
+    monkeypatch.setattr(file_system, "MOUNTS", mounts)
+    with pytest.raises(StoreError, match="network file system"):
+        SQLiteStore(path)
+    assert not path.exists()
+
+
+def test_a_file_that_is_reached_by_a_link_lies_where_the_link_points(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    mounts.write_text(f"1 1 0:1 / / rw - ext4 x rw\n2 1 0:2 / {tmp_path}/real rw - nfs server:/ rw\n")
+    with pytest.raises(StoreError, match="network file system"):
+        check_file_system(tmp_path / "link" / "accounts.db", mounts)
+
+
+def test_the_accounts_of_a_file_are_those_of_its_owner_after_all(path: Path) -> None:
+    """The lock may be used by whoever may use the file."""
+    store = SQLiteStore(path)
+    store.advance([announced("a", "OK")], decide)
+    path.chmod(0o660)
+    store.close()
+    path.with_name("accounts.db-lock").unlink()
+    store = SQLiteStore(path)
+    store.advance([announced("a", "OK")], decide)
+    assert path.with_name("accounts.db-lock").stat().st_mode & 0o777 == 0o660
+    assert [account.account_id for account in store.accounts(AccountFilter())] == ["a"]
+    store.close()

@@ -1,0 +1,334 @@
+"""One SQLite file among threads, processes and forks: each waits for its turn, and nothing is lost or written twice."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from time import sleep
+
+import apsw
+import pytest
+
+from account_lifecycle import StoreError
+from account_lifecycle.errors import StoreBusy, StoreFull
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.events import Event
+from account_lifecycle.ports import AccountFilter, Refused
+from account_lifecycle.stores.sqlite import SQLiteStore, connection
+from account_lifecycle.stores.sqlite.file_lock import FileLock
+from account_lifecycle.verify import verify
+from builders import T0, announced
+from stores.hooks import hook
+from stores.test_sqlite_processes import Rival
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "accounts.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SQLiteStore]:
+    store = SQLiteStore(path)
+    yield store
+    store.close()
+
+
+@contextmanager
+def commits_of(store: SQLiteStore) -> Iterator[list[int]]:
+    """How many transactions the store commits: one entry for each."""
+    commits: list[int] = []
+    assert store._db is not None
+    store._db.set_commit_hook(lambda: bool(commits.append(1)))
+    yield commits
+    store._db.set_commit_hook(None)
+
+
+class Waiting:
+    """A first event whose judging waits until so many other requests are queued."""
+
+    def __init__(self, store: SQLiteStore, others: int) -> None:
+        self._store, self._others = store, others
+        self.has_begun = Flag()
+
+    def __call__(self, account: Account, event: Event) -> Decision:
+        self.has_begun.set()
+        while len(self._store._group._waiting) < self._others:
+            sleep(0.001)
+        return decide(account, event)
+
+
+def broken(account: Account, event: Event) -> Decision:
+    raise ValueError("broken")
+
+
+def together(store: SQLiteStore, *requests: Callable[[], object]) -> list[object]:
+    """Make these requests while another is being written; what each returned or raised."""
+    with ThreadPoolExecutor(len(requests) + 1) as pool:
+        step = Waiting(store, len(requests))
+        first = pool.submit(store.advance, [announced("first", "OK")], step)
+        assert step.has_begun.wait(10)
+        asked = [pool.submit(request) for request in requests]
+        assert first.result(10)[0].sequence == 1
+        return [future.exception(10) or future.result(10) for future in asked]
+
+
+# ---- Threads -------------------------------------------------------------------------------------------
+
+
+def test_what_waited_together_is_one_transaction(store: SQLiteStore) -> None:
+    with commits_of(store) as commits:
+        found = together(
+            store,
+            *[lambda n=n: store.advance([announced("shared", "OK", n)], decide)[0].sequence for n in range(5)],
+            lambda: store.quarantine([Refused(T0, b"x", 1, "payload", "because")]),
+            lambda: store.subscribe([hook()], T0),
+        )
+    assert len(commits) == 2
+    assert sorted(found[:5]) == [1, 2, 3, 4, 5]
+    assert found[5:] == [[1], None]
+    assert verify(store).is_intact
+
+
+def test_a_request_that_fails_among_others_fails_alone(store: SQLiteStore) -> None:
+    with commits_of(store) as commits:
+        found = together(
+            store,
+            lambda: store.advance([announced("a", "OK")], decide)[0].sequence,
+            lambda: store.advance([announced("a", "ERROR"), announced("b", "OK")], broken),
+            lambda: store.advance([announced("a", "OK")], decide, releasing=[7]),
+            lambda: store.advance([announced("a", "STOPPED")], decide)[0].sequence,
+        )
+    assert len(commits) == 2
+    assert sorted([found[0], found[3]]) == [1, 2]
+    assert str(found[1]) == "broken"
+    assert "no number 7 in the quarantine" in str(found[2])
+    assert store.account("b") is None
+    assert verify(store).is_intact
+
+
+def test_a_request_that_sqlite_refuses_is_the_only_one_that_is_refused(store: SQLiteStore) -> None:
+    found = together(
+        store,
+        lambda: store.advance([announced("a", "OK")], decide)[0].sequence,
+        lambda: store.advance([announced("half a character: \ud800", "OK")], decide),
+        lambda: store.advance([announced("b", "OK")], decide)[0].sequence,
+    )
+    assert (found[0], found[2]) == (1, 1)
+    assert isinstance(found[1], UnicodeEncodeError)
+    assert verify(store).is_intact
+
+
+def test_an_id_that_no_file_can_hold_is_not_there(store: SQLiteStore) -> None:
+    store.advance([announced("a", "OK")], decide)
+    assert store.account("\ud800") is None
+    assert list(store.history("\ud800")) == []
+    assert list(store.accounts(AccountFilter(provider="\ud800"))) == []
+
+
+def test_nobody_can_write_in_the_middle_of_a_step(store: SQLiteStore) -> None:
+    def step(account: Account, event: Event) -> Decision:
+        store.quarantine([])
+        return decide(account, event)
+
+    with pytest.raises(StoreError, match="from within a step"):
+        store.advance([announced("a", "OK")], step)
+    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+
+
+def test_what_was_interrupted_right_after_its_commit_is_known_to_be_kept(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next event would be judged from an account as it was before."""
+
+    class Interrupting:
+        def __init__(self, db: apsw.Connection) -> None:
+            self._db = db
+
+        def execute(self, sql: str, *bindings: object) -> apsw.Cursor:
+            cursor = self._db.execute(sql, *bindings)  # type: ignore[arg-type]
+            if sql == "COMMIT":
+                raise KeyboardInterrupt
+            return cursor
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._db, name)
+
+    store.advance([announced("a", "OK")], decide)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(store, "_db", Interrupting(store._db))  # type: ignore[arg-type]
+        with pytest.raises(KeyboardInterrupt):
+            store.advance([announced("a", "ERROR")], decide)
+    assert [entry.sequence for entry in store.history("a")] == [1, 2]
+    assert store.advance([announced("a", "OK")], decide)[0].sequence == 3
+    assert verify(store).is_intact
+
+
+# ---- Processes -----------------------------------------------------------------------------------------
+
+
+def test_four_processes_feed_one_file_and_every_event_has_its_place(path: Path) -> None:
+    with ExitStack() as stack:
+        rivals = [stack.enter_context(Rival()) for _ in range(4)]
+        for rival in rivals:
+            rival.order(path, events=50)
+        sequences = [number for rival in rivals for number in rival.answer()["sequences"]]
+    assert sorted(sequences) == list(range(1, 201))
+    store = SQLiteStore(path)
+    assert verify(store).is_intact
+    store.close()
+
+
+def test_a_file_that_others_keep_writing_is_told_to_be_busy_and_serves_again(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 30)
+    with Rival() as rival:
+        rival.order(path, hold=True)
+        assert rival.answer() == {"holds": True}
+        with pytest.raises(StoreBusy, match=r"another process has been writing .* Feed the same again") as caught:
+            store.advance([announced("a", "OK")], decide)
+        assert str(path) in str(caught.value)
+        assert store.account("a") is None
+        rival.order(path)
+        assert rival.answer() == {"holds": False}
+    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+
+
+def test_a_lock_is_free_again_when_its_process_is_killed(path: Path, store: SQLiteStore) -> None:
+    with Rival() as rival:
+        rival.order(path, hold=True)
+        assert rival.answer() == {"holds": True}
+        rival.process.kill()
+    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+
+
+def test_whoever_waits_goes_before_the_one_that_has_just_written(path: Path) -> None:
+    """With one lock alone, a process that writes again at once would find it free before anybody wakes."""
+    store, waiting, turns = SQLiteStore(path), Flag(), []
+    with Rival() as rival:
+        rival.order(path, events=1, account_id="theirs")
+        rival.answer()
+        with FileLock(path).held(10):
+            rival.order(path, events=5, account_id="theirs")
+            waiting.wait(0.3)  # it opens the file and stands in line
+        for n in range(200):
+            turns.append(store.advance([announced("ours", "OK", n)], decide)[0].sequence)
+            if len(list(store.history("theirs"))) == 6:
+                break
+        rival.answer()
+    assert len(turns) < 200
+    store.close()
+
+
+# ---- Forks ---------------------------------------------------------------------------------------------
+
+
+def in_child(act: Callable[[], object]) -> int:
+    """Do something in a child of this process; its exit status."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            act()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are those of POSIX")
+
+
+@needs_fork
+def test_a_store_may_be_carried_through_a_fork_and_both_write(store: SQLiteStore) -> None:
+    def feed() -> None:
+        for n in range(20):
+            store.advance([announced("child", "OK", n)], decide)
+        store.close()
+
+    store.advance([announced("shared", "OK")], decide)
+    assert in_child(feed) == 0
+    for n in range(20):
+        store.advance([announced("parent", "OK", n)], decide)
+    assert in_child(lambda: store.advance([announced("shared", "ERROR")], decide)) == 0
+    assert store.advance([announced("shared", "OK")], decide)[0].sequence == 3
+    assert verify(store).is_intact
+
+
+@needs_fork
+def test_a_fork_waits_for_the_transaction_of_another_thread(store: SQLiteStore) -> None:
+    begun, may_end = Flag(), Flag()
+
+    def slow(account: Account, event: Event) -> Decision:
+        begun.set()
+        may_end.wait(0.2)
+        return decide(account, event)
+
+    with ThreadPoolExecutor(1) as pool:
+        fed = pool.submit(store.advance, [announced("a", "OK")], slow)
+        assert begun.wait(10)
+        assert in_child(lambda: store.advance([announced("a", "ERROR")], decide)) == 0
+        assert fed.result(10)[0].sequence == 1
+    assert [entry.sequence for entry in store.history("a")] == [1, 2]
+
+
+@needs_fork
+def test_who_reads_during_a_fork_reads_on_in_both(store: SQLiteStore) -> None:
+    store.advance([announced("a", word, n) for n, word in enumerate(["OK", "ERROR", "OK"])], decide)
+    entries = store.history("a")
+    assert next(entries).sequence == 1
+
+    def read_on() -> None:
+        assert [entry.sequence for entry in entries] == [2, 3]
+        assert store.advance([announced("a", "ERROR")], decide)[0].sequence == 4
+
+    assert in_child(read_on) == 0
+    assert [entry.sequence for entry in entries] == [2, 3]
+    assert verify(store).is_intact
+
+
+@needs_fork
+def test_a_fork_in_the_middle_of_a_step_leaves_the_child_a_store_that_says_so(store: SQLiteStore) -> None:
+    statuses: list[int] = []
+
+    def fail() -> None:
+        with pytest.raises(StoreError, match="forked in the middle"):
+            store.account("a")
+
+    def step(account: Account, event: Event) -> Decision:
+        statuses.append(in_child(fail))
+        return decide(account, event)
+
+    assert store.advance([announced("a", "OK")], step)[0].sequence == 1
+    assert statuses == [0]
+    assert verify(store).is_intact
+
+
+# ---- No room -------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_as_such_and_writing_goes_on_when_there_is_room(store: SQLiteStore) -> None:
+    store.advance([announced("a", "OK")], decide)
+    assert store._db is not None
+    store._db.execute("PRAGMA max_page_count = 1").fetchall()
+    big = [announced("a", "ERROR", n, payload=b"x" * 60_000) for n in range(10)]
+    with pytest.raises(StoreFull, match="the disk is full; nothing of this call was kept"):
+        store.advance(big, decide)
+    before = list(store.history("a"))
+    store._db.execute("PRAGMA max_page_count = 1000000").fetchall()
+    assert store.advance([announced("a", "OK", 5000)], decide)[0].sequence == len(before) + 1
+    assert verify(store).is_intact
+
+
+def test_a_lock_file_that_cannot_be_made_is_told(path: Path, store: SQLiteStore) -> None:
+    store._file_lock.close()
+    path.with_name("accounts.db-lock").unlink()
+    path.with_name("accounts.db-lock").mkdir()
+    with pytest.raises(StoreError, match="the file's lock cannot be had"):
+        store.advance([announced("a", "OK")], decide)
+    path.with_name("accounts.db-lock").rmdir()
+    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
