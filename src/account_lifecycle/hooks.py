@@ -5,7 +5,7 @@ Knows which hook wants which effect; it must never know when hooks run (``runner
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind
@@ -13,7 +13,7 @@ from .lifecycle.effects import EffectKind
 from .lifecycle.explain import Anomaly
 from .lifecycle.status import Status
 from .lifecycle.windows import BlindWindow
-from .ports import EffectRow
+from .ports import DeliveryState, EffectRow, OnDead, SubscribedHook, Transition
 
 
 class HookCall(NamedTuple):
@@ -28,7 +28,7 @@ class HookCall(NamedTuple):
     occurred_at: datetime
     """When that event was received."""
     account: Account
-    """The account as it is now, which may be later than the effect."""
+    """The account as it was just before the call, which may be later than the effect."""
     key: str
     """The idempotency key: the same for every attempt of every hook at this effect."""
     attempt: int = 1
@@ -37,101 +37,200 @@ class HookCall(NamedTuple):
     """Of ``recovered``: exactly the interval to backfill."""
     anomaly: Anomaly | None = None
     """Of ``anomaly``: the anomaly, explained."""
+    transitions: tuple[Transition, ...] = ()
+    """The account's last moves up to that event, oldest first: whoever missed a call can heal from any later one."""
+    token: int = 0
+    """The fencing token of this attempt, which grows with each attempt of the same delivery: a hook that writes
+    somewhere else can have a smaller one refused there, should an attempt that was thought dead still be at work."""
+
+
+class HookOutcome(NamedTuple):
+    """What became of one call of one hook."""
+
+    hook: str
+    """The hook's name."""
+    call: HookCall
+    error: str | None = None
+    """Why it is not done; None when it is."""
+    state: DeliveryState = DeliveryState.DONE
+    """Where its delivery stands after the call. ``running`` means that somebody else has taken it over meanwhile."""
+    due_at: datetime | None = None
+    """When it is called again; None unless its delivery waits."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the hook has done its work, and that was kept."""
+        return self.state is DeliveryState.DONE
 
 
 class Hook(Protocol):
     """Does an effect. Called at least once for each effect it wants; an exception makes it due again."""
 
     def __call__(self, call: HookCall, /) -> object:
-        """Do what the call tells; what it returns is ignored."""
+        """Do what the call tells. It may return one of ``outcomes``; anything else means that it is done."""
 
 
 HookT = TypeVar("HookT", bound=Hook)
+Ordering = Literal["account", "none"]
+
+
+class HookOptions(TypedDict, total=False):
+    """How a hook is known and run; each may be left out."""
+
+    name: str | None
+    """What it is known by, in the store too; its module and qualified name unless given."""
+    ordering: Ordering
+    """``"account"``: its calls for one account come one after the other, in the order of the events, and a failed
+    one holds back the later ones. ``"none"``: each call is on its own."""
+    attempts: int
+    """How many times it is called for one effect before that is given up."""
+    on_dead: OnDead | Literal["skip", "halt"]
+    """What then becomes of the later calls for the account: they go on, or wait until it is redriven."""
 
 
 class Subscription(NamedTuple):
-    """A hook and the effects that it wants."""
+    """A hook, and the terms on which the store knows it."""
 
-    kind: EffectKind
-    subject: str | None
-    """None: whatever the subject."""
-    name: str
-    """Durable: under this name its deliveries are kept, so that another process can go on with them."""
+    terms: SubscribedHook
     hook: Hook
+
+    @property
+    def name(self) -> str:
+        """Durable: under this name its deliveries are kept, so that another process can go on with them."""
+        return self.terms.name
 
     def wants(self, row: EffectRow) -> bool:
         """Whether the hook is to be called for an effect."""
-        return row.effect.kind is self.kind and self.subject in (None, row.effect.subject)
+        return self.terms.wants(row.effect.kind, row.effect.subject)
 
 
 class HookRegistry:
-    """The hooks of one engine. Each ``on_…`` method also serves as a decorator.
+    """The hooks of one engine. Each ``on_…`` method also serves as a decorator, with or without options.
 
     A hook is known by its name (its module and qualified name unless ``name`` says otherwise), so that a
-    delivery that failed in one process is tried again by the same hook in the next.
+    delivery that failed in one process is tried again by the same hook in the next. The options are those
+    of ``HookOptions``; one that cannot be meant raises ``ValueError``.
     """
 
     def __init__(self) -> None:
         self.subscriptions: list[Subscription] = []
 
-    def subscribe(self, kind: EffectKind, subject: str | None, hook: HookT, name: str | None = None) -> HookT:
+    def subscribe(
+        self,
+        kind: EffectKind,
+        subject: str | None,
+        hook: HookT,
+        name: str | None = None,
+        *,
+        ordering: Ordering = "account",
+        attempts: int = 8,
+        on_dead: OnDead | Literal["skip", "halt"] = OnDead.SKIP,
+    ) -> HookT:
         """Call ``hook`` for every effect of this kind, and with this subject unless that is None.
 
         Raises ``ValueError`` when another hook has the name already, and the name was given on purpose.
         """
-        full_name = f"{kind}:{subject or '*'}:{name or _name_of(hook)}"
-        taken = [s.name for s in self.subscriptions]
-        if full_name in taken and name is not None:
-            raise ValueError(
-                f"a hook named {name!r} is registered for {kind} {subject or ''} already: give another name"
-            )
-        namesakes = sum(other.split("#")[0] == full_name for other in taken)
-        unique = f"{full_name}#{namesakes + 1}" if namesakes else full_name
-        self.subscriptions.append(Subscription(kind, subject, unique, hook))
+        full_name = self._free_name(f"{kind}:{subject or '*'}:{name or _name_of(hook)}", name)
+        terms = SubscribedHook(full_name, EffectKind(kind), subject, ordering == "account", attempts, OnDead(on_dead))
+        _check(terms, ordering)
+        self.subscriptions.append(Subscription(terms, hook))
         return hook
 
-    def on_entered(self, status: Status | str, *, name: str | None = None) -> Callable[[HookT], HookT]:
+    def on_entered(self, status: Status | str, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]:
         """When an account enters a status. Raises ``ValueError`` for a word that is no status."""
         subject = Status(status)
-        return lambda hook: self.subscribe(EffectKind.ENTERED, subject, hook, name)
+        return lambda hook: self.subscribe(EffectKind.ENTERED, subject, hook, **options)
 
-    def on_left(self, status: Status | str, *, name: str | None = None) -> Callable[[HookT], HookT]:
+    def on_left(self, status: Status | str, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]:
         """When an account leaves a status. Raises ``ValueError`` for a word that is no status."""
         subject = Status(status)
-        return lambda hook: self.subscribe(EffectKind.LEFT, subject, hook, name)
+        return lambda hook: self.subscribe(EffectKind.LEFT, subject, hook, **options)
 
-    def on_anomaly(self, kind: AnomalyKind | str | None = None, *, name: str | None = None) -> Callable[[HookT], HookT]:
+    def on_anomaly(
+        self, kind: AnomalyKind | str | None = None, **options: Unpack[HookOptions]
+    ) -> Callable[[HookT], HookT]:
         """When an anomaly of a kind is found; None for every kind."""
         subject = None if kind is None else AnomalyKind(kind)
-        return lambda hook: self.subscribe(EffectKind.ANOMALY, subject, hook, name)
+        return lambda hook: self.subscribe(EffectKind.ANOMALY, subject, hook, **options)
 
-    def on_connected(self, hook: HookT, *, name: str | None = None) -> HookT:
+    @overload
+    def on_connected(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
+    @overload
+    def on_connected(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
+    def on_connected(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
         """When an account is live for the first time."""
-        return self.subscribe(EffectKind.CONNECTED, None, hook, name)
+        return self._register(EffectKind.CONNECTED, hook, options)
 
-    def on_interrupted(self, hook: HookT, *, name: str | None = None) -> HookT:
+    @overload
+    def on_interrupted(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
+    @overload
+    def on_interrupted(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
+    def on_interrupted(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
         """When a live account is interrupted; the user need not do anything."""
-        return self.subscribe(EffectKind.INTERRUPTED, None, hook, name)
+        return self._register(EffectKind.INTERRUPTED, hook, options)
 
-    def on_action_required(self, hook: HookT, *, name: str | None = None) -> HookT:
+    @overload
+    def on_action_required(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
+    @overload
+    def on_action_required(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
+    def on_action_required(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
         """When the user must reconnect."""
-        return self.subscribe(EffectKind.ACTION_REQUIRED, None, hook, name)
+        return self._register(EffectKind.ACTION_REQUIRED, hook, options)
 
-    def on_recovered(self, hook: HookT, *, name: str | None = None) -> HookT:
+    @overload
+    def on_recovered(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
+    @overload
+    def on_recovered(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
+    def on_recovered(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
         """When an account is live again; ``call.blind_window`` is the interval to backfill."""
-        return self.subscribe(EffectKind.RECOVERED, None, hook, name)
+        return self._register(EffectKind.RECOVERED, hook, options)
 
-    def on_sync_completed(self, hook: HookT, *, name: str | None = None) -> HookT:
+    @overload
+    def on_sync_completed(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
+    @overload
+    def on_sync_completed(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
+    def on_sync_completed(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
         """When a synchronization finished; ``call.subject`` is its product, or blank."""
-        return self.subscribe(EffectKind.SYNC_COMPLETED, None, hook, name)
+        return self._register(EffectKind.SYNC_COMPLETED, hook, options)
 
-    def on_creation_failed(self, hook: HookT, *, name: str | None = None) -> HookT:
+    @overload
+    def on_creation_failed(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
+    @overload
+    def on_creation_failed(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
+    def on_creation_failed(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
         """When an account could not be created."""
-        return self.subscribe(EffectKind.CREATION_FAILED, None, hook, name)
+        return self._register(EffectKind.CREATION_FAILED, hook, options)
 
-    def on_deleted(self, hook: HookT, *, name: str | None = None) -> HookT:
+    @overload
+    def on_deleted(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
+    @overload
+    def on_deleted(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
+    def on_deleted(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
         """When an account is gone."""
-        return self.subscribe(EffectKind.DELETED, None, hook, name)
+        return self._register(EffectKind.DELETED, hook, options)
+
+    def _register(self, kind: EffectKind, hook: Hook | None, options: HookOptions) -> object:
+        """Register a hook, or wait for it as a decorator does."""
+        if hook is None:
+            return lambda later: self.subscribe(kind, None, later, **options)
+        return self.subscribe(kind, None, hook, **options)
+
+    def _free_name(self, full_name: str, given: str | None) -> str:
+        taken = [subscription.name for subscription in self.subscriptions]
+        if full_name in taken and given is not None:
+            what = " ".join(full_name.split(":")[:2])
+            raise ValueError(f"a hook named {given!r} is registered for {what} already: give another name")
+        namesakes = sum(other.split("#")[0] == full_name for other in taken)
+        return f"{full_name}#{namesakes + 1}" if namesakes else full_name
+
+
+def _check(terms: SubscribedHook, ordering: str) -> None:
+    if ordering not in ("account", "none"):
+        raise ValueError(f"ordering: found {ordering!r}; expected 'account' or 'none'")
+    if not isinstance(terms.attempts_limit, int) or terms.attempts_limit < 1:
+        raise ValueError(f"attempts: found {terms.attempts_limit!r}; expected 1 or more")
+    if terms.on_dead is OnDead.HALT and not terms.is_ordered:
+        raise ValueError("on_dead: found 'halt' with ordering='none', where nothing waits; expected 'skip'")
 
 
 def _name_of(hook: Hook) -> str:

@@ -1,138 +1,120 @@
-"""From the outbox to the hooks: run what is due, keep what became of it.
+"""Running hooks in the thread that asks for it: after a feed, or everything that is due.
 
-Knows how to call a hook in isolation; it must never know why an effect came about, nor any SQL.
+Knows what is called in which order and how much is claimed at a time; how a hook is called, ``courier`` knows.
 """
 
+import time
 from collections.abc import Sequence
-from threading import Lock
-from typing import NamedTuple
+from datetime import timedelta
 
-from .hooks import HookCall, HookRegistry, Subscription
-from .ports import Clock, Delivery, EffectRow, Settlement, Store
-from .telemetry import logger
+from .courier import PAGE, Called, Courier
+from .hooks import HookOutcome, HookRegistry
+from .leases import LEASE
+from .ports import Clock, Delivery, Store
 
-PAGE = 100
-"""How many effects or deliveries are taken from the outbox at a time."""
+__all__ = ["HookOutcome", "Runner"]
 
-
-class HookOutcome(NamedTuple):
-    """What became of one call of one hook."""
-
-    hook: str
-    """The hook's name."""
-    call: HookCall
-    error: str | None = None
-    """Why it is due again; None when it is done."""
-
-    @property
-    def done(self) -> bool:
-        """Whether the hook returned."""
-        return self.error is None
+QUICK_S = 0.1
+"""A page of deliveries that takes longer is settled as far as it is, and the rest of it given back."""
 
 
 class Runner:
-    """Calls hooks for effects, each in isolation: one that raises is logged, kept and due again."""
+    """Calls hooks for effects, each in isolation. Safe to use from several threads, and from within a hook."""
 
-    def __init__(self, store: Store, registry: HookRegistry, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, store: Store, registry: HookRegistry, clock: Clock, lease: timedelta = LEASE) -> None:
         self._registry = registry
-        self._clock = clock
-        self._lock = Lock()
-        self._in_hand: set[int] = set()  # effects being run now: a hook that runs hooks does not run itself
+        self._courier = Courier(store, registry, clock, lease)
 
     def run_events(self, events: Sequence[tuple[str, int]]) -> None:
-        """The hooks of events just fed, given by account id and sequence, if nobody ran them yet."""
-        for start in range(0, len(events), PAGE):
-            self._run_effects(self._store.pending_of(events[start : start + PAGE]))
+        """The hooks of events just fed, given by account id and sequence, as far as nothing goes before them.
+
+        What failed before is not tried again here, so that a failing hook does not hold up the feed.
+        """
+        account_ids = list(dict.fromkeys(account_id for account_id, _ in events))
+        if account_ids:
+            self._courier.subscribe()
+        for start in range(0, len(account_ids), PAGE):
+            page = account_ids[start : start + PAGE]
+            self._courier.plan_for(page)
+            _Drain(self._courier, page, first_attempts_only=True).run()
 
     def run_due(self) -> list[HookOutcome]:
-        """Everything that is due: deliveries that failed before, once each, then effects nobody looked at."""
+        """Everything that is due, each delivery once, until nothing is left; what happened, in order."""
         if not self._registry.subscriptions:
             return []
-        outcomes = self._retry()
-        settled = -1
-        while rows := [row for row in self._store.pending(PAGE) if row.effect_id not in self._in_hand]:
-            if rows[-1].effect_id <= settled:
-                break  # another thread has them in hand
-            settled = rows[-1].effect_id
-            outcomes += self._run_effects(rows)
+        self._courier.subscribe()
+        self._courier.reap()
+        self._courier.plan()
+        drain = _Drain(self._courier)
+        outcomes = drain.run()
+        while self._courier.plan():
+            outcomes += drain.run()
         return outcomes
 
-    def _run_effects(self, rows: Sequence[EffectRow]) -> list[HookOutcome]:
-        deliveries = [
-            (subscription, Delivery(row, subscription.name))
-            for row in rows
-            for subscription in self._registry.subscriptions
-            if subscription.wants(row)
-        ]
-        return self._run([row.effect_id for row in rows], deliveries)
 
-    def _retry(self) -> list[HookOutcome]:
-        by_name = {subscription.name: subscription for subscription in self._registry.subscriptions}
+class _Drain:
+    """Claims and calls until nothing is due that it has not called already.
+
+    Deliveries are claimed and settled by the page, which is what makes many of them cheap. A claim counts an
+    attempt, though, so a hook that kills its process costs its whole page one. That is why what has failed
+    before, or has no further attempt, is called with nothing else claimed beside it: whoever is given up was
+    called as often as its attempts say, or all but once.
+    """
+
+    def __init__(
+        self, courier: Courier, account_ids: Sequence[str] | None = None, *, first_attempts_only: bool = False
+    ) -> None:
+        self._courier = courier
+        self._account_ids = account_ids
+        self._first_attempts_only = first_attempts_only
+        self._page = PAGE
+        self._errors: dict[int, str | None] = {}  # of every delivery that was called
+        self._held: list[Delivery] = []  # claimed so that they are out of the way, and given back in the end
+
+    def run(self) -> list[HookOutcome]:
+        """Claim and call until nothing is due; what happened, in order."""
         outcomes: list[HookOutcome] = []
-        after = (-1, "")
-        while due := self._store.due(list(by_name), PAGE, after):
-            outcomes += self._run([], [(by_name[delivery.hook], delivery) for delivery in due])
-            after = (due[-1].row.effect_id, due[-1].hook)
+        try:
+            while claimed := self._courier.claim(self._page, self._account_ids):
+                outcomes += self._run_page(claimed)
+        except BaseException:
+            self._courier.settle_if_possible((), self._held, self._errors)
+            raise
+        self._courier.settle((), self._held, self._errors)
+        self._held.clear()
         return outcomes
 
-    def _run(self, effect_ids: list[int], deliveries: list[tuple[Subscription, Delivery]]) -> list[HookOutcome]:
-        """Call hooks and settle what became of it; what another call has in hand is left to that call."""
-        with self._lock:
-            effect_ids = [effect_id for effect_id in effect_ids if effect_id not in self._in_hand]
-            deliveries = [pair for pair in deliveries if pair[1].row.effect_id not in self._in_hand]
-            taken = {*effect_ids, *(delivery.row.effect_id for _, delivery in deliveries)}
-            self._in_hand |= taken
+    def _run_page(self, claimed: Sequence[Delivery]) -> list[HookOutcome]:
+        mine = [delivery for delivery in claimed if not self._is_to_wait(delivery)]
+        self._held += [delivery for delivery in claimed if self._is_to_wait(delivery)]
+        alone = [delivery for delivery in mine if _must_be_alone(delivery)]
+        batch = [delivery for delivery in mine if not _must_be_alone(delivery)]
+        outcomes = self._call(batch, alone) if batch else self._call(alone[:1], alone[1:])
+        was_quick = len(outcomes) == (len(batch) or len(alone[:1]))
+        self._page = 1 if alone else min(PAGE, 2 * self._page) if was_quick else len(outcomes)
+        return outcomes
+
+    def _call(self, batch: Sequence[Delivery], others: Sequence[Delivery]) -> list[HookOutcome]:
+        """Call hooks for as long as it goes quickly; what was not called is given back."""
+        ends_s = time.monotonic() + QUICK_S
+        called: list[Called] = []
         try:
-            done = [self._call(subscription, delivery) for subscription, delivery in deliveries]
-            if taken:
-                self._store.settle(effect_ids, [settlement for _, settlement in done])
-        finally:
-            self._in_hand -= taken
-        return [outcome for outcome, _ in done]
+            accounts = self._courier.accounts_of(batch)
+            while len(called) < len(batch) and not (called and (called[-1].ends_page or time.monotonic() > ends_s)):
+                delivery = batch[len(called)]
+                called.append(self._courier.call(delivery, accounts[delivery.row.account_id]))
+                self._errors[delivery.delivery_id] = called[-1].outcome.error
+        except BaseException:
+            self._courier.settle_if_possible(called, [*batch[len(called) :], *others])
+            raise
+        outcomes = self._courier.settle(called, [*batch[len(called) :], *others])
+        if called and called[-1].interrupt is not None:
+            raise called[-1].interrupt
+        return outcomes
 
-    def _call(self, subscription: Subscription, delivery: Delivery) -> tuple[HookOutcome, Settlement]:
-        row, attempt = delivery.row, delivery.attempts + 1
-        account = self._store.account(row.account_id)
-        assert account is not None, "an effect without an account"
-        call = HookCall(
-            row.effect.kind,
-            row.effect.subject,
-            row.account_id,
-            row.sequence,
-            row.occurred_at,
-            account,
-            row.effect.key(row.account_id, row.sequence),
-            attempt,
-            row.effect.blind_window,
-            row.anomaly,
-        )
-        error = _attempt(subscription, call)
-        settlement = Settlement(row.effect_id, subscription.name, attempt, self._clock(), error)
-        return HookOutcome(subscription.name, call, error), settlement
+    def _is_to_wait(self, delivery: Delivery) -> bool:
+        return delivery.delivery_id in self._errors or (self._first_attempts_only and delivery.attempts > 1)
 
 
-def _attempt(subscription: Subscription, call: HookCall) -> str | None:
-    try:
-        subscription.hook(call)
-    except Exception as error:
-        told = _told(error)
-        logger().error(
-            "hook failed; it is due again",
-            hook=subscription.name,
-            key=call.key,
-            attempt=call.attempt,
-            error=told,
-            exc_info=error,
-        )
-        return told
-    return None
-
-
-def _told(error: Exception) -> str:
-    """Somebody else's exception in words that can be stored, whatever it does when it is asked for them."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:
-        text = f"{type(error).__name__}, which cannot be told"
-    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+def _must_be_alone(delivery: Delivery) -> bool:
+    return delivery.attempts > 1 or delivery.attempts >= delivery.hook.attempts_limit

@@ -5,15 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
 import pytest
 
 from account_lifecycle import Engine, HookCall, Verdict
-from account_lifecycle.runner import PAGE
-from account_lifecycle.stores import sqlite
-from builders import at, webhook
+from account_lifecycle.courier import PAGE
+from account_lifecycle.stores.sqlite import connection
+from builders import ToldClock, at, webhook
 
 pytestmark = pytest.mark.usefixtures("unconfigured_structlog")
 
@@ -50,15 +51,21 @@ def test_a_failing_hook_is_logged_and_neither_the_feed_nor_another_hook_hears_of
         assert fact in record.getMessage()
 
 
-def test_a_failed_hook_is_due_again_until_it_is_done_and_its_attempts_count_up(engine: Engine) -> None:
+def test_a_failed_hook_is_due_again_until_it_is_done_and_its_attempts_count_up(
+    engine: Engine, clock: ToldClock
+) -> None:
     failing, fine = Failing(3), Failing(0)
     engine.on_connected(failing, name="failing")
     engine.on_connected(fine, name="fine")
     engine.feed_event(webhook("a", "OK"), received_at=at(5))
-    errors = [[outcome.error for outcome in engine.run_hooks()] for _ in range(4)]
+    errors = []
+    for _ in range(4):
+        errors.append([outcome.error for outcome in engine.run_hooks()])
+        clock.pass_time(hours=6)
     assert errors == [["ValueError: no paper left"], ["ValueError: no paper left"], [None], []]
     assert [call.attempt for call in failing.calls] == [1, 2, 3, 4]
-    assert len({call._replace(attempt=1) for call in failing.calls}) == 1
+    assert len({call._replace(attempt=1, token=1) for call in failing.calls}) == 1
+    assert sorted({call.token for call in failing.calls}) == [call.token for call in failing.calls]
     assert len(fine.calls) == 1
 
 
@@ -89,13 +96,14 @@ def test_running_hooks_tells_what_happened_in_order(engine: Engine) -> None:
     assert engine.run_hooks() == []
 
 
-def test_a_failing_hook_is_tried_once_in_each_run(engine: Engine) -> None:
+def test_a_failing_hook_is_tried_once_in_each_run(engine: Engine, clock: ToldClock) -> None:
     engine.feed_event(webhook("a", "OK"))
     failing = Failing(99)
     engine.on_connected(failing)
     for run in range(1, 4):
         engine.run_hooks()
         assert len(failing.calls) == run
+        clock.pass_time(hours=6)
 
 
 class Mute(Exception):
@@ -128,7 +136,8 @@ def test_an_interrupt_in_a_hook_gets_through_and_the_effect_waits(
         engine.feed_event(webhook("a", "OK"))
     assert [entry.sequence for entry in engine.history("a")] == [1]
     assert [outcome.done for outcome in engine.run_hooks()] == [True]
-    assert hook.calls[0] == hook.calls[1]
+    assert [call.attempt for call in hook.calls] == [1, 2]
+    assert hook.calls[0].key == hook.calls[1].key
     assert engine.run_hooks() == []
 
 
@@ -136,7 +145,7 @@ def test_an_event_stays_fed_when_the_store_cannot_note_that_its_hooks_ran(
     tmp_path: Path, file_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told as not fed, it would be fed again."""
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 20)
     with Engine.open(file_url, observers=()) as engine:
         other = apsw.Connection(str(tmp_path / "accounts.db"))
         hook = Failing(0)
@@ -198,31 +207,35 @@ def test_effects_of_a_process_without_hooks_wait_for_one_that_has_some(file_url:
         assert engine.run_hooks() == []
 
 
-def test_an_effect_whose_process_died_in_its_hook_is_run_by_the_next(file_url: str) -> None:
+def test_an_effect_whose_process_died_in_its_hook_is_run_by_the_next_when_its_lease_is_over(file_url: str) -> None:
     program = (
         "import os, sys; from account_lifecycle import Engine; engine = Engine.open(sys.argv[1], observers=());"
-        "engine.on_connected(lambda call: os._exit(9));"
+        "engine.on_connected(lambda call: os._exit(9), name='mine');"
         "engine.feed_event({'status': 'OK', 'account_id': 'a'})"
     )
     died = subprocess.run([sys.executable, "-c", program, file_url], check=False)
     assert died.returncode == 9
-    with Engine.open(file_url, observers=()) as engine:
+    clock = ToldClock(datetime.now(UTC))
+    with Engine.open(file_url, clock=clock, observers=()) as engine:
         hook = Failing(0)
-        engine.on_connected(hook)
+        engine.on_connected(hook, name="mine")
+        assert engine.run_hooks() == []
+        clock.pass_time(seconds=61)
         assert [outcome.done for outcome in engine.run_hooks()] == [True]
-        assert (hook.calls[0].account_id, hook.calls[0].attempt) == ("a", 1)
+        assert (hook.calls[0].account_id, hook.calls[0].attempt) == ("a", 2)
         assert engine.run_hooks() == []
 
 
-def test_a_hook_that_failed_is_tried_again_in_the_next_process_under_its_name(file_url: str) -> None:
+def test_a_hook_that_failed_is_tried_again_in_the_next_process_under_its_name(file_url: str, clock: ToldClock) -> None:
     failing, other, fixed = Failing(9), Failing(0), Failing(0)
     for hook, name in ((failing, "mail"), (other, "other"), (failing, "mail"), (fixed, "mail"), (fixed, "mail")):
-        with Engine.open(file_url, observers=()) as engine:
+        with Engine.open(file_url, clock=clock, observers=()) as engine:
             engine.on_connected(hook, name=name)
             if hook is failing and not failing.calls:
                 engine.feed_event(webhook("a", "OK"))
             else:
                 engine.run_hooks()
+        clock.pass_time(hours=6)
     assert [call.attempt for call in failing.calls] == [1, 2]
     assert other.calls == []
     assert [call.attempt for call in fixed.calls] == [3]

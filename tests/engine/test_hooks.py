@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle import AnomalyKind, Decision, Engine, Health, HookCall, Status, Verdict
+from account_lifecycle import AnomalyKind, Decision, EffectKind, Engine, Health, HookCall, Status, Verdict
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
@@ -90,9 +90,10 @@ WAYS = find_ways()
 def test_every_hook_is_called_exactly_when_its_effect_comes_about(way: tuple[str, ...]) -> None:
     for word in (*ANNOUNCEMENTS, "SNAFU"):
         engine = Engine.open("memory:", observers=())
+        calls = listen_to_everything(engine)
         for earlier in way:
             engine.feed_event(webhook("a", earlier, None))
-        calls = listen_to_everything(engine)
+        calls.clear()
         decision = engine.feed_event(webhook("a", word, None))
         assert sorted(label for label, _ in calls) == hooks_wanted_by(decision), (way, word)
 
@@ -149,8 +150,9 @@ def test_an_account_that_could_not_be_created_is_told(engine: Engine) -> None:
 
 
 def test_a_repeat_calls_the_hooks_of_its_anomalies_only(engine: Engine) -> None:
-    engine.feed_event(webhook("a", "OK"), received_at=at(0))
     heard = listen_to_everything(engine)
+    engine.feed_event(webhook("a", "OK"), received_at=at(0))
+    heard.clear()
     assert engine.feed_event(webhook("a", "OK"), received_at=at(1)).verdict is Verdict.REPEATED
     assert heard == []
     engine.feed_event(webhook("a", "OK", "X"), received_at=at(100))
@@ -163,8 +165,9 @@ def test_a_repeat_calls_the_hooks_of_its_anomalies_only(engine: Engine) -> None:
 
 
 def test_an_event_that_is_held_calls_the_hooks_of_its_anomalies_only(engine: Engine) -> None:
-    engine.feed_event(webhook("a", "OK"))
     heard = listen_to_everything(engine)
+    engine.feed_event(webhook("a", "OK"))
+    heard.clear()
     assert engine.feed_event(webhook("a", "CREATION_FAIL")).verdict is Verdict.HELD
     assert [label for label, _ in heard] == [("anomaly", "CONTRADICTED_CREATION"), ("anomaly", "any")]
 
@@ -189,8 +192,9 @@ def test_a_batch_runs_the_hooks_after_it_is_kept(engine: Engine) -> None:
 
 
 def test_a_passed_deadline_calls_the_hooks_of_stuck_accounts(engine: Engine) -> None:
-    engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0))
     heard = listen_to_everything(engine)
+    engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0))
+    heard.clear()
     (decision,) = engine.check_deadlines(at(60))
     assert [label for label, _ in heard] == [("anomaly", "STUCK"), ("anomaly", "any")]
     assert [call.anomaly for _, call in heard] == [decision.anomalies[0]] * 2
@@ -233,6 +237,20 @@ def test_a_finished_sync_is_told_with_its_product(engine: Engine) -> None:
     for product in ({}, {"product": "classic"}, {"product": " Recruiter "}):
         engine.feed_event(webhook("a", "SYNC_SUCCESS", **product))
     assert [call.subject for call in calls] == ["", "classic", "recruiter"]
+
+
+def test_a_hook_is_told_the_last_moves_so_that_it_can_heal_what_it_missed(engine: Engine) -> None:
+    calls: list[HookCall] = []
+    engine.on_recovered(calls.append)
+    words = ("CREATION_SUCCESS", "OK", "ERROR", "CREDENTIALS", "RECONNECTED", "OK")
+    for minute, word in enumerate(words):
+        engine.feed_event(webhook("a", word), received_at=at(minute))
+    (call,) = calls
+    assert [(move.sequence, move.at, move.announced) for move in call.transitions] == [
+        (n + 1, at(n), words[n]) for n in range(1, 6)
+    ]
+    assert [move.after for move in call.transitions[:-1]] == [move.before for move in call.transitions[1:]]
+    assert call.transitions[-1].sequence == call.sequence
 
 
 def test_an_anomaly_is_told_with_its_explanation(engine: Engine) -> None:
@@ -286,6 +304,45 @@ def test_a_plain_registration_takes_a_name_when_it_is_called(engine: Engine, nam
     register(print, name="my hook")
     with pytest.raises(ValueError, match=r"'my hook' is registered for .* already: give another name"):
         register(print, name="my hook")
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_registration_takes_its_options_before_the_hook_too(engine: Engine, name: str) -> None:
+    @getattr(engine, f"on_{name}")(name="mine", ordering="none", attempts=3)
+    def hook(call: HookCall) -> None:
+        """Whatever."""
+
+    engine.run_hooks()
+    (known,) = engine.subscribed_hooks()
+    assert (known.name, known.kind) == (f"{name}:*:mine", name)
+    assert (known.is_ordered, known.attempts_limit, known.on_dead) == (False, 3, "skip")
+
+
+def test_every_registration_takes_the_same_options(engine: Engine) -> None:
+    engine.on_entered("OK", attempts=2, on_dead="halt")(print)
+    engine.on_left("OK", attempts=2, on_dead="halt")(print)
+    engine.on_anomaly(attempts=2, on_dead="halt")(print)
+    engine.subscribe(EffectKind.DELETED, None, print, "mine", attempts=2, on_dead="halt")
+    engine.run_hooks()
+    known = engine.subscribed_hooks()
+    assert len(known) == 4
+    assert {(hook.is_ordered, hook.attempts_limit, hook.on_dead) for hook in known} == {(True, 2, "halt")}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"ordering": "global"}, "ordering: found 'global'"),
+        ({"attempts": 0}, "attempts: found 0; expected 1 or more"),
+        ({"attempts": "many"}, "attempts: found 'many'"),
+        ({"on_dead": "panic"}, "panic"),
+        ({"on_dead": "halt", "ordering": "none"}, "nothing waits"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_refused(engine: Engine, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        engine.on_connected(print, **options)
+    assert engine.subscriptions == []
 
 
 def test_a_name_may_serve_several_effects_but_only_one_hook_of_each(engine: Engine) -> None:

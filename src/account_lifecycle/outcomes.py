@@ -1,0 +1,44 @@
+"""What a hook may say about its delivery, as values: done, again later, never, or not this hook any more.
+
+Knows the four answers; it must never know who asks a hook or what follows from an answer (``runner``).
+A hook that returns anything else is done, and one that raises is tried again after the usual backoff.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Done(NamedTuple):
+    """It is done; the delivery is over."""
+
+
+class RetryAt(NamedTuple):
+    """It is not done yet; the delivery waits."""
+
+    at: datetime | None = None
+    """When to try again: aware. None leaves it to the usual backoff."""
+    reason: str = ""
+    """Why, for a person."""
+    counts: bool = True
+    """False gives the attempt back, because nothing was tried: a pause."""
+
+
+class Dead(NamedTuple):
+    """It will never be done; the delivery is given up without further attempts."""
+
+    reason: str
+    """Why, for a person."""
+
+
+class Disable(NamedTuple):
+    """The hook is not to be called any more: its deliveries wait until somebody enables it.
+
+    The attempt is given back.
+    """
+
+    reason: str
+    """Why, for a person."""
+
+
+Outcome = Done | RetryAt | Dead | Disable
+"""What became of one call, as the hook tells it."""

@@ -1,0 +1,199 @@
+"""``worker``: hooks of one's own module, run until it is stopped."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from account_lifecycle import Engine
+from cli.shell import Run
+from runner.waiting import PATIENCE_S, eventually
+
+PROGRAM = [sys.executable, "-c", "from account_lifecycle.cli import main; main()"]
+
+HOOKS = """
+def register(engine):
+    @engine.on_action_required(name="nag")
+    def nag(call):
+        with open("nagged", "a") as file:
+            print(call.account_id, file=file)
+
+def failing(engine):
+    @engine.on_action_required(name="failing", attempts=1)
+    def fail(call):
+        raise ValueError("no paper left")
+
+def nothing(engine):
+    pass
+
+def broken(engine):
+    engine.on_entered("SNAFU")(print)
+
+def slow(engine):
+    import pathlib, time
+    @engine.on_action_required(name="slow")
+    def wait(call):
+        pathlib.Path("begun").touch()
+        while not pathlib.Path("go on").exists():
+            time.sleep(0.01)
+
+class Grouped:
+    @staticmethod
+    def hooks(engine):
+        register(engine)
+
+NUMBER = 17
+"""
+
+
+@pytest.fixture(autouse=True)
+def hooks(tmp_path: Path) -> Iterator[str]:
+    """A module in the working directory, under a name that no other story has imported."""
+    before = set(sys.modules), list(sys.path)
+    name = f"hooks_{abs(hash(str(tmp_path)))}"
+    (tmp_path / f"{name}.py").write_text(HOOKS)
+    yield name
+    for module in set(sys.modules) - before[0]:
+        if module.startswith("hooks_"):
+            del sys.modules[module]
+    sys.path[:] = before[1]
+
+
+def nagged() -> list[str]:
+    return Path("nagged").read_text().split() if Path("nagged").exists() else []
+
+
+# ---- Once ----------------------------------------------------------------------------------------------
+
+
+def test_once_runs_what_is_due_and_ends(run: Run, store: Path, hooks: str) -> None:
+    ran = run("worker", "--hooks", hooks, "--once")
+    assert (ran.code, ran.out, ran.err) == (0, "", "2 calls made: 2 done\n")
+    assert nagged() == ["acc_down", "acc_stuck"]
+    assert run("worker", "--hooks", hooks, "--once").err == "nothing was due\n"
+
+
+def test_what_was_given_up_is_told_apart(run: Run, store: Path, hooks: str) -> None:
+    ran = run("worker", "--hooks", f"{hooks}:failing", "--once")
+    assert ran.code == 0
+    assert ran.err.splitlines()[-1] == "2 calls made: 2 given up"
+
+
+def test_the_end_is_told_to_programs_as_well(run: Run, store: Path, hooks: str) -> None:
+    ran = run("worker", "--hooks", hooks, "--once", "--json")
+    assert ran.document == {"done": 2, "waiting": 0, "dead": 0, "halted": 0, "running": 0}
+
+
+def test_a_function_may_stand_within_something(run: Run, store: Path, hooks: str) -> None:
+    assert run("worker", "--hooks", f"{hooks}:Grouped.hooks", "--once").err == "2 calls made: 2 done\n"
+
+
+# ---- What cannot be ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spec", ["", ":register", "../hooks", "hooks.py/x", "a b", ".hooks"])
+def test_a_name_that_is_no_module_is_a_usage_error(run: Run, spec: str) -> None:
+    ran = run("worker", "--hooks", spec, "--once")
+    assert ran.code == 2
+    assert "expected MODULE or MODULE:FUNCTION" in ran.err
+
+
+def test_a_module_that_is_not_there_is_told_with_where_it_was_looked_for(run: Run, tmp_path: Path) -> None:
+    ran = run("worker", "--hooks", "hooks_nowhere", "--once")
+    assert ran.code == 2
+    assert "there is no module 'hooks_nowhere'" in ran.err
+    assert str(tmp_path) in ran.err
+
+
+def test_a_function_that_is_not_there_is_told(run: Run, hooks: str) -> None:
+    for name in ("nobody", "NUMBER", "Grouped.nobody"):
+        ran = run("worker", "--hooks", f"{hooks}:{name}", "--once")
+        assert ran.code == 2
+        assert f"there is no function '{name}' in {hooks}" in ran.err
+
+
+def test_a_function_that_registers_nothing_is_told(run: Run, hooks: str) -> None:
+    ran = run("worker", "--hooks", f"{hooks}:nothing", "--once")
+    assert ran.code == 2
+    assert "it has registered no hook" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import nothing_like_this", "imports 'nothing_like_this', which is not installed"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def register(engine:", "SyntaxError"),
+    ],
+    ids=["import", "error", "syntax"],
+)
+def test_a_module_that_cannot_be_imported_is_one_plain_line(run: Run, tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "hooks_bad.py").write_text(text)
+    ran = run("worker", "--hooks", "hooks_bad", "--once")
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1
+    assert told in ran.err
+    assert "hooks_bad" in ran.err
+
+
+def test_a_function_that_fails_is_one_plain_line_that_says_where(run: Run, hooks: str) -> None:
+    ran = run("worker", "--hooks", f"{hooks}:broken", "--once")
+    assert ran.code == 1
+    assert ran.err.count("\n") == 1
+    assert "broken() failed: ValueError: 'SNAFU'" in ran.err
+
+
+# ---- On and on -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def started(*words: str) -> Iterator["subprocess.Popen[str]"]:
+    """A worker in a process of its own, which is gone in the end whatever the story comes to."""
+    command = [*PROGRAM, "worker", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "running 1 hook in 4 threads; stop with Ctrl-C\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_runs_hooks_until_it_is_told_to_stop(store: Path, hooks: str, how: signal.Signals) -> None:
+    with started("--hooks", hooks, "--poll", "0.05s", "--json") as process:
+        eventually(lambda: len(nagged()) == 2)
+        with Engine.open(f"sqlite:///{store}", observers=()) as engine:
+            engine.feed_event({"AccountStatus": {"account_id": "acc_new", "message": "CREDENTIALS"}})
+            eventually(lambda: len(nagged()) == 3)
+            eventually(lambda: len(engine.deliveries(state="done")) == 3)
+        process.send_signal(how)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (0, "")
+    assert json.loads(out)["done"] == 3
+
+
+def test_stopping_waits_for_the_call_that_is_running(store: Path, hooks: str) -> None:
+    with started("--hooks", f"{hooks}:slow", "--poll", "0.05s") as process:
+        eventually(Path("begun").exists)
+        process.send_signal(signal.SIGTERM)
+        Path("go on").touch()
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert err.startswith("stopped: ")
+    with Engine.open(f"sqlite:///{store}", observers=()) as engine:
+        assert engine.deliveries(state="done")
+        assert not engine.deliveries(state="running")
+
+
+def test_a_second_signal_ends_it_at_once(store: Path, hooks: str) -> None:
+    with started("--hooks", f"{hooks}:slow", "--poll", "0.05s") as process:
+        eventually(Path("begun").exists)
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        assert process.returncode == -signal.SIGTERM

@@ -1,0 +1,165 @@
+"""Lanes, late owners and nested calls: who may call what, and in which order."""
+
+from datetime import timedelta
+
+from account_lifecycle import Engine, HookCall
+from account_lifecycle.courier import ABANDONED, Courier
+from account_lifecycle.outcomes import RetryAt
+from account_lifecycle.runner import Runner
+from builders import ToldClock, webhook
+from runner.answers import Answering, feed, states
+
+# ---- Order ---------------------------------------------------------------------------------------------
+
+
+def test_a_failed_call_holds_back_the_later_ones_of_its_account_and_hook_only(engine: Engine, clock: ToldClock) -> None:
+    hook, other = Answering(ValueError("no"), None), Answering(None)
+    engine.on_entered("OK", name="mine")(hook)
+    engine.on_entered("OK", name="other")(other)
+    feed(engine, "OK", "ERROR", "OK")
+    feed(engine, "OK", account_id="b")
+    assert hook.heard == [("a", 1), ("b", 1)]
+    assert other.heard == [("a", 1), ("a", 3), ("b", 1)]
+    engine.run_hooks()
+    assert hook.heard == [("a", 1), ("b", 1), ("a", 1), ("a", 3)]
+
+
+def test_without_an_order_a_failed_call_holds_back_nothing(engine: Engine) -> None:
+    hook = Answering(ValueError("no"), None)
+    engine.on_entered("OK", ordering="none")(hook)
+    feed(engine, "OK", "ERROR", "OK")
+    assert hook.heard == [("a", 1), ("a", 3)]
+    engine.run_hooks()
+    assert hook.heard == [("a", 1), ("a", 3), ("a", 1)]
+
+
+def test_a_feed_runs_what_older_events_of_its_account_have_left_first(engine: Engine) -> None:
+    feed(engine, "OK", "ERROR")
+    hook = Answering(None)
+    engine.on_entered("OK")(hook)
+    feed(engine, "OK")
+    assert hook.heard == [("a", 1), ("a", 3)]
+
+
+def test_why_a_delivery_failed_is_still_told_after_others_had_it_in_hand(engine: Engine) -> None:
+    engine.on_entered("OK")(Answering(ValueError("no paper left"), None))
+    feed(engine, "OK", "ERROR", "OK", "ERROR")
+    assert [(record.error, record.attempts) for record in engine.deliveries()] == [
+        ("ValueError: no paper left", 1),
+        (None, 0),
+    ]
+
+
+# ---- A hook that feeds and runs hooks ------------------------------------------------------------------
+
+
+def test_a_hook_that_feeds_its_own_lane_is_called_for_that_afterwards(engine: Engine) -> None:
+    heard: list[tuple[str, int]] = []
+
+    @engine.on_anomaly()
+    def follow(call: HookCall) -> None:
+        heard.append(("begin", call.sequence))
+        if call.sequence < 4:
+            engine.feed_event(webhook("a", f"ODD-{call.sequence}"))
+            engine.run_hooks()
+        heard.append(("end", call.sequence))
+
+    engine.feed_event(webhook("a", "ODD"))
+    assert heard == [(word, sequence) for sequence in (1, 2, 3, 4) for word in ("begin", "end")]
+    assert engine.run_hooks() == []
+
+
+def test_a_hook_that_feeds_another_account_has_its_hooks_run_at_once(engine: Engine) -> None:
+    heard: list[tuple[str, str]] = []
+
+    @engine.on_connected
+    def follow(call: HookCall) -> None:
+        heard.append(("begin", call.account_id))
+        if call.account_id == "a":
+            engine.feed_event(webhook("b", "OK"))
+        heard.append(("end", call.account_id))
+
+    engine.feed_event(webhook("a", "OK"))
+    assert heard == [("begin", "a"), ("begin", "b"), ("end", "b"), ("end", "a")]
+
+
+# ---- Leases that ran out -------------------------------------------------------------------------------
+
+
+def test_a_late_owner_is_refused_and_told_so(engine: Engine, clock: ToldClock) -> None:
+    heard: list[HookCall] = []
+
+    def hook(call: HookCall) -> None:
+        heard.append(call)
+        if len(heard) == 1:  # as if this process had been asleep
+            clock.pass_time(seconds=61)
+            assert [outcome.done for outcome in other.run_due()] == [True]
+
+    engine.feed_event(webhook("a", "OK"))
+    engine.on_connected(hook)
+    other = Runner(engine.store, engine, clock)
+    (outcome,) = engine.run_hooks()
+    assert (outcome.done, outcome.state, outcome.due_at) == (False, "running", None)
+    assert outcome.error == "stale: its lease ran out"
+    assert [(call.attempt, call.key) for call in heard] == [(1, "a/1/connected/"), (2, "a/1/connected/")]
+    assert heard[0].token < heard[1].token
+    assert [(record.state, record.attempts) for record in engine.deliveries()] == [("done", 2)]
+
+
+def test_the_reaper_counts_a_lost_lease_as_a_failed_attempt(engine: Engine, clock: ToldClock) -> None:
+    engine.on_connected(print, attempts=3, name="mine")
+    feed_without_running(engine, clock)
+    for attempt in (1, 2, 3):
+        abandon(engine, clock)
+        reap(engine, clock)
+        (record,) = engine.deliveries()
+        assert (record.attempts, record.error) == (attempt, ABANDONED)
+    assert states(engine) == ["dead"]
+
+
+def test_anybody_may_reap_also_who_does_not_have_the_hook(engine: Engine, clock: ToldClock) -> None:
+    engine.on_connected(print, attempts=1, name="mine")
+    feed_without_running(engine, clock)
+    abandon(engine, clock)
+    with_hooks, engine.subscriptions = engine.subscriptions, []
+    reap(engine, clock)
+    assert with_hooks
+    assert states(engine) == ["dead"]
+
+
+def test_the_reaper_halts_a_lane_whose_hook_wants_that(engine: Engine, clock: ToldClock) -> None:
+    engine.on_connected(print, attempts=1, on_dead="halt", name="mine")
+    feed_without_running(engine, clock)
+    abandon(engine, clock)
+    reap(engine, clock)
+    assert states(engine) == ["halted"]
+
+
+def test_who_dies_in_a_pause_that_was_not_counted_has_lost_nothing(engine: Engine, clock: ToldClock) -> None:
+    hook = Answering(RetryAt(counts=False), None)
+    engine.on_connected(hook, attempts=1)
+    feed(engine, "OK")
+    clock.pass_time(hours=1)
+    assert [outcome.done for outcome in engine.run_hooks()] == [True]
+
+
+def feed_without_running(engine: Engine, clock: ToldClock) -> None:
+    """Feed as a process without hooks does; then somebody makes the delivery."""
+    engine.store.subscribe([subscription.terms for subscription in engine.subscriptions], clock.now)
+    with_hooks, engine.subscriptions = engine.subscriptions, []
+    engine.feed_event(webhook("a", "OK"))
+    engine.subscriptions = with_hooks
+    assert engine.store.plan(clock.now, 100) == 1
+
+
+def abandon(engine: Engine, clock: ToldClock) -> None:
+    """Claim, and die of it: nobody settles."""
+    clock.pass_time(hours=7)
+    names = [subscription.name for subscription in engine.subscriptions]
+    assert len(engine.store.claim(names, clock.now, clock.now + timedelta(seconds=60), 1)) == 1
+
+
+def reap(engine: Engine, clock: ToldClock) -> None:
+    """The lease runs out, and somebody looks."""
+    clock.pass_time(seconds=60)
+    Courier(engine.store, engine, clock).reap()

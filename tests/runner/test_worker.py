@@ -1,0 +1,326 @@
+"""A worker: threads that run hooks, poll, survive trouble and stop when they are told to."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from threading import Barrier, Event, Lock, Thread, current_thread
+from typing import Any
+
+import pytest
+
+from account_lifecycle import Engine, HookCall, worker
+from account_lifecycle.engine import utc_now
+from account_lifecycle.errors import StoreBusy, StoreError
+from account_lifecycle.ports import Delivery, Settlement
+from account_lifecycle.stores.memory import MemoryStore
+from account_lifecycle.wiring import _draw
+from builders import webhook
+from runner.answers import Answering, feed, states
+from runner.waiting import PATIENCE_S, eventually
+
+NEVER_S = 3_600.0
+SOON_S = 0.02
+
+
+def is_all_done(engine: Engine, count: int) -> bool:
+    return states(engine) == ["done"] * count
+
+
+# ---- Running -------------------------------------------------------------------------------------------
+
+
+def test_a_worker_runs_what_waits_and_what_comes(live: Engine) -> None:
+    feed(live, "OK")
+    hook = Answering(None)
+    live.on_connected(hook)
+    with live.start_runner(poll_s=SOON_S):
+        eventually(lambda: is_all_done(live, 1))
+        feed(live, "OK", account_id="b")
+        eventually(lambda: is_all_done(live, 2))
+    assert hook.heard == [("a", 1), ("b", 1)]
+
+
+def test_feeding_does_not_wait_for_hooks_while_a_worker_runs(live: Engine) -> None:
+    gate, threads = Event(), []
+
+    @live.on_connected
+    def hook(call: HookCall) -> None:
+        threads.append(current_thread().name)
+        assert gate.wait(PATIENCE_S)
+
+    with live.start_runner(poll_s=SOON_S):
+        feed(live, "OK")
+        gate.set()
+        eventually(lambda: is_all_done(live, 1))
+    assert threads[0].startswith(worker.THREADS)
+    feed(live, "OK", account_id="b")
+    assert threads[1:] == [current_thread().name]
+
+
+def test_a_nudge_after_a_feed_makes_it_look_at_once(live: Engine) -> None:
+    live.on_connected(Answering(None))
+    with live.start_runner(poll_s=NEVER_S):
+        feed(live, "OK")
+        eventually(lambda: is_all_done(live, 1))
+
+
+def test_what_nobody_nudges_for_is_found_by_polling(live: Engine) -> None:
+    live.on_connected(Answering(None))
+    with live.start_runner(poll_s=SOON_S), silent_feeder(live) as feeder:
+        feed(feeder, "OK")
+        eventually(lambda: is_all_done(live, 1))
+
+
+def silent_feeder(live: Engine) -> Engine:
+    """Another engine on the same store, whose feeds nudge nobody; it leaves the store open."""
+
+    class Feeder(Engine):
+        def close(self) -> None: ...
+
+    return Feeder(live.store, observers=(), draw=_draw)
+
+
+def test_a_failed_call_is_tried_again_when_it_is_due(live: Engine) -> None:
+    hook = Answering(ValueError("no"), None)
+    live.on_connected(hook)
+    with live.start_runner(poll_s=SOON_S) as running:
+        feed(live, "OK")
+        eventually(lambda: is_all_done(live, 1))
+    assert [call.attempt for call in hook.calls] == [1, 2]
+    assert running.counts == {"waiting": 1, "done": 1}
+
+
+def test_lanes_run_in_parallel(live: Engine) -> None:
+    meeting = Barrier(4)
+
+    @live.on_connected
+    def hook(call: HookCall) -> None:
+        meeting.wait(PATIENCE_S)
+
+    with live.start_runner(threads=4, poll_s=SOON_S):
+        for account_id in "abcd":
+            feed(live, "OK", account_id=account_id)
+        eventually(lambda: is_all_done(live, 4))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_no_two_calls_of_a_lane_run_at_once_or_out_of_order(live: Engine, workers: int) -> None:
+    heard: dict[str, list[int]] = defaultdict(list)
+    running: set[str] = set()
+    overlaps: list[str] = []
+    guard = Lock()
+
+    @live.on_anomaly(name="odd")
+    def hook(call: HookCall) -> None:
+        with guard:
+            overlaps.extend({call.account_id} & running)
+            running.add(call.account_id)
+            heard[call.account_id].append(call.sequence)
+        with guard:
+            running.discard(call.account_id)
+
+    started = [worker.start(live.store, live, utc_now, threads=3, poll_s=SOON_S) for _ in range(workers)]
+    live.start_runner(threads=2, poll_s=SOON_S)
+    for number in range(20):
+        for account_id in "abcde":
+            feed(live, f"ODD-{number}", account_id=account_id)
+    eventually(lambda: sum(map(len, heard.values())) >= 100)
+    eventually(lambda: set(states(live)) == {"done"})
+    for each in started:
+        each.stop()
+    assert overlaps == []
+    assert heard == {account_id: list(range(1, 21)) for account_id in "abcde"}
+
+
+def test_a_hook_that_is_registered_later_is_run_as_well(live: Engine) -> None:
+    hook = Answering(None)
+    with live.start_runner(poll_s=SOON_S):
+        live.on_connected(hook)
+        eventually(live.subscribed_hooks)
+        feed(live, "OK")
+        eventually(lambda: is_all_done(live, 1))
+
+
+def test_a_hook_in_a_worker_may_feed_and_run_hooks(live: Engine) -> None:
+    heard: list[int] = []
+
+    @live.on_anomaly()
+    def follow(call: HookCall) -> None:
+        heard.append(call.sequence)
+        if call.sequence < 5:
+            live.feed_event(webhook("a", f"ODD-{call.sequence}"))
+            live.run_hooks()
+
+    with live.start_runner(poll_s=SOON_S):
+        feed(live, "ODD")
+        eventually(lambda: is_all_done(live, 5))
+    assert heard == [1, 2, 3, 4, 5]
+
+
+def test_a_hook_that_exits_costs_an_attempt_and_not_the_worker(live: Engine) -> None:
+    live.on_connected(Answering(SystemExit(1), KeyboardInterrupt()), attempts=2, name="poison")
+    live.on_connected(Answering(None), name="fine")
+    with live.start_runner(threads=1, poll_s=SOON_S) as running:
+        feed(live, "OK")
+        eventually(lambda: sorted(states(live)) == ["dead", "done"])
+        feed(live, "OK", account_id="b")
+        eventually(lambda: states(live).count("done") == 2)
+        assert running.is_running
+
+
+def test_a_worker_reaps_what_others_have_left(live: Engine) -> None:
+    live.on_connected(Answering(None), name="mine")
+    live.store.subscribe([subscription.terms for subscription in live.subscriptions], utc_now())
+    with silent_feeder(live) as feeder:
+        feed(feeder, "OK")
+    live.store.plan(utc_now(), 1)
+    assert live.store.claim(["connected:*:mine"], utc_now(), utc_now() + timedelta(seconds=0.2), 1)
+    with live.start_runner(poll_s=SOON_S):
+        eventually(lambda: is_all_done(live, 1))
+    assert [record.attempts for record in live.deliveries()] == [2]
+
+
+@pytest.mark.parametrize("options", [{"threads": 0}, {"poll_s": 0}, {"poll_s": -1}, {"poll_s": float("nan")}])
+def test_a_worker_that_could_do_nothing_is_refused(live: Engine, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        live.start_runner(**options)
+
+
+# ---- Stopping ------------------------------------------------------------------------------------------
+
+
+def test_stopping_lets_running_calls_finish(live: Engine) -> None:
+    begun, gate = Event(), Event()
+
+    @live.on_connected
+    def hook(call: HookCall) -> None:
+        begun.set()
+        assert gate.wait(PATIENCE_S)
+
+    running = live.start_runner(poll_s=SOON_S)
+    feed(live, "OK")
+    assert begun.wait(PATIENCE_S)
+    assert running.stop(timeout_s=0.01) is False
+    assert not running.is_running
+    assert states(live) == ["running"]
+    gate.set()
+    assert running.stop() is True
+    assert is_all_done(live, 1)
+    assert running.counts == {"done": 1}
+
+
+def test_what_was_claimed_and_not_begun_is_given_back(live: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = Answering(None)
+    live.on_connected(hook, attempts=1)
+    claimed, stopped = Event(), Event()
+    claim = live.store.claim
+
+    def slow_claim(*args: Any) -> list[Delivery]:
+        found = claim(*args)
+        if found:
+            claimed.set()
+            assert stopped.wait(PATIENCE_S)
+        return found
+
+    monkeypatch.setattr(live.store, "claim", slow_claim)
+    running = live.start_runner(poll_s=SOON_S)
+    feed(live, "OK")
+    assert claimed.wait(PATIENCE_S)
+    assert running.stop(timeout_s=0) is False
+    stopped.set()
+    assert running.stop() is True
+    assert [(record.state, record.attempts) for record in live.deliveries()] == [("waiting", 0)]
+    assert hook.calls == []
+
+
+def test_stopping_twice_and_from_within_a_hook_is_harmless(live: Engine) -> None:
+    @live.on_connected
+    def hook(call: HookCall) -> None:
+        live.stop_runner()
+
+    running = live.start_runner(poll_s=SOON_S)
+    feed(live, "OK")
+    eventually(lambda: is_all_done(live, 1))
+    assert running.stop()
+    assert running.stop()
+    assert not running.is_running
+
+
+def test_closing_the_engine_stops_its_worker(url: str) -> None:
+    engine = Engine.open(url, observers=())
+    running = engine.start_runner()
+    engine.close()
+    assert not running.is_running
+
+
+# ---- Trouble -------------------------------------------------------------------------------------------
+
+
+class Moody(MemoryStore):
+    """A store that cannot be used for a while, as one is that others write to without end."""
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__()
+        self.error = error
+        self.refusals: dict[str, int] = {}
+
+    def _mind(self, what: str) -> None:
+        if self.refusals.get(what, 0):
+            self.refusals[what] -= 1
+            raise self.error
+
+    def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
+        self._mind("plan")
+        return super().plan(now, limit, account_ids)
+
+    def claim(self, *args: Any) -> list[Delivery]:
+        self._mind("claim")
+        return super().claim(*args)
+
+    def expired(self, now: datetime, limit: int) -> list[Delivery]:
+        self._mind("expired")
+        return super().expired(now, limit)
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        self._mind("settle")
+        return super().settle(settlements)
+
+    def accounts_by_id(self, account_ids: Any) -> Any:
+        self._mind("accounts_by_id")
+        return super().accounts_by_id(account_ids)
+
+
+@pytest.fixture(params=[StoreBusy("others are writing"), StoreError("the disk is gone")], ids=["busy", "failed"])
+def moody(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with Engine(Moody(request.param), observers=(), draw=_draw) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("what", ["plan", "claim", "expired", "settle", "accounts_by_id"])
+def test_a_store_that_cannot_be_used_for_a_while_costs_time_and_nothing_else(moody: Engine, what: str) -> None:
+    hook = Answering(None)
+    moody.on_connected(hook, attempts=1)
+    store = moody.store
+    assert isinstance(store, Moody)
+    with moody.start_runner(poll_s=SOON_S):
+        store.refusals = {what: 3}
+        feed(moody, "OK")
+        eventually(lambda: is_all_done(moody, 1))
+        eventually(lambda: not store.refusals[what])
+    assert len(hook.calls) == 1
+
+
+def test_a_worker_on_a_store_that_stays_unusable_can_still_be_stopped(moody: Engine) -> None:
+    begun = Event()
+    moody.on_connected(lambda call: begun.set())
+    store = moody.store
+    assert isinstance(store, Moody)
+    running = moody.start_runner(poll_s=SOON_S)
+    store.refusals = {"settle": 10**9}
+    feed(moody, "OK")
+    assert begun.wait(PATIENCE_S)
+    stopping = Thread(target=running.stop)
+    stopping.start()
+    stopping.join(PATIENCE_S)
+    assert not stopping.is_alive()
+    assert states(moody) == ["running"]  # its lease will run out
