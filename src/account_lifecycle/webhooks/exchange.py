@@ -1,0 +1,133 @@
+"""One request to one checked address, and as much of the answer as is needed, before a deadline.
+
+Knows sockets, TLS and HTTP; it must never know what is sent or what follows from the answer, and it resolves nothing.
+No proxy of the environment is used and no redirect followed: ``http.client`` does neither.
+"""
+
+import io
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from .addresses import Address
+from .target import Target
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+EXCERPT_BYTES = 1024
+"""How much of an answer's body is looked at; the rest is never read."""
+
+
+class Answer(NamedTuple):
+    """What a receiver answered."""
+
+    status: int
+    retry_after: str | None
+    location: str | None
+    excerpt: bytes
+    """The beginning of the body, as far as it came at once; empty for a success, of which nothing more is read."""
+
+
+class Deadline:
+    """The moment by which an exchange has to be over, whatever it is doing."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._end = monotonic() + timeout_s
+
+    def left_s(self) -> float:
+        """How many seconds are left. Raises ``TimeoutError`` when none are."""
+        left_s = self._end - monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        return left_s
+
+
+def exchange(
+    target: Target,
+    addresses: Sequence[Address],
+    tls: ssl.SSLContext | None,
+    headers: Mapping[str, str],
+    body: bytes,
+    deadline: Deadline,
+    connect_timeout_s: float,
+) -> Answer:
+    """Post a body to the first of the addresses that can be connected to.
+
+    The certificate is checked for the target's host. Raises ``TimeoutError`` when the deadline passes, and other
+    kinds of ``OSError`` or ``http.client.HTTPException`` for what goes wrong before.
+    """
+    with _connected(addresses, target.port, deadline, connect_timeout_s) as plain:
+        plain.settimeout(deadline.left_s())  # which bounds the whole handshake
+        with plain if tls is None else tls.wrap_socket(plain, server_hostname=target.host) as link:
+            connection = HTTPConnection(target.host, target.port)
+            connection.sock = cast(socket.socket, _TimedLink(link, deadline))  # connected: it will not resolve again
+            connection.request("POST", target.path, body, {**headers, "Host": target.authority, "Connection": "close"})
+            return _answer(connection)
+
+
+def _connected(addresses: Sequence[Address], port: int, deadline: Deadline, connect_timeout_s: float) -> socket.socket:
+    failure: OSError = OSError("it has no address")
+    for address in addresses:
+        link = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+        try:
+            link.settimeout(min(connect_timeout_s, deadline.left_s()))
+            link.connect((str(address), port))
+        except TimeoutError:
+            link.close()
+            failure = OSError(f"no connection to {address} within {connect_timeout_s:g} s")
+        except OSError as error:
+            link.close()
+            failure = error
+        else:
+            return link
+    raise failure
+
+
+def _answer(connection: HTTPConnection) -> Answer:
+    response = connection.getresponse()
+    excerpt = b""
+    if not 200 <= response.status < 300:
+        with suppress(OSError, HTTPException):  # what it says besides is a courtesy
+            excerpt = response.read1(EXCERPT_BYTES)
+    return Answer(response.status, response.getheader("Retry-After"), response.getheader("Location"), excerpt)
+
+
+class _TimedLink:
+    """What ``http.client`` needs of a socket, each step of it bounded by what is left of one deadline.
+
+    A socket's own timeout starts anew with every byte, so a receiver that sends one now and then is never late.
+    """
+
+    def __init__(self, link: socket.socket, deadline: Deadline) -> None:
+        self._link = link
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            self._link.settimeout(self._deadline.left_s())
+            rest = rest[self._link.send(rest) :]
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_TimedReader(self._link, self._deadline))
+
+    def close(self) -> None:
+        """The socket is closed by whoever opened it."""
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, link: socket.socket, deadline: Deadline) -> None:
+        self._link = link
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        self._link.settimeout(self._deadline.left_s())
+        return self._link.recv_into(buffer)
