@@ -4,6 +4,8 @@
     python3 dev.py demo       a fleet of accounts lives, breaks and recovers before your eyes
     python3 dev.py test       the whole test suite; arguments are handed on to pytest
     python3 dev.py check      lint, formatting and types
+    python3 dev.py campaign   break it on purpose: kills, power loss, full disks, bit rot; without a name, a list
+    python3 dev.py services   install what some tests need of Debian: PostgreSQL's server, strace
     python3 dev.py bench      benchmarks, side by side with peers
     python3 dev.py diagrams   draw diagrams/ anew from the machine
     python3 dev.py docs       write the generated pages of docs/ anew
@@ -30,6 +32,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "test": [["python", "-m", "pytest"]],
     "check": [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]],
     "bench": [["python", "benchmarks/run.py"]],
+    "campaign": [["python", "-m", "campaigns"]],
     "diagrams": [["python", "-m", "account_lifecycle.drawing.gallery", "diagrams"]],
     "docs": [["python", "docs/generate.py"]],
     "shell": [[]],
@@ -38,6 +41,8 @@ COMMANDS: dict[str, list[list[str]]] = {
 
 def main(arguments: list[str]) -> int:
     """Run one command; its exit code."""
+    if arguments[:1] == ["services"]:
+        return install_services()
     if not arguments or arguments[0] not in COMMANDS:
         print(__doc__)
         return 0 if arguments and arguments[0] in ("-h", "--help", "help") else 2
@@ -51,6 +56,39 @@ def main(arguments: list[str]) -> int:
     if name == "demo":
         print("  These commands are in the environment; in this shell, first:\n    . .venv/bin/activate")
     return 0
+
+
+def install_services() -> int:
+    """Install PostgreSQL's server and strace with apt-get, where they are missing; the exit code.
+
+    Tests start a private server themselves; no server of the system is made or started.
+    """
+    wanted = {"postgresql": bool(server_binaries()), "strace": bool(shutil.which("strace"))}
+    missing = [package for package, is_there in wanted.items() if not is_there]
+    if not missing:
+        return 0
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        print(
+            f"{' and '.join(missing)} missing: tests that need it are skipped. As root on Debian: apt-get install them."
+        )
+        return 0
+    configuration = Path("/etc/postgresql-common/createcluster.conf")
+    if "postgresql" in missing and not configuration.exists():
+        configuration.parent.mkdir(parents=True, exist_ok=True)
+        configuration.write_text("create_main_cluster = false\n")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", *missing]):
+        code = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
+        if code:
+            print(f"{' '.join(command)} failed: tests that need {' and '.join(missing)} are skipped.")
+            return 0
+    return 0
+
+
+def server_binaries() -> list[Path]:
+    """Where PostgreSQL's server is installed: its folders of programs, newest first."""
+    found = [Path(initdb).parent] if (initdb := shutil.which("initdb")) else []
+    return [*found, *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
 
 
 def run(command: list[str]) -> int:
@@ -75,7 +113,7 @@ def make_environment(extra_groups: tuple[str, ...] = ()) -> None:
         checked(make, "Could not make .venv. On Debian or Ubuntu: apt-get install python3-venv.")
     pip = ["uv", "pip", "install", "--python", str(PYTHON)] if uv else [str(PYTHON), "-m", "pip", "install"]
     checked(
-        [*pip, "--quiet", "--editable", f"{ROOT}[diagrams]", *requirements(groups)],
+        [*pip, "--quiet", "--editable", f"{ROOT}[diagrams,postgres]", *requirements(groups)],
         "Could not install the project. Is a package index within reach?",
     )
     STAMP.write_text(" ".join([wanted, *groups]))

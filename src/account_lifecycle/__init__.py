@@ -6,7 +6,15 @@
 Public names only; importing this touches no optional part.
 """
 
-from .errors import AccountLifecycleError, ConfigurationError, PayloadError, StoreError, UnreadablePayloads
+from .errors import (
+    AccountLifecycleError,
+    ConfigurationError,
+    PayloadError,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    UnreadablePayloads,
+)
 from .hooks import Hook, HookCall
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, NextStep, Severity
@@ -17,7 +25,10 @@ from .lifecycle.providers import Provider
 from .lifecycle.status import Health, Status, Verdict
 from .lifecycle.windows import BlindWindow
 from .logs import Received, read_log
+from .outcomes import Dead, Disable, Done, RetryAt
+from .ports import DeliveryState, OnDead, Transition
 from .runner import HookOutcome
+from .verify import Verification
 from .wiring import Engine
 
 __all__ = [
@@ -27,7 +38,11 @@ __all__ = [
     "AnomalyKind",
     "BlindWindow",
     "ConfigurationError",
+    "Dead",
     "Decision",
+    "DeliveryState",
+    "Disable",
+    "Done",
     "Effect",
     "EffectKind",
     "Engine",
@@ -36,14 +51,20 @@ __all__ = [
     "HookCall",
     "HookOutcome",
     "NextStep",
+    "OnDead",
     "PayloadError",
     "Policy",
     "Provider",
     "Received",
+    "RetryAt",
     "Severity",
     "Status",
+    "StoreBusy",
     "StoreError",
+    "StoreFull",
+    "Transition",
     "UnreadablePayloads",
     "Verdict",
+    "Verification",
     "read_log",
 ]

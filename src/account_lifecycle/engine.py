@@ -6,11 +6,14 @@ and no format of its own.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from . import worker
 from .deadlines import passed_deadlines
+from .differences import Differences, against_definition
 from .errors import ConfigurationError, PayloadError, StoreError, UnreadablePayloads
 from .hooks import HookRegistry
 from .lifecycle.account import Account
@@ -20,13 +23,31 @@ from .lifecycle.events import Event
 from .lifecycle.explain import Anomaly
 from .lifecycle.machine import INITIAL, BoundModel, Situation
 from .lifecycle.providers import ALIASES, profile_of
+from .lifecycle.rules import rules_of
 from .lifecycle.status import Health, Status
 from .lifecycle.windows import BlindWindow
 from .logs import Received
 from .payloads import Payload, parse
-from .ports import AccountFilter, AuditFilter, Clock, LedgerEntry, Observer, Quarantined, Refused, Store
+from .ports import (
+    AccountFilter,
+    AuditFilter,
+    Clock,
+    DeliveryFilter,
+    DeliveryRecord,
+    DeliveryState,
+    LedgerEntry,
+    Observer,
+    Quarantined,
+    Refused,
+    Segment,
+    Store,
+    SubscribedHook,
+)
+from .quarantine import Replayed, replay_quarantine
 from .runner import HookOutcome, Runner
 from .telemetry import logger
+from .verify import Verification, verify
+from .worker import Worker
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -38,6 +59,9 @@ BATCH_SIZE = 1000
 utc_now = partial(datetime.now, UTC)
 """The present time: aware, UTC."""
 
+
+GIVEN_UP = (DeliveryState.DEAD, DeliveryState.HALTED)
+"""What a redrive means unless it is told otherwise."""
 
 _Refusal = tuple[PayloadError, datetime]
 """What could not be read, and when it arrived."""
@@ -66,6 +90,7 @@ class EngineCore(HookRegistry):
         self._observers = tuple(observers)
         self._draw = draw
         self._runner = Runner(store, self, clock)
+        self._worker: Worker | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -74,8 +99,14 @@ class EngineCore(HookRegistry):
         self.close()
 
     def close(self) -> None:
-        """Release the store; closing twice is harmless."""
+        """Stop the runner, if one was started, and release the store; closing twice is harmless."""
+        self.stop_runner()
         self.store.close()
+
+    @cached_property
+    def _rules(self) -> str:
+        """What events are judged by, as it is kept with each."""
+        return rules_of(self.policy)
 
     # ---- Feeding ---------------------------------------------------------------------------------
 
@@ -93,7 +124,7 @@ class EngineCore(HookRegistry):
         except PayloadError as error:
             self._quarantine([(error, at)])
             raise
-        decision = self.store.advance((event,), self._decide)[0]
+        decision = self.store.advance((event,), self._decide, self._rules)[0]
         self._tell(decision)
         if self.subscriptions:
             self._run_hooks((decision,))
@@ -120,7 +151,7 @@ class EngineCore(HookRegistry):
             events, errors = self._parse_all(batch)
             if errors:
                 self._quarantine(errors)
-            decisions = self.store.advance(events, self._decide) if events else []
+            decisions = self.store.advance(events, self._decide, self._rules) if events else []
             self._follow_up(decisions)
             for error, _ in errors:
                 (on_unreadable or unreadable.add)(error)
@@ -135,7 +166,7 @@ class EngineCore(HookRegistry):
         due = passed_deadlines(self.store, self.policy, self._clock() if now is None else _in_utc("now", now))
         found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
-            decisions = [d for d in self.store.advance(batch, self._decide) if d.anomalies]
+            decisions = [d for d in self.store.advance(batch, self._decide, self._rules) if d.anomalies]
             self._follow_up(decisions)
             found += decisions
         return found
@@ -147,6 +178,98 @@ class EngineCore(HookRegistry):
         had no hooks or crashed has left. Returns what happened, in order.
         """
         return self._runner.run_due()
+
+    def start_runner(self, *, threads: int = 4, poll_s: float = 1.0) -> Worker:
+        """Run hooks in threads of their own from now on; feeding then returns without waiting for them.
+
+        The runner looks for what is due every ``poll_s`` seconds, and at once after a feed of this process.
+        Register the hooks first. Closing the engine stops it; calls that are running are waited for.
+        """
+        if self._worker is None or not self._worker.is_running:
+            self._worker = worker.start(self.store, self, self._clock, threads=threads, poll_s=poll_s)
+        return self._worker
+
+    def stop_runner(self) -> None:
+        """Stop the runner that ``start_runner`` started; harmless if there is none."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    # ---- Keeping hooks ---------------------------------------------------------------------------
+
+    def subscribed_hooks(self) -> list[SubscribedHook]:
+        """Every hook that the store knows, of whichever process, by name."""
+        return self.store.subscribed()
+
+    def deliveries(
+        self,
+        *,
+        state: DeliveryState | str | None = None,
+        hook: str | None = None,
+        account_id: str | None = None,
+    ) -> list[DeliveryRecord]:
+        """The deliveries that fit, in the order in which they were made; ``state="dead"`` are those given up."""
+        return list(self.store.deliveries(DeliveryFilter(_state(state), hook, account_id)))
+
+    def redrive(
+        self,
+        delivery_id: int | None = None,
+        *,
+        state: DeliveryState | str | None = None,
+        hook: str | None = None,
+        account_id: str | None = None,
+    ) -> list[int]:
+        """Try deliveries again that were given up: one by its number, or all that fit; the new ones' numbers.
+
+        Without a number or a state this means those that are dead or hold their lane; a number also serves
+        for one that is done. Each becomes a new delivery under the same idempotency key.
+        """
+        wanted = DeliveryFilter(_state(state), hook, account_id, delivery_id)
+        found = self.store.deliveries(wanted)
+        if delivery_id is None and state is None:
+            found = (record for record in found if record.state in GIVEN_UP)
+        return self.store.redrive([record.delivery_id for record in found], self._clock())
+
+    def enable_hook(self, hook: str) -> bool:
+        """Let a disabled hook go on with what waits for it; False if the store does not know it."""
+        return self.store.enable(hook)
+
+    def forget_hook(self, hook: str) -> bool:
+        """Forget a hook that no process registers any more, with what waits for it; False if it is not known."""
+        return self.store.unsubscribe(hook)
+
+    # ---- Proving and keeping the record ------------------------------------------------------------
+
+    def verify(self) -> Verification:
+        """Prove the record: the chain, and that folding the ledger gives exactly what is stored.
+
+        It may be asked while others feed. ``is_intact`` is the answer, ``first`` the first row that does
+        not hold.
+        """
+        return verify(self.store)
+
+    def verify_against_definition(self) -> Differences:
+        """What today's rules and this engine's policy would decide differently about every event ever fed."""
+        return against_definition(self.store, self._decide, self._rules)
+
+    def erase_account(self, account_id: str) -> int:
+        """Erase an account's payloads and names for good; how many payloads that were.
+
+        Its events stay, with digests in place of what was erased, so that the ledger still verifies.
+        """
+        return self.store.erase(account_id, self._clock())
+
+    def replay_quarantine(self, quarantine_ids: Sequence[int] | None = None) -> list[Replayed]:
+        """Feed what can be read by now of the quarantine, each payload once; None means all of it."""
+        return replay_quarantine(self.store, self._advance_released, quarantine_ids)
+
+    def prune(self, until: datetime, archive: Path) -> Segment | None:
+        """Archive the events received before ``until`` (aware) in a file and take them out of the store.
+
+        Accounts, open windows and whatever a hook still waits for stay, and the ledger still verifies, from
+        the archive's last digest on. None if there was nothing to take out.
+        """
+        return self.store.prune(_in_utc("until", until), archive, self._clock())
 
     # ---- Asking ----------------------------------------------------------------------------------
 
@@ -256,7 +379,16 @@ class EngineCore(HookRegistry):
             except Exception:
                 logger().exception("observer failed", account_id=decision.account.account_id)
 
+    def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
+        """Feed an event from the quarantine, which is marked in the same transaction."""
+        decisions = self.store.advance((event,), self._decide, self._rules, releasing=(quarantine_id,))
+        self._follow_up(decisions)
+        return decisions[0]
+
     def _run_hooks(self, decisions: Sequence[Decision]) -> None:
+        if self._worker is not None and self._worker.is_running:
+            self._worker.nudge()
+            return
         try:
             self._runner.run_events([(d.account.account_id, d.sequence) for d in decisions if d.effects])
         except StoreError:  # the events are committed all the same; their effects stay pending
@@ -306,6 +438,10 @@ def _in_utc(name: str, at: datetime) -> datetime:
         return at.astimezone(UTC)
     except OverflowError:
         raise ConfigurationError(name, repr(at), "a time that UTC has a year for") from None
+
+
+def _state(state: DeliveryState | str | None) -> DeliveryState | None:
+    return None if state is None else DeliveryState(state)
 
 
 def _family(provider: str | None) -> str | None:

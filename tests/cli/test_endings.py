@@ -18,6 +18,9 @@ QUESTIONS = [
     ("audit",),
     ("quarantine", "list"),
     ("quarantine", "show", "1"),
+    ("quarantine", "replay"),
+    ("verify",),
+    ("db", "check"),
 ]
 
 

@@ -1,7 +1,14 @@
-"""``quarantine``: what could not be read, and its bytes."""
+"""``quarantine``: what could not be read, its bytes, and trying again."""
 
+import json
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from account_lifecycle import quarantine
+from account_lifecycle.payloads import parse
 from cli.shell import LOG, Run
 
 
@@ -38,3 +45,32 @@ def test_a_number_that_is_not_there_is_not_found(run: Run, store: Path) -> None:
     ran = run("quarantine", "show", "3", "--raw")
     assert (ran.code, ran.out) == (3, "")
     assert "there is no number 3 in the quarantine" in ran.err
+
+
+def test_a_replay_tells_what_still_cannot_be_read(run: Run, store: Path) -> None:
+    ran = run("quarantine", "replay")
+    assert ran.code == 0
+    assert "which is not JSON" in " ".join(ran.out.split())
+    assert ran.err == "0 payloads fed, 2 not\n"
+
+
+def test_a_replay_feeds_what_a_new_version_can_read(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse_newer(payload: Any, received_at: datetime) -> Any:
+        named = payload.replace(b'"account_type"', b'"account_id": "acc_new", "account_type"')
+        return parse(named, received_at)._replace(payload=payload)
+
+    monkeypatch.setattr(quarantine, "parse", parse_newer)
+    ran = run("quarantine", "replay", "1")
+    assert ran.out.split()[-5:] == ["1", "acc_new", "OK", "APPLIED", "OK"]
+    assert ran.err == "1 payload fed, 0 not\n"
+    assert run("history", "acc_new", "--json").records[0]["payload"] == json.loads(json.dumps(LOG[-2].decode()))
+    assert "(fed after all)" in run("quarantine", "list").out
+    assert "after all, at 20" in run("quarantine", "show", "1").out
+    assert run("quarantine", "replay", "--json").records[0]["quarantine_id"] == 2
+
+
+def test_a_replay_of_a_number_that_is_not_there_is_not_found(run: Run, store: Path) -> None:
+    ran = run("quarantine", "replay", "2", "9", "--json")
+    assert ran.code == 3
+    assert [record["quarantine_id"] for record in ran.records] == [2, 9]
+    assert "not in the quarantine: 9" in ran.err

@@ -20,6 +20,9 @@ ANSWERS = [
     ("quarantine", "list"),
     ("quarantine", "show", "1"),
     ("explain", "CONNECTING", "RECONNECTED"),
+    ("verify", "--against-definition", "--redelivery-window", "1"),
+    ("quarantine", "replay"),
+    ("db", "check"),
 ]
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 

@@ -7,7 +7,13 @@ import account_lifecycle
 
 PACKAGE = Path(account_lifecycle.__file__).parent
 
-SERVICES = {"engine", "runner", "deadlines", "hooks", "logs", "payloads", "ports", "errors", "lifecycle", "telemetry"}
+RUNNING = {"runner", "worker", "courier", "leases", "settlements", "backoff", "outcomes", "hooks"}
+PROVING = {"verify", "differences", "folding", "lockstep"}
+SERVICES = {
+    *("engine", "deadlines", "logs", "payloads", "ports", "errors", "lifecycle", "telemetry", "quarantine"),
+    *RUNNING,
+    *PROVING,
+}
 MAY_IMPORT = {
     "lifecycle": set(),
     "errors": set(),
@@ -17,7 +23,19 @@ MAY_IMPORT = {
     "stores": {"lifecycle", "ports", "errors"},
     "drawing": {"lifecycle", "errors"},
     "hooks": {"lifecycle", "ports"},
-    "runner": {"lifecycle", "ports", "hooks", "telemetry"},
+    "outcomes": set(),
+    "backoff": set(),
+    "settlements": {"outcomes", "backoff", "ports"},
+    "leases": {"ports", "errors", "telemetry"},
+    "courier": {"lifecycle", "ports", "errors", "hooks", "leases", "outcomes", "settlements", "telemetry"},
+    "runner": {"ports", "hooks", "leases", "courier"},
+    "worker": {"ports", "errors", "hooks", "leases", "courier", "telemetry"},
+    "webhooks": {"lifecycle", "ports", "hooks", "outcomes", "errors", "report"},
+    "lockstep": {"errors"},
+    "folding": {"lifecycle", "ports"},
+    "differences": {"lifecycle", "ports", "lockstep"},
+    "verify": {"lifecycle", "ports", "errors", "lockstep", "folding", "differences"},
+    "quarantine": {"lifecycle", "ports", "errors", "payloads"},
     "deadlines": {"lifecycle", "ports"},
     "telemetry": {"lifecycle", "ports"},
     "engine": SERVICES - {"engine"},
@@ -26,7 +44,8 @@ MAY_IMPORT = {
     "report": {"lifecycle", "ports", "errors"},
     "settings": {"lifecycle", "errors"},
     "wiring": SERVICES | {"stores", "drawing", "settings"},
-    "cli": SERVICES | {"wiring", "settings", "report", "drawing", "simulate", "score", "__init__"},
+    "databases": {"errors", "ports", "stores", "wiring"},
+    "cli": SERVICES | {"databases", "wiring", "settings", "report", "drawing", "simulate", "score", "__init__"},
     "__init__": SERVICES | {"wiring"},
 }
 LIFECYCLE_MAY_USE = {"transitions", "graphviz"}  # graphviz for the type of a picture only

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from account_lifecycle import Engine, PayloadError
+from account_lifecycle.ports import Quarantined
 from account_lifecycle.report.records import (
     account_record,
     anomaly_record,
@@ -134,6 +135,12 @@ def test_an_unreadable_payload_that_is_no_text_is_in_base64() -> None:
     record = quarantined(fed(()), b"\xff\x00\xfe")
     assert record["payload_is_base64"] is True
     assert b64decode(record["payload"]) == b"\xff\x00\xfe"
+
+
+def test_what_was_erased_is_told_as_erased_and_not_as_cut() -> None:
+    erased = Quarantined(7, at(0), b"", 70, "payload", "not JSON", is_erased=True)
+    record = quarantined_record(erased)
+    assert (record["erased"], record["cut"], record["released_at"]) == (True, False, None)
 
 
 def test_an_unreadable_payload_tells_whether_it_was_cut() -> None:

@@ -12,6 +12,7 @@ import click
 
 from ..engine import EngineCore
 from ..lifecycle.account import Account
+from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.explain import moment
 from ..lifecycle.status import Health, Status
 from ..ports import AccountFilter, LedgerEntry
@@ -176,7 +177,8 @@ def write_entries(console: "Console", entries: Iterable[LedgerEntry], indent: st
 
 
 def _announced(entry: LedgerEntry) -> str:
-    return entry.announced if entry.payload else f"({entry.announced} stuck)"
+    is_deadline = isinstance(entry.event, DeadlinePassed)
+    return f"({entry.announced} stuck)" if is_deadline else entry.announced
 
 
 def write_accounts(accounts: Iterable[Account], now: datetime) -> int:

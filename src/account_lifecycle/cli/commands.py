@@ -28,17 +28,19 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_FOUND = 3
     FOUND = 6
-    """It ran well and found what --fail-on names."""
+    """It ran well and found what --fail-on names, or differences."""
     INTERRUPTED = 130
 
 
 EXIT_CODES = """\b
 Exit codes:
   0  fine
-  1  failed: the store cannot be used, a file cannot be written
+  1  failed: the store cannot be used, a file cannot be written, or the
+     record does not hold
   2  usage: an option or a setting that cannot be meant
   3  not found: no such account, no such number in the quarantine
-  6  ran fine and found what --fail-on names
+  6  ran fine and found what --fail-on names, or verify
+     --against-definition found differences
   130  interrupted with Ctrl-C; what is committed is told
 """
 

@@ -3,16 +3,14 @@
 Knows which commands may make a store and which may only read one that is there.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..databases import store_file
 from ..errors import ConfigurationError, StoreError
 from ..wiring import Engine
 
 if TYPE_CHECKING:
     from ..settings import Settings
-
-_FILE = "sqlite:///"
 
 
 def open_to_write(settings: "Settings") -> Engine:
@@ -30,18 +28,18 @@ def open_to_read(store: str | None) -> Engine:
 
 def open_existing(settings: "Settings") -> Engine:
     """The same, with settings that were read already."""
+    require_store(settings)
+    return open_to_write(settings)
+
+
+def require_store(settings: "Settings") -> None:
+    """Refuse settings that name a store that is not there, or one that nobody could ask anything."""
     url = settings.store
     if url.startswith("memory:"):
         raise ConfigurationError("store", repr(url), "a store that outlives a command, such as sqlite:///accounts.db")
     path = store_file(url)
     if path is not None and not (path.exists() and path.stat().st_size):
         raise StoreError(f"{path}: there is no store here. Fill one: account-lifecycle feed LOG --store {url}")
-    return open_to_write(settings)
-
-
-def store_file(url: str) -> Path | None:
-    """The file that a store's URL names, if it names one."""
-    return Path(url.removeprefix(_FILE)) if url.startswith(_FILE) else None
 
 
 def read_settings(**options: object) -> "Settings":

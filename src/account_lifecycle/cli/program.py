@@ -9,13 +9,18 @@ from .accounts import account, history
 from .auditing import audit
 from .commands import EXIT_CODES, PROGRAM, Program
 from .configuring import config
+from .databases import db
 from .demo import demo
 from .drawing import diagram
+from .erasing import erase
 from .explaining import explain
 from .feeding import feed
+from .hooking import hooks
 from .quarantine import quarantine
 from .simulating import simulate_command
+from .verifying import verify
 from .windows import deadlines, windows
+from .working import worker
 
 _EPILOG = f"""
 {EXIT_CODES}
@@ -32,6 +37,8 @@ _SECTIONS = {
     "Start here": ("demo", "simulate", "feed"),
     "Ask about accounts": ("account", "history", "windows", "deadlines"),
     "Ask what went wrong": ("audit", "quarantine"),
+    "Act on what happens": ("worker", "hooks"),
+    "Prove and keep the record": ("verify", "db"),
     "Look at the life cycle": ("diagram", "explain"),
     "Set up": ("config",),
 }
@@ -57,9 +64,12 @@ _COMMANDS = (
     demo, simulate_command, feed,
     account, history, windows, deadlines,
     audit, quarantine,
+    worker, hooks,
+    verify, db,
     diagram, explain,
     config,
 )  # fmt: skip
+account.add_command(erase)
 for command in _COMMANDS:
     program.add_command(command)
 

@@ -1,17 +1,20 @@
-"""Asking about what could not be read: ``quarantine list`` and ``quarantine show``.
+"""What could not be read: ``quarantine list``, ``quarantine show``, and ``quarantine replay`` to try again.
 
 Knows that payloads are strangers' bytes: on a screen they are escaped, and only ``--raw`` hands them out.
 """
 
 import sys
+from collections.abc import Sequence
 
 import click
 
 from ..ports import Quarantined, Reader
+from ..quarantine import Replayed
+from ..report.records import Record
 from ..report.words import counted, printable
 from .commands import Group, NotFound
-from .opening import open_to_read
-from .options import json_option, store_option
+from .opening import open_existing, open_to_read, read_settings
+from .options import json_option, policy_options, store_option
 from .output import (
     Column,
     Sheet,
@@ -83,6 +86,56 @@ def show(number: int, raw: bool, as_json: bool, store: str | None) -> None:
         _write_one(found)
 
 
+@quarantine.command(
+    short_help="Feed what can be read by now",
+    examples=[
+        ("After an upgrade: feed what the new version can read", "account-lifecycle quarantine replay"),
+        ("Only these, for a program", "account-lifecycle quarantine replay 3 7 --json"),
+    ],
+)
+@click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=click.IntRange(min=1))
+@policy_options
+@json_option
+@store_option
+def replay(numbers: tuple[int, ...], as_json: bool, **options: object) -> None:
+    """Feed what can be read by now, each payload once, with the time at which it came.
+
+    Without numbers everything is tried that is kept whole and was not fed yet. What is fed stays on record in
+    the quarantine, with the time at which it was released.
+    """
+    with open_existing(read_settings(**options)) as engine:
+        results = engine.replay_quarantine(numbers or None)
+    if as_json:
+        for each in results:
+            write_json_line(_replayed_record(each))
+    else:
+        _write_replayed(results)
+    unknown = [str(each.quarantine_id) for each in results if not each.is_known]
+    if unknown:
+        raise NotFound(f"not in the quarantine: {', '.join(unknown)}. See: account-lifecycle quarantine list")
+
+
+def _write_replayed(results: Sequence[Replayed]) -> None:
+    sheet = Sheet(screen(), Column("number", right=True), Column("account", 22), Column("announced", 16),
+                  Column("verdict", 8), Column("status after", 16))  # fmt: skip
+    fed = [each for each in results if each.decision]
+    for each in results:
+        if each.decision is None:
+            write_paragraph(screen(), each.error or "", 8, first=f"{each.quarantine_id:>6}")
+        else:
+            account, event = each.decision.account, each.decision.event
+            cells = (account.account_id, event.status, styled(each.decision.verdict), str(account.status))
+            sheet.row(str(each.quarantine_id), *cells)
+    say(f"{counted(len(fed), 'payload')} fed, {len(results) - len(fed):,} not")
+
+
+def _replayed_record(each: Replayed) -> Record:
+    from ..report.records import decision_record
+
+    decision = each.decision and decision_record(each.decision)
+    return {"quarantine_id": each.quarantine_id, "decision": decision, "error": each.error}
+
+
 def _write_list(reader: Reader) -> int:
     console = screen()
     sheet = Sheet(console, Column("number", right=True), Column("received (UTC)", 19), Column("bytes", 9, right=True),
@@ -90,14 +143,16 @@ def _write_list(reader: Reader) -> int:
     count = 0
     for each in reader.quarantined():
         sheet.row(str(each.quarantine_id), clock(each.received_at), f"{each.size:,}", each.field)
-        write_paragraph(console, each.reason.removeprefix(f"{each.field}: "), 8)
+        fed = " (fed after all)" if each.released_at else ""
+        write_paragraph(console, each.reason.removeprefix(f"{each.field}: ") + fed, 8)
         count += 1
     return count
 
 
 def _write_one(found: Quarantined) -> None:
     console = screen()
-    cut = f", of which the first {len(found.payload):,} are kept" if found.size > len(found.payload) else ""
+    is_cut = found.size > len(found.payload) and not found.is_erased
+    cut = f", of which the first {len(found.payload):,} are kept" if is_cut else ""
     console.print(joined(styled(f"Number {found.quarantine_id}", "bold"), " in the quarantine"))
     write_fields(
         console,
@@ -106,6 +161,8 @@ def _write_one(found: Quarantined) -> None:
             ("size", f"{counted(found.size, 'byte')}{cut}"),
             ("field", found.field),
             ("wrong", found.reason.removeprefix(f"{found.field}: ")),
+            ("fed", f"after all, at {clock(found.released_at)} UTC" if found.released_at else ""),
+            ("erased", "its bytes were erased on request" if found.is_erased else ""),
         ],
     )
     console.print()

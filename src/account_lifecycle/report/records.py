@@ -55,6 +55,7 @@ def entry_record(entry: LedgerEntry) -> Record:
         "status_before": entry.before.status.value,
         "status_after": entry.after.status.value,
         "anomalies": [anomaly_record(anomaly) for anomaly in entry.anomalies],
+        "erased": entry.is_erased,
         **_payload_fields(entry.payload),
     }
 
@@ -103,7 +104,9 @@ def quarantined_record(quarantined: Quarantined) -> Record:
         "field": quarantined.field,
         "reason": quarantined.reason,
         "size": quarantined.size,
-        "cut": quarantined.size > len(quarantined.payload),
+        "cut": quarantined.size > len(quarantined.payload) and not quarantined.is_erased,
+        "erased": quarantined.is_erased,
+        "released_at": time_text(quarantined.released_at),
         **_payload_fields(quarantined.payload),
     }
 

@@ -1,0 +1,186 @@
+"""``db``: keeping the database itself: upgrades, checks, backups, copies, and what is pruned from the ledger.
+
+Knows what is asked and told; how a database is kept, the library knows.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from ..databases import back_up, copy, pending_upgrades
+from ..errors import without_password
+from ..ports import Segment
+from ..report.records import Record, time_text
+from ..report.words import counted
+from .commands import Failed, Group
+from .consent import ask, yes_option
+from .opening import open_existing, open_to_read, read_settings, require_store
+from .options import MOMENT, json_option, store_option
+from .output import clock, say, screen, styled, write_fields, write_json
+from .progress import waiting_for
+from .verifying import in_short
+
+
+@click.group(
+    cls=Group,
+    short_help="Upgrade, check, back up, copy or prune the database",
+    examples=[("Is everything in good order?", "account-lifecycle db check")],
+)
+def db() -> None:
+    """The database that the store is kept in."""
+
+
+@db.command(
+    short_help="Bring the tables up to this version",
+    examples=[
+        ("What an upgrade would do, without doing it", "account-lifecycle db upgrade --dry-run"),
+        ("Do it, before the new version goes live", "account-lifecycle db upgrade"),
+    ],
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@json_option
+@store_option
+def upgrade(dry_run: bool, as_json: bool, store: str | None) -> None:
+    """Bring the tables up to this version.
+
+    Any command that opens an older store does that too; here it can be done when it suits. A version that is
+    older than the tables refuses them, so stop those that feed, back up, upgrade, and start the new version.
+    """
+    settings = read_settings(store=store)
+    require_store(settings)
+    pending = pending_upgrades(settings.store)
+    if pending and not dry_run:
+        with waiting_for("Upgrading"), open_existing(settings):
+            pass
+    if as_json:
+        write_json({"pending" if dry_run else "done": list(pending)})
+        return
+    for name in pending:
+        screen().print(styled(name))
+    steps = counted(len(pending), "step")
+    say("Up to date" if not pending else f"{steps} to be done" if dry_run else f"{steps} done")
+
+
+@db.command(
+    short_help="Check the tables, the file and the record",
+    examples=[
+        ("Is everything in good order?", "account-lifecycle db check"),
+        ("The same for a program", "account-lifecycle db check --json"),
+    ],
+)
+@json_option
+@store_option
+def check(as_json: bool, store: str | None) -> None:
+    """Check that the tables are of this version, that the file is sound, and that the record holds.
+
+    An older store is not upgraded by being checked: it is told that it has to be. Ends with 1 if anything is
+    not in good order.
+    """
+    settings = read_settings(store=store)
+    require_store(settings)
+    pending = pending_upgrades(settings.store)
+    if pending:
+        raise Failed(
+            f"the tables are older than this version ({', '.join(pending)}). Run: account-lifecycle db upgrade"
+        )
+    with open_existing(settings) as engine, waiting_for("Verifying"):
+        found = engine.verify()
+        archived = sum(segment.events for segment in engine.store.segments())
+    if as_json:
+        write_json({"up_to_date": True, "intact": found.is_intact, "faults": found.fault_count, "head": found.head,
+                    "events": found.events, "accounts": found.accounts, "archived_events": archived})  # fmt: skip
+    else:
+        fields = [("tables", "of this version"), ("record", in_short(found)), ("head", found.head)]
+        write_fields(screen(), [*fields, ("archived", counted(archived, "event") if archived else "")])
+    if not found.is_intact:
+        raise Failed("the record does not hold. See: account-lifecycle verify")
+
+
+@db.command(
+    short_help="Copy a store's file while others feed",
+    examples=[("A backup, at any time", "account-lifecycle db backup backup.db")],
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@store_option
+def backup(file: Path, as_json: bool, store: str | None) -> None:
+    """Copy the store into FILE, as it is at one moment, while others go on feeding.
+
+    FILE must not be there yet. It is a store like any other: verify --store sqlite:///FILE proves it. For
+    PostgreSQL use its own means, such as pg_dump.
+    """
+    with open_to_read(store) as engine, waiting_for("Backing up"):
+        head = engine.store.head()
+        back_up(engine.store, file)
+    if as_json:
+        write_json({"file": str(file), "bytes": file.stat().st_size, "head": head})
+    else:
+        say(f"Written: {file}, {file.stat().st_size:,} bytes")
+
+
+@db.command(
+    "copy",
+    short_help="Move from a file to a server",
+    examples=[("Move from a file to a server", "account-lifecycle db copy --to postgresql://app@localhost/accounts")],
+)
+@click.option("--to", "target", required=True, metavar="URL", help="The PostgreSQL database, with nothing in it yet.")
+@json_option
+@store_option
+def copy_command(target: str, as_json: bool, store: str | None) -> None:
+    """Copy everything from a store in a file into a PostgreSQL database.
+
+    Stop those that feed first: what is fed meanwhile is not copied. Before anything is kept, both sides compute
+    each account's chain, which must come to the same head; numbers and keys stay, so hooks go on where they were.
+    """
+    with open_to_read(store) as engine, waiting_for("Copying"):
+        copied = copy(engine.store, target)
+    if as_json:
+        write_json({"to": without_password(target), "rows": dict(copied.rows), "head": copied.head})
+    else:
+        write_fields(
+            screen(), [*((table, f"{count:,}") for table, count in copied.rows.items()), ("head", copied.head)]
+        )
+        say(f"Copied to {without_password(target)}, and proved. Name it with --store, or ACCOUNT_LIFECYCLE_STORE.")
+
+
+@db.command(
+    short_help="Archive old events and take them out",
+    examples=[
+        ("Keep a year, archive the rest", "account-lifecycle db prune --before 365d --archive 2025.jsonl.gz"),
+        ("From cron", "account-lifecycle db prune --before 365d --archive old.jsonl.gz --yes"),
+    ],
+)
+@click.option("--before", required=True, type=MOMENT, metavar="TIME", help="Events received before then.")
+@click.option(
+    "--archive",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where they are written to, as gzipped JSON Lines.",
+)
+@yes_option
+@json_option
+@store_option
+def prune(before: datetime, archive: Path, is_agreed: bool, as_json: bool, store: str | None) -> None:
+    """Archive the events received before a time, and take them out of the store.
+
+    Accounts stay as they are, and so does what hooks still wait for. The ledger goes on from the archive's last
+    digest, so it still verifies.
+    """
+    with open_to_read(store) as engine:
+        ask(f"Take the events received before {clock(before)} UTC out, and write them to {archive}?", is_agreed)
+        with waiting_for("Pruning"):
+            segment = engine.prune(before, archive)
+    if as_json:
+        write_json({"segment": segment and _segment_record(segment)})
+    elif segment is None:
+        say("There was nothing to take out")
+    else:
+        write_fields(screen(), [("sha256", segment.archive_sha256), ("head", segment.head)])
+        say(f"{counted(segment.events, 'event')} taken out, archived in {archive}. Keep that file, and note down both.")
+
+
+def _segment_record(segment: Segment) -> Record:
+    times: Record = {"until": time_text(segment.until), "pruned_at": time_text(segment.pruned_at)}
+    return segment._asdict() | times

@@ -1,0 +1,174 @@
+"""What today's rules would decide differently: the effect of a change, seen before it is shipped.
+
+Knows how to tell the whole ledger once more to a step of deciding and to compare what comes of it with what is on
+record; it must never call a difference a fault, for what was decided stays decided.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from .lifecycle.account import Account
+from .lifecycle.anomalies import AnomalyKind
+from .lifecycle.decide import Decision
+from .lifecycle.effects import EffectKind
+from .lifecycle.machine import Situation
+from .lifecycle.status import Verdict
+from .lockstep import ByAccount
+from .ports import Decide, Evidence, Store
+
+MAX_GROUPS = 1000
+"""How many groups are kept apart."""
+MAX_EXAMPLES = 3
+"""How many examples each group has."""
+
+
+class Outcome(NamedTuple):
+    """What came of one event."""
+
+    verdict: Verdict
+    after: Situation
+    anomalies: tuple[AnomalyKind, ...]
+    effects: tuple[tuple[EffectKind, str], ...]
+    """Kind and subject of each, those of the anomalies left out."""
+
+
+class Difference(NamedTuple):
+    """The first event of an account of which something else would come."""
+
+    account_id: str
+    sequence: int
+    received_at: datetime
+    before: Situation
+    announced: str
+    """The status word that was announced, or the status whose deadline passed."""
+    recorded: Outcome
+    today: Outcome
+
+
+class DifferenceGroup(NamedTuple):
+    """Accounts that part from the record in the same way: the same news, in the same situation."""
+
+    before: Situation
+    announced: str
+    recorded: Outcome
+    today: Outcome
+    accounts: int
+    examples: tuple[Difference, ...]
+    """The first three of them, in the order of account ids."""
+
+
+class Differences(NamedTuple):
+    """What today's rules make of the ledger."""
+
+    rules: str
+    """The name of today's rules."""
+    events: int
+    accounts: int
+    events_by_rules: Mapping[str, int]
+    """How many events were judged by which rules when they were fed."""
+    events_differing: int
+    """Those whose outcome would be another, consequences of earlier differences included."""
+    accounts_differing: int
+    accounts_elsewhere: int
+    """Those that would stand in another situation now."""
+    groups: tuple[DifferenceGroup, ...]
+    """The first difference of each account, grouped; the largest group first. At most a thousand."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether everything would be decided as it was."""
+        return not self.events_differing
+
+
+def against_definition(store: Store, decide: Decide, rules: str) -> Differences:
+    """Replay the ledger through ``decide``, which judges by ``rules``, and tell what comes out differently.
+
+    Each account lives again from where the ledger begins; what was decided before a prune is taken as it is.
+    A deadline that passed is judged as the event that it is: other deadlines would have made other events.
+    """
+    replay = _Replay(decide)
+    baselines = ByAccount(store.baselines(), lambda each: each.account_id)
+    for account_id, evidence in groupby(store.evidence(), lambda each: each.entry.account_id):
+        account = baselines.find(account_id) or Account(account_id)
+        for each in evidence:
+            account = replay.judge(account, each)
+        replay.end(account)
+    return replay.result(rules)
+
+
+class _Replay:
+    """What has come of the replay so far."""
+
+    def __init__(self, decide: Decide) -> None:
+        self._decide = decide
+        self._accounts = self._elsewhere = self._parted = self._events_differing = 0
+        self._by_rules: Counter[str] = Counter()
+        self._groups: dict[tuple[object, ...], list[Difference]] = {}
+        self._sizes: Counter[tuple[object, ...]] = Counter()
+        self._has_parted = False
+        self._recorded_last: Situation | None = None
+
+    def judge(self, account: Account, evidence: Evidence) -> Account:
+        """The account after its next event, under the rules that are tried."""
+        entry = evidence.entry
+        self._by_rules[evidence.rules] += 1
+        self._recorded_last = entry.after
+        decision = self._decide(account, entry.event)
+        recorded, today = _recorded(evidence), _decided(decision)
+        if recorded != today:
+            self._events_differing += 1
+            if not self._has_parted:
+                self._has_parted = True
+                at, announced = entry.received_at, str(entry.announced)
+                self._add(Difference(entry.account_id, entry.sequence, at, entry.before, announced, recorded, today))
+        return decision.account._replace(sequence=entry.sequence)
+
+    def end(self, account: Account) -> None:
+        """The last event of an account was judged."""
+        self._accounts += 1
+        self._parted += self._has_parted
+        self._elsewhere += account.situation != self._recorded_last
+        self._has_parted = False
+
+    def _add(self, difference: Difference) -> None:
+        key = (difference.before, difference.announced, difference.recorded, difference.today)
+        if key in self._groups or len(self._groups) < MAX_GROUPS:
+            self._sizes[key] += 1
+            examples = self._groups.setdefault(key, [])
+            if len(examples) < MAX_EXAMPLES:
+                examples.append(difference)
+
+    def result(self, rules: str) -> Differences:
+        return Differences(
+            rules,
+            self._by_rules.total(),
+            self._accounts,
+            dict(self._by_rules),
+            self._events_differing,
+            self._parted,
+            self._elsewhere,
+            tuple(self._group(key, count) for key, count in self._sizes.most_common()),
+        )
+
+    def _group(self, key: tuple[object, ...], count: int) -> DifferenceGroup:
+        examples = self._groups[key]
+        return DifferenceGroup(*examples[0][3:], count, tuple(examples))
+
+
+def _recorded(evidence: Evidence) -> Outcome:
+    entry = evidence.entry
+    kinds = tuple([anomaly.kind for anomaly in entry.anomalies])
+    return Outcome(entry.verdict, entry.after, kinds, _without_anomalies(evidence.effects))
+
+
+def _decided(decision: Decision) -> Outcome:
+    kinds = tuple([anomaly.kind for anomaly in decision.anomalies])
+    effects = tuple([(effect.kind, effect.subject) for effect in decision.effects])
+    return Outcome(decision.verdict, decision.account.situation, kinds, _without_anomalies(effects))
+
+
+def _without_anomalies(effects: tuple[tuple[EffectKind, str], ...]) -> tuple[tuple[EffectKind, str], ...]:
+    return tuple([effect for effect in effects if effect[0] is not EffectKind.ANOMALY])

@@ -1,0 +1,156 @@
+"""``verify``: whether the record holds, how that is told, and which exit code it comes to."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from account_lifecycle import Engine
+from account_lifecycle.databases import has_head
+from account_lifecycle.stores.memory import MemoryStore
+from cli.shell import LOG, Run, webhook
+
+LOG_EVENTS = len(LOG) - 2
+NO_HEAD = "4f" * 32
+
+
+def change(store: Path, sql: str) -> None:
+    """Change a store behind its back."""
+    with closing(sqlite3.connect(store)) as db, db:
+        db.execute(sql)
+
+
+def test_a_record_that_holds_is_told_with_its_head(run: Run, store: Path) -> None:
+    ran = run("verify")
+    told = " ".join(ran.out.split())
+    assert ran.code == 0
+    assert told.startswith(f"The record holds events {LOG_EVENTS} of 5 accounts judged again {LOG_EVENTS} by today's")
+    head = run("verify", "--json").document["head"]
+    assert head in told
+    assert len(head) == 64
+    assert re.match(r"Verified in \d+\.\d\d s\nNote the head down elsewhere", ran.err)
+
+
+def test_the_same_for_programs(run: Run, store: Path) -> None:
+    told = run("verify", "--json").document
+    assert (told["intact"], told["events"], told["accounts"], told["faults"]) == (True, LOG_EVENTS, 5, [])
+    assert sum(told["checked_by_rules"].values()) == LOG_EVENTS
+    assert told["differences"] is None
+    assert told["seconds"] >= 0
+
+
+def test_a_changed_row_is_named_and_ends_with_1(run: Run, store: Path) -> None:
+    change(store, "UPDATE account SET is_stuck = 1, name = 'user-8' WHERE account_id = 'acc_down'")
+    ran = run("verify")
+    told = " ".join(ran.out.split())
+    assert ran.code == 1
+    assert "The record does not hold: 1 fault" in told
+    assert (
+        "· account acc_down: name: 'user-8' is stored, 'user-7' follows from the ledger; stuck: yes is stored" in told
+    )
+    assert ran.err.splitlines()[1].startswith("Error: the record does not hold")
+    assert ran.err.count("\n") == 2
+
+
+def test_a_changed_row_for_programs(run: Run, store: Path) -> None:
+    change(store, "UPDATE account SET is_stuck = 1")
+    ran = run("verify", "--json")
+    assert ran.code == 1
+    assert (ran.document["intact"], ran.document["fault_count"]) == (False, 5)
+    assert ran.document["first"] == ran.document["faults"][0]
+    assert ran.document["first"]["place"] == "account acc_down"
+
+
+def test_twenty_faults_are_shown_and_all_are_counted(run: Run, tmp_path: Path) -> None:
+    lines = b"\n".join(webhook("2026-05-01T08:00:00Z", f"acc_{number:02}", "OK") for number in range(30))
+    run("feed", "-", stdin=lines)
+    change(tmp_path / "account-lifecycle.db", "UPDATE account SET is_stuck = 1")
+    out = run("verify").out
+    assert "30 faults" in out
+    assert out.count("·") == 20
+    assert "first" in out
+
+
+def test_the_present_head_is_in_the_ledger_and_any_other_is_not(run: Run, store: Path) -> None:
+    head = run("verify", "--json").document["head"]
+    assert run("verify", "--expect-head", head.upper()).code == 0
+    ran = run("verify", "--expect-head", NO_HEAD)
+    assert ran.code == 1
+    assert "the head that was noted down is not in this ledger" in ran.err
+    told = run("verify", "--expect-head", NO_HEAD, "--json").document
+    assert (told["intact"], told["expected_head_found"]) == (False, False)
+
+
+def test_a_head_that_was_noted_down_is_found_after_more_was_fed_and_not_after_less_is_left(
+    run: Run, store: Path
+) -> None:
+    before = run("verify", "--json").document["head"]
+    run("feed", "-", stdin=webhook("2026-05-07T08:00:00Z", "acc_live", "ERROR"))
+    after = run("verify", "--json").document["head"]
+    assert before != after
+    assert run("verify", "--expect-head", before).code == 0
+    change(store, "DELETE FROM event WHERE event_id = (SELECT max(event_id) FROM event)")
+    assert run("verify", "--expect-head", after).code == 1
+
+
+def test_a_head_from_before_a_prune_is_that_of_the_archive(run: Run, store: Path, tmp_path: Path) -> None:
+    run("db", "prune", "--before", "2026-05-02", "--archive", tmp_path / "old.gz", "--yes")
+    head = run("verify", "--json").document["head"]
+    with Engine.open(f"sqlite:///{store}") as engine:
+        (segment,) = engine.store.segments()
+        assert has_head(engine.store, segment.head)
+        assert has_head(engine.store, head)
+
+
+def test_a_store_without_a_chain_has_no_head() -> None:
+    assert not has_head(MemoryStore(), NO_HEAD)
+
+
+@pytest.mark.parametrize("word", ["12", "4g" * 32, "4f" * 33])
+def test_what_is_no_head_is_a_usage_error(word: str, run: Run, store: Path) -> None:
+    ran = run("verify", "--expect-head", word)
+    assert ran.code == 2
+    assert "64 hexadecimal digits" in ran.err
+
+
+def test_rules_that_would_decide_the_same_end_well(run: Run, store: Path) -> None:
+    ran = run("verify", "--against-definition")
+    assert ran.code == 0
+    assert f"Each of {LOG_EVENTS} events would be decided as it was." in ran.out
+
+
+def test_rules_that_would_decide_otherwise_end_with_6(run: Run, tmp_path: Path) -> None:
+    lines = [webhook(f"2026-05-01T08:{minute}:00Z", "acc_1", "OK") for minute in ("00", "30")]
+    run("feed", "-", stdin=b"\n".join(lines))
+    ran = run("verify", "--against-definition", "--redelivery-window", "3600")
+    told = " ".join(ran.out.split())
+    assert ran.code == 6
+    assert "The record holds" in told
+    assert "1 of 1 account would have gone another way" in told
+    assert "recorded REPEATED, then OK (exists, not lost); odd: STALE_REPEAT" in told
+    assert "such as account acc_1, event 2" in told
+    assert ran.err.endswith("1 account would be judged differently today\n")
+
+
+def test_differences_for_programs(run: Run, tmp_path: Path) -> None:
+    lines = [webhook(f"2026-05-01T08:{minute}:00Z", "acc_1", "OK") for minute in ("00", "30")]
+    run("feed", "-", stdin=b"\n".join(lines))
+    ran = run("verify", "--against-definition", "--redelivery-window", "3600", "--json")
+    told = ran.document["differences"]
+    assert (ran.code, told["accounts_differing"], told["accounts_elsewhere"]) == (6, 1, 0)
+    (group,) = told["groups"]
+    assert (group["recorded"]["anomalies"], group["today"]["anomalies"]) == (["STALE_REPEAT"], [])
+    assert group["examples"] == [{"account_id": "acc_1", "sequence": 2, "received_at": "2026-05-01T08:30:00Z"}]
+
+
+def test_a_fault_weighs_more_than_a_difference(run: Run, store: Path) -> None:
+    change(store, "UPDATE account SET is_stuck = 1")
+    assert run("verify", "--against-definition", "--redelivery-window", "1").code == 1
+
+
+def test_verifying_changes_nothing(run: Run, store: Path) -> None:
+    before = store.read_bytes()
+    run("verify", "--against-definition")
+    assert store.read_bytes() == before

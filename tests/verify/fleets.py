@@ -1,0 +1,54 @@
+"""Fleets to be verified: every kind of anomaly and window, under the rules of today or of another day."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from account_lifecycle import Engine
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
+from account_lifecycle.lifecycle.effects import EffectKind
+from account_lifecycle.lifecycle.events import Event
+from account_lifecycle.lifecycle.rules import rules_of
+from account_lifecycle.ports import Store, SubscribedHook
+from builders import T0, announced
+from stores.scenarios import events_with_every_anomaly, events_with_every_window
+
+OLD_RULES = "0123456789ab/600000000"
+"""What a machine of another day was called."""
+
+NAMED = (
+    announced("named", "CREATION_SUCCESS", 200, None, name="user-7", payload=b'{"name": "user-7"}'),
+    announced("named", "SYNC_SUCCESS", 201, product="classic", payload=b'{"product": "classic"}'),
+    announced("named", "OK", 202, payload=b'{"message": "OK"}'),
+)
+
+
+def everything() -> list[Event]:
+    """Events that leave something in every column of every table."""
+    return [*events_with_every_anomaly(), *events_with_every_window(), *NAMED]
+
+
+def feed(store: Store, events: Sequence[Event], policy: Policy = DEFAULT_POLICY, rules: str | None = None) -> None:
+    """Feed events that have been read already, one batch; ``rules`` if they are to be called something else."""
+    name = rules_of(policy) if rules is None else rules
+    store.advance(events, partial(decide, policy=policy), name)
+
+
+def judged_otherwise(account: Account, event: Event) -> Decision:
+    """A step of another day: it held whatever ``decide`` moves out of ERROR."""
+    decision = decide(account, event)
+    if account.status == "ERROR" and decision.account.status != "ERROR":
+        return decide(account, announced(event.account_id, "A_WORD_NOBODY_KNOWS"))._replace(event=event)
+    return decision
+
+
+def words(engine: Engine, account_id: str, told: Iterable[str]) -> None:
+    """Feed an account some words, a minute after each other."""
+    feed(engine.store, [announced(account_id, word, minute) for minute, word in enumerate(told)])
+
+
+def nothing_waits(engine: Engine) -> None:
+    """Plan everything for a hook that wants none of it, so that all of it can be pruned."""
+    engine.store.subscribe([SubscribedHook("idle", EffectKind.DELETED, "nothing")], T0)
+    while engine.store.plan(T0, 1000):
+        pass
