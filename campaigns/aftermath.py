@@ -1,0 +1,164 @@
+"""What is left of a store after an operation that was disturbed, and whether that is as promised.
+
+Knows what a caller was told and what the store holds; it must never know what went wrong in between.
+"""
+
+import gzip
+import shutil
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from account_lifecycle import Account, Engine, HookCall
+from account_lifecycle.ports import LedgerEntry
+
+from .board import Board
+from .invariants import flaws
+from .operations import ARCHIVE, BACKUP, ERASED, STORE, Operation, opened
+from .webhooks import LATER, ToldClock, feed_on, names, run_hooks_for_days, webhooks
+
+COMPLETED = ("opened", "erased", "pruned")
+"""What is told of operations that leave the store as it is to be, or not at all."""
+SAME = "with the ledger as it always is"
+
+
+class State(NamedTuple):
+    """What a store holds."""
+
+    version: int
+    ledger: tuple[LedgerEntry, ...] = ()
+    accounts: tuple[Account, ...] = ()
+
+
+class Known(NamedTuple):
+    """What is known of an operation from doing it undisturbed."""
+
+    before: State
+    after: State
+    calls: Counter[str]
+    wanted: frozenset[str]
+    """The keys of the effects that hooks wait for in the end."""
+
+
+def judge(operation: Operation, known: Known, board: Board, store: Path) -> tuple[str, list[str]]:
+    """In which state the store is, and what is wrong with it."""
+    state = state_of(store)
+    outcome = _outcome(operation, known, state)
+    broken = [] if outcome else ["the store is neither as it was nor as it was to be"]
+    broken += _telling_flaws(board, state, is_done=outcome in ("new", SAME))
+    broken += [*_backup_flaws(board, store, known), *_archive_flaws(store), *_erasure_flaws(board, store)]
+    broken += _going_on_flaws(operation, known, board, store, is_fed=outcome in ("new", SAME))
+    return outcome or "neither", broken
+
+
+def _telling_flaws(board: Board, state: State, *, is_done: bool) -> list[str]:
+    """What was told and is not so."""
+    payloads = Counter(entry.payload.decode() for entry in state.ledger)
+    broken = [
+        f"told as fed, but {payloads[text]} times in the ledger: {text[:80]}"
+        for text in sorted(told(board, "fed"))
+        if payloads[text] != 1
+    ]
+    early = [note[0] for note in board.notes() if note[0] in COMPLETED and not is_done]
+    return broken + [f"told as {word}, but it is not" for word in early]
+
+
+def _outcome(operation: Operation, known: Known, state: State) -> str:
+    """Old, new, or blank; a schema version in between is one of those that opening goes through."""
+    if state == known.after:
+        return SAME if known.before == known.after else "new"
+    if state == known.before:
+        return "old"
+    is_between = operation.is_opening and known.before.version <= state.version <= known.after.version
+    return "in between" if is_between and state.ledger in (known.before.ledger, known.after.ledger) else ""
+
+
+def state_of(store: Path) -> State:
+    """What a store holds; the schema version is read before anything is brought up to date."""
+    if not (store / STORE).exists():
+        return State(0)
+    db = apsw.Connection(str(store / STORE))
+    version = next(iter(db.execute("PRAGMA user_version")))[0]
+    db.close()
+    if not version:
+        return State(0)
+    with opened(store, ToldClock()) as engine:
+        return State(version, tuple(engine.store.ledger()), tuple(engine.accounts()))
+
+
+def _backup_flaws(board: Board, store: Path, known: Known) -> list[str]:
+    """What is wrong with a backup: it must be whole if there is one, and there if that was told."""
+    if not (store / BACKUP).exists():
+        return ["told as backed up, but there is no backup"] if any(n[0] == "backed up" for n in board.notes()) else []
+    folder = store / "restored"
+    folder.mkdir()
+    shutil.copy(store / BACKUP, folder / STORE)
+    state = state_of(folder)
+    with opened(folder, ToldClock()) as engine:
+        found = [f"the backup: {flaw}" for flaw in flaws(engine, folder / STORE)]
+    return found if state == known.before else ["the backup is not whole", *found]
+
+
+def _archive_flaws(store: Path) -> list[str]:
+    """What is wrong with the archives that the store relies on: each must be there, and be what was taken out."""
+    broken = []
+    with opened(store, ToldClock()) as engine:
+        segments = engine.store.segments() if hasattr(engine.store, "segments") else []
+    for segment in segments:
+        content = (store / ARCHIVE).read_bytes() if (store / ARCHIVE).exists() else b""
+        if sha256(content).hexdigest() != segment.archive_sha256:
+            broken.append("events were taken out, but their archive is not what it was")
+        elif len(gzip.decompress(content).splitlines()) != segment.events:
+            broken.append("the archive has more or fewer events than were taken out")
+    return broken
+
+
+def _erasure_flaws(board: Board, store: Path) -> list[str]:
+    """Which bytes can still be found in a file although they were told as erased."""
+    if not any(note[0] == "erased" for note in board.notes()):
+        return []
+    files = [file for file in store.iterdir() if file.name.startswith(STORE)]
+    return [
+        f"told as erased, but it is in {file.name}: {payload.decode()[:80]}"
+        for file in files
+        for payload in ERASED
+        if payload in file.read_bytes()
+    ]
+
+
+def _going_on_flaws(operation: Operation, known: Known, board: Board, store: Path, *, is_fed: bool) -> list[str]:
+    """What is wrong with a store that is used again, and what hooks were not called for."""
+    called = run_hooks_later(store) if operation.has_hooks else set()
+    with opened(store, ToldClock(LATER)) as engine:
+        quarantined = {one.payload.decode() for one in engine.quarantine()}
+        feed_on(engine, webhooks(0, 3, names("after", 1)))
+        found = _fed_on(engine) + flaws(engine, store / STORE)
+    found += [f"told as quarantined, but lost: {text[:80]}" for text in told(board, "quarantined") - quarantined]
+    found += [f"done again although told as done: {key}" for key in told(board, "settled") & called]
+    never = known.wanted - called - told(board, "called") if is_fed else set()
+    return found + [f"never done: {key}" for key in sorted(never)]
+
+
+def _fed_on(engine: Engine) -> list[str]:
+    return [] if len(engine.history("after-0")) == 3 else ["feeding does not go on"]
+
+
+def run_hooks_later(store: Path) -> set[str]:
+    """Run everything that is due long afterwards; the keys of what hooks are called for."""
+    called: set[str] = set()
+
+    def hook(call: HookCall) -> None:
+        called.add(call.key)
+
+    clock = ToldClock(LATER)
+    with opened(store, clock, hook) as engine:
+        run_hooks_for_days(engine, clock)
+    return called
+
+
+def told(board: Board, word: str) -> set[str]:
+    """What was told of a kind."""
+    return {str(note[1]) for note in board.notes() if note[0] == word}

@@ -1,0 +1,106 @@
+"""What workers told of the attempts they made, and what must hold between these.
+
+Knows the lines that hooks write; it must never know how a worker came to its end.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .processes import told
+
+Aim = tuple[str, str, int]
+"""What an attempt is at: the hook's name, the account, and the sequence of the event."""
+
+
+class Attempt(NamedTuple):
+    """One call of a hook."""
+
+    pid: int
+    aim: Aim
+    token: int
+
+
+class Attempts(NamedTuple):
+    """Everything that was told, in order."""
+
+    begins: tuple[Attempt, ...]
+    failures: frozenset[Attempt]
+    completions: tuple[Attempt, ...]
+    stale: int
+    """How many settlements were refused because somebody else had taken over."""
+
+    @classmethod
+    def read(cls, log: Path) -> "Attempts":
+        """Read what is told until now."""
+        lines = told(log)
+        found = {
+            word: [
+                Attempt(pid, (name, account_id, sequence), token) for pid, name, account_id, sequence, token in facts
+            ]
+            for word in ("begun", "failed", "done")
+            for facts in [[line[1:] for line in lines if line[0] == word]]
+        }
+        stale = sum(line[0] == "stale" for line in lines)
+        return cls(tuple(found["begun"]), frozenset(found["failed"]), tuple(found["done"]), stale)
+
+    @property
+    def begun(self) -> int:
+        """How many calls were begun."""
+        return len(self.begins)
+
+    @property
+    def failed(self) -> int:
+        """How many calls told that they failed."""
+        return len(self.failures)
+
+    @property
+    def deliveries(self) -> int:
+        """How many deliveries were tried at all."""
+        return len({attempt.aim for attempt in self.begins})
+
+    @property
+    def completed_again(self) -> int:
+        """How many completions there are beyond the first of each delivery."""
+        return len(self.completions) - len({attempt.aim for attempt in self.completions})
+
+    @property
+    def in_hand(self) -> set[int]:
+        """The processes that have begun something and not told its end."""
+        ended = {*self.failures, *self.completions}
+        return {attempt.pid for attempt in self.begins if attempt not in ended}
+
+    def inversions(self) -> list[str]:
+        """Deliveries whose first completion came before that of an earlier one of their lane."""
+        latest: dict[tuple[str, str], int] = {}
+        found, seen = [], set[Aim]()
+        for attempt in self.completions:
+            name, account_id, sequence = attempt.aim
+            if attempt.aim in seen:
+                continue
+            seen.add(attempt.aim)
+            if sequence < latest.get((name, account_id), 0):
+                found.append(f"{name} was done for event {sequence} of {account_id} after a later one")
+            latest[name, account_id] = max(sequence, latest.get((name, account_id), 0))
+        return found
+
+    def unexplained(self, interrupted: Collection[int]) -> list[str]:
+        """Attempts that were followed by another although they did not fail and their process was not interrupted."""
+        return [
+            f"{attempt.aim} was tried again although the attempt with token {attempt.token} was not interrupted"
+            for attempts in self._by_aim()
+            for attempt in attempts[:-1]
+            if attempt not in self.failures and attempt.pid not in interrupted
+        ]
+
+    def backward_tokens(self) -> list[str]:
+        """Deliveries whose fencing token did not grow with every attempt."""
+        tokens = [(attempts[0].aim, [attempt.token for attempt in attempts]) for attempts in self._by_aim()]
+        return [f"{aim}: its tokens were {found}" for aim, found in tokens if found != sorted(set(found))]
+
+    def _by_aim(self) -> Iterator[list[Attempt]]:
+        by_aim: dict[Aim, list[Attempt]] = defaultdict(list)
+        for attempt in self.begins:
+            by_aim[attempt.aim].append(attempt)
+        return iter(by_aim.values())

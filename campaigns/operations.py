@@ -1,0 +1,243 @@
+"""What the system-call campaign tries: operations on a store, each done by a process of its own.
+
+Each says how its store is prepared, and what is done. What a caller was told goes on the board. It must never know
+what goes wrong meanwhile.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+
+from account_lifecycle import Decision, Engine, HookCall
+from account_lifecycle.lifecycle.effects import EffectKind
+from account_lifecycle.stores.sql import migrations
+
+from .board import Board
+from .webhooks import Sent, ToldClock, feed_on, names, run_hooks_for_days, webhooks
+
+STORE = "accounts.db"
+BACKUP = "backup.db"
+ARCHIVE = "archive.jsonl.gz"
+ACCOUNTS = names("account", 4)
+FED_BEFORE = webhooks(11, 40, ACCOUNTS)
+FED_MEANWHILE = webhooks(12, 30, ACCOUNTS)
+ERASED = [sent.payload for sent in FED_BEFORE if sent.account_id == ACCOUNTS[0]]
+"""What must not be found in any file once the first account is told as erased."""
+CUT = FED_BEFORE[len(FED_BEFORE) // 2].received_at
+"""What was received before this is taken out by pruning."""
+HOOKED = (EffectKind.ENTERED, EffectKind.ANOMALY)
+
+_OLD_ROWS = Path(__file__).with_name("version-1.sql")
+_APPLICATION_ID = 0x41434C43
+
+
+@dataclass
+class Scene:
+    """Where an operation takes place."""
+
+    folder: Path
+    board: Board
+    engine: Engine | None = None
+    """Open from the start, unless opening is what is tried."""
+
+    @property
+    def store(self) -> Engine:
+        """The open store."""
+        assert self.engine is not None
+        return self.engine
+
+    def has_told(self, word: str) -> bool:
+        """Whether something of a kind was told before: then it is not tried again."""
+        return any(note[0] == word for note in self.board.notes())
+
+
+class Operation(NamedTuple):
+    """Something that a process does to a store."""
+
+    name: str
+    prepare: Callable[[Path], None]
+    """Makes the store in an empty folder."""
+    act: Callable[[Scene], None]
+    """Does it, and tells the board; may be called again after it raised ``StoreError``."""
+    is_opening: bool = False
+    has_hooks: bool = False
+    checkpoint_pages: int = 0
+    """After how many pages the write-ahead log is moved into the database; 0 for the store's own ways."""
+    is_missing: Callable[[], str] = lambda: ""
+    """Why it cannot be tried yet; blank if it can."""
+
+
+@contextmanager
+def opened(folder: Path, clock: ToldClock, hook: Callable[[HookCall], object] | None = None) -> Iterator[Engine]:
+    """A store, with a hook if there is one."""
+    engine = open_engine(folder, clock, hook)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def open_engine(folder: Path, clock: ToldClock, hook: Callable[[HookCall], object] | None = None) -> Engine:
+    """The same for whoever does not close it."""
+    engine = Engine.open(f"sqlite:///{folder / STORE}", clock=clock, observers=())
+    if hook is not None:
+        for kind in HOOKED:
+            engine.subscribe(kind, None, hook, "campaign")
+    return engine
+
+
+# ---- Stores ----------------------------------------------------------------------------------------
+
+
+def _no_store(folder: Path) -> None:
+    del folder
+
+
+def _a_store(folder: Path) -> None:
+    with opened(folder, ToldClock()) as engine:
+        feed_on(engine, FED_BEFORE)
+
+
+def _a_small_store(folder: Path) -> None:
+    """Few events, whose effects wait for hooks."""
+    with opened(folder, ToldClock()) as engine:
+        feed_on(engine, FED_BEFORE[:4])
+
+
+def _a_settled_store(folder: Path) -> None:
+    """Nothing waits for a hook any more."""
+    clock = ToldClock()
+    with opened(folder, clock, _succeed) as engine:
+        feed_on(engine, FED_BEFORE)
+        run_hooks_for_days(engine, clock)
+
+
+def _succeed(call: HookCall) -> None:
+    del call
+
+
+def _an_old_store(folder: Path) -> None:
+    """A file of schema version 1, with rows that its version wrote."""
+    db = apsw.Connection(str(folder / STORE))
+    for script in (
+        migrations("sqlite")[0],
+        _OLD_ROWS.read_text(encoding="utf-8"),
+        f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = 1; PRAGMA journal_mode = WAL",
+    ):
+        db.execute(script).fetchall()
+    db.close()
+
+
+# ---- Acts ------------------------------------------------------------------------------------------
+
+
+def _feed_one(scene: Scene) -> None:
+    _feed(scene, FED_MEANWHILE[0])
+
+
+def _feed_batch(scene: Scene) -> None:
+    payloads = (sent.as_received for sent in FED_MEANWHILE)
+    refused: list[bytes] = []
+    for decision in scene.store.feed_events(payloads, on_unreadable=lambda error: refused.append(error.payload)):
+        scene.board.tell("fed", _text(decision))
+    for payload in refused:
+        scene.board.tell("quarantined", payload.decode())
+
+
+def _feed_with_hooks(scene: Scene) -> None:
+    if not scene.has_told("fed"):
+        _feed(scene, FED_MEANWHILE[0])
+    _run_hooks(scene)
+
+
+def _run_hooks(scene: Scene) -> None:
+    for outcome in scene.store.run_hooks():
+        if outcome.done:
+            scene.board.tell("settled", outcome.call.key)
+
+
+def _feed_and_close(scene: Scene) -> None:
+    if not scene.has_told("fed"):
+        _feed(scene, FED_MEANWHILE[0])
+    scene.store.close()
+
+
+def _open(scene: Scene) -> None:
+    scene.engine = open_engine(scene.folder, ToldClock())
+    scene.board.tell("opened")
+
+
+def _back_up(scene: Scene) -> None:
+    back_up: Any = importlib.import_module("account_lifecycle.databases").back_up
+    back_up(scene.store.store, scene.folder / BACKUP)
+    scene.board.tell("backed up")
+
+
+def _erase(scene: Scene) -> None:
+    engine: Any = scene.store
+    engine.erase_account(ACCOUNTS[0])
+    scene.board.tell("erased")
+
+
+def _prune(scene: Scene) -> None:
+    engine: Any = scene.store
+    engine.prune(CUT, scene.folder / ARCHIVE)
+    scene.board.tell("pruned")
+
+
+def _feed(scene: Scene, sent: Sent) -> None:
+    scene.board.tell("fed", _text(scene.store.feed_event(sent.payload, received_at=sent.received_at)))
+
+
+def _text(decision: Decision) -> str:
+    return bytes(getattr(decision.event, "payload", b"")).decode()
+
+
+def _tell_too_early(scene: Scene) -> None:
+    sent = FED_MEANWHILE[0]
+    scene.board.tell("fed", sent.payload.decode())
+    scene.store.feed_event(sent.payload, received_at=sent.received_at)
+
+
+# ---- What is not there yet -------------------------------------------------------------------------
+
+
+def _no_migration() -> str:
+    return "" if len(migrations("sqlite")) > 1 else "not there yet: there is no second schema version"
+
+
+def _no_backup() -> str:
+    try:
+        importlib.import_module("account_lifecycle.databases")
+    except ImportError:
+        return "not there yet: nothing makes backups"
+    from account_lifecycle.stores.sqlite import SQLiteStore
+
+    return "" if hasattr(SQLiteStore, "backup") else "not there yet: the store makes no backups"
+
+
+def _no_such(method: str) -> Callable[[], str]:
+    return lambda: "" if hasattr(Engine, method) else f"not there yet: Engine.{method}"
+
+
+OPERATIONS: Sequence[Operation] = (
+    Operation("one feed", _a_store, _feed_one),
+    Operation("a batch", _a_store, _feed_batch),
+    Operation("a feed with a checkpoint", _a_store, _feed_one, checkpoint_pages=1),
+    Operation("a feed with hooks", _a_small_store, _feed_with_hooks, has_hooks=True),
+    Operation("hooks of what waited", _a_small_store, _run_hooks, has_hooks=True),
+    Operation("a feed and the closing", _a_store, _feed_and_close),
+    Operation("the first opening", _no_store, _open, is_opening=True),
+    Operation("a migration", _an_old_store, _open, is_opening=True, is_missing=_no_migration),
+    Operation("a backup", _a_store, _back_up, is_missing=_no_backup),
+    Operation("an erasure", _a_store, _erase, is_missing=_no_such("erase_account")),
+    Operation("a pruning", _a_settled_store, _prune, is_missing=_no_such("prune")),
+)
+
+CONTROL = Operation("a feed that is told too early", _a_store, _tell_too_early)
+"""What must be found out, or else nothing else would be."""

@@ -1,0 +1,122 @@
+"""What a store does to its files, call by call: a log that SQLite writes through a layer of its own.
+
+Knows SQLite's file layer (VFS) and which of its calls make what durable; it must never know what the files hold.
+The shared-memory file is not recorded: it is rebuilt after a crash.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+
+SYSTEM_VFS = "unix"
+
+
+class Create(NamedTuple):
+    """A file appears in its folder."""
+
+    name: str
+
+
+class Delete(NamedTuple):
+    """A file leaves its folder; ``is_durable`` if the folder was synced after it."""
+
+    name: str
+    is_durable: bool
+
+
+class Write(NamedTuple):
+    """Bytes are written into a file."""
+
+    name: str
+    offset: int
+    data: bytes
+
+
+class Truncate(NamedTuple):
+    """A file is cut, or lengthened with zeros."""
+
+    name: str
+    size: int
+
+
+class Sync(NamedTuple):
+    """A file is durable as it was when the sync began; ``with_folder`` if its folder is, too."""
+
+    name: str
+    since: int
+    """How many calls were in the log when it began."""
+    with_folder: bool
+
+
+class Told(NamedTuple):
+    """What a caller was told at this moment: a promise that must outlive every crash after it."""
+
+    promise: Any
+
+
+Call = Create | Delete | Write | Truncate | Sync | Told
+
+
+@contextmanager
+def recorded() -> Iterator[list[Call]]:
+    """Record every file of every SQLite connection that is opened meanwhile, in this process."""
+    log: list[Call] = []
+    layer = _Layer(log)
+    try:
+        yield log
+    finally:
+        layer.unregister()
+
+
+class _Layer(apsw.VFS):
+    """The system's file layer, with a log."""
+
+    def __init__(self, log: list[Call]) -> None:
+        super().__init__("recording", SYSTEM_VFS, makedefault=True)
+        self._log = log
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        """Open a file; those without a name are SQLite's own scratch paper."""
+        if name is None:
+            return apsw.VFSFile(SYSTEM_VFS, name, flags)
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name
+        if not os.path.exists(path):  # noqa: PTH110 - SQLite's names are text
+            self._log.append(Create(Path(path).name))
+        return _File(self._log, name, flags)
+
+    def xDelete(self, filename: str, syncdir: bool) -> None:
+        """Delete a file."""
+        super().xDelete(filename, syncdir)
+        self._log.append(Delete(Path(filename).name, syncdir))
+
+
+class _File(apsw.VFSFile):
+    """A file whose changes are logged: writes when they begin, syncs when they are over."""
+
+    def __init__(self, log: list[Call], name: str | apsw.URIFilename, flags: list[int]) -> None:
+        self._log = log
+        self._name = Path(name.filename() if isinstance(name, apsw.URIFilename) else name).name
+        # SQLite syncs the folder with the first sync of a journal that it may have made
+        self._syncs_folder = bool(flags[0] & (apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL))
+        super().__init__(SYSTEM_VFS, name, flags)
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        """Write bytes."""
+        self._log.append(Write(self._name, offset, bytes(data)))
+        super().xWrite(data, offset)
+
+    def xTruncate(self, newsize: int) -> None:
+        """Cut the file."""
+        self._log.append(Truncate(self._name, newsize))
+        super().xTruncate(newsize)
+
+    def xSync(self, flags: int) -> None:
+        """Make durable what was written before."""
+        since = len(self._log)
+        super().xSync(flags)
+        self._log.append(Sync(self._name, since, self._syncs_folder))
+        self._syncs_folder = False

@@ -1,0 +1,224 @@
+"""Every system call of an operation as the last one of its process, or as one that fails.
+
+Afterwards the store must be as it was before the operation or as it is after it, what was told must be there, nothing
+may contradict itself, feeding must go on, and what hooks wait for must have been done or be done now. A call that
+fails once is followed by another attempt in the same process, as a caller would make it.
+"""
+
+import argparse
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from account_lifecycle import HookCall, StoreError
+
+from .aftermath import Known, judge, run_hooks_later, state_of, told
+from .board import Board
+from .imposed import imposed
+from .operations import CONTROL, OPERATIONS, Operation, Scene, open_engine
+from .processes import fork, kill
+from .report import Report, conclude, silence_logs
+from .scratch import scratch_folder
+from .tracing import FAULTS, Point, count_calls, let_be_traced, traced, why_not
+from .webhooks import ToldClock
+
+PATIENCE_S = 30
+"""How long an operation may take before it counts as stuck."""
+ATTEMPTS = 2
+
+
+class Plan(NamedTuple):
+    """How much is done: one of so many points of each operation."""
+
+    every: int = 1
+    operations: tuple[str, ...] = ()
+    """By name; blank for all."""
+    seed: int = 1
+
+
+SHORT = Plan(every=20)
+
+
+class Trial(NamedTuple):
+    """What became of one point."""
+
+    outcome: str
+    broken: tuple[str, ...]
+    is_refused_yet_kept: bool = False
+    """The caller was told that it failed, and yet it is there."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the campaign as told on the command line; its exit code."""
+    parser = argparse.ArgumentParser(prog="campaigns syscalls", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="as much as the test suite does")
+    parser.add_argument("--every", type=int, help="try one of so many points (default 1)")
+    parser.add_argument("--seed", type=int, help="for other points, if not all are tried")
+    parser.add_argument(
+        "--operation",
+        action="append",
+        choices=[operation.name for operation in OPERATIONS],
+        help="this operation only; may be given several times",
+    )
+    options = parser.parse_args(arguments)
+    chosen = {name: value for name in ("every", "seed") if (value := getattr(options, name)) is not None}
+    if options.operation:
+        chosen["operations"] = tuple(options.operation)
+    silence_logs()
+    return conclude(run((SHORT if options.short else Plan())._replace(**chosen)))
+
+
+def run(plan: Plan) -> Report:
+    """Try every operation."""
+    title = "system calls of SQLite as crash points"
+    if reason := why_not():
+        return Report(title, {}, skipped=reason)
+    figures: dict[str, object] = {}
+    broken: list[str] = []
+    total: Counter[str] = Counter()
+    for operation in OPERATIONS:
+        if plan.operations and operation.name not in plan.operations:
+            continue
+        if reason := operation.is_missing():
+            figures[operation.name] = reason
+            continue
+        counts, found = _try_operation(operation, plan)
+        figures[operation.name] = ", ".join(f"{number} {word}" for word, number in counts.items())
+        total["points"] += counts["points"]
+        broken += found
+    if not (told_early := _try_operation(CONTROL, plan)[1]):
+        broken.append("a caller who was told too early was not found out")
+    figures["control: a feed that is told too early"] = f"{len(told_early)} losses found"
+    return Report(title, {**figures, **total, "failures": len(broken)}, tuple(broken))
+
+
+# ---- One operation ---------------------------------------------------------------------------------
+
+
+def _try_operation(operation: Operation, plan: Plan) -> tuple[Counter[str], list[str]]:
+    """Try an operation at its points: the counts, and the promises broken."""
+    with scratch_folder() as folder, imposed(wal_autocheckpoint=operation.checkpoint_pages):
+        (folder / "template").mkdir()
+        operation.prepare(folder / "template")
+        known = _learn(operation, folder)
+        points = _points(known.calls, plan)
+        counts: Counter[str] = Counter(calls=sum(known.calls.values()), points=len(points))
+        broken = []
+        for point in points:
+            trial = _try_point(operation, point, known, folder)
+            counts[trial.outcome] += 1
+            counts["told as failed yet kept"] += trial.is_refused_yet_kept
+            broken += [f"{operation.name}, {point}: {what}" for what in trial.broken]
+    return counts, broken
+
+
+def _learn(operation: Operation, folder: Path) -> Known:
+    """Do the operation undisturbed."""
+    with _copied(folder) as store:
+        before = state_of(store)
+    with _copied(folder) as store:  # for another time: looking brings an old store up to date
+        board = Board()
+        _perform(operation, store, board, None, folder / "calls")
+        assert board.notes(), f"{operation.name} told nothing, undisturbed"
+        assert not any(note[0] in ("refused", "stumbled") for note in board.notes()), board.notes()
+        after = state_of(store)
+        called = run_hooks_later(store) if operation.has_hooks else set()
+        wanted = called | told(board, "called")
+    return Known(before, after, count_calls(folder / "calls"), frozenset(wanted))
+
+
+def _points(calls: Counter[str], plan: Plan) -> list[Point]:
+    """The points to try: every call with every fault that can happen there, or some of them."""
+    every = [
+        Point(call, number, fault)
+        for call, most in sorted(calls.items())
+        for fault in FAULTS
+        if fault.applies_to(call)
+        for number in range(1, most + 1)
+    ]
+    return every[Random(plan.seed).randrange(plan.every) :: plan.every]
+
+
+@contextmanager
+def _copied(folder: Path) -> Iterator[Path]:
+    """A copy of the prepared store, for one trial."""
+    copy = folder / "copy"
+    shutil.copytree(folder / "template", copy)
+    try:
+        yield copy
+    finally:
+        shutil.rmtree(copy)
+
+
+# ---- One point -------------------------------------------------------------------------------------
+
+
+def _try_point(operation: Operation, point: Point, known: Known, folder: Path) -> Trial:
+    """Do the operation with a fault at one point, and judge what is left."""
+    board = Board()
+    with _copied(folder) as store:
+        ending = _perform(operation, store, board, point, folder / "calls")
+        broken = [f"{note[1]}: {note[2]}" for note in board.notes() if note[0] == "stumbled"]
+        if ending == "stuck" or (ending == "ended" and point.fault.is_end and not board.notes()):
+            broken.append(f"the process {ending}")
+        try:
+            outcome, found = judge(operation, known, board, store)
+        except Exception as error:  # whatever a reader stumbles over is a flaw of what it reads
+            outcome, found = "unreadable", [f"{type(error).__name__}: {error}"]
+    refused = [note for note in board.notes() if note[0] == "refused"]
+    has_told = any(note[0] in ("fed", "opened", "backed up", "erased", "pruned") for note in board.notes())
+    return Trial(outcome, (*broken, *found), bool(refused) and not has_told and outcome == "new")
+
+
+def _perform(operation: Operation, store: Path, board: Board, point: Point | None, output: Path) -> str:
+    """Let a process do the operation while it is traced; how it ended."""
+    ready, tell_ready = os.pipe()
+    wait_for_go, go = os.pipe()
+    process = fork(_live, operation, Scene(store, board), tell_ready, wait_for_go)
+    try:
+        os.read(ready, 1)
+        with traced(process.pid or 0, point, output):
+            os.write(go, b"!")
+            process.join(PATIENCE_S)
+    finally:
+        for descriptor in (ready, tell_ready, wait_for_go, go):
+            os.close(descriptor)
+        if is_stuck := process.is_alive():
+            kill(process)
+    return "stuck" if is_stuck else "killed" if process.exitcode else "ended"
+
+
+def _live(operation: Operation, scene: Scene, tell_ready: int, wait_for_go: int) -> None:
+    """The process that does the operation; it ends without tidying up."""
+    silence_logs()
+    let_be_traced()
+    if not operation.is_opening:
+        scene.engine = open_engine(scene.folder, ToldClock(), _telling(scene.board) if operation.has_hooks else None)
+    os.write(tell_ready, b"!")
+    os.read(wait_for_go, 1)
+    for _ in range(ATTEMPTS):
+        if _attempt(operation, scene):
+            break
+    os._exit(0)
+
+
+def _attempt(operation: Operation, scene: Scene) -> bool:
+    """Do the operation once; whether there is no sense in doing it again."""
+    try:
+        operation.act(scene)
+    except StoreError as error:
+        scene.board.tell("refused", str(error))
+        return False
+    except BaseException as error:
+        scene.board.tell("stumbled", type(error).__name__, str(error))
+    return True
+
+
+def _telling(board: Board) -> Callable[[HookCall], object]:
+    """A hook that puts up what it is called for."""
+    return lambda call: board.tell("called", call.key)
