@@ -33,7 +33,7 @@ CREATE INDEX journal_of_account ON journal (account_id);
 """
 
 
-class _File:
+class File:
     """A database file of its own, gone when nobody holds it."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class _File:
 
 def engine_batches(_stream: Stream) -> Step:
     """``feed_events``: what it is given, it commits at once."""
-    file = _File()
+    file = File()
     engine = Engine.open(f"sqlite:///{file.path}")
 
     def step(payloads: Stream) -> None:
@@ -56,7 +56,7 @@ def engine_batches(_stream: Stream) -> Step:
 
 def engine_singly(_stream: Stream) -> Step:
     """``feed_event``: a commit for each payload."""
-    file = _File()
+    file = File()
     engine = Engine.open(f"sqlite:///{file.path}")
 
     def step(payloads: Stream) -> None:
@@ -69,11 +69,11 @@ def engine_singly(_stream: Stream) -> Step:
 
 def loop_batches(_stream: Stream) -> Step:
     """The loop by hand: what it is given, it commits at once."""
-    file = _File()
+    file = File()
     db = _open(file.path)
 
     def step(payloads: Stream) -> None:
-        with _transaction(db):
+        with by_hand_transaction(db):
             for payload in payloads:
                 _take(db, payload)
         assert file.path
@@ -83,12 +83,12 @@ def loop_batches(_stream: Stream) -> Step:
 
 def loop_singly(_stream: Stream) -> Step:
     """The loop by hand: a commit for each payload."""
-    file = _File()
+    file = File()
     db = _open(file.path)
 
     def step(payloads: Stream) -> None:
         for payload in payloads:
-            with _transaction(db):
+            with by_hand_transaction(db):
                 _take(db, payload)
         assert file.path
 
@@ -105,7 +105,8 @@ def _open(path: Path) -> apsw.Connection:
 
 
 @contextmanager
-def _transaction(db: apsw.Connection) -> Iterator[None]:
+def by_hand_transaction(db: apsw.Connection) -> Iterator[None]:
+    """One transaction, as plainly as it can be written."""
     db.execute("BEGIN IMMEDIATE")
     yield
     db.execute("COMMIT")

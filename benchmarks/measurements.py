@@ -1,14 +1,19 @@
 """Every measurement as rows of one table: what, ours, the peer's, the ratio, the target, whether it is met."""
 
+import os
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 import contenders
 import disk
 import footprint
+import outbox
+import threads
 from interleaving import Comparison, Spread, Start, compare, race, slices, spread
 from lives import payloads, webhook
 
@@ -167,6 +172,44 @@ def sqlite(effort: Effort) -> Iterator[Row]:
     yield _faster("SQLite feed_event, one commit each / apsw by hand, CPU", found, None)
 
 
+def many_threads(effort: Effort) -> Iterator[Row]:
+    """Eight threads that feed one file singly, against one thread that feeds it in groups."""
+    stream = slices(payloads(effort.accounts)[:8_000], 400)
+    what = f"SQLite feed_event from {threads.THREADS} threads / one thread"
+    found = race(threads.threads_singly, threads.one_thread_in_groups, stream, effort.slow_passes, wall=True)
+    yield _faster(f"{what}, groups of {threads.THREADS}, elapsed", found, 0.7, "its throughput")
+    found = race(threads.threads_singly, threads.one_thread_in_batches, stream, effort.slow_passes, wall=True)
+    yield _faster(f"{what}, batches of 400, elapsed", found, None)
+
+
+def hook_deliveries(effort: Effort) -> Iterator[Row]:
+    """From the outbox to a hook that does nothing."""
+    found = outbox.race_outboxes(slices(payloads(effort.accounts)[:10_000], 500))
+    rate = 1 / found.ours.median
+    yield _faster(f"SQLite outbox to hooks ({rate:,.0f} deliveries/s) / outbox by hand, elapsed", found, None)
+
+
+def postgres(effort: Effort) -> Iterator[Row]:
+    """The feed into PostgreSQL against a loop by hand, on a server of our own."""
+    import server
+
+    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+    from postgres_server import private_server
+
+    stream = payloads(effort.accounts)
+    with private_server() as own:
+        os.environ[server.URL] = own.url.removesuffix("/postgres")
+        what = "PostgreSQL feed_events, batches of 1,000 / psycopg loop by hand"
+        found = race(
+            server.engine_batches, server.loop_batches, slices(stream[:10_000], BATCH), effort.slow_passes, wall=True
+        )
+        yield _faster(f"{what}, elapsed", found, 0.5, "its throughput")
+        singles = slices(stream[:1_000], 50)
+        found = race(server.engine_singly, server.loop_singly, singles, effort.slow_passes, wall=True)
+        yield _faster("PostgreSQL feed_event, one commit each / psycopg by hand, elapsed", found, None)
+
+
 # ---- Footprint ------------------------------------------------------------------------------------------
 
 
@@ -256,6 +299,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "statemachine": statemachine,
     "account-memory": memory,
     "sqlite": sqlite,
+    "threads": many_threads,
+    "outbox": hook_deliveries,
+    "postgres": postgres,
     "import": imports,
     "compile": compiling,
     "replay": replay,
