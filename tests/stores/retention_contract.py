@@ -127,6 +127,13 @@ class RetentionContract:
         assert [(each.quarantine_id, each.size) for each in kept] == list(zip(numbers, map(len, payloads), strict=True))
         assert store.erase("acc-1", at(9)) == 0
 
+    def test_the_reason_of_an_erased_payload_quotes_it_no_more(self, store: Store) -> None:
+        secret = b'{"account_id": "a", "name": 7}'
+        store.quarantine([Refused(T0, secret, len(secret), "name", "name: found 7 beside a")])
+        store.erase("a", T0)
+        assert [each.reason for each in store.quarantined()] == ["erased on request"]
+        assert list(store.faults()) == []
+
     def test_an_id_is_found_in_the_quarantine_however_json_spells_it(self, store: Store) -> None:
         payloads = ['{"account_id": "käse/1', '{"account_id": "k\\u00e4se/1"', "käse/10"]
         store.quarantine([Refused(T0, p.encode(), len(p), "payload", "why") for p in payloads])

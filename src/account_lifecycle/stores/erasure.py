@@ -7,6 +7,9 @@ import json
 import re
 from functools import lru_cache
 
+ERASED = "erased on request"
+"""What stands for the reason of an erased payload, which may have quoted it."""
+
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 """What text with NUL bytes may be meant as."""
 

@@ -26,7 +26,7 @@ from ..ports import (
     Segment,
 )
 from .archive import write_archive
-from .erasure import mentions
+from .erasure import ERASED, mentions
 from .memory_outbox import MemoryOutbox
 from .snapshots import retold
 
@@ -106,7 +106,7 @@ class MemoryStore(MemoryOutbox):
     def _erase_quarantined(self, account_id: str) -> int:
         meant = [kept for kept in self._quarantine if not kept.is_erased and mentions(kept.payload, account_id)]
         for kept in meant:
-            self._quarantine[kept.quarantine_id - 1] = kept._replace(payload=b"", is_erased=True)
+            self._quarantine[kept.quarantine_id - 1] = kept._replace(payload=b"", reason=ERASED, is_erased=True)
         return len(meant)
 
     def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:

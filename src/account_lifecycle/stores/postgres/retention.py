@@ -12,7 +12,7 @@ from ...lifecycle.account import Account
 from ...ports import Evidence, Segment
 from .. import chain, rows
 from ..archive import write_archive
-from ..erasure import mentions
+from ..erasure import ERASED, mentions
 from ..snapshots import retold
 from .proving import joined
 from .transactions import Row, Transaction, Transactions, UnknownOutcome
@@ -66,9 +66,10 @@ def _erase_quarantined(transaction: Transaction[int], account_id: str) -> int:
     meant = [number for number, payload in found if mentions(bytes(payload), account_id)]
     locked = transaction.ask("lock_quarantined", (meant,)) if meant else []
     erased = []
-    for number, at, payload, *columns, private in locked:
+    for number, at, payload, size, field, _, released_at, private in locked:
         kept = chain.private_digest(None, payload) if private is None else private
-        erased.append((kept, chain.quarantine_digest((number, at, None, *columns), kept), number))
+        digest = chain.quarantine_digest((number, at, None, size, field, ERASED, released_at), kept)
+        erased.append((ERASED, kept, digest, number))
     transaction.put_off("erase_quarantined", erased)
     return len(erased)
 

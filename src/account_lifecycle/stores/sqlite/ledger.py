@@ -17,7 +17,7 @@ from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
 from ...ports import Decide, Refused
 from .. import chain, rows
-from ..erasure import mentions
+from ..erasure import ERASED, mentions
 from ..grouping import Turn
 from ..sql import statements
 from .connection import every, pragma
@@ -258,9 +258,17 @@ def _erase_events(db: apsw.Connection, account_id: str) -> int:
 
 def _erase_quarantined(db: apsw.Connection, account_id: str) -> int:
     found = db.execute(_SQL["unerased_payloads"])
-    meant = [(chain.private_digest(None, kept), number) for number, kept in found if mentions(kept, account_id)]
-    db.executemany(_SQL["erase_quarantined"], meant)
+    meant = [number for number, payload in found if mentions(payload, account_id)]
+    db.executemany(_SQL["erase_quarantined"], [_erased(*every(db, _SQL["quarantined_row"], (n,))[0]) for n in meant])
     return len(meant)
+
+
+def _erased(
+    number: int, at: int, payload: bytes, size: int, field: str, _reason: str, released_at: int | None, _private: None
+) -> rows.Row:
+    private = chain.private_digest(None, payload)
+    digest = chain.quarantine_digest((number, at, None, size, field, ERASED, released_at), private)
+    return ERASED, private, digest, number
 
 
 def _erase_names(db: apsw.Connection, account_id: str) -> None:

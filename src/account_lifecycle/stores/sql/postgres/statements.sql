@@ -355,7 +355,7 @@ UPDATE baseline SET name = NULL WHERE account_id = %s AND name IS NOT NULL
 SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL ORDER BY quarantine_id
 
 -- name: erase_quarantined
-UPDATE quarantine SET payload = NULL, private_digest = %s, digest = %s WHERE quarantine_id = %s
+UPDATE quarantine SET payload = NULL, reason = %s, private_digest = %s, digest = %s WHERE quarantine_id = %s
 
 -- name: cut
 SELECT e.account_id, max(e.sequence)

@@ -79,7 +79,7 @@ UPDATE quarantine SET released_at = ?, digest = ? WHERE quarantine_id = ?
 SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL
 
 -- name: erase_quarantined
-UPDATE quarantine SET payload = NULL, private_digest = ? WHERE quarantine_id = ?
+UPDATE quarantine SET payload = NULL, reason = ?, private_digest = ?, digest = ? WHERE quarantine_id = ?
 
 -- name: unerased_events
 SELECT event_id, name, payload FROM event WHERE account_id = ? AND private_digest IS NULL AND stay_since IS NULL
