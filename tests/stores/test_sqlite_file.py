@@ -340,7 +340,7 @@ CALLS: dict[str, Callable[[SQLiteStore], object]] = {
     "segments": lambda store: store.segments(),
     "head": lambda store: store.head(),
     "erase": lambda store: store.erase("nobody", T0),
-    "backup": lambda store: store.backup(store._path.with_name("copy.db")),
+    "backup": lambda store: store.backup(store.path.with_name("copy.db")),
     "subscribe": lambda store: store.subscribe([], T0),
     "subscribed": lambda store: store.subscribed(),
     "plan": lambda store: store.plan(T0, 1, ["nobody"]),

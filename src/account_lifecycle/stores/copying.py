@@ -39,7 +39,7 @@ def copy_store(
     of each table and its rows. Stop feeding the source first: what comes later is not copied. Raises ``StoreError``
     if anything does not hold; then the target is empty as before.
     """
-    with told_plainly(source._path), source._snapshot() as snapshot, target.filling() as filling:
+    with told_plainly(source.path), source.snapshot() as snapshot, target.filling() as filling:
         origin = _Origin(snapshot)
         origin.check_planned()
         for table, rows in origin.tables():

@@ -30,7 +30,7 @@ class SQLiteBackup(SQLiteFile):
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             with told_plainly(path):
-                _copy(self._path, draft)
+                _copy(self.path, draft)
                 _name(draft, path)
         finally:
             with suppress(OSError):  # the copy has its own name by then, or there is none

@@ -38,7 +38,7 @@ class SQLiteFile:
 
     def __init__(self, path: Path) -> None:
         check_library(apsw.sqlite_lib_version())
-        self._path = path = path.absolute()  # the working directory may change
+        self.path = path = path.absolute()  # the working directory may change
         check_file_system(path)
         self._closed_because = ""
         self._file_lock = FileLock(path)
@@ -72,7 +72,7 @@ class SQLiteFile:
     def _commit(self, turns: Sequence[Turn[Any, Any]]) -> None:
         """One transaction for all turns."""
         results: list[tuple[Turn[Any, Any], Any]] = []
-        with told_plainly(self._path):
+        with told_plainly(self.path):
             db = self._connection()
             with self._locked():
                 try:
@@ -112,13 +112,13 @@ class SQLiteFile:
         """The connection that writes, opened anew after a fork; only for whoever has the store to itself."""
         self._check_open()
         if self._db is None:
-            self._db = open_writer(self._path)
+            self._db = open_writer(self.path)
             self._forget()
         return self._db
 
     def _check_open(self) -> None:
         if self._closed_because:
-            raise StoreError(f"{self._path}: {self._closed_because}")
+            raise StoreError(f"{self.path}: {self._closed_because}")
 
     def _forget(self) -> None:
         """What is kept at hand may not be what is in the file."""
@@ -128,7 +128,7 @@ class SQLiteFile:
         if self._db is not None:
             db, self._db = self._db, None
             try:
-                with told_plainly(self._path), self._locked():
+                with told_plainly(self.path), self._locked():
                     db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
                     db.close()
             except StoreError:  # the next one to close will
@@ -139,12 +139,12 @@ class SQLiteFile:
     def _truncate_log(self) -> None:
         """Bring everything into the file and empty the log, once nobody reads what was there before."""
         self._detach_snapshots()
-        with self._group.alone(), told_plainly(self._path), self._locked():
+        with self._group.alone(), told_plainly(self.path), self._locked():
             is_busy = every(self._connection(), "PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
         if is_busy:
             seconds = connection.BUSY_TIMEOUT_MS // 1000
             raise StoreBusy(
-                f"{self._path}: it is done, but another process has been reading for {seconds} s, so that the old "
+                f"{self.path}: it is done, but another process has been reading for {seconds} s, so that the old "
                 "bytes are in the log yet. Do the same again."
             )
 
@@ -152,14 +152,14 @@ class SQLiteFile:
 
     def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
         """A few rows, by the connection that writes."""
-        with self._group.alone(), told_plainly(self._path):
+        with self._group.alone(), told_plainly(self.path):
             return every(self._connection(), sql, bindings)
 
     def _stream(self, sql: str, bindings: tuple[Any, ...] = ()) -> Iterator[Row]:
         """A statement's rows one by one, from a snapshot of their own."""
         if not all(map(_can_be_kept, bindings)):
             return
-        with self._snapshot() as snapshot, told_plainly(self._path):
+        with self.snapshot() as snapshot, told_plainly(self.path):
             yield from snapshot.rows(sql, bindings)
 
     def _records(self, make: Callable[[Iterator[Row]], Iterator[Record]], rows: Iterator[Row]) -> Iterator[Record]:
@@ -168,7 +168,7 @@ class SQLiteFile:
             yield from make(rows)
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise StoreError(
-                f"{self._path}: a row is damaged ({error}). `account-lifecycle verify` names it; restore a backup."
+                f"{self.path}: a row is damaged ({error}). `account-lifecycle verify` names it; restore a backup."
             ) from error
 
     def _detach_snapshots(self) -> None:
@@ -177,9 +177,10 @@ class SQLiteFile:
             snapshot.detach()
 
     @contextmanager
-    def _snapshot(self) -> Iterator["Snapshot"]:
+    def snapshot(self) -> Iterator["Snapshot"]:
+        """The file as it is now, to be read at leisure while others write."""
         self._check_open()
-        snapshot = Snapshot(self._path)
+        snapshot = Snapshot(self.path)
         self._snapshots.add(snapshot)
         try:
             yield snapshot
@@ -210,7 +211,7 @@ class Snapshot:
     """What a file holds at one moment, for one reader; opened at the first row."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._lock = RLock()
         self._db: apsw.Connection | None = None
         self._cursors: list[apsw.Cursor] = []
@@ -243,7 +244,7 @@ class Snapshot:
 
     def _connection(self) -> apsw.Connection:
         if self._db is None:
-            self._db = open_reader(self._path)
+            self._db = open_reader(self.path)
             self._db.execute("BEGIN")
         return self._db
 

@@ -10,5 +10,5 @@ from .file import SQLiteFile
 def has_digest(store: SQLiteFile, digest: str) -> bool:
     """Whether an event of the ledger has this digest, in hexadecimal."""
     sql = "SELECT 1 FROM event WHERE digest = ? LIMIT 1"
-    with store._snapshot() as snapshot, told_plainly(store._path):
+    with store.snapshot() as snapshot, told_plainly(store.path):
         return next(snapshot.rows(sql, (bytes.fromhex(digest),)), None) is not None

@@ -59,7 +59,7 @@ class SQLiteOutbox(SQLiteFile):
 
     def subscribed(self) -> list[SubscribedHook]:
         """Every hook that the store knows, by name."""
-        with self._group.alone(), told_plainly(self._path):
+        with self._group.alone(), told_plainly(self.path):
             return list(_hooks(self._connection()).values())
 
     def unsubscribe(self, hook: str) -> bool:
@@ -108,7 +108,7 @@ class SQLiteOutbox(SQLiteFile):
     ) -> list[Delivery]:
         """Take deliveries that are due, in the order of their effects; each counts an attempt, committed on return."""
         wanted = partial(_claimable, hooks=hooks, now=now, limit=limit, account_ids=account_ids)
-        with self._group.alone(), told_plainly(self._path):
+        with self._group.alone(), told_plainly(self.path):
             if not wanted(self._connection(), limit=1):
                 return []  # and nobody is kept from writing
 
@@ -128,7 +128,7 @@ class SQLiteOutbox(SQLiteFile):
 
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
         """Deliveries whose lease has run out, with the tokens that they were claimed by."""
-        with self._group.alone(), told_plainly(self._path):
+        with self._group.alone(), told_plainly(self.path):
             db = self._connection()
             return _deliveries(db, [DeliveryRow(*row) for row in every(db, _SQL["expired"], (rows.to_us(now), limit))])
 

@@ -32,7 +32,7 @@ class SQLiteProver(SQLiteFile):
 
     def faults(self) -> Iterator[Fault]:
         """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
-        with self._snapshot() as snapshot, told_plainly(self._path):
+        with self.snapshot() as snapshot, told_plainly(self.path):
             for check in _CHECKS:
                 yield from _told(check, snapshot)
 

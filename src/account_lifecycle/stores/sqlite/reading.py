@@ -34,7 +34,7 @@ class SQLiteReader(SQLiteFile):
 
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Several accounts at once; those that nothing was fed for are missing."""
-        with self._group.alone(), told_plainly(self._path):
+        with self._group.alone(), told_plainly(self.path):
             return load(self._connection(), account_ids)
 
     def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
@@ -97,7 +97,7 @@ class SQLiteReader(SQLiteFile):
 
     def head(self) -> str:
         """What stands for the whole ledger, in hexadecimal: the digest of its last event."""
-        with self._group.alone(), told_plainly(self._path):
+        with self._group.alone(), told_plainly(self.path):
             return head(self._connection())[1].hex()
 
     def _select(self, name: str, clauses: Clauses, order: str = "") -> Iterator[rows.Row]:
