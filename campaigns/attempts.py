@@ -94,13 +94,23 @@ class Attempts(NamedTuple):
             if attempt not in self.failures and attempt.pid not in interrupted
         ]
 
-    def backward_tokens(self) -> list[str]:
-        """Deliveries whose fencing token did not grow with every attempt."""
-        tokens = [(attempts[0].aim, [attempt.token for attempt in attempts]) for attempts in self._by_aim()]
-        return [f"{aim}: its tokens were {found}" for aim, found in tokens if found != sorted(set(found))]
+    def backward_tokens(self, interrupted: Collection[int]) -> list[str]:
+        """Deliveries whose fencing token did not grow with every attempt.
+
+        A process that was stopped between its claim and its call makes the call when it wakes, with a token that is
+        stale by then: that is what the token is there to tell.
+        """
+        tokens = [
+            (aim, [attempt.token for attempt in self.begins if attempt.aim == aim and attempt.pid not in interrupted])
+            for aim in {attempt.aim for attempt in self.begins}
+        ]
+        twice = len(self.begins) - len({(attempt.aim, attempt.token) for attempt in self.begins})
+        found = [f"{aim}: its tokens were {told}" for aim, told in tokens if told != sorted(told)]
+        return [*found, *([f"{twice} tokens were given twice"] if twice else [])]
 
     def _by_aim(self) -> Iterator[list[Attempt]]:
+        """The attempts at each delivery, in the order of their claims."""
         by_aim: dict[Aim, list[Attempt]] = defaultdict(list)
         for attempt in self.begins:
             by_aim[attempt.aim].append(attempt)
-        return iter(by_aim.values())
+        return (sorted(attempts, key=lambda attempt: attempt.token) for attempts in by_aim.values())

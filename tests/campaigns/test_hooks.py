@@ -24,4 +24,4 @@ def assert_all_are_served(outcome: Outcome) -> None:
     assert (figures["deliveries"], figures["lanes"]) == (300, 12)
     assert (figures["lost"], figures["order inversions"], figures["poison given up"]) == (0, 0, 4)
     assert figures["workers killed"] > 0
-    assert figures["settlements refused as stale"] > 0
+    assert figures["workers stopped past their lease"] > 0
