@@ -49,7 +49,7 @@ def event_text(event: Sequence[Any], private: bytes, rules: str, anomalies: str,
     return (
         f"[{_quoted(account_id)},{sequence},{at},{_told(word, product, provider)},"
         f'"{private.hex()}",{deadline},{_decided(verdict, b, be, bl, a, ae, al, rules)},{anomalies},{effects}]'
-    ).encode("ascii")
+    ).encode()  # all of it is ASCII
 
 
 _NO_DEADLINE = "null,null"

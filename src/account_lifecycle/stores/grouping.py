@@ -3,12 +3,16 @@
 Knows who waits and whose turn it is; it must never know what is written, nor any database.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Condition, get_ident
 from typing import Generic, TypeVar
 
 from ..errors import StoreBusy, StoreError
+
+GATHERING_S = 0.0005
+"""How long a thread that is about to write waits, at most, for as many others as shared the last transaction."""
 
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
@@ -60,6 +64,7 @@ class CommitGroup(Generic[Asked, Given]):
         self._write = write
         self._changed = Condition()
         self._waiting: list[Turn[Asked, Given]] = []
+        self._company = 1  # how many shared the last transaction
         self._owner: int | None = None  # the thread that writes, or has the store to itself
 
     def ask(self, asked: Asked) -> Given:
@@ -96,6 +101,7 @@ class CommitGroup(Generic[Asked, Given]):
         """In the child of a fork: forget the other threads, which are not there any more, and what they wait for."""
         self._changed = Condition()
         self._waiting = []
+        self._company = 1
         self._owner = None
 
     def _enter(self, turn: Turn[Asked, Given] | None) -> None:
@@ -121,6 +127,7 @@ class CommitGroup(Generic[Asked, Given]):
                 self._changed.notify_all()
 
     def _lead(self, own: Turn[Asked, Given]) -> None:
+        self._gather()
         while not own.is_over:
             turns = self._take(own)
             try:
@@ -130,10 +137,17 @@ class CommitGroup(Generic[Asked, Given]):
                 if not isinstance(error, Exception):
                     raise  # it is this thread that was interrupted, whatever it was writing
 
+    def _gather(self) -> None:
+        """Give those a moment who shared the last commit and are about to ask again; who is alone waits for nobody."""
+        ends = time.perf_counter() + GATHERING_S
+        while len(self._waiting) < self._company and time.perf_counter() < ends:
+            time.sleep(0.00002)
+
     def _take(self, own: Turn[Asked, Given]) -> list[Turn[Asked, Given]]:
         """The turns to write together: everybody's, except those that failed in company before."""
         with self._changed:
             turns = [own] if own.is_alone else [turn for turn in self._waiting if not turn.is_alone]
+            self._company = len(turns)
             self._waiting = [turn for turn in self._waiting if turn not in turns]
         return turns
 
