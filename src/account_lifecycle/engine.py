@@ -381,7 +381,9 @@ class EngineCore(HookRegistry):
 
     def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
         """Feed an event from the quarantine, which is marked in the same transaction."""
-        decisions = self.store.advance((event,), self._decide, self._rules, releasing=(quarantine_id,))
+        now = self._clock()
+        released = (quarantine_id,)
+        decisions = self.store.advance((event,), self._decide, self._rules, releasing=released, released_at=now)
         self._follow_up(decisions)
         return decisions[0]
 

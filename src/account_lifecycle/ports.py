@@ -318,14 +318,21 @@ class Ledger(Protocol):
     """Writes: every event is kept, and what it changes is kept with it or not at all."""
 
     def advance(
-        self, events: Sequence[Event], decide: Decide, rules: str = "", *, releasing: Sequence[int] = ()
+        self,
+        events: Sequence[Event],
+        decide: Decide,
+        rules: str = "",
+        *,
+        releasing: Sequence[int] = (),
+        released_at: datetime | None = None,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction.
 
         ``rules`` names what ``decide`` judges by (``rules_of``); blank for a step that cannot be named, whose
         decisions can later be verified by the chain but not judged again. ``releasing`` are numbers in the
-        quarantine from which these events come: they are marked as released in the same transaction, and if
-        one of them was released before, ``StoreError`` is raised and nothing is kept.
+        quarantine from which these events come: they are marked as released in the same transaction, at
+        ``released_at`` or else at the events' own time, and if one of them was released before, ``StoreError`` is
+        raised and nothing is kept.
         """
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:

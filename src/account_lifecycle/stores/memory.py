@@ -4,7 +4,7 @@ Keeps what the engine hands it; it must never judge.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from ..errors import StoreError
@@ -47,7 +47,13 @@ class MemoryStore(MemoryOutbox):
     # ---- Ledger ----------------------------------------------------------------------------------
 
     def advance(
-        self, events: Sequence[Event], decide: Decide, rules: str = "", *, releasing: Sequence[int] = ()
+        self,
+        events: Sequence[Event],
+        decide: Decide,
+        rules: str = "",
+        *,
+        releasing: Sequence[int] = (),
+        released_at: datetime | None = None,
     ) -> list[Decision]:
         """Judge events in order and keep everything, or nothing if a step fails."""
         accounts = self._accounts
@@ -66,7 +72,7 @@ class MemoryStore(MemoryOutbox):
                 raise
             self._log.extend(decisions, rules)
             if releasing:
-                self._release(releasing)
+                self._release(releasing, released_at or max(event.received_at for event in events))
         return decisions
 
     def _forget(self, decisions: list[Decision]) -> None:
@@ -83,8 +89,7 @@ class MemoryStore(MemoryOutbox):
             if self._quarantine[number - 1].released_at is not None or releasing.count(number) > 1:
                 raise StoreError(f"Number {number} of the quarantine was fed already. Nothing was fed again.")
 
-    def _release(self, releasing: Sequence[int]) -> None:
-        now = datetime.now(UTC)
+    def _release(self, releasing: Sequence[int], now: datetime) -> None:
         for place in [number - 1 for number in releasing]:
             self._quarantine[place] = self._quarantine[place]._replace(released_at=now)
 

@@ -4,6 +4,7 @@ Knows which parts the store is made of and how requests share a transaction; it 
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
@@ -48,10 +49,16 @@ class PostgresStore(PostgresReader, PostgresRetention, PostgresProver, PostgresO
     # ---- Ledger ----------------------------------------------------------------------------------
 
     def advance(
-        self, events: Sequence[Event], decide: Decide, rules: str = "", *, releasing: Sequence[int] = ()
+        self,
+        events: Sequence[Event],
+        decide: Decide,
+        rules: str = "",
+        *,
+        releasing: Sequence[int] = (),
+        released_at: datetime | None = None,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction, which others may share."""
-        return self._feeds.ask(Request(events, decide, rules, releasing))
+        return self._feeds.ask(Request(events, decide, rules, releasing, released_at))
 
     def _feed(self, turns: Sequence[FeedTurn]) -> None:
         fed = self._transactions.run(lambda transaction: feed(transaction, turns))

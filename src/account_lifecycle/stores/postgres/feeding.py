@@ -4,6 +4,7 @@ Knows what a decision leaves in which table; it must never judge, nor know when 
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from ...errors import StoreError
@@ -23,6 +24,7 @@ class Request(NamedTuple):
     decide: Decide
     rules: str
     releasing: Sequence[int]
+    released_at: datetime | None = None
 
 
 FeedTurn = Turn[Request, list[Decision]]
@@ -120,7 +122,8 @@ class _Desk:
             if released_at is not None or number in over:
                 raise StoreError(f"Number {number} of the quarantine was fed already. Nothing was fed again.")
             over.add(number)
-            released.append((max((rows.to_us(event.received_at) for event in request.events), default=kept_at), number))
+            times = [request.released_at] if request.released_at else [e.received_at for e in request.events]
+            released.append((max(map(rows.to_us, times), default=kept_at), number))
         return released
 
     def write(self) -> tuple[int, bytes] | None:

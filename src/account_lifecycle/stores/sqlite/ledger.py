@@ -37,6 +37,7 @@ class Feed(NamedTuple):
     decide: Decide
     rules: str
     releasing: Sequence[int]
+    released_at: datetime | None
 
 
 class SQLiteLedger(SQLiteFile):
@@ -49,10 +50,16 @@ class SQLiteLedger(SQLiteFile):
         super().__init__(path)
 
     def advance(
-        self, events: Sequence[Event], decide: Decide, rules: str = "", *, releasing: Sequence[int] = ()
+        self,
+        events: Sequence[Event],
+        decide: Decide,
+        rules: str = "",
+        *,
+        releasing: Sequence[int] = (),
+        released_at: datetime | None = None,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction."""
-        decisions: list[Decision] = self._group.ask(Feed(events, decide, rules, releasing))
+        decisions: list[Decision] = self._group.ask(Feed(events, decide, rules, releasing, released_at))
         return decisions
 
     # ---- Judging and writing -----------------------------------------------------------------------
@@ -93,7 +100,7 @@ class SQLiteLedger(SQLiteFile):
         db.executemany(_SQL["save_account"], map(rows.account_row, self._changed.values()))
         for turn, _ in judged:
             for number in turn.asked.releasing:
-                _release(db, number, turn.asked.events)
+                _release(db, number, turn.asked)
 
     # ---- Accounts at hand --------------------------------------------------------------------------
 
@@ -239,9 +246,10 @@ def _check_unreleased(db: apsw.Connection, numbers: Sequence[int], released: set
             raise StoreError(f"Number {number} of the quarantine was fed already. Nothing was fed again.")
 
 
-def _release(db: apsw.Connection, number: int, events: Sequence[Event]) -> None:
+def _release(db: apsw.Connection, number: int, feed: Feed) -> None:
     ((*columns, _, private),) = every(db, _SQL["quarantined_row"], (number,))
-    at = max([rows.to_us(event.received_at) for event in events], default=columns[1])
+    times = [feed.released_at] if feed.released_at else [event.received_at for event in feed.events]
+    at = max(map(rows.to_us, times), default=columns[1])
     digest = chain.quarantine_digest((*columns, at), private)
     db.execute(_SQL["release"], (at, digest, number))
 
