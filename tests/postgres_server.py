@@ -111,7 +111,7 @@ def private_server() -> Iterator[PrivateServer]:
     """A server of one's own, running; skips the test where that is not possible."""
     binaries = _binaries()
     if binaries is None:
-        pytest.skip(f"no PostgreSQL server binaries here; install them, or set {GIVEN} to a server's URL")
+        pytest.skip(f"no PostgreSQL server here; install it (dev.py services), or set {GIVEN} to a server's URL")
     folder = Path(tempfile.mkdtemp(prefix="account-lifecycle-postgres-"))
     try:
         if os.geteuid() == 0:
