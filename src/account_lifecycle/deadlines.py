@@ -4,24 +4,46 @@ Makes events of them; what such an event does, ``decide`` says.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from .lifecycle.account import Account
 from .lifecycle.decide import Policy
 from .lifecycle.events import DeadlinePassed
-from .lifecycle.providers import PERMISSIVE, PROFILES
+from .lifecycle.providers import PERMISSIVE, PROFILES, family_of
 from .lifecycle.status import Status
 from .ports import Reader
+
+_AFTER = timedelta(microseconds=1)
+"""How long after a deadline it has passed: the least that a time can tell."""
 
 
 def passed_deadlines(reader: Reader, policy: Policy, now: datetime) -> Iterator[DeadlinePassed]:
     """An event for every account whose present status has outlived its deadline and is not yet stuck."""
     for account in reader.transient(transient_statuses(policy)):
-        allowed = policy.deadlines_of(account.provider).get(account.status)
-        if allowed is not None and account.since is not None and now - account.since > allowed:
-            yield DeadlinePassed(account.account_id, account.status, now, account.since, allowed)
+        passed = deadline_before(account, now, policy)
+        if passed is not None:
+            yield passed._replace(received_at=now)
+
+
+def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:
+    """The deadline that the account's present stay has outlived before ``at``, noticed as soon as it had passed.
+
+    None if there is none, or if the account is stuck already: a stay is told once.
+    """
+    if account.stuck or account.since is None:
+        return None
+    allowed = policy.deadlines_of(account.provider).get(account.status)
+    if allowed is None or at - account.since <= allowed:
+        return None
+    return DeadlinePassed(account.account_id, account.status, account.since + allowed + _AFTER, account.since, allowed)
 
 
 def transient_statuses(policy: Policy) -> tuple[Status, ...]:
     """The statuses that have a deadline for any provider."""
     tables = [PERMISSIVE.deadlines, *(p.deadlines for p in PROFILES.values()), *policy.deadlines.values()]
     return tuple(status for status in Status if any(status in table for table in tables))
+
+
+def by_family(policy: Policy) -> Policy:
+    """The policy with its providers by family, as accounts hold them, whichever alias each was named by."""
+    return policy._replace(deadlines={family_of(p) or p: own for p, own in policy.deadlines.items()})

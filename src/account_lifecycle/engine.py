@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from . import worker
-from .deadlines import passed_deadlines
+from .deadlines import by_family, passed_deadlines
 from .differences import Differences, against_definition
 from .errors import ConfigurationError, PayloadError, StoreError, UnreadablePayloads
 from .hooks import HookRegistry
@@ -22,11 +22,12 @@ from .lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
 from .lifecycle.events import Event
 from .lifecycle.explain import Anomaly
 from .lifecycle.machine import INITIAL, BoundModel, Situation
-from .lifecycle.providers import ALIASES, profile_of
+from .lifecycle.providers import family_of, profile_of
 from .lifecycle.rules import rules_of
 from .lifecycle.status import Health, Status
 from .lifecycle.windows import BlindWindow
 from .logs import Received
+from .moments import in_utc
 from .payloads import Payload, parse
 from .ports import (
     AccountFilter,
@@ -38,12 +39,11 @@ from .ports import (
     LedgerEntry,
     Observer,
     Quarantined,
-    Refused,
     Segment,
     Store,
     SubscribedHook,
 )
-from .quarantine import Replayed, replay_quarantine
+from .quarantine import Replayed, refusal, replay_quarantine
 from .runner import HookOutcome, Runner
 from .telemetry import logger
 from .verify import Verification, verify
@@ -82,8 +82,7 @@ class EngineCore(HookRegistry):
         super().__init__()
         self.store = store
         """The store itself: its reading side streams what the methods below return as lists."""
-        deadlines = {_family(provider) or provider: own for provider, own in policy.deadlines.items()}
-        self.policy = policy._replace(deadlines=deadlines)
+        self.policy = by_family(policy)
         """The policy in force, its providers by family."""
         self._decide = decide if policy == DEFAULT_POLICY else partial(decide, policy=self.policy)
         self._clock = clock
@@ -163,7 +162,7 @@ class EngineCore(HookRegistry):
 
         An account is reported once for each stay in a status. ``now`` (aware) defaults to the clock.
         """
-        due = passed_deadlines(self.store, self.policy, self._clock() if now is None else _in_utc("now", now))
+        due = passed_deadlines(self.store, self.policy, self._clock() if now is None else in_utc("now", now))
         found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
             decisions = [d for d in self.store.advance(batch, self._decide, self._rules) if d.anomalies]
@@ -269,7 +268,7 @@ class EngineCore(HookRegistry):
         Accounts, open windows and whatever a hook still waits for stay, and the ledger still verifies, from
         the archive's last digest on. None if there was nothing to take out.
         """
-        return self.store.prune(_in_utc("until", until), archive, self._clock())
+        return self.store.prune(in_utc("until", until), archive, self._clock())
 
     # ---- Asking ----------------------------------------------------------------------------------
 
@@ -315,8 +314,8 @@ class EngineCore(HookRegistry):
             None if severity is None else Severity(severity),
             account_id,
             _family(provider),
-            None if since is None else _in_utc("since", since),
-            None if until is None else _in_utc("until", until),
+            None if since is None else in_utc("since", since),
+            None if until is None else in_utc("until", until),
         )
         return list(self.store.audit(wanted))
 
@@ -354,16 +353,9 @@ class EngineCore(HookRegistry):
         return events, errors
 
     def _quarantine(self, refusals: Sequence[_Refusal]) -> None:
-        rows = [Refused(self._known_time(at), e.payload, e.size, e.field, e.reason) for e, at in refusals]
+        rows = [refusal(error, at, self._clock) for error, at in refusals]
         for (error, _), number in zip(refusals, self.store.quarantine(rows), strict=True):
             error.quarantine_id = number
-
-    def _known_time(self, at: datetime) -> datetime:
-        """When it arrived, or now if that is what could not be read."""
-        try:
-            return _in_utc("received_at", at)
-        except ConfigurationError:
-            return self._clock()
 
     def _follow_up(self, decisions: Sequence[Decision]) -> None:
         """After the commit: tell the observers, run the hooks. Nothing here can undo the feed."""
@@ -433,19 +425,10 @@ def _batches(payloads: Iterable[Payload | Received], size: int) -> Iterator[list
         yield batch
 
 
-def _in_utc(name: str, at: datetime) -> datetime:
-    if not isinstance(at, datetime) or at.utcoffset() is None:
-        raise ConfigurationError(name, repr(at), "a datetime with a time zone")
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise ConfigurationError(name, repr(at), "a time that UTC has a year for") from None
-
-
 def _state(state: DeliveryState | str | None) -> DeliveryState | None:
     return None if state is None else DeliveryState(state)
 
 
 def _family(provider: str | None) -> str | None:
     """A provider as the account holds it, whichever alias it is asked by."""
-    return None if provider is None else ALIASES.get(provider.strip().upper(), provider.strip().upper())
+    return None if provider is None else family_of(provider)

@@ -325,6 +325,7 @@ class Ledger(Protocol):
         *,
         releasing: Sequence[int] = (),
         released_at: datetime | None = None,
+        quiet: bool = False,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction.
 
@@ -332,7 +333,8 @@ class Ledger(Protocol):
         decisions can later be verified by the chain but not judged again. ``releasing`` are numbers in the
         quarantine from which these events come: they are marked as released in the same transaction, at
         ``released_at`` or else at the events' own time, and if one of them was released before, ``StoreError`` is
-        raised and nothing is kept.
+        raised and nothing is kept. ``quiet`` events are kept like any other, their effects included, but the effects
+        wait for nobody: no delivery is ever planned from them, for no hook, whenever it becomes known.
         """
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:

@@ -1,17 +1,19 @@
-"""The quarantine, read again: what a newer parser understands is fed after all, each payload once.
+"""The quarantine: what goes into it, and what of it a newer parser understands and is fed after all, each payload once.
 
 Knows which payloads can be tried and in which order; how an event is fed, whoever asks knows. It must never judge
 why a payload could not be read.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 from typing import NamedTuple
 
-from .errors import PayloadError, StoreError
+from .errors import ConfigurationError, PayloadError, StoreError
 from .lifecycle.decide import Decision
 from .lifecycle.events import Event
+from .moments import in_utc
 from .payloads import parse
-from .ports import Quarantined, Store
+from .ports import Clock, Quarantined, Refused, Store
 
 Advance = Callable[[Event, int], Decision]
 """Feeds an event and marks its number in the quarantine as released, both or neither."""
@@ -27,6 +29,18 @@ class Replayed(NamedTuple):
     """Why it was not fed."""
     is_known: bool = True
     """Whether there is such a number in the quarantine."""
+
+
+def refusal(error: PayloadError, at: datetime, clock: Clock) -> Refused:
+    """What could not be read, as it is put into the quarantine.
+
+    ``at`` is when it came; if that is what could not be read, it came now.
+    """
+    try:
+        received_at = in_utc("received_at", at)
+    except ConfigurationError:
+        received_at = clock()
+    return Refused(received_at, error.payload, error.size, error.field, error.reason)
 
 
 def replay_quarantine(store: Store, advance: Advance, quarantine_ids: Collection[int] | None = None) -> list[Replayed]:

@@ -1,14 +1,20 @@
 """Deadlines: a transient status that lasts too long is stuck, told once for each stay, on record like any event."""
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from account_lifecycle import AnomalyKind, Decision, Engine, Policy, Status, Verdict
+from account_lifecycle.deadlines import deadline_before, passed_deadlines
 from account_lifecycle.engine import BATCH_SIZE
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, decide
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
-from account_lifecycle.lifecycle.events import DeadlinePassed
-from builders import T0, ToldClock, at, webhook
+from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced
+from account_lifecycle.stores.memory import MemoryStore
+from builders import T0, ToldClock, announced, at, judged, webhook
 
 MICROSECOND = timedelta(microseconds=1)
 DEADLINES = {
@@ -129,3 +135,70 @@ def test_more_accounts_than_a_batch_holds_are_all_found(engine: Engine) -> None:
         pass
     assert len({decision.account.account_id for decision in engine.check_deadlines(at(31))}) == many
     assert engine.check_deadlines(at(31)) == []
+
+
+# ---- One account's deadline, as it was at any time ---------------------------------------------------
+
+policies = st.builds(
+    Policy,
+    deadlines=st.dictionaries(
+        st.sampled_from(["LINKEDIN", "IMAP", "MYSPACE", ""]),
+        st.dictionaries(st.sampled_from(ANNOUNCEMENTS), st.timedeltas(timedelta(0), timedelta(hours=3))),
+        max_size=3,
+    ),
+)
+lives = st.lists(
+    st.builds(
+        announced,
+        st.just("a"),
+        st.sampled_from([*ANNOUNCEMENTS, "SNAFU"]),
+        st.integers(-60, 600),
+        st.sampled_from(["LINKEDIN", "MAIL", "MYSPACE", None]),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@pytest.mark.parametrize(("status", "allowed"), DEADLINES.items())
+def test_a_deadline_is_noticed_at_the_first_moment_after_it_passed(status: Status, allowed: timedelta) -> None:
+    account = judged([announced("a", status)])[-1].account
+    expected = DeadlinePassed("a", status, T0 + allowed + MICROSECOND, T0, allowed)
+    assert deadline_before(account, T0 + allowed, DEFAULT_POLICY) is None
+    assert deadline_before(account, T0 + allowed + MICROSECOND, DEFAULT_POLICY) == expected
+    assert deadline_before(account, datetime.max.replace(tzinfo=UTC), DEFAULT_POLICY) == expected
+
+
+@pytest.mark.parametrize("word", [*sorted(set(ANNOUNCEMENTS) - set(DEADLINES)), "SNAFU"])
+def test_no_deadline_passes_where_there_is_none(word: str) -> None:
+    account = judged([announced("a", word)])[-1].account
+    assert deadline_before(account, at(1_000_000), DEFAULT_POLICY) is None
+
+
+def test_an_account_that_nothing_was_heard_of_has_no_deadline() -> None:
+    assert deadline_before(Account("a"), at(1_000_000), DEFAULT_POLICY) is None
+
+
+@given(lives, policies)
+def test_a_stay_whose_deadline_was_told_has_no_other(life: list[StatusAnnounced], policy: Policy) -> None:
+    account = judged(life)[-1].account
+    passed = deadline_before(account, at(2_000), policy)
+    if passed is not None:
+        after = decide(account, passed, policy).account
+        assert after.stuck
+        assert deadline_before(after, at(1_000_000), policy) is None
+
+
+@given(lives, policies, st.integers(-120, 2_000).map(at))
+def test_whoever_looks_at_any_time_finds_what_had_passed_by_then_and_not_a_moment_earlier(
+    life: list[StatusAnnounced], policy: Policy, end: datetime
+) -> None:
+    store = MemoryStore()
+    account = store.advance(life, decide)[-1].account
+    passed = deadline_before(account, end, policy)
+    found = list(passed_deadlines(store, policy, end))
+    assert found == ([] if passed is None else [passed._replace(received_at=end)])
+    if passed is not None:
+        assert passed.received_at <= end
+        assert list(passed_deadlines(store, policy, passed.received_at)) == [passed]
+        assert list(passed_deadlines(store, policy, passed.received_at - MICROSECOND)) == []

@@ -11,6 +11,7 @@ RUNNING = {"runner", "worker", "courier", "leases", "settlements", "backoff", "o
 PROVING = {"verify", "differences", "folding", "lockstep"}
 SERVICES = {
     *("engine", "deadlines", "logs", "payloads", "ports", "errors", "lifecycle", "telemetry", "quarantine"),
+    *("moments", "seeding"),
     *RUNNING,
     *PROVING,
 }
@@ -35,17 +36,20 @@ MAY_IMPORT = {
     "folding": {"lifecycle", "ports"},
     "differences": {"lifecycle", "ports", "lockstep"},
     "verify": {"lifecycle", "ports", "errors", "lockstep", "folding", "differences"},
-    "quarantine": {"lifecycle", "ports", "errors", "payloads"},
+    "moments": {"errors"},
+    "quarantine": {"lifecycle", "ports", "errors", "payloads", "moments"},
     "deadlines": {"lifecycle", "ports"},
+    "seeding": {"lifecycle", "ports", "errors", "payloads", "logs", "deadlines", "moments", "quarantine"},
     "telemetry": {"lifecycle", "ports"},
     "engine": SERVICES - {"engine"},
     "simulate": {"lifecycle", "payloads", "errors", "ports"},
     "score": {"lifecycle", "payloads", "errors", "ports", "simulate"},
     "report": {"lifecycle", "ports", "errors"},
+    "replay": {"lifecycle", "payloads", "logs", "errors", "ports", "deadlines", "report", "wiring"},
     "settings": {"lifecycle", "errors"},
     "wiring": SERVICES | {"stores", "drawing", "settings"},
     "databases": {"errors", "ports", "stores", "wiring"},
-    "cli": SERVICES | {"databases", "wiring", "settings", "report", "drawing", "simulate", "score", "__init__"},
+    "cli": SERVICES | {"databases", "wiring", "settings", "report", "drawing", "simulate", "score", "replay", "__init__"},
     "__init__": SERVICES | {"wiring"},
 }
 LIFECYCLE_MAY_USE = {"transitions", "graphviz"}  # graphviz for the type of a picture only

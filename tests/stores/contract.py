@@ -12,12 +12,20 @@ from stores.delivery_contract import DeliveryContract
 from stores.ledger_contract import LedgerContract
 from stores.outbox_contract import OutboxContract
 from stores.prover_contract import ProverContract
+from stores.quiet_contract import QuietContract
 from stores.reader_contract import ReaderContract
 from stores.retention_contract import RetentionContract
 from stores.rivalry_contract import RivalryContract
 
 
 class StoreContract(
-    LedgerContract, ReaderContract, RetentionContract, ProverContract, OutboxContract, DeliveryContract, RivalryContract
+    LedgerContract,
+    ReaderContract,
+    RetentionContract,
+    ProverContract,
+    OutboxContract,
+    QuietContract,
+    DeliveryContract,
+    RivalryContract,
 ):
     """Everything of ``ports.Store``."""

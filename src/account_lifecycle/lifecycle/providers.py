@@ -116,6 +116,12 @@ PERMISSIVE = ProviderProfile(announces_sync=True)
 """For an account whose provider is unknown or untold: everything may be announced."""
 
 
+def family_of(word: str) -> str:
+    """The family of an account type, whichever alias it is told by; an unknown word stands for itself."""
+    stripped = word.strip().upper()
+    return ALIASES.get(stripped, stripped)
+
+
 def profile_of(provider: str | None) -> ProviderProfile:
     """The provider's row, or the permissive one for a provider that is unknown or untold."""
     return PROFILES.get(provider, PERMISSIVE)

@@ -54,6 +54,7 @@ class MemoryStore(MemoryOutbox):
         *,
         releasing: Sequence[int] = (),
         released_at: datetime | None = None,
+        quiet: bool = False,
     ) -> list[Decision]:
         """Judge events in order and keep everything, or nothing if a step fails."""
         accounts = self._accounts
@@ -70,7 +71,7 @@ class MemoryStore(MemoryOutbox):
             except BaseException:
                 self._forget(decisions)
                 raise
-            self._log.extend(decisions, rules)
+            self._log.extend(decisions, rules, quiet=quiet)
             if releasing:
                 self._release(releasing, released_at or max(event.received_at for event in events))
         return decisions

@@ -44,13 +44,13 @@ class MemoryLog:
         """The number of the next event."""
         return self.first + len(self._waiting)
 
-    def extend(self, decisions: Sequence[Decision], rules: str) -> None:
-        """Add what was decided."""
-        add, wait = self._flat.extend, self._waiting.append
+    def extend(self, decisions: Sequence[Decision], rules: str, *, quiet: bool) -> None:
+        """Add what was decided; quiet effects wait for nobody."""
+        add, wait, waits = self._flat.extend, self._waiting.append, 0 if quiet else 1
         for account, previous, event, verdict, anomalies, effects, window in decisions:
             before, after = previous.situation, account.situation
             add((event, account.sequence, verdict, before, after, anomalies, False, effects, rules))
-            wait(1 if effects else 0)
+            wait(waits if effects else 0)
             if window is not None:
                 self.windows[window.account_id, window.sequence] = window
 

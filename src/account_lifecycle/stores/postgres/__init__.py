@@ -56,9 +56,10 @@ class PostgresStore(PostgresReader, PostgresRetention, PostgresProver, PostgresO
         *,
         releasing: Sequence[int] = (),
         released_at: datetime | None = None,
+        quiet: bool = False,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction, which others may share."""
-        return self._feeds.ask(Request(events, decide, rules, releasing, released_at))
+        return self._feeds.ask(Request(events, decide, rules, releasing, released_at, quiet))
 
     def _feed(self, turns: Sequence[FeedTurn]) -> None:
         fed = self._transactions.run(lambda transaction: feed(transaction, turns))

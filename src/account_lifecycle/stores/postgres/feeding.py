@@ -25,6 +25,7 @@ class Request(NamedTuple):
     rules: str
     releasing: Sequence[int]
     released_at: datetime | None = None
+    quiet: bool = False
 
 
 FeedTurn = Turn[Request, list[Decision]]
@@ -63,7 +64,7 @@ class _Desk:
         self._account_ids = account_ids
         self._accounts: dict[str, Account] = {}
         self._heads: dict[str, bytes] = {}
-        self._decided: list[tuple[Decision, str]] = []
+        self._decided: list[tuple[Decision, Request]] = []
         self._released: list[tuple[int, int]] = []
         self.is_kept = False
         """Whether an earlier attempt, whose outcome was not known, was kept after all."""
@@ -107,7 +108,7 @@ class _Desk:
             changed[account_id] = decision.account
             decisions.append(decision)
         self._accounts.update(changed)
-        self._decided += ((decision, request.rules) for decision in decisions)
+        self._decided += ((decision, request) for decision in decisions)
         self._released += released
         return decisions
 
@@ -129,15 +130,15 @@ class _Desk:
     def write(self) -> tuple[int, bytes] | None:
         """Put off the writing of everything that was decided, table by table."""
         tables = _Tables()
-        for decision, rules in self._decided:
+        for decision, request in self._decided:
             head = self._heads[decision.account.account_id]
-            self._heads[decision.account.account_id] = tables.add(next(self._numbers), decision, rules, head)
+            self._heads[decision.account.account_id] = tables.add(next(self._numbers), decision, request, head)
         put_off = self._transaction.put_off
         put_off("save_event", tables.events)
         put_off("save_anomaly", tables.anomalies)
         put_off("save_window", list(tables.windows.values()))
         put_off("save_effects", tables.effects)
-        put_off("save_pending", [row[1::-1] for row in tables.effects])
+        put_off("save_pending", tables.pending)
         last = {decision.account.account_id: decision.account for decision, _ in self._decided}
         put_off("save_account", [self._account_row(account) for account in last.values()])
         put_off("release", [self._release_row(*released) for released in self._released])
@@ -164,20 +165,23 @@ class _Tables:
         self.anomalies: list[Row] = []
         self.windows: dict[tuple[str, int], Row] = {}
         self.effects: list[Row] = []
+        self.pending: list[Row] = []
 
-    def add(self, number: int, decision: Decision, rules: str, head: bytes) -> bytes:
+    def add(self, number: int, decision: Decision, request: Request, head: bytes) -> bytes:
         """One decision's; the digest of its event, which is its account's head from now on."""
         row = rows.event_row(number, decision)
         anomalies = list(rows.anomaly_rows(number, decision)) if decision.anomalies else []
         effects = rows.effects_text(decision.effects)
-        digest = chain.sealed(head, row, rules, anomalies, effects)
-        self.events.append((*row, rules, digest))
+        digest = chain.sealed(head, row, request.rules, anomalies, effects)
+        self.events.append((*row, request.rules, digest))
         self.anomalies += anomalies
         window = decision.blind_window
         if window is not None:
             self.windows[window.account_id, window.sequence] = rows.window_row(window, decision.sequence)
         if decision.effects:
             self.effects.append((number, decision.account.account_id, effects))
+            if not request.quiet:
+                self.pending.append((decision.account.account_id, number))
         return digest
 
 

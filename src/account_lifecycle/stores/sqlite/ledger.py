@@ -4,8 +4,9 @@ Knows what one event writes; it must never judge.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,7 @@ class Feed(NamedTuple):
     rules: str
     releasing: Sequence[int]
     released_at: datetime | None
+    quiet: bool
 
 
 class SQLiteLedger(SQLiteFile):
@@ -57,9 +59,10 @@ class SQLiteLedger(SQLiteFile):
         *,
         releasing: Sequence[int] = (),
         released_at: datetime | None = None,
+        quiet: bool = False,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction."""
-        decisions: list[Decision] = self._group.ask(Feed(events, decide, rules, releasing, released_at))
+        decisions: list[Decision] = self._group.ask(Feed(events, decide, rules, releasing, released_at, quiet))
         return decisions
 
     # ---- Judging and writing -----------------------------------------------------------------------
@@ -96,7 +99,7 @@ class SQLiteLedger(SQLiteFile):
         return judged
 
     def _keep(self, db: apsw.Connection, judged: Sequence[tuple[Turn[Any, Any], list[Decision]]]) -> None:
-        _write(db, [(decisions, turn.asked.rules) for turn, decisions in judged])
+        _write(db, [_Batch(decisions, turn.asked.rules, turn.asked.quiet) for turn, decisions in judged])
         db.executemany(_SQL["save_account"], map(rows.account_row, self._changed.values()))
         for turn, _ in judged:
             for number in turn.asked.releasing:
@@ -189,7 +192,15 @@ def _take_back(accounts: dict[str, Account], previous: Account) -> None:
         accounts.pop(previous.account_id, None)
 
 
-def _write(db: apsw.Connection, batches: Sequence[tuple[Sequence[Decision], str]]) -> None:
+class _Batch(NamedTuple):
+    """What was decided for one turn."""
+
+    decisions: Sequence[Decision]
+    rules: str
+    quiet: bool
+
+
+def _write(db: apsw.Connection, batches: Sequence[_Batch]) -> None:
     """Everything that decisions changed but the accounts, table by table."""
     last, digest = head(db)
     number = last
@@ -197,7 +208,7 @@ def _write(db: apsw.Connection, batches: Sequence[tuple[Sequence[Decision], str]
     anomalies: list[rows.Row] = []
     effects: list[rows.Row] = []
     windows: dict[tuple[str, int], rows.Row] = {}
-    for decisions, rules in batches:
+    for decisions, rules, _ in batches:
         for number, decision in enumerate(decisions, number + 1):  # noqa: B020 - goes on where the last batch ended
             row, text, odd = rows.event_row(number, decision), rows.NO_EFFECTS, _NONE
             if decision.anomalies:
@@ -214,7 +225,15 @@ def _write(db: apsw.Connection, batches: Sequence[tuple[Sequence[Decision], str]
         if found:
             db.executemany(_SQL[f"save_{name}"], found)
     if effects:
-        db.execute(_SQL["save_pending"], (last,))
+        db.executemany(_SQL["save_pending"], list(_heard(batches, last)))
+
+
+def _heard(batches: Sequence[_Batch], last: int) -> Iterator[tuple[int, int]]:
+    """The events of which hooks are to hear: each time after which number, and up to which."""
+    for quiet, group in groupby(batches, key=lambda batch: batch.quiet):
+        first, last = last, last + sum(len(batch.decisions) for batch in group)
+        if not quiet:
+            yield first, last
 
 
 _NONE: list[rows.Row] = []

@@ -28,7 +28,7 @@ REPLACE INTO blind_window VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 INSERT INTO effect VALUES (?, ?, ?)
 
 -- name: save_pending
-INSERT INTO pending SELECT account_id, event_id FROM effect WHERE event_id > ?
+INSERT INTO pending SELECT account_id, event_id FROM effect WHERE event_id > ? AND event_id <= ?
 
 -- name: ledger
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
