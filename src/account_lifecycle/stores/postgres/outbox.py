@@ -133,7 +133,9 @@ class PostgresOutbox:
         which = "" if account_ids is None else "AND d.account_id = ANY(%s)"
         accounts = () if account_ids is None else (list(account_ids),)
         params = (rows.to_us(now), list(hooks), *accounts, limit, rows.to_us(leased_until))
-        taken = self._transactions.run(lambda transaction: transaction.ask_last("claim", params, which=which))
+        taken = self._transactions.run(
+            lambda transaction: transaction.ask_last("claim", params, after="by_index", which=which)
+        )
         return self._deliveries(taken)
 
     def expired(self, now: datetime, limit: int) -> list[Delivery]:

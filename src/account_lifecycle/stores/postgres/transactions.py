@@ -86,9 +86,14 @@ class Transaction(Generic[Result]):
         if rows:
             self._late.append((name, rows))
 
-    def ask_last(self, name: str, params: Sequence[Any] = (), **parts: str) -> list[Row]:
-        """A statement's rows; the COMMIT travels with it. For what may be done again if nobody hears the answer."""
+    def ask_last(self, name: str, params: Sequence[Any] = (), *, after: str = "", **parts: str) -> list[Row]:
+        """A statement's rows; the COMMIT travels with it. For what may be done again if nobody hears the answer.
+
+        ``after`` is a statement that goes before it, in the same round trip.
+        """
         with self.round():
+            if after:
+                self.execute(after)
             cursor = self.execute(name, params, **parts)
             self.is_committing = True
             self._connection.execute(b"COMMIT")
