@@ -5,7 +5,7 @@
     python3 dev.py test       the whole test suite; arguments are handed on to pytest
     python3 dev.py check      lint, formatting and types
     python3 dev.py campaign   break it on purpose: kills, power loss, full disks, bit rot; without a name, a list
-    python3 dev.py services   install what some tests need of Debian: PostgreSQL's server, strace
+    python3 dev.py services   install what some tests need of Debian: PostgreSQL's server, strace, Java 17
     python3 dev.py bench      benchmarks, side by side with peers
     python3 dev.py diagrams   draw diagrams/ anew from the machine
     python3 dev.py docs       write the generated pages of docs/ anew
@@ -59,11 +59,15 @@ def main(arguments: list[str]) -> int:
 
 
 def install_services() -> int:
-    """Install PostgreSQL's server and strace with apt-get, where they are missing; the exit code.
+    """Install PostgreSQL's server, strace and Java with apt-get, where they are missing; the exit code.
 
     Tests start a private server themselves; no server of the system is made or started.
     """
-    wanted = {"postgresql": bool(server_binaries()), "strace": bool(shutil.which("strace"))}
+    wanted = {
+        "postgresql": bool(server_binaries()),
+        "strace": bool(shutil.which("strace")),
+        "openjdk-17-jre-headless": bool(shutil.which("java")),
+    }
     missing = [package for package, is_there in wanted.items() if not is_there]
     if not missing:
         return 0
@@ -113,7 +117,7 @@ def make_environment(extra_groups: tuple[str, ...] = ()) -> None:
         checked(make, "Could not make .venv. On Debian or Ubuntu: apt-get install python3-venv.")
     pip = ["uv", "pip", "install", "--python", str(PYTHON)] if uv else [str(PYTHON), "-m", "pip", "install"]
     checked(
-        [*pip, "--quiet", "--editable", f"{ROOT}[diagrams,postgres]", *requirements(groups)],
+        [*pip, "--quiet", "--editable", f"{ROOT}[diagrams,postgres,replay,spark]", *requirements(groups)],
         "Could not install the project. Is a package index within reach?",
     )
     STAMP.write_text(" ".join([wanted, *groups]))

@@ -89,3 +89,7 @@ class ConfigurationError(AccountLifecycleError, ValueError):
         self.setting = setting
         self.found = found
         self.expected = expected
+
+
+class UnreadableLog(AccountLifecycleError, OSError):
+    """A log that cannot be read, or not to its end; the message says how far it was read, and what to do."""

@@ -92,13 +92,29 @@ def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
     account_id, word = webhook.get("account_id"), webhook.get("message")
     if not account_id or not account_id.isprintable() or account_id.isspace():
         _refuse("AccountStatus.account_id", account_id, data)
-    status = word if word in _KNOWN_WORDS else _normal(word)
+    status = word if word in _KNOWN_WORDS else status_of(word)
     if not status:
         _refuse("AccountStatus.message", word, data)
     product, account_type = webhook.get("product"), webhook.get("account_type")
-    provider = None if account_type is None else ALIASES.get(account_type) or _family(account_type)
-    product = product.strip().casefold() if product else ""
+    provider = None if account_type is None else ALIASES.get(account_type) or provider_of(account_type)
+    product = product_of(product) if product else ""
     return tuple.__new__(StatusAnnounced, (account_id, status, received_at, provider, product, None, data))
+
+
+def status_of(word: str | None) -> str:
+    """A status as it is compared: stripped and upper-cased; blank if it says nothing."""
+    return word.strip().upper() if word else ""
+
+
+def provider_of(account_type: str) -> str | None:
+    """The family that an account type belongs to, or the unknown word as it is compared; None if it is blank."""
+    word = status_of(account_type)
+    return ALIASES.get(word, word) or None
+
+
+def product_of(product: str) -> str:
+    """A product as it is compared: stripped and case-folded."""
+    return product.strip().casefold()
 
 
 def _read_notification(data: bytes, received_at: datetime) -> StatusAnnounced:
@@ -110,22 +126,12 @@ def _read_notification(data: bytes, received_at: datetime) -> StatusAnnounced:
     account_id, word = wire.get("account_id"), wire.get("status")
     if word is None and account_id is None:
         _refuse_as("payload", "neither AccountStatus nor status", data)
-    status = _normal(word)
+    status = status_of(word)
     if not status:
         _refuse("status", word, data)
     if not account_id or not account_id.isprintable() or account_id.isspace():
         _refuse("account_id", account_id, data)
     return StatusAnnounced(account_id, status, received_at, None, "", wire.get("name") or None, data)
-
-
-def _normal(word: str | None) -> str:
-    """A word as it is compared: stripped and upper-cased."""
-    return word.strip().upper() if word else ""
-
-
-def _family(account_type: str) -> str | None:
-    word = _normal(account_type)
-    return ALIASES.get(word, word) or None
 
 
 def _without_mark(error: ValidationError, data: bytes) -> _Webhook:

@@ -45,11 +45,13 @@ MAY_IMPORT = {
     "simulate": {"lifecycle", "payloads", "errors", "ports"},
     "score": {"lifecycle", "payloads", "errors", "ports", "simulate"},
     "report": {"lifecycle", "ports", "errors"},
-    "replay": {"lifecycle", "payloads", "logs", "errors", "ports", "deadlines", "report", "wiring"},
+    "replay": {"lifecycle", "payloads", "logs", "errors", "ports", "deadlines", "report", "wiring", "databases"},
     "settings": {"lifecycle", "errors"},
     "wiring": SERVICES | {"stores", "drawing", "settings"},
     "databases": {"errors", "ports", "stores", "wiring"},
-    "cli": SERVICES | {"databases", "wiring", "settings", "report", "drawing", "simulate", "score", "replay", "__init__"},
+    "spark": {"replay", "lifecycle", "payloads", "logs", "errors"},
+    "cli": SERVICES
+    | {"databases", "wiring", "settings", "report", "drawing", "simulate", "score", "replay", "spark", "__init__"},
     "__init__": SERVICES | {"wiring"},
 }
 LIFECYCLE_MAY_USE = {"transitions", "graphviz"}  # graphviz for the type of a picture only

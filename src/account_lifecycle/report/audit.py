@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.status import Health, Status
+from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
 from ..ports import AccountFilter, AuditFilter, Reader
 from .grouping import Group, Groups
@@ -57,6 +57,51 @@ class WindowTotals(NamedTuple):
     """The costliest cause first."""
 
 
+class ProviderTotals(NamedTuple):
+    """What a log held of the accounts of one provider."""
+
+    provider: str | None
+    """The family, ``OTHER_PROVIDERS`` for all unknown ones together, or None for accounts of which none was told."""
+    accounts: int
+    affected_accounts: int
+    events: int
+    anomalies: int
+    windows: int
+    lost: timedelta
+    """In blind windows, from the first bad news to the recovery."""
+    dwelt: Mapping[Status, timedelta]
+    """For how long its accounts were in each status, added up."""
+
+
+class LogTotals(NamedTuple):
+    """What was read, where the report is one of logs that were replayed and not of a store."""
+
+    sources: tuple[str, ...]
+    events: int
+    undated: int
+    """Events that carried no time, and count as received when the log was replayed."""
+    refused: int
+    """Lines that are no readable event."""
+    first_at: datetime | None
+    until: datetime
+    """When the log ends: up to here open blind windows and stays are measured."""
+    verdicts: Mapping[Verdict, int]
+    providers: tuple[ProviderTotals, ...]
+    """The one with the most accounts first."""
+    refused_to: str | None = None
+    """The file that keeps the lines which are no readable event; None where only the audit itself does."""
+
+    @property
+    def dwelt(self) -> Mapping[Status, timedelta]:
+        """For how long accounts were in each status, added up."""
+        lengths = {status: sum((p.dwelt[status] for p in self.providers), timedelta(0)) for status in Status}
+        return {status: length for status, length in lengths.items() if length}
+
+
+OTHER_PROVIDERS = "other providers"
+"""Stands for account types that this version does not know."""
+
+
 class AuditReport(NamedTuple):
     """What an audit found. Totals and groups cover every anomaly that was wanted, however many there are."""
 
@@ -74,6 +119,8 @@ class AuditReport(NamedTuple):
     """Unreadable payloads of the period, of the whole fleet: nobody can tell whose they are."""
     accounts_by_status: Mapping[Status, int]
     accounts_by_health: Mapping[Health, int]
+    log: LogTotals | None = None
+    """What was read, if this is the report of a replay."""
 
     @property
     def anomalies(self) -> int:

@@ -65,24 +65,32 @@ class Groups:
 
     def add(self, anomaly: Anomaly) -> None:
         """Count one anomaly."""
-        key = self._key(anomaly)
-        known, at = self._groups.get(key), anomaly.at
+        at = anomaly.at
+        self.merge(
+            Group(
+                anomaly.kind, anomaly.situation.status, anomaly.announced, anomaly.provider, 1, at, at, anomaly
+            )
+        )  # fmt: skip
+
+    def merge(self, more: Group) -> None:
+        """Count anomalies that were grouped already, and came later than those before."""
+        key = self._key((more.kind, more.before, more.announced, more.provider))
+        known = self._groups.get(key)
         if known is None:
-            self._groups[key] = Group(*key, 1, at, at, anomaly)
+            self._groups[key] = Group(*key, *more[4:])
             return
         self._groups[key] = known._replace(
-            count=known.count + 1,
-            first_seen=min(known.first_seen, at),
-            last_seen=max(known.last_seen, at),
-            example=anomaly if at >= known.last_seen else known.example,
+            count=known.count + more.count,
+            first_seen=min(known.first_seen, more.first_seen),
+            last_seen=max(known.last_seen, more.last_seen),
+            example=more.example if more.last_seen >= known.last_seen else known.example,
         )
 
     def ranked(self) -> list[Group]:
         """The groups so far, in the order of ``group``."""
         return sorted(self._groups.values(), key=_rank)
 
-    def _key(self, anomaly: Anomaly) -> _Key:
-        key = (anomaly.kind, anomaly.situation.status, anomaly.announced, anomaly.provider)
+    def _key(self, key: _Key) -> _Key:
         if key in self._groups or not _is_foreign(key):
             return key
         if self._foreign < MAX_FOREIGN_GROUPS:

@@ -1,0 +1,199 @@
+"""The audit of a replay as the report that is written of any audit.
+
+Knows how sums of codes become the report's records; it must never read a log, nor know how a report is shown.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from heapq import nsmallest
+from typing import NamedTuple
+
+import numpy as np
+
+from ..lifecycle.compiled import health_of
+from ..lifecycle.status import Health, Status, Verdict
+from ..report.audit import (
+    EVERYTHING,
+    MAX_TOP_ACCOUNTS,
+    OTHER_PROVIDERS,
+    AuditReport,
+    CauseTotals,
+    LogTotals,
+    ProviderTotals,
+    TopAccount,
+    WindowTotals,
+)
+from .coding import Int64s
+from .columns import NO_TIME
+from .fleet import Fleet, micros
+from .judging import Judging
+from .kernel import ROWS
+from .spill import Rows
+from .tables import ANNOUNCEMENTS, KNOWN_PROVIDERS, SITUATIONS, STATUSES, VERDICTS
+from .tally import CAUSES, NO_CAUSE, Tally, WindowSums, row_of
+from .unpacking import anomaly_of
+
+
+class Facts(NamedTuple):
+    """What a report is made of."""
+
+    sources: tuple[str, ...]
+    judging: Judging
+    tally: Tally
+    anomaly_rows: Rows
+    first_at: datetime | None
+    until: datetime
+
+    @property
+    def fleet(self) -> Fleet:
+        """The accounts as they are at the end."""
+        return self.judging.fleet
+
+    @property
+    def clean(self) -> Int64s:
+        """By provider's row, situation, word and verdict: how many events had no anomaly."""
+        return self.judging.found.clean
+
+
+def write_report(audit: Facts, max_listed: int) -> AuditReport:
+    """The report of a replay."""
+    fleet, until = audit.fleet, micros(audit.until)
+    open_windows = _open_windows(fleet, until)
+    statuses, healths = _standing(fleet)
+    listed = audit.anomaly_rows.last(max_listed)
+    return AuditReport(
+        EVERYTHING,
+        audit.until,
+        tuple(audit.tally.groups.ranked()),
+        tuple(anomaly_of(row, audit.fleet.vocabulary) for row in listed),
+        int((fleet.arrays.anomalies > 0).sum()),
+        _top_accounts(fleet),
+        _window_totals(audit.tally.windows, open_windows),
+        audit.tally.refused,
+        statuses,
+        healths,
+        _log_totals(audit, open_windows, until),
+    )
+
+
+def _log_totals(audit: Facts, open_windows: WindowSums, until: int) -> LogTotals:
+    verdicts = audit.tally.verdicts(audit.clean).sum(axis=0)
+    return LogTotals(
+        audit.sources,
+        audit.judging.events,
+        audit.tally.undated,
+        audit.tally.refused,
+        audit.first_at,
+        audit.until,
+        {Verdict(verdict): int(count) for verdict, count in zip(VERDICTS, verdicts, strict=True)},
+        _provider_totals(audit, open_windows, until),
+    )
+
+
+def _provider_totals(audit: Facts, open_windows: WindowSums, until: int) -> tuple[ProviderTotals, ...]:
+    fleet, tally = audit.fleet, audit.tally
+    numbers = fleet.numbers()
+    rows = row_of(fleet.arrays.records["provider"][numbers])
+    accounts = np.bincount(rows, minlength=ROWS)
+    affected = np.bincount(rows[fleet.arrays.anomalies[numbers] > 0], minlength=ROWS)
+    events = tally.verdicts(audit.clean).sum(axis=1)
+    windows = (tally.windows.windows + open_windows.windows).sum(axis=1)
+    lost = (tally.windows.lost + open_windows.lost).sum(axis=1)
+    dwelt = audit.judging.found.dwelt + _open_stays(fleet, until)
+    found = [
+        ProviderTotals(
+            _provider_named(audit, row), int(accounts[row]), int(affected[row]), int(events[row]),
+            int(tally.anomalies[row]), int(windows[row]), _length(lost[row]), _by_status(dwelt[row]),
+        )
+        for row in range(ROWS)
+        if accounts[row] or events[row]
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda p: (-p.accounts, -p.events, p.provider or "")))
+
+
+def _provider_named(audit: Facts, row: int) -> str | None:
+    if row == 0:
+        return None
+    return audit.fleet.vocabulary.providers[row - 1] if row <= KNOWN_PROVIDERS else OTHER_PROVIDERS
+
+
+def _by_status(lengths: Int64s) -> Mapping[Status, timedelta]:
+    """Lengths by situation, added up by status."""
+    sums = dict.fromkeys(STATUSES, timedelta(0))
+    for situation, length in zip(SITUATIONS, lengths, strict=True):
+        sums[situation.status] += _length(length)
+    return sums
+
+
+def _open_stays(fleet: Fleet, until: int) -> Int64s:
+    """By provider's row and situation, for how long accounts have been in it at the end."""
+    records = fleet.arrays.records[fleet.numbers()]
+    records = records[records["since"] != NO_TIME]
+    sums = np.zeros((ROWS, len(SITUATIONS)), np.int64)
+    lengths = np.maximum(until - records["since"], 0)
+    np.add.at(sums, (row_of(records["provider"]), records["situation"].astype(np.int64)), lengths)
+    return sums
+
+
+def _standing(fleet: Fleet) -> tuple[Mapping[Status, int], Mapping[Health, int]]:
+    """How many accounts are in which status and health."""
+    records = fleet.arrays.records[fleet.numbers()]
+    key = records["situation"].astype(np.int64) << 1 | (records["ok"] != NO_TIME)
+    statuses, healths = Counter[Status](), Counter[Health]()
+    for number, count in zip(*(part.tolist() for part in np.unique(key, return_counts=True)), strict=True):
+        situation = SITUATIONS[number >> 1]
+        statuses[situation.status] += count
+        healths[health_of(situation, ok_heard=bool(number & 1))] += count
+    return {s: statuses[s] for s in Status if statuses[s]}, {h: healths[h] for h in Health if healths[h]}
+
+
+def _top_accounts(fleet: Fleet) -> tuple[TopAccount, ...]:
+    """The accounts with the most anomalies; equal ones in the order of their ids."""
+    counts = fleet.arrays.anomalies
+    if not (counts > 0).any():
+        return ()
+    least = max(int(np.sort(counts)[-MAX_TOP_ACCOUNTS:][0]), 1)
+    names = fleet.vocabulary.accounts
+    ranked = nsmallest(
+        MAX_TOP_ACCOUNTS, ((-int(counts[n]), names[n], n) for n in np.flatnonzero(counts >= least).tolist())
+    )
+    return tuple(TopAccount(name, -count, fleet.account(n)) for count, name, n in ranked)
+
+
+# ---- Blind windows ----------------------------------------------------------------------------------
+
+
+def _open_windows(fleet: Fleet, until: int) -> WindowSums:
+    records = fleet.arrays.records[fleet.numbers()]
+    records = records[records["window"] > 0]
+    sums = WindowSums.nothing()
+    ends = np.full(len(records), until, np.int64)
+    sums.add(records["provider"], records["causes"].astype(np.int64), records["ok"], records["opened"], ends)
+    return sums
+
+
+def _window_totals(closed: WindowSums, still_open: WindowSums) -> WindowTotals:
+    sums = WindowSums(*(one + other for one, other in zip(closed, still_open, strict=True)))
+    by_cause = [
+        CauseTotals(
+            None if cause == NO_CAUSE else ANNOUNCEMENTS[cause - 1],
+            int(sums.windows[:, cause].sum()),
+            int(still_open.windows[:, cause].sum()),
+            _length(sums.lost[:, cause].sum()),
+        )
+        for cause in range(CAUSES)
+        if sums.windows[:, cause].any()
+    ]
+    return WindowTotals(
+        int(sums.windows.sum()),
+        int(still_open.windows.sum()),
+        int(sums.unknown_start.sum()),
+        _length(sums.lost.sum()),
+        _length(sums.lost_at_most.sum()),
+        tuple(sorted(by_cause, key=lambda c: (-c.lost, -c.windows, str(c.cause)))),
+    )
+
+
+def _length(microseconds: np.int64) -> timedelta:
+    return timedelta(microseconds=int(microseconds))
