@@ -16,6 +16,7 @@ DOCUMENTS = {
     "account show": ["acc_down"],
     "account explain": ["acc_down"],
     "audit": [],
+    "replay": ["log.jsonl"],
     "quarantine show": ["1"],
     "explain": ["OK", "ERROR"],
     "config show": [],

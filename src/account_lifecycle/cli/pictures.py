@@ -4,7 +4,7 @@ Knows how to get from a store to what a drawing asks for; it must never know a c
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ..ports import LedgerEntry, Reader
 
 if TYPE_CHECKING:
     from ..drawing import Crossing, PathStep, Picture
+    from ..replay.tally import Crossed
 
 SUFFIXES = {"svg": ".svg", "png": ".png", "dot": ".dot", "mermaid": ".mmd"}
 """The formats, and how their files end."""
@@ -57,12 +58,14 @@ def draw_traffic(reader: Reader) -> "Picture":
 
 def traffic_svg(reader: Reader) -> str:
     """The traffic as SVG, for a page; blank where nothing here can render one."""
-    from ..drawing import DrawingError
+    return _svg(draw_traffic(reader))
 
-    try:
-        return draw_traffic(reader).svg()
-    except DrawingError:
-        return ""
+
+def crossings_svg(counts: "Mapping[Crossed, int]") -> str:
+    """The traffic that a replay has counted as SVG, for a page; blank where nothing here can render one."""
+    from .. import drawing
+
+    return _svg(drawing.traffic({drawing.Crossing(*crossed): count for crossed, count in counts.items()}))
 
 
 def in_format(picture: "Picture", form: str) -> bytes:
@@ -88,6 +91,15 @@ def save(picture: "Picture", stem: Path, missing: set[str]) -> list[Path]:
         path.write_bytes(drawn)
         written.append(path)
     return written
+
+
+def _svg(picture: "Picture") -> str:
+    from ..drawing import DrawingError
+
+    try:
+        return picture.svg()
+    except DrawingError:
+        return ""
 
 
 def _step(entry: LedgerEntry) -> "PathStep":

@@ -17,6 +17,7 @@ from .explaining import explain
 from .feeding import feed
 from .hooking import hooks
 from .quarantine import quarantine
+from .replaying import replay_command
 from .simulating import simulate_command
 from .verifying import verify
 from .windows import deadlines, windows
@@ -36,7 +37,7 @@ Shell completion, for bash (zsh and fish likewise), in your shell's profile:
 _SECTIONS = {
     "Start here": ("demo", "simulate", "feed"),
     "Ask about accounts": ("account", "history", "windows", "deadlines"),
-    "Ask what went wrong": ("audit", "quarantine"),
+    "Ask what went wrong": ("audit", "replay", "quarantine"),
     "Act on what happens": ("worker", "hooks"),
     "Prove and keep the record": ("verify", "db"),
     "Look at the life cycle": ("diagram", "explain"),
@@ -63,7 +64,7 @@ def program() -> None:
 _COMMANDS = (
     demo, simulate_command, feed,
     account, history, windows, deadlines,
-    audit, quarantine,
+    audit, replay_command, quarantine,
     worker, hooks,
     verify, db,
     diagram, explain,

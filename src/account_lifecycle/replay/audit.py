@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from ..lifecycle.account import Account
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.windows import BlindWindow
@@ -21,7 +19,7 @@ from .fleet import time_of
 from .judging import Findings, Judging
 from .kernel import ANOMALY, WINDOW
 from .refused import RefusedLines
-from .reporting import Facts, write_report
+from .reporting import Facts, latest, write_report
 from .spill import Rows, Scratch
 from .tally import Crossed, Tally
 from .unpacking import anomaly_of, window_of
@@ -48,6 +46,7 @@ class Audit:
         self.tally = Tally(judging.vocabulary)
         self._judging = judging
         self._scratch = Scratch()
+        self._refused_to = refused_to
         self._refused = RefusedLines(refused_to or self._scratch.path / "refused.jsonl")
         self.anomaly_rows = Rows(self._scratch.path / "anomalies", ANOMALY)
         self.window_rows = Rows(self._scratch.path / "windows", WINDOW)
@@ -107,13 +106,7 @@ class Audit:
 
     def latest_anomalies(self, count: int) -> list[Anomaly]:
         """The latest anomalies by their times, oldest first, at most so many."""
-        if not count:
-            return []
-        kept = np.zeros(0, ANOMALY)
-        for rows in self.anomaly_rows.slices():
-            kept = np.concatenate([kept, rows])
-            kept = kept[np.argsort(kept["at"], kind="stable")[-count:]]
-        return [anomaly_of(row, self.vocabulary) for row in kept]
+        return latest(self.anomaly_rows, self.vocabulary, count)
 
     def accounts(self) -> Iterator[Account]:
         """Every account as it was at the end, in the order in which they were first heard of."""
@@ -143,7 +136,9 @@ class Audit:
 
     def report(self, *, max_listed: int = MAX_LISTED) -> AuditReport:
         """The audit, added up and grouped, for ``account_lifecycle.report`` to write."""
-        facts = Facts(self.sources, self._judging, self.tally, self.anomaly_rows, self.first_at, self.until)
+        facts = Facts(
+            self.sources, self._judging, self.tally, self.anomaly_rows, self._refused_to, self.first_at, self.until
+        )
         return write_report(facts, max_listed)
 
     # ---- As tables -----------------------------------------------------------------------------------

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..lifecycle.compiled import health_of
+from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Health, Status, Verdict
 from ..report.audit import (
     EVERYTHING,
@@ -28,11 +30,12 @@ from .coding import Int64s
 from .columns import NO_TIME
 from .fleet import Fleet, micros
 from .judging import Judging
-from .kernel import ROWS
+from .kernel import ANOMALY, ROWS
 from .spill import Rows
 from .tables import ANNOUNCEMENTS, KNOWN_PROVIDERS, SITUATIONS, STATUSES, VERDICTS
 from .tally import CAUSES, NO_CAUSE, Tally, WindowSums, row_of
 from .unpacking import anomaly_of
+from .vocabulary import Vocabulary
 
 
 class Facts(NamedTuple):
@@ -42,6 +45,8 @@ class Facts(NamedTuple):
     judging: Judging
     tally: Tally
     anomaly_rows: Rows
+    refused_to: Path | None
+    """The file that keeps what was refused, if it outlives the audit."""
     first_at: datetime | None
     until: datetime
 
@@ -61,12 +66,11 @@ def write_report(audit: Facts, max_listed: int) -> AuditReport:
     fleet, until = audit.fleet, micros(audit.until)
     open_windows = _open_windows(fleet, until)
     statuses, healths = _standing(fleet)
-    listed = audit.anomaly_rows.last(max_listed)
     return AuditReport(
         EVERYTHING,
         audit.until,
         tuple(audit.tally.groups.ranked()),
-        tuple(anomaly_of(row, audit.fleet.vocabulary) for row in listed),
+        tuple(latest(audit.anomaly_rows, audit.fleet.vocabulary, max_listed)),
         int((fleet.arrays.anomalies > 0).sum()),
         _top_accounts(fleet),
         _window_totals(audit.tally.windows, open_windows),
@@ -88,7 +92,18 @@ def _log_totals(audit: Facts, open_windows: WindowSums, until: int) -> LogTotals
         audit.until,
         {Verdict(verdict): int(count) for verdict, count in zip(VERDICTS, verdicts, strict=True)},
         _provider_totals(audit, open_windows, until),
+        audit.tally.deadlines,
+        str(audit.refused_to) if audit.refused_to and audit.tally.refused else None,
     )
+
+
+def latest(anomalies: Rows, words: Vocabulary, count: int) -> list[Anomaly]:
+    """The latest anomalies by their times, oldest first, at most so many."""
+    kept = np.zeros(0, ANOMALY)
+    for rows in anomalies.slices() if count else ():
+        kept = np.concatenate([kept, rows])
+        kept = kept[np.argsort(kept["at"], kind="stable")[-count:]]
+    return [anomaly_of(row, words) for row in kept]
 
 
 def _provider_totals(audit: Facts, open_windows: WindowSums, until: int) -> tuple[ProviderTotals, ...]:

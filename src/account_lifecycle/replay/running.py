@@ -5,7 +5,6 @@ rule and no format of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +14,8 @@ from ..errors import ConfigurationError
 from ..lifecycle.decide import DEFAULT_POLICY, Policy
 from ..ports import Store
 from ..wiring import open_store
+from .ahead import read_ahead
 from .audit import Audit
-from .columns import Chunk
 from .fleet import micros, time_of
 from .judging import Findings, Judging
 from .sources import Source
@@ -88,7 +87,7 @@ def replay_sources(
     for number, source in enumerate(sources):
         for account in source.beginnings():
             judging.fleet.put(account)
-        for chunk in _ahead(source.chunks(vocabulary, stamp)):
+        for chunk in read_ahead(source.chunks(vocabulary, stamp)):
             audit.put_chunk(chunk)
             _put_away(judging.judge(chunk, number), audit)
             tell(number, chunk.position)
@@ -136,15 +135,3 @@ class _Telling:
                     len(audit.anomaly_rows), audit.tally.refused,
                 )
             )  # fmt: skip
-
-
-def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The same chunks, the next one read in a thread of its own while this one is judged."""
-    with ThreadPoolExecutor(1, thread_name_prefix="account-lifecycle-reader") as reader:
-        coming = reader.submit(next, chunks, None)
-        try:
-            while (chunk := coming.result()) is not None:
-                coming = reader.submit(next, chunks, None)
-                yield chunk
-        finally:
-            coming.cancel()

@@ -49,14 +49,6 @@ class Rows:
             while len(rows := np.fromfile(file, self._dtype, size)):
                 yield rows
 
-    def last(self, count: int) -> NDArray[np.void]:
-        """The latest records, at most so many."""
-        self._file.flush()
-        first = max(self.count - count, 0)
-        with self._path.open("rb") as file:
-            file.seek(first * self._dtype.itemsize)
-            return np.fromfile(file, self._dtype, count)
-
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()

@@ -35,6 +35,8 @@ from .vocabulary import Vocabulary
 NO_CAUSE = 0
 CAUSES = KNOWN_WORDS + 1
 """By number of a cause: none, then the announcements."""
+NO_EVENT = len(VERDICTS)
+"""As a verdict: a deadline passed that nobody recorded."""
 _STATUS_OF = np.array([STATUSES.index(situation.status) for situation in SITUATIONS], np.int64)
 _WORD_BITS = 27
 """Into which a word or a provider is packed; there is no memory for as many."""
@@ -95,7 +97,7 @@ class Tally:
         first = rows[rows["is_first"] == 1]
         key = np.zeros(len(first), np.int64)
         for column in (first["before"], np.minimum(first["word"], KNOWN_WORDS), first["after"], first["kind"],
-                       row_of(first["provider"]), first["verdict"]):  # fmt: skip
+                       row_of(first["provider"]), np.where(first["line"] > 0, first["verdict"], NO_EVENT)):  # fmt: skip
             key = key << _SMALL_BITS | column
         for packed, count in zip(*(part.tolist() for part in np.unique(key, return_counts=True)), strict=True):
             places = range(5 * _SMALL_BITS, -1, -_SMALL_BITS)
@@ -129,8 +131,14 @@ class Tally:
         """By provider's row and verdict, how many events there were; those without an anomaly are ``clean``."""
         counts: Int64s = clean.sum(axis=(1, 2))
         for (*_, row, verdict), count in self._odd_events.items():
-            counts[row, verdict] += count
+            if verdict != NO_EVENT:
+                counts[row, verdict] += count
         return counts
+
+    @property
+    def deadlines(self) -> int:
+        """How many deadlines passed that nobody recorded."""
+        return sum(count for (*_, verdict), count in self._odd_events.items() if verdict == NO_EVENT)
 
     def crossings(self, clean: Int64s) -> Counter[Crossed]:
         """How often which event was judged how; those without an anomaly are ``clean``."""

@@ -4,7 +4,7 @@ Knows cells. What strangers sent must never become a formula, nor break a row in
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from ..lifecycle.explain import Anomaly
@@ -29,12 +29,19 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 def write_csv(report: AuditReport, stream: TextIO) -> None:
     """Write the groups, one a row. Open a file for it with ``newline=""``: rows end in CR LF."""
-    _write(stream, GROUP_COLUMNS, (_group_row(group) for group in report.groups))
+    write_rows(GROUP_COLUMNS, map(_group_row, report.groups), stream)
 
 
 def write_csv_in_full(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
     """Write every anomaly, one a row, as the stream is read. Open a file for it with ``newline=""``."""
-    _write(stream, ANOMALY_COLUMNS, (anomaly_record(anomaly) for anomaly in anomalies))
+    write_rows(ANOMALY_COLUMNS, map(anomaly_record, anomalies), stream)
+
+
+def write_rows(columns: Sequence[str], records: Iterable[Record], stream: TextIO) -> None:
+    """Write records of any kind, one a row under the names of their fields, as the stream is read."""
+    rows = csv.writer(stream, lineterminator="\r\n")
+    rows.writerow(columns)
+    rows.writerows([cell(record[column]) for column in columns] for record in records)
 
 
 def cell(value: object) -> str:
@@ -46,12 +53,6 @@ def cell(value: object) -> str:
     text = value if isinstance(value, str) else " ".join(value)
     guard = "'" if text.startswith(_FORMULA_STARTS) else ""
     return guard + printable(text)
-
-
-def _write(stream: TextIO, columns: tuple[str, ...], records: Iterator[Record]) -> None:
-    rows = csv.writer(stream, lineterminator="\r\n")
-    rows.writerow(columns)
-    rows.writerows([cell(record[column]) for column in columns] for record in records)
 
 
 def _group_row(group: Group) -> Record:

@@ -9,10 +9,10 @@ from importlib.resources import files
 from typing import TextIO
 
 from ..lifecycle import definition
-from . import sections
+from . import log_sections, sections
 from .audit import AuditReport
 from .markup import Markup, element
-from .words import headline, hours, limits, period, severity_words
+from .words import headline, hours, limits, period, reading_told, severity_words, when_told
 
 TITLE = "Account life cycle audit"
 
@@ -38,15 +38,18 @@ def _head() -> Markup:
 
 def _body(report: AuditReport, diagram_svg: str) -> Iterator[Markup]:
     contents = (
+        ("read", "What was read", log_sections.read_section(report)),
+        ("providers", "By provider", log_sections.providers_section(report)),
         ("totals", "Totals by kind", sections.totals_section(report)),
         ("groups", "What was found", sections.groups_section(report)),
         ("accounts", "Accounts with the most anomalies", sections.accounts_section(report)),
         ("blind", "Blind windows", sections.blind_section(report)),
-        ("fleet", "The fleet now", sections.fleet_section(report)),
+        ("dwelt", "Time in each status", log_sections.dwelt_section(report)),
+        ("fleet", f"The fleet {when_told(report)}", sections.fleet_section(report)),
         ("quarantine", "Quarantine", sections.quarantine_section(report)),
         ("picture", "The life cycle", sections.picture_section(diagram_svg)),
         ("list", "One by one", sections.list_section(report)),
-        ("reading", "How to read this", sections.reading_section()),
+        ("reading", "How to read this", sections.reading_section(report)),
     )
     shown = [row for row in contents if row[2]]
     yield _header(report, [(name, title) for name, title, _ in shown])
@@ -63,6 +66,7 @@ def _header(report: AuditReport, titles: Iterable[tuple[str, str]]) -> Markup:
         "header",
         element("h1", TITLE),
         element("p", headline(report), class_="headline"),
+        *([] if report.log is None else [element("p", reading_told(report.log))]),
         element("p", f"{period(report)}. {limits(report)}", class_="quiet"),
         element("ul", *_tiles(report), class_="tiles"),
         element("nav", element("ul", *links), aria_label="Contents"),
@@ -74,10 +78,10 @@ def _tiles(report: AuditReport) -> Iterator[Markup]:
         yield _tile(f"{count:,}", severity_words(severity, count), severity if count else "")
     yield _tile(f"{report.affected_accounts:,} of {report.accounts:,}", "accounts have anomalies")
     alive = report.accounts_by_status.get(definition.PROVES_LIFE, 0)
-    yield _tile(f"{alive:,} of {report.accounts:,}", f"accounts are {definition.PROVES_LIFE} now")
+    yield _tile(f"{alive:,} of {report.accounts:,}", f"accounts are {definition.PROVES_LIFE} {when_told(report)}")
     yield _tile(hours(report.windows.lost), "lost in blind windows")
     yield _tile(f"{report.windows.open:,}", "blind windows are open")
-    yield _tile(f"{report.quarantined:,}", "payloads in quarantine")
+    yield _tile(f"{report.quarantined:,}", "payloads in quarantine" if report.log is None else "lines were refused")
 
 
 def _tile(figure: str, label: str, class_: str = "") -> Markup:

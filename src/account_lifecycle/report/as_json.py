@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any, TextIO
 
 from ..lifecycle.explain import Anomaly
-from .audit import AuditReport, CauseTotals, TopAccount, WindowTotals
+from ..lifecycle.status import Status
+from .audit import AuditReport, CauseTotals, LogTotals, ProviderTotals, TopAccount, WindowTotals
 from .grouping import Group
 from .records import Record, anomaly_record, time_text
 
@@ -23,12 +24,22 @@ def write_json(report: AuditReport, stream: TextIO) -> None:
 
 def write_json_lines(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
     """Write every anomaly as one line of JSON, as the stream is read."""
-    for anomaly in anomalies:
-        stream.write(json.dumps(anomaly_record(anomaly)) + "\n")
+    write_lines(map(anomaly_record, anomalies), stream)
+
+
+def write_lines(records: Iterable[Record], stream: TextIO) -> None:
+    """Write records of any kind, one a line, as the stream is read."""
+    for record in records:
+        stream.write(json.dumps(record) + "\n")
 
 
 def report_record(report: AuditReport) -> Record:
     """The report as plain JSON types. The anomalies that it lists one by one are not in it."""
+    record = _report_record(report)
+    return record if report.log is None else record | {"log": _log_record(report.log)}
+
+
+def _report_record(report: AuditReport) -> Record:
     return {
         "generated_at": time_text(report.generated_at),
         "wanted": _wanted_record(report),
@@ -64,6 +75,39 @@ def group_record(group: Group) -> Record:
         "next_step": group.example.next_step.value,
         "example": anomaly_record(group.example),
     }
+
+
+def _log_record(log: LogTotals) -> Record:
+    return {
+        "sources": list(log.sources),
+        "events": log.events,
+        "undated": log.undated,
+        "refused": log.refused,
+        "refused_to": log.refused_to,
+        "first_at": time_text(log.first_at),
+        "until": time_text(log.until),
+        "verdicts": _counts(log.verdicts),
+        "deadlines": log.deadlines,
+        "status_hours": _status_hours(log.dwelt),
+        "providers": [_provider_record(totals) for totals in log.providers],
+    }
+
+
+def _provider_record(totals: ProviderTotals) -> Record:
+    return {
+        "provider": totals.provider,
+        "accounts": totals.accounts,
+        "affected_accounts": totals.affected_accounts,
+        "events": totals.events,
+        "anomalies": totals.anomalies,
+        "windows": totals.windows,
+        "lost_hours": _hours(totals.lost),
+        "status_hours": _status_hours({status: length for status, length in totals.dwelt.items() if length}),
+    }
+
+
+def _status_hours(lengths: Mapping[Status, timedelta]) -> Record:
+    return {status.value: _hours(length) for status, length in lengths.items()}
 
 
 def _wanted_record(report: AuditReport) -> Record:

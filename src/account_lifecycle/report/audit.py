@@ -88,6 +88,8 @@ class LogTotals(NamedTuple):
     verdicts: Mapping[Verdict, int]
     providers: tuple[ProviderTotals, ...]
     """The one with the most accounts first."""
+    deadlines: int = 0
+    """Deadlines that passed and that nobody recorded: an anomaly each, and no event."""
     refused_to: str | None = None
     """The file that keeps the lines which are no readable event; None where only the audit itself does."""
 

@@ -56,6 +56,24 @@ def table(
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
 
 
+def definitions(pairs: Iterable[tuple[str, object]]) -> Markup:
+    """Names, and what stands for each."""
+    return element(
+        "dl", *(fragment(element("dt", name), element("dd", value)) for name, value in pairs), class_="reading"
+    )
+
+
+def card(*children: object) -> Markup:
+    """What stands on a sheet of its own."""
+    return element("div", *children, class_="card")
+
+
+def bar(value: float, largest: float) -> Markup:
+    """A bar, as long as a value is beside the largest one."""
+    share = 100 * value / largest if largest else 0
+    return element("span", style=f"width:{share:.1f}%")
+
+
 def _heading(column: Column) -> Markup:
     if not column.title:
         return element("td", class_=column.class_)

@@ -10,23 +10,20 @@ from datetime import datetime
 from typing import Any
 
 from ..lifecycle import definition
-from ..lifecycle.anomalies import AnomalyKind, Severity
+from ..lifecycle.anomalies import Severity
 from ..lifecycle.explain import Anomaly, moment
 from .audit import AuditReport, TopAccount, WindowTotals
 from .grouping import Group
-from .markup import Column, Markup, element, fragment, table
+from .markup import Column, Markup, bar, card, definitions, element, fragment, table
+from .ranking import KindTold, told_by_kind
 from .records import time_text
-from .words import blindness, circumstances, counted, hours, short, unreadable
+from .words import blindness, circumstances, counted, hours, short, unreadable, when_told
 
 MAX_GROUPS_OF_A_KIND = 8
 """How many groups of one kind the page tells; the smaller ones are only counted."""
 
 _BAR = Column("", "bar")
 _KIND_COLUMNS = (Column("Kind"), Column("Count", "number"), _BAR, Column("Severity"), Column("Meaning", "roomy"))
-_ACCOUNT_COLUMNS = (
-    Column("Account"), Column("Anomalies", "number"), Column("Status now"), Column("Health now", "roomy"),
-    Column("Provider", "roomy"),
-)  # fmt: skip
 _CAUSE_COLUMNS = (
     Column("Began with"), Column("Windows", "number"), Column("Open", "number"), Column("Lost", "number"), _BAR,
 )  # fmt: skip
@@ -35,6 +32,7 @@ _LIST_COLUMNS = (Column("Received (UTC)", "when"), Column("Account", "account"),
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC")
 _LIFE, _LOSS = definition.PROVES_LIFE, definition.LOSSES[0]
 
+_UNREADABLE = "Quarantine"
 _READING = {
     "Anomaly": "An event that the life cycle does not allow where it arrived, or one that came late, twice or never.",
     "Error": "The record and the vendor contradict each other. Look into each of them.",
@@ -47,8 +45,18 @@ _READING = {
     "Hours lost": "From the first bad news to the recovery, as far as it lies within the period of this report.",
     "Hours to backfill": "From the last proof of life to the recovery. The connection may have been lost at any "
     "moment between that proof and the first bad news.",
-    "Quarantine": "Payloads that could not be read. They are kept byte for byte, and nothing was concluded from them.",
+    _UNREADABLE: "Payloads that could not be read. They are kept byte for byte, and nothing was concluded from them.",
     "Times": "All times are UTC and tell when something arrived. The vendor's payloads carry no time of their own.",
+}
+
+_READING_OF_LOGS = {word: meaning for word, meaning in _READING.items() if word != _UNREADABLE} | {
+    "Hours lost": "From the first bad news to the recovery, or to the end of the log.",
+    "Time in each status": "From the event that led an account into a status to the one that led it out, or to the "
+    "end of the log.",
+    "Held deadlines": "A status that must not last has outlived its deadline. It is counted among what was held, the "
+    "moment after it passed.",
+    "Refused lines": "Lines that are no readable event. They are kept byte for byte in a file of their own, and "
+    "nothing was concluded from them.",
 }
 
 
@@ -56,11 +64,8 @@ def groups_section(report: AuditReport) -> Markup:
     """Kind by kind, the worst first: its groups, each with its example explained."""
     if not report.groups:
         return element("p", "Nothing deviated from the life cycle.", class_="card")
-    kinds: dict[AnomalyKind, list[Group]] = {}
-    for group in report.groups:
-        kinds.setdefault(group.kind, []).append(group)
-    ranked = sorted(kinds, key=lambda kind: (-list(Severity).index(kind.severity), -report.by_kind[kind]))
-    return fragment(*(_kind(kind, kinds[kind]) for kind in ranked))
+    whole = "the audit as JSON or CSV" if report.log is None else "the replay as JSON"
+    return fragment(*(_kind(told, whole) for told in told_by_kind(report, MAX_GROUPS_OF_A_KIND)))
 
 
 def totals_section(report: AuditReport) -> Markup:
@@ -69,18 +74,23 @@ def totals_section(report: AuditReport) -> Markup:
     if not counts:
         return Markup()
     rows = [
-        (kind, f"{count:,}", _bar(count, max(counts.values())), badge(kind.severity), kind.meaning)
+        (kind, f"{count:,}", bar(count, max(counts.values())), badge(kind.severity), kind.meaning)
         for kind, count in counts.items()
     ]
-    return _card(table(_KIND_COLUMNS, rows, label="Anomalies by kind"))
+    return card(table(_KIND_COLUMNS, rows, label="Anomalies by kind"))
 
 
 def accounts_section(report: AuditReport) -> Markup:
     """The accounts that stand out."""
     if not report.top_accounts:
         return Markup()
+    then = when_told(report)
+    columns = (
+        Column("Account"), Column("Anomalies", "number"), Column(f"Status {then}"), Column(f"Health {then}", "roomy"),
+        Column("Provider", "roomy"),
+    )  # fmt: skip
     rows = [_top_account(top) for top in report.top_accounts]
-    return _card(table(_ACCOUNT_COLUMNS, rows, label="Accounts with the most anomalies"))
+    return card(table(columns, rows, label="Accounts with the most anomalies"))
 
 
 def blind_section(report: AuditReport) -> Markup:
@@ -92,7 +102,7 @@ def blind_section(report: AuditReport) -> Markup:
         parts.append(element("p", f"{lost_more}: more was lost there than can be counted.", class_="quiet"))
     if windows.by_cause:
         parts.append(_causes(windows))
-    return _card(*parts)
+    return card(*parts)
 
 
 def fleet_section(report: AuditReport) -> Markup:
@@ -100,12 +110,12 @@ def fleet_section(report: AuditReport) -> Markup:
     if not report.accounts:
         return element("p", "There are no accounts.", class_="card")
     tables = (_counts("Health", report.accounts_by_health), _counts("Status", report.accounts_by_status))
-    return element("div", *map(_card, tables), class_="columns")
+    return element("div", *map(card, tables), class_="columns")
 
 
 def quarantine_section(report: AuditReport) -> Markup:
-    """What could not be read."""
-    return _card(element("p", unreadable(report)))
+    """What could not be read; of logs, that is told with what was read."""
+    return Markup() if report.log is not None else card(element("p", unreadable(report)))
 
 
 def picture_section(diagram_svg: str) -> Markup:
@@ -124,15 +134,16 @@ def list_section(report: AuditReport) -> Markup:
     """The latest anomalies one by one, newest first, and how to get the rest."""
     if not report.listed:
         return Markup()
-    rows = [_listed(anomaly) for anomaly in reversed(report.listed)]
+    in_order = report.listed if report.log is None else sorted(report.listed, key=lambda anomaly: anomaly.at)
+    rows = [_listed(anomaly) for anomaly in reversed(in_order)]
     listing = table(_LIST_COLUMNS, rows, label="Anomalies, newest first", class_="stacked")
-    return fragment(element("p", _coverage(report)), _card(listing))
+    return fragment(element("p", _coverage(report)), card(listing))
 
 
-def reading_section() -> Markup:
+def reading_section(report: AuditReport) -> Markup:
     """What the words on the page mean."""
-    pairs = (fragment(element("dt", word), element("dd", meaning)) for word, meaning in _READING.items())
-    return _card(element("dl", *pairs, class_="reading"))
+    words = _READING if report.log is None else _READING_OF_LOGS
+    return card(definitions(words.items()))
 
 
 def badge(severity: Severity) -> Markup:
@@ -143,23 +154,18 @@ def badge(severity: Severity) -> Markup:
 # ---- Parts of sections --------------------------------------------------------------------------------
 
 
-def _card(*children: object) -> Markup:
-    return element("div", *children, class_="card")
-
-
 def _time(at: datetime, text: str | None = None) -> Markup:
     return element("time", text or moment(at), datetime=time_text(at))
 
 
-def _kind(kind: AnomalyKind, groups: Sequence[Group]) -> Markup:
-    total = sum(group.count for group in groups)
-    title = element("h3", kind, " ", element("span", f"× {total:,}", class_="count"))
-    rest = groups[MAX_GROUPS_OF_A_KIND:]
+def _kind(told: KindTold, whole: str) -> Markup:
+    kind = told.kind
+    title = element("h3", kind, " ", element("span", f"× {told.total:,}", class_="count"))
     return element(
         "article",
         element("header", title, badge(kind.severity), element("span", kind.meaning, class_="quiet")),
-        *(_group(group) for group in groups[:MAX_GROUPS_OF_A_KIND]),
-        *([element("p", _left_out(rest), class_="rest quiet")] if rest else ()),
+        *(_group(group) for group in told.groups),
+        *([element("p", _left_out(told.rest, whole), class_="rest quiet")] if told.rest else ()),
         class_=f"card kind {kind.severity}",
     )
 
@@ -178,9 +184,10 @@ def _group(group: Group) -> Markup:
     return element("div", label, story, class_="group")
 
 
-def _left_out(groups: Sequence[Group]) -> str:
+def _left_out(groups: Sequence[Group], whole: str) -> str:
+    """How much is not told; ``whole`` is what has all of it."""
     count = counted(sum(group.count for group in groups), "anomaly", "anomalies")
-    return f"And {counted(len(groups), 'more group')} with {count}: the audit as JSON or CSV has all of them."
+    return f"And {counted(len(groups), 'more group')} with {count}: {whole} has all of them."
 
 
 def _seen(group: Group) -> Markup:
@@ -205,7 +212,7 @@ def _top_account(top: TopAccount) -> Sequence[object]:
 def _causes(windows: WindowTotals) -> Markup:
     longest = max(c.lost.total_seconds() for c in windows.by_cause)
     rows = [
-        (c.cause or "not known", f"{c.windows:,}", f"{c.open:,}", hours(c.lost), _bar(c.lost.total_seconds(), longest))
+        (c.cause or "not known", f"{c.windows:,}", f"{c.open:,}", hours(c.lost), bar(c.lost.total_seconds(), longest))
         for c in windows.by_cause
     ]
     return table(_CAUSE_COLUMNS, rows, label="Blind windows by cause")
@@ -214,13 +221,8 @@ def _causes(windows: WindowTotals) -> Markup:
 def _counts(title: str, counts: Mapping[Any, int]) -> Markup:
     columns = (Column(title), Column("Accounts", "number"), _BAR)
     largest = max(counts.values())
-    rows = [(word, f"{count:,}", _bar(count, largest)) for word, count in counts.items()]
+    rows = [(word, f"{count:,}", bar(count, largest)) for word, count in counts.items()]
     return table(columns, rows, label=f"Accounts by {title.lower()}")
-
-
-def _bar(value: float, largest: float) -> Markup:
-    share = 100 * value / largest if largest else 0
-    return element("span", style=f"width:{share:.1f}%")
 
 
 def _listed(anomaly: Anomaly) -> Sequence[object]:
@@ -242,7 +244,8 @@ def _coverage(report: AuditReport) -> str:
     left_out = report.anomalies - len(report.listed)
     if not left_out:
         return f"All {counted(report.anomalies, 'anomaly', 'anomalies')}, newest first."
+    how = "write the audit in full as CSV" if report.log is None else "replay with --anomalies"
     return (
         f"The latest {len(report.listed):,} of {report.anomalies:,} anomalies, newest first. {left_out:,} older ones "
-        "are counted above but left out here, to keep this file small: write the audit in full as CSV to get every one."
+        f"are counted above but left out here, to keep this file small: {how} to get every one."
     )

@@ -7,11 +7,14 @@ from datetime import timedelta
 
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly, moment, one_of
-from .audit import AuditReport, WindowTotals
+from .audit import AuditReport, LogTotals, WindowTotals
 from .grouping import Group
 
 MAX_WORD = 60
 """How much of a foreign word is shown where it shares a line; JSON and CSV have all of it."""
+
+MAX_SOURCES = 5
+"""How many logs are named in a sentence; JSON has all of them."""
 
 _SEVERITY_WORDS = {
     Severity.ERROR: ("error", "errors"),
@@ -46,6 +49,17 @@ def hours(length: timedelta) -> str:
     """A length in hours, which add up: ``12.5 h``, ``1,250 h``."""
     value = length.total_seconds() / 3600
     return f"{value:,.0f} h" if value >= 100 else f"{value:.1f} h"
+
+
+def share(part: timedelta, whole: timedelta) -> str:
+    """How much of a length another is: ``12.5 %``, and ``< 0.1 %`` for next to nothing."""
+    percent = 100 * (part / whole if whole else 0)
+    return "< 0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"
+
+
+def provider_told(provider: str | None) -> str:
+    """A provider, or that none was told."""
+    return "not told" if provider is None else short(provider)
 
 
 # ---- One anomaly, one group -------------------------------------------------------------------------
@@ -86,7 +100,8 @@ def headline(report: AuditReport) -> str:
 
 def period(report: AuditReport) -> str:
     """What the report covers."""
-    start = "the first event" if report.wanted.since is None else moment(report.wanted.since)
+    since = report.wanted.since or (report.log and report.log.first_at)
+    start = "the first event" if since is None else moment(since)
     return f"From {start} to {moment(report.wanted.until or report.generated_at)}"
 
 
@@ -112,7 +127,48 @@ def blindness(windows: WindowTotals) -> str:
 
 
 def unreadable(report: AuditReport) -> str:
-    """What is in quarantine, in a sentence."""
+    """What could not be read and where it is, in a sentence."""
+    unit = "payload" if report.log is None else "line"
     if not report.quarantined:
-        return "Every payload could be read."
-    return f"{counted(report.quarantined, 'payload')} could not be read; every byte is in quarantine."
+        return f"Every {unit} could be read."
+    told = f"{counted(report.quarantined, unit)} could not be read"
+    if report.log is None:
+        return f"{told}; every byte is in quarantine."
+    kept = report.log.refused_to
+    return f"{told}." if kept is None else f"{told}; every byte is in {printable(kept)}."
+
+
+# ---- Logs that were replayed ------------------------------------------------------------------------
+
+
+def when_told(report: AuditReport) -> str:
+    """When the report describes the fleet."""
+    return "now" if report.log is None else "at the end"
+
+
+def sources_told(log: LogTotals, most: int = MAX_SOURCES) -> str:
+    """The logs by name, or the first of many."""
+    if not log.sources:
+        return "no log"
+    names = tuple(map(printable, log.sources[:most]))
+    more = len(log.sources) - len(names)
+    return one_of((*names, f"{more:,} more") if more else names, "and")
+
+
+def reading_told(log: LogTotals) -> str:
+    """What was read, in a sentence."""
+    told = f"{counted(log.events, 'event')} from {sources_told(log)}"
+    if not log.undated:
+        return f"{told}."
+    those = "All of them" if log.undated == log.events else f"{log.undated:,} of them"
+    return f"{told}. {those} carried no time, and count as received when they were replayed."
+
+
+def verdicts_told(log: LogTotals) -> str:
+    """What became of the events, in a sentence; blank where none was read."""
+    if not any(log.verdicts.values()):
+        return ""
+    told = ", ".join(f"{count:,} {verdict.lower()}" for verdict, count in log.verdicts.items())
+    if not log.deadlines:
+        return f"{told}."
+    return f"{told}; besides, {counted(log.deadlines, 'deadline')} passed."

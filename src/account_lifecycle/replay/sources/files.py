@@ -71,8 +71,17 @@ class LogFile(NamedTuple):
 
     def _file(self) -> AbstractContextManager[BinaryIO]:
         if self.path is None:
-            return nullcontext(sys.stdin.buffer)
+            return _stdin()
         return self.path.open("rb")
+
+
+def _stdin() -> AbstractContextManager[BinaryIO]:
+    """Standard input, past Python's own buffer: a thread that waits in there would keep the program from ending."""
+    try:
+        number = sys.stdin.fileno()
+    except (OSError, ValueError):  # it has been replaced by something that is no file
+        return nullcontext(sys.stdin.buffer)
+    return cast(BinaryIO, open(number, "rb", buffering=0, closefd=False))
 
 
 def compression_of(head: bytes) -> str | None:
