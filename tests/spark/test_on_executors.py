@@ -1,0 +1,132 @@
+"""What runs on Spark's executors, without Spark: reading, ordering, and what a stream remembers."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from account_lifecycle.errors import StoreError
+from account_lifecycle.lifecycle.decide import Policy
+from account_lifecycle.spark.events import spans_of
+from account_lifecycle.spark.fleet_state import packed, unpack
+from account_lifecycle.spark.judged import Court, Rulebook
+from account_lifecycle.spark.lines import LineReading
+from account_lifecycle.spark.moments import micros_of
+from account_lifecycle.spark.streaming import batches_in, bucket_numbers, hear, in_order
+from replay.reference import events_of, live
+from spark.conftest import STAMP
+
+RULEBOOK = Rulebook(Policy(), True, pa.int64())
+ODD = [
+    b"",
+    b" \t",
+    b"rubbish",
+    b"\xff\xfe",
+    b'{"status": "OK", "account_id": "x", "name": ""}',
+    b'{"status": "OK", "account_id": "x", "name": "n\\u00e4me"}\r',
+    b'{"status": " ", "account_id": "x"}',
+    b'{"AccountStatus": {"account_id": "y",\n "message": "ok", "account_type": " mail "}}',
+    b'{"received_at": "2026-05-01T12:00:00+02:00", "payload": {"status": "OK", "account_id": "z"}}',
+    b'{"received_at": "2026-05-01T12:00:00", "payload": {"status": "OK", "account_id": "z"}}',
+    b'{"received_at": "yesterday", "payload": {"status": "OK", "account_id": "z"}}',
+    b'{"status": "' + b"O" * 70_000 + b'", "account_id": "long"}',
+]
+
+
+def read(lines: list[bytes]) -> list[pa.RecordBatch]:
+    """Lines as the executors read them."""
+    columns = [
+        pa.array(lines, pa.binary()),
+        pa.nulls(len(lines), pa.timestamp("us", "UTC")),
+        pa.array(range(len(lines))),
+    ]
+    batch = pa.RecordBatch.from_arrays(columns, ["text", "received_at", "position"])
+    return list(LineReading(pa.int64(), micros_of(STAMP, "stamp"), are_payloads=False).read(iter([batch])))
+
+
+def events(lines: list[bytes]) -> pa.RecordBatch:
+    return in_order(pa.concat_batches(read(lines)))
+
+
+def test_lines_are_read_as_the_live_engine_reads_them(lines: list[bytes]) -> None:
+    lines = [*ODD, *lines[:3_000]]
+    told, refused = events_of(lines, STAMP)
+    rows = [row for batch in read(lines) for row in batch.to_pylist()]
+    found = [
+        (row["account_id"], row["status"].strip().upper(), row["name"] or None, row["received_at"])
+        for row in rows
+        if row["reason"] is None
+    ]
+    assert Counter(found) == Counter((e.account_id, e.status, e.name, e.received_at) for e in told)
+    assert Counter(row["reason"] for row in rows if row["reason"]) == Counter(map(str, refused))
+    assert all(lines[row["position"]] == row["raw"] for row in rows if row["reason"])
+
+
+def test_lines_without_a_time_or_a_position_are_judged_in_their_order_however_they_are_spelt() -> None:
+    """Every other line is one that the scanner leaves to the slower reader."""
+    words = ["CREATION_SUCCESS", "OK", "ERROR", "OK", "CREDENTIALS", "RECONNECTED", "OK", "DELETED"] * 2
+    lines = [
+        b'{"status": "%s", "account_id": "%s"}' % (w.encode(), (b"x", b"\\u0078")[n % 2]) for n, w in enumerate(words)
+    ]
+    columns = [
+        pa.array(lines, pa.binary()),
+        *(pa.nulls(len(lines), kind) for kind in (pa.timestamp("us", "UTC"), pa.int64())),
+    ]
+    batch = pa.RecordBatch.from_arrays(columns, ["text", "received_at", "position"])
+    reading = LineReading(pa.int64(), micros_of(STAMP, "stamp"), are_payloads=False)
+    ordered = in_order(pa.concat_batches(list(reading.read(iter([batch])))))
+    assert ordered["status"].to_pylist() == words
+
+
+def test_what_a_stream_remembers_is_all_that_it_has_to(lines: list[bytes]) -> None:
+    """Judged in many parts, each after the fleet was packed and unpacked, a log comes to the same."""
+    state, rows, size = None, [], 1_500
+    for first in range(0, 9_000, size):
+        state, found = hear(RULEBOOK, state, events(lines[first : first + size]))
+        rows += [row for batch in batches_in(found) for row in batch.to_pylist()]
+    lived = live(lines[:9_000], STAMP, until=STAMP - timedelta(days=999))
+    expected = {
+        (a.account_id, a.sequence): (a.health.value, sorted(a.synced_products), a.name, a.last_ok_at)
+        for a in lived.accounts.values()
+    }
+    latest = {row["account_id"]: row["account"] for row in rows if row["record"] == "account"}
+    assert {
+        (a["account_id"], a["sequence"]): (a["health"], a["synced_products"], a["name"], a["last_ok_at"])
+        for a in latest.values()
+    } == expected
+    assert sum(row["record"] == "anomaly" for row in rows) == len(lived.anomalies)
+
+
+def test_an_account_is_told_again_only_when_something_was_heard_of_it(lines: list[bytes]) -> None:
+    state, _ = hear(RULEBOOK, None, events(lines[:2_000]))
+    one = json.loads(lines[10])["payload"]
+    _, found = hear(RULEBOOK, state, events([json.dumps(one).encode()]))
+    told = pa.Table.from_batches(batches_in(found))
+    assert told.filter(pa.compute.equal(told["record"], "account")).num_rows == 1
+
+
+def test_state_of_another_version_is_refused_and_says_what_to_do() -> None:
+    court = Court(RULEBOOK, RULEBOOK.begin())
+    with pytest.raises(StoreError, match="begin a new checkpoint"):
+        unpack(b"0" + packed(court.judging.fleet)[1:], court.judging)
+
+
+def test_an_account_stays_in_its_bucket_from_version_to_version() -> None:
+    numbers = np.zeros(4, np.int64)
+    bucket_numbers(*spans_of(pa.array(["h_EKCy2lRLef5NzHp0iw4A", "a", "ä", None])), 64, numbers)
+    assert numbers.tolist() == [11, 0, 5, 0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))))
+def test_events_are_ordered_by_time_then_by_every_part_of_their_position(keys: list[tuple[int, int, int]]) -> None:
+    position = pa.struct([("file", pa.int64()), ("at", pa.struct([("row", pa.int64())]))])
+    rows = [{"received_at": time, "position": {"file": file, "at": {"row": row}}} for time, file, row in keys]
+    schema = pa.schema([("received_at", pa.timestamp("us", "UTC")), ("position", position)])
+    ordered = in_order(pa.RecordBatch.from_pylist(rows, schema=schema)).to_pylist()
+    found = [(r["received_at"].microsecond, r["position"]["file"], r["position"]["at"]["row"]) for r in ordered]
+    assert found == sorted(keys)
