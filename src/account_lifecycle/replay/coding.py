@@ -23,34 +23,39 @@ NONE = -1
 
 _SEED = np.uint64(secrets.randbits(64))
 """Strangers choose the texts: without a secret they could choose such as collide."""
-_U0, _U1, _U3, _U8, _U29, _U32, _U64 = (np.uint64(n) for n in (0, 1, 3, 8, 29, 32, 64))
+_U0, _U1, _U3, _U8, _U16, _U29, _U32, _U64 = (np.uint64(n) for n in (0, 1, 3, 8, 16, 29, 32, 64))
+_LOW = np.uint64(0xFFFF_FFFF)
+_AT_A_TIME = 64
+_MEMO, _MEMO_SHIFT = 256, np.uint64(64 - 8)
 _MIX, _MIX_LAST = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
 class Slots(NamedTuple):
     """The arrays behind ``Codes``, as compiled code takes them."""
 
-    codes: Int32s
-    """An open-addressed hash table; ``NONE`` is free. Its length is a power of two."""
-    marks: NDArray[np.uint32]
-    """By slot, some bits of the text's hash: most others are told apart without a look at the text."""
+    table: NDArray[np.uint64]
+    """An open-addressed hash table, as long as a power of two: 0, or a code + 1 with some bits of the text's hash above
+    it, by which most others are told apart without a look at the text."""
     ends: Int64s
     """By code + 1, where the text ends in ``text``; it begins where the one before it ends."""
     text: Bytes
     used: Int64s
-    """One number: how many codes there are."""
+    """How many codes there are, and a sum that nobody needs."""
 
 
 class Codes:
-    """Texts as UTF-8 bytes, numbered from 0. One thread at a time may add to it."""
+    """Texts as UTF-8 bytes, numbered from 0. One thread at a time may add to it.
 
-    def __init__(self) -> None:
+    ``are_few`` tells that the same few short texts come again and again: those are known without a look at the table.
+    """
+
+    def __init__(self, *, are_few: bool = False) -> None:
+        self._memo = np.zeros((_MEMO if are_few else 0, 4), np.uint64)
         self.slots = Slots(
-            np.full(1024, NONE, np.int32),
-            np.zeros(1024, np.uint32),
+            np.zeros(1024, np.uint64),
             np.zeros(513, np.int64),
             np.zeros(4096, np.uint8),
-            np.zeros(1, np.int64),
+            np.zeros(2, np.int64),
         )
 
     def __len__(self) -> int:
@@ -82,71 +87,148 @@ class Codes:
             until = min(len(begins), done + 65_536)
             stretch = slice(done, until)
             self._reserve(until - done, int(np.maximum(lengths[stretch], 0).sum()))
-            encode(data, begins[stretch], lengths[stretch], self.slots, _SEED, found[stretch])
+            if len(self._memo):
+                encode_few(data, begins[stretch], lengths[stretch], self.slots, _SEED, self._memo, found[stretch])
+            else:
+                encode(data, begins[stretch], lengths[stretch], self.slots, _SEED, found[stretch])
             done = until
         return found
 
     def _reserve(self, texts: int, size: int) -> None:
         """Make room for so many more texts of so many bytes in all."""
-        table, marks, ends, text, used = self.slots
+        table, ends, text, used = self.slots
         codes = len(self)
         if codes + texts + 1 > len(ends):
-            ends = np.concatenate([ends, np.zeros(max(codes // 2, texts), np.int64)])
+            ends = np.concatenate([ends, np.zeros(max(codes, texts), np.int64)])
         if int(ends[codes]) + size + PADDING > len(text):
-            text = np.concatenate([text, np.zeros(max(len(text) // 2, size + PADDING), np.uint8)])
+            text = np.concatenate([text, np.zeros(max(len(text), size + PADDING), np.uint8)])
         length = len(table)
         while (codes + texts) * 2 > length:
             length *= 2
+        self.slots = Slots(table if length == len(table) else np.zeros(length, np.uint64), ends, text, used)
         if length > len(table):
-            table, marks = np.full(length, NONE, np.int32), np.zeros(length, np.uint32)
-        is_new = table is not self.slots.codes
-        self.slots = Slots(table, marks, ends, text, used)
-        if is_new:
             place_again(self.slots, _SEED)
 
 
 @native
 def encode(data: Bytes, begins: Int64s, lengths: Int64s, slots: Slots, seed: np.uint64, found: Int32s) -> None:
-    """Find or give the codes of texts; there must be room for as many new ones."""
-    table, marks, ends, text, used = slots
+    """Find or give the codes of texts; there must be room for as many new ones.
+
+    A few texts at a time are hashed, and what will be looked at is touched, so that memory is waited for only once.
+    """
+    table, ends, text, used = slots
+    hashes = np.empty(_AT_A_TIME, np.uint64)
+    for first in range(0, begins.shape[0], _AT_A_TIME):
+        rows = min(_AT_A_TIME, begins.shape[0] - first)
+        used[1] += _hash_all(data, begins[first : first + rows], lengths[first : first + rows], table, seed, hashes)
+        used[1] += _touch(hashes[:rows], table, ends, text)
+        for row in range(rows):
+            begin, length = np.uint64(begins[first + row]), lengths[first + row]
+            found[first + row] = NONE
+            if length >= 0:
+                found[first + row] = _code_of(data, begin, np.uint64(length), hashes[row], table, ends, text, used)
+
+
+@native
+def encode_few(
+    data: Bytes, begins: Int64s, lengths: Int64s, slots: Slots, seed: np.uint64, memo: NDArray[np.uint64], found: Int32s
+) -> None:
+    """The same as ``encode``, for few short texts; the memo has 16 bytes of each, its length and its code + 1."""
+    table, ends, text, used = slots
     for row in range(begins.shape[0]):
+        begin, length = np.uint64(begins[row]), np.uint64(max(lengths[row], 0))
         if lengths[row] < 0:
             found[row] = NONE
             continue
-        begin, length = np.uint64(begins[row]), np.uint64(lengths[row])
-        hashed = _hash(data, begin, length, seed)
-        at = _slot_of(data, begin, length, hashed, table, marks, ends, text)
-        code = table[at]
-        if code < 0:
-            code = np.int32(used[0])
-            start = np.uint64(ends[code])
-            for i in range(length):
-                text[start + np.uint64(i)] = data[begin + np.uint64(i)]
-            ends[code + 1] = np.int64(start + length)
-            table[at], marks[at] = code, np.uint32(hashed >> _U32)
-            used[0] = code + 1
-        found[row] = code
+        low = load64(data, begin) & _first(min(length, _U8))
+        high = load64(data, begin + _U8) & _first(length - _U8) if length > _U8 else _U0
+        known = memo[((low ^ (high * _MIX_LAST) ^ length) * _MIX) >> _MEMO_SHIFT]
+        if known[0] != low or known[1] != high or known[2] != length or known[3] == _U0 or length > _U16:
+            hashed = _hash(data, begin, length, seed)
+            code = _code_of(data, begin, length, hashed, table, ends, text, used)
+            known[0], known[1], known[2], known[3] = low, high, length, np.uint64(code) + _U1
+        found[row] = np.int32(known[3]) - np.int32(1)
 
 
 @native
 def find(data: Bytes, length: int, slots: Slots, seed: np.uint64) -> int:
     """The code of a text; ``NONE`` if it has none."""
-    table, marks, ends, text, _ = slots
+    table, ends, text, _ = slots
     hashed = _hash(data, _U0, np.uint64(length), seed)
-    return int(table[_slot_of(data, _U0, np.uint64(length), hashed, table, marks, ends, text)])
+    return int(table[_slot_of(data, _U0, np.uint64(length), hashed, table, ends, text)] & _LOW) - 1
 
 
 @native
 def place_again(slots: Slots, seed: np.uint64) -> None:
     """Put every code into slots that are all free."""
-    table, marks, ends, text, used = slots
+    table, ends, text, used = slots
     mask = np.uint64(table.shape[0] - 1)
     for code in range(used[0]):
         hashed = _hash(text, np.uint64(ends[code]), np.uint64(ends[code + 1] - ends[code]), seed)
         at = hashed & mask
-        while table[at] >= 0:
+        while table[at] != _U0:
             at = (at + _U1) & mask
-        table[at], marks[at] = code, np.uint32(hashed >> _U32)
+        table[at] = _entry(hashed, np.uint64(code))
+
+
+@native
+def _hash_all(
+    data: Bytes, begins: Int64s, lengths: Int64s, table: NDArray[np.uint64], seed: np.uint64, hashes: NDArray[np.uint64]
+) -> Int:
+    """Hash texts and load their slots; a sum, lest that be optimized away."""
+    mask, total = np.uint64(table.shape[0] - 1), _U0
+    for row in range(begins.shape[0]):
+        hashes[row] = _U0
+        if lengths[row] >= 0:
+            hashes[row] = _hash(data, np.uint64(begins[row]), np.uint64(lengths[row]), seed)
+            total += table[hashes[row] & mask]
+    return np.int64(total & _LOW)
+
+
+@native
+def _touch(hashes: NDArray[np.uint64], table: NDArray[np.uint64], ends: Int64s, text: Bytes) -> Int:
+    """Load the texts that slots are about; a sum, again."""
+    mask, total = np.uint64(table.shape[0] - 1), np.int64(0)
+    for row in range(hashes.shape[0]):
+        entry = table[hashes[row] & mask] & _LOW
+        if entry:
+            total += text[np.uint64(ends[entry - _U1])]
+    return total
+
+
+@inlined
+def _code_of(
+    data: Bytes, begin: np.uint64, length: np.uint64, hashed: np.uint64,
+    table: NDArray[np.uint64], ends: Int64s, text: Bytes, used: Int64s,
+) -> np.int32:  # fmt: skip
+    """The code of a text, a new one if it was never met."""
+    at = _slot_of(data, begin, length, hashed, table, ends, text)
+    if table[at] == _U0:
+        _give(data, begin, length, np.uint64(used[0]), ends, text)
+        used[0] += 1
+        table[at] = _entry(hashed, np.uint64(used[0] - 1))
+    return np.int32(table[at] & _LOW) - np.int32(1)
+
+
+@inlined
+def _first(count: np.uint64) -> np.uint64:
+    """What keeps the first so many of eight bytes, one of them at least."""
+    return ~_U0 >> (_U64 - (count << _U3)) if count else _U0
+
+
+@inlined
+def _give(data: Bytes, begin: np.uint64, length: np.uint64, code: np.uint64, ends: Int64s, text: Bytes) -> None:
+    """Remember the text of a new code."""
+    start = np.uint64(ends[code])
+    for i in range(length):
+        text[start + np.uint64(i)] = data[begin + np.uint64(i)]
+    ends[code + _U1] = np.int64(start + length)
+
+
+@inlined
+def _entry(hashed: np.uint64, code: np.uint64) -> np.uint64:
+    """What a slot holds for a code."""
+    return (hashed & ~_LOW) | (code + _U1)
 
 
 @native
@@ -166,15 +248,15 @@ def _hash(data: Bytes, begin: np.uint64, length: np.uint64, seed: np.uint64) -> 
 @inlined
 def _slot_of(
     data: Bytes, begin: np.uint64, length: np.uint64, hashed: np.uint64,
-    table: Int32s, marks: NDArray[np.uint32], ends: Int64s, text: Bytes,
+    table: NDArray[np.uint64], ends: Int64s, text: Bytes,
 ) -> np.uint64:  # fmt: skip
     """The slot of a text, or the free one where it belongs."""
     mask = np.uint64(table.shape[0] - 1)
-    mark = np.uint32(hashed >> _U32)
     at = hashed & mask
-    while table[at] >= 0:
-        if marks[at] == mark:
-            start, end = np.uint64(ends[table[at]]), np.uint64(ends[table[at] + 1])
+    while table[at] != _U0:
+        if (table[at] ^ hashed) & ~_LOW == _U0:
+            code = (table[at] & _LOW) - _U1
+            start, end = np.uint64(ends[code]), np.uint64(ends[code + _U1])
             if end - start == length and _is_same(data, begin, text, start, length):
                 break
         at = (at + _U1) & mask

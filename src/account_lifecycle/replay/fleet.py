@@ -84,7 +84,7 @@ class Fleet:
         old = self.arrays
         if accounts <= len(old.records):
             return
-        size = max(accounts, len(old.records) * 3 // 2)
+        size = max(accounts, len(old.records) * 2)
         records = _records(size)
         records[: len(old.records)] = old.records
         more = size - len(old.records)

@@ -27,13 +27,13 @@ from ..report.audit import (
     WindowTotals,
 )
 from .coding import Int64s
-from .columns import NO_TIME
 from .fleet import Fleet, micros
 from .judging import Judging
 from .kernel import ANOMALY, ROWS
 from .spill import Rows
+from .survey import CAUSES, Survey, WindowSums, survey
 from .tables import ANNOUNCEMENTS, KNOWN_PROVIDERS, SITUATIONS, STATUSES, VERDICTS
-from .tally import CAUSES, NO_CAUSE, Tally, WindowSums, row_of
+from .tally import Tally
 from .unpacking import anomaly_of
 from .vocabulary import Vocabulary
 
@@ -63,25 +63,25 @@ class Facts(NamedTuple):
 
 def write_report(audit: Facts, max_listed: int) -> AuditReport:
     """The report of a replay."""
-    fleet, until = audit.fleet, micros(audit.until)
-    open_windows = _open_windows(fleet, until)
-    statuses, healths = _standing(fleet)
+    arrays = audit.fleet.arrays
+    found = survey(arrays.records, arrays.anomalies, micros(audit.until))
+    statuses, healths = _standing(found)
     return AuditReport(
         EVERYTHING,
         audit.until,
         tuple(audit.tally.groups.ranked()),
         tuple(latest(audit.anomaly_rows, audit.fleet.vocabulary, max_listed)),
-        int((fleet.arrays.anomalies > 0).sum()),
-        _top_accounts(fleet),
-        _window_totals(audit.tally.windows, open_windows),
+        int(found.affected.sum()),
+        _top_accounts(audit.fleet),
+        _window_totals(audit.tally.windows, found.windows),
         audit.tally.refused,
         statuses,
         healths,
-        _log_totals(audit, open_windows, until),
+        _log_totals(audit, found),
     )
 
 
-def _log_totals(audit: Facts, open_windows: WindowSums, until: int) -> LogTotals:
+def _log_totals(audit: Facts, found: Survey) -> LogTotals:
     verdicts = audit.tally.verdicts(audit.clean).sum(axis=0)
     return LogTotals(
         audit.sources,
@@ -91,7 +91,7 @@ def _log_totals(audit: Facts, open_windows: WindowSums, until: int) -> LogTotals
         audit.first_at,
         audit.until,
         {Verdict(verdict): int(count) for verdict, count in zip(VERDICTS, verdicts, strict=True)},
-        _provider_totals(audit, open_windows, until),
+        _provider_totals(audit, found),
         audit.tally.deadlines,
         str(audit.refused_to) if audit.refused_to and audit.tally.refused else None,
     )
@@ -106,25 +106,21 @@ def latest(anomalies: Rows, words: Vocabulary, count: int) -> list[Anomaly]:
     return [anomaly_of(row, words) for row in kept]
 
 
-def _provider_totals(audit: Facts, open_windows: WindowSums, until: int) -> tuple[ProviderTotals, ...]:
-    fleet, tally = audit.fleet, audit.tally
-    numbers = fleet.numbers()
-    rows = row_of(fleet.arrays.records["provider"][numbers])
-    accounts = np.bincount(rows, minlength=ROWS)
-    affected = np.bincount(rows[fleet.arrays.anomalies[numbers] > 0], minlength=ROWS)
+def _provider_totals(audit: Facts, found: Survey) -> tuple[ProviderTotals, ...]:
+    tally, still_open = audit.tally, found.windows
     events = tally.verdicts(audit.clean).sum(axis=1)
-    windows = (tally.windows.windows + open_windows.windows).sum(axis=1)
-    lost = (tally.windows.lost + open_windows.lost).sum(axis=1)
-    dwelt = audit.judging.found.dwelt + _open_stays(fleet, until)
-    found = [
+    windows = (tally.windows.windows + still_open.windows).sum(axis=1)
+    lost = (tally.windows.lost + still_open.lost).sum(axis=1)
+    dwelt = audit.judging.found.dwelt + found.stays
+    totals = [
         ProviderTotals(
-            _provider_named(audit, row), int(accounts[row]), int(affected[row]), int(events[row]),
+            _provider_named(audit, row), int(found.accounts[row]), int(found.affected[row]), int(events[row]),
             int(tally.anomalies[row]), int(windows[row]), _length(lost[row]), _by_status(dwelt[row]),
         )
         for row in range(ROWS)
-        if accounts[row] or events[row]
+        if found.accounts[row] or events[row]
     ]  # fmt: skip
-    return tuple(sorted(found, key=lambda p: (-p.accounts, -p.events, p.provider or "")))
+    return tuple(sorted(totals, key=lambda p: (-p.accounts, -p.events, p.provider or "")))
 
 
 def _provider_named(audit: Facts, row: int) -> str | None:
@@ -141,25 +137,13 @@ def _by_status(lengths: Int64s) -> Mapping[Status, timedelta]:
     return sums
 
 
-def _open_stays(fleet: Fleet, until: int) -> Int64s:
-    """By provider's row and situation, for how long accounts have been in it at the end."""
-    records = fleet.arrays.records[fleet.numbers()]
-    records = records[records["since"] != NO_TIME]
-    sums = np.zeros((ROWS, len(SITUATIONS)), np.int64)
-    lengths = np.maximum(until - records["since"], 0)
-    np.add.at(sums, (row_of(records["provider"]), records["situation"].astype(np.int64)), lengths)
-    return sums
-
-
-def _standing(fleet: Fleet) -> tuple[Mapping[Status, int], Mapping[Health, int]]:
+def _standing(found: Survey) -> tuple[Mapping[Status, int], Mapping[Health, int]]:
     """How many accounts are in which status and health."""
-    records = fleet.arrays.records[fleet.numbers()]
-    key = records["situation"].astype(np.int64) << 1 | (records["ok"] != NO_TIME)
     statuses, healths = Counter[Status](), Counter[Health]()
-    for number, count in zip(*(part.tolist() for part in np.unique(key, return_counts=True)), strict=True):
-        situation = SITUATIONS[number >> 1]
+    for number, ok_heard in np.argwhere(found.standing).tolist():
+        situation, count = SITUATIONS[number], int(found.standing[number, ok_heard])
         statuses[situation.status] += count
-        healths[health_of(situation, ok_heard=bool(number & 1))] += count
+        healths[health_of(situation, ok_heard=bool(ok_heard))] += count
     return {s: statuses[s] for s in Status if statuses[s]}, {h: healths[h] for h in Health if healths[h]}
 
 
@@ -179,20 +163,11 @@ def _top_accounts(fleet: Fleet) -> tuple[TopAccount, ...]:
 # ---- Blind windows ----------------------------------------------------------------------------------
 
 
-def _open_windows(fleet: Fleet, until: int) -> WindowSums:
-    records = fleet.arrays.records[fleet.numbers()]
-    records = records[records["window"] > 0]
-    sums = WindowSums.nothing()
-    ends = np.full(len(records), until, np.int64)
-    sums.add(records["provider"], records["causes"].astype(np.int64), records["ok"], records["opened"], ends)
-    return sums
-
-
 def _window_totals(closed: WindowSums, still_open: WindowSums) -> WindowTotals:
     sums = WindowSums(*(one + other for one, other in zip(closed, still_open, strict=True)))
     by_cause = [
         CauseTotals(
-            None if cause == NO_CAUSE else ANNOUNCEMENTS[cause - 1],
+            ANNOUNCEMENTS[cause - 1] if cause else None,
             int(sums.windows[:, cause].sum()),
             int(still_open.windows[:, cause].sum()),
             _length(sums.lost[:, cause].sum()),

@@ -15,9 +15,9 @@ from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.status import Status
 from ..report.grouping import OTHER_WORDS, Group, Groups
 from .coding import Int64s
-from .columns import NO_TIME
 from .fleet import time_of
 from .kernel import ROWS
+from .survey import CAUSES, WindowSums, add_closed
 from .tables import (
     AFTER,
     ANNOUNCEMENTS,
@@ -32,9 +32,6 @@ from .tables import (
 from .unpacking import anomaly_of
 from .vocabulary import Vocabulary
 
-NO_CAUSE = 0
-CAUSES = KNOWN_WORDS + 1
-"""By number of a cause: none, then the announcements."""
 NO_EVENT = len(VERDICTS)
 """As a verdict: a deadline passed that nobody recorded."""
 _STATUS_OF = np.array([STATUSES.index(situation.status) for situation in SITUATIONS], np.int64)
@@ -52,28 +49,6 @@ class Crossed(NamedTuple):
     after: Status
     kind: AnomalyKind | None
     """Of the first anomaly."""
-
-
-class WindowSums(NamedTuple):
-    """Blind windows by provider's row and first cause: how many, and microseconds."""
-
-    windows: Int64s
-    unknown_start: Int64s
-    lost: Int64s
-    lost_at_most: Int64s
-
-    @classmethod
-    def nothing(cls) -> "WindowSums":
-        """No window yet."""
-        return cls(*(np.zeros((ROWS, CAUSES), np.int64) for _ in cls._fields))
-
-    def add(self, provider: NDArray[np.integer], causes: Int64s, ok: Int64s, opened: Int64s, closed: Int64s) -> None:
-        """Add windows; ``ok`` is NO_TIME where the last proof of life is not known."""
-        place = row_of(provider), causes & 0xF
-        np.add.at(self.windows, place, 1)
-        np.add.at(self.unknown_start, place, ok == NO_TIME)
-        np.add.at(self.lost, place, np.maximum(closed - opened, 0))
-        np.add.at(self.lost_at_most, place, np.maximum(closed - np.where(ok == NO_TIME, opened, ok), 0))
 
 
 class Tally:
@@ -105,8 +80,7 @@ class Tally:
 
     def add_windows(self, rows: NDArray[np.void]) -> None:
         """Count blind windows that are over."""
-        causes = rows["causes"].astype(np.int64)
-        self.windows.add(rows["provider"], causes, rows["ok"], rows["opened"], rows["closed"])
+        add_closed(rows, self.windows)
 
     def _grouped(self, rows: NDArray[np.void]) -> Iterator[Group]:
         """Anomalies that are alike, each kind of them once; the latest is the example."""

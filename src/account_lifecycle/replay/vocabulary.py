@@ -21,7 +21,7 @@ class Words:
     """Spellings, and what each means: a word as it is compared, by a number of its own."""
 
     def __init__(self, read: Callable[[str], str | None], known: Iterable[str]) -> None:
-        self.spellings = Codes()
+        self.spellings = Codes(are_few=True)
         self._read = read
         self._words: list[str] = []
         self._numbers: dict[str, int] = {}

@@ -15,6 +15,7 @@ from ...lifecycle.account import Account
 from ...lifecycle.events import StatusAnnounced
 from ...logs import read_line
 from ...payloads import parse
+from ..ahead import read_ahead
 from ..coding import NONE, Int64s
 from ..columns import NO_TIME, Chunk, Columns, RefusedLine
 from ..fleet import micros
@@ -42,10 +43,14 @@ class JsonLines:
 
     def chunks(self, vocabulary: Vocabulary, stamp: datetime) -> Iterator[Chunk]:
         """Its events, a block at a time."""
+        for block, scanned in read_ahead(self._scanned()):
+            yield _Chunking(self.name, vocabulary, stamp, block, scanned).chunk()._replace(position=block.position)
+
+    def _scanned(self) -> Iterator[tuple["_Block", "_Scan"]]:
         line = 1
         for block in self._blocks():
             scanned = _scan(block, line)
-            yield _Chunking(self.name, vocabulary, stamp, block, scanned).chunk()._replace(position=block.position)
+            yield block, scanned
             line += scanned.lines
 
     def _blocks(self) -> Iterator["_Block"]:
