@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ...errors import ConfigurationError, UnreadableLog
 from ...lifecycle.account import Account
+from ..ahead import read_ahead
 from ..columns import Chunk
 from ..vocabulary import Vocabulary
 from .arrow_columns import cells_of, is_text, is_time, moments_of, spelt
@@ -52,7 +53,7 @@ class Parquet:
         """Its events, some rows at a time."""
         tables, done = Tables(self.name, vocabulary, stamp), 0
         with self._opened() as file:
-            for batch in self._batches(file):
+            for batch in read_ahead(self._batches(file)):
                 chunk = tables.chunk(self._rows_of(batch, done))
                 done += batch.num_rows
                 yield chunk._replace(position=self.size * done // file.metadata.num_rows)
