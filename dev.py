@@ -6,7 +6,7 @@
     python3 dev.py check      lint, formatting and types
     python3 dev.py campaign   break it on purpose: kills, power loss, full disks, bit rot; without a name, a list
     python3 dev.py services   install what some tests need of Debian: PostgreSQL's server, strace, Java 17
-    python3 dev.py bench      benchmarks, side by side with peers
+    python3 dev.py bench      benchmarks, side by side with peers; bench-replay and bench-fleet are the long ones
     python3 dev.py diagrams   draw diagrams/ anew from the machine
     python3 dev.py docs       write the generated pages of docs/ anew
     python3 dev.py shell ...  run any command in the environment
@@ -19,6 +19,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -32,6 +33,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "test": [["python", "-m", "pytest"]],
     "check": [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]],
     "bench": [["python", "benchmarks/run.py"]],
+    "bench-replay": [["python", "benchmarks/replay.py"]],
+    "bench-fleet": [["python", "benchmarks/fleet.py"]],
     "campaign": [["python", "-m", "campaigns"]],
     "diagrams": [["python", "-m", "account_lifecycle.drawing.gallery", "diagrams"]],
     "docs": [["python", "docs/generate.py"]],
@@ -47,7 +50,9 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 0 if arguments and arguments[0] in ("-h", "--help", "help") else 2
     name, *rest = arguments
-    make_environment(extra_groups=("bench",) if name == "bench" else ())
+    make_environment(extra_groups=("bench",) if name.startswith("bench") else ())
+    if name == "test" and not rest:
+        return run_all_tests()
     *first, last = COMMANDS[name]
     for command in [*first, [*last, *rest]]:
         code = run(command)
@@ -56,6 +61,25 @@ def main(arguments: list[str]) -> int:
     if name == "demo":
         print("  These commands are in the environment; in this shell, first:\n    . .venv/bin/activate")
     return 0
+
+
+def run_all_tests() -> int:
+    """Run the whole suite, the tests on Spark beside all others: they mostly wait for Java. The worst exit code."""
+    apart = "tests/spark"
+    with tempfile.TemporaryFile() as told:
+        beside = subprocess.Popen(
+            [str(PYTHON), "-m", "pytest", apart],
+            cwd=ROOT,
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+        code = run(["python", "-m", "pytest", f"--ignore={apart}"])
+        print(f"\n{apart}, which ran beside:", flush=True)
+        code = max(code, beside.wait())
+        told.seek(0)
+        print(told.read().decode(errors="replace"), flush=True)
+    return code
 
 
 def install_services() -> int:
