@@ -256,7 +256,8 @@ class Round:
         assert victim.pid is not None
         halt(victim)
         if place not in self._busy():
-            resume(victim)
+            if victim.is_alive():  # its own hook may have ended it right before it was stopped
+                resume(victim)
             return False
         self._interrupted.add(victim.pid)
         self._stopped[place] = time.monotonic() + LEASE_S * 2
