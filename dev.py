@@ -28,6 +28,9 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed.sha256"
 
+APART = ("tests/spark", "tests/oracle", "tests/benchmarks")
+"""What runs beside the rest of the suite: it needs no database, and much time in other people's code."""
+
 COMMANDS: dict[str, list[list[str]]] = {
     "demo": [["account-lifecycle", "demo"]],
     "test": [["python", "-m", "pytest"]],
@@ -64,18 +67,17 @@ def main(arguments: list[str]) -> int:
 
 
 def run_all_tests() -> int:
-    """Run the whole suite, the tests on Spark beside all others: they mostly wait for Java. The worst exit code."""
-    apart = "tests/spark"
+    """Run the whole suite, some of it beside the rest, which mostly waits. The worst exit code."""
     with tempfile.TemporaryFile() as told:
         beside = subprocess.Popen(
-            [str(PYTHON), "-m", "pytest", apart],
+            [str(PYTHON), "-m", "pytest", *APART],
             cwd=ROOT,
             stdout=told,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )
-        code = run(["python", "-m", "pytest", f"--ignore={apart}"])
-        print(f"\n{apart}, which ran beside:", flush=True)
+        code = run(["python", "-m", "pytest", *(f"--ignore={folder}" for folder in APART)])
+        print(f"\n{', '.join(APART)}, which ran beside:", flush=True)
         code = max(code, beside.wait())
         told.seek(0)
         print(told.read().decode(errors="replace"), flush=True)
