@@ -135,7 +135,7 @@ def _unpack_fleet(judging: Judging, outcome: Outcome) -> None:
         if account.blind_window is not None:
             outcome.windows[account.account_id, account.blind_window.sequence] = account.blind_window
     outcome.clean.update(_counted(judging.found.clean))
-    outcome.dwelt.update(_counted(judging.found.dwelt))
+    outcome.dwelt.update(_counted(judging.found.dwelt @ np.array([1_000_000, 1])))
 
 
 def _counted(sums: NDArray[np.int64]) -> dict[tuple[int, ...], int]:

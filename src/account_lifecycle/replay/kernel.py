@@ -15,6 +15,7 @@ from ..lifecycle.status import Verdict
 from .coding import Int32s, Int64s
 from .columns import DEADLINE, NO_TIME, Columns
 from .fleet import CAUSE_BITS, MEMO, MEMO_STEP, Arrays
+from .lengths import SECOND, add_length
 from .native import Int, Record, inlined, native
 from .tables import (
     ADDS_CAUSE,
@@ -110,7 +111,6 @@ _UNEXPECTED_PRODUCT, _STUCK = (
 _LIFE, _SYNC = WORD_OF[definition.PROVES_LIFE], WORD_OF[definition.FINISHES_SYNC]
 _AHEAD = 64
 """Of how many events the accounts are touched before they are judged, so that memory is waited for only once."""
-_SECOND = 1_000_000
 _I = np.uint64
 """For an index: the compiler then knows that it does not count from the end, which costs more than it seems."""
 
@@ -129,7 +129,7 @@ class Found(NamedTuple):
     clean: Int64s
     """By provider's row, situation, word and verdict: how many events had no anomaly."""
     dwelt: Int64s
-    """By provider's row and situation: for how long accounts were in it, in microseconds, up to their last move."""
+    """By provider's row and situation: for how long accounts were in it, up to their last move (``lengths``)."""
     ends: Int64s
     """How many anomalies and windows there are, what the memo lacks, and a sum that nobody needs."""
 
@@ -141,7 +141,7 @@ def room_for(events: int, anomalies: int, windows: int) -> Found:
         np.zeros(max(anomalies, MAX_ANOMALIES), ANOMALY),
         np.zeros(max(windows, 1), WINDOW),
         np.zeros((ROWS, len(SITUATIONS), KNOWN_WORDS, len(VERDICTS)), np.int64),
-        np.zeros((ROWS, len(SITUATIONS)), np.int64),
+        np.zeros((ROWS, len(SITUATIONS), 2), np.int64),
         np.zeros(4, np.int64),
     )
 
@@ -199,7 +199,7 @@ def judge(columns: Columns, first: int, source: int, fleet: Arrays, rules: Rules
                         closed += _follow_window(windows[_I(closed)], record, step, word, event)
                         synced[account] = _synced(step, synced[account], memo_sets[_I(slot)])
                         stay = _move(record, step, word, product, at, allowed[profile, after])
-                        dwelt[_I(_row_of(record)), before] += stay
+                        add_length(dwelt, _I(_row_of(record)), before, stay)
         record.sequence += np.uint32(1)
         if noted == first_note:
             clean[_I(_row_of(record)), before, _I(word), _I(verdict)] += 1
@@ -284,7 +284,7 @@ def _note(anomaly: Record, record: Record, event: Event, word: Int, kind: Int, d
 def _note_stuck(anomaly: Record, record: Record, event: Event, word: Int) -> Int:
     """A deadline has passed before an event: an event of its own, noticed the moment after; the bit of its kind."""
     account, _, _, source = event
-    seconds = (record.due - record.since) // _SECOND
+    seconds = (record.due - record.since) // SECOND
     kinds = _note(anomaly, record, (account, record.due + 1, 0, source), word, _STUCK, seconds)
     record.sequence += np.uint32(1)
     record.due, record.stuck = NEVER, 1
@@ -296,7 +296,7 @@ def _judge_deadline(anomaly: Record, record: Record, deadline: Int64s, word: Int
     """A deadline that is on record: odd once for each stay, and in no way for a stay that is over."""
     kinds = np.int64(0)
     if deadline[0] == word and not record.stuck and deadline[1] == record.since:
-        kinds = _note(anomaly, record, event, deadline[0], _STUCK, deadline[2] // _SECOND)
+        kinds = _note(anomaly, record, event, deadline[0], _STUCK, deadline[2] // SECOND)
         record.due, record.stuck = NEVER, 1
     return kinds
 

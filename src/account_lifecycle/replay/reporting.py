@@ -30,6 +30,7 @@ from .coding import Int64s
 from .fleet import Fleet, micros
 from .judging import Judging
 from .kernel import ANOMALY, ROWS
+from .lengths import length_of
 from .spill import Rows
 from .survey import CAUSES, Survey, WindowSums, survey
 from .tables import ANNOUNCEMENTS, KNOWN_PROVIDERS, SITUATIONS, STATUSES, VERDICTS
@@ -115,7 +116,7 @@ def _provider_totals(audit: Facts, found: Survey) -> tuple[ProviderTotals, ...]:
     totals = [
         ProviderTotals(
             _provider_named(audit, row), int(found.accounts[row]), int(found.affected[row]), int(events[row]),
-            int(tally.anomalies[row]), int(windows[row]), _length(lost[row]), _by_status(dwelt[row]),
+            int(tally.anomalies[row]), int(windows[row]), length_of(lost[row]), _by_status(dwelt[row]),
         )
         for row in range(ROWS)
         if found.accounts[row] or events[row]
@@ -133,7 +134,7 @@ def _by_status(lengths: Int64s) -> Mapping[Status, timedelta]:
     """Lengths by situation, added up by status."""
     sums = dict.fromkeys(STATUSES, timedelta(0))
     for situation, length in zip(SITUATIONS, lengths, strict=True):
-        sums[situation.status] += _length(length)
+        sums[situation.status] += length_of(length)
     return sums
 
 
@@ -170,7 +171,7 @@ def _window_totals(closed: WindowSums, still_open: WindowSums) -> WindowTotals:
             ANNOUNCEMENTS[cause - 1] if cause else None,
             int(sums.windows[:, cause].sum()),
             int(still_open.windows[:, cause].sum()),
-            _length(sums.lost[:, cause].sum()),
+            length_of(sums.lost[:, cause].sum(axis=0)),
         )
         for cause in range(CAUSES)
         if sums.windows[:, cause].any()
@@ -179,11 +180,7 @@ def _window_totals(closed: WindowSums, still_open: WindowSums) -> WindowTotals:
         int(sums.windows.sum()),
         int(still_open.windows.sum()),
         int(sums.unknown_start.sum()),
-        _length(sums.lost.sum()),
-        _length(sums.lost_at_most.sum()),
+        length_of(sums.lost.sum(axis=(0, 1))),
+        length_of(sums.lost_at_most.sum(axis=(0, 1))),
         tuple(sorted(by_cause, key=lambda c: (-c.lost, -c.windows, str(c.cause)))),
     )
-
-
-def _length(microseconds: np.int64) -> timedelta:
-    return timedelta(microseconds=int(microseconds))

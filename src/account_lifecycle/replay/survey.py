@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .coding import Int32s, Int64s
 from .columns import NO_TIME
 from .kernel import ROWS
+from .lengths import add_length
 from .native import Int, inlined, native
 from .tables import KNOWN_PROVIDERS, KNOWN_WORDS, SITUATIONS
 
@@ -19,7 +20,7 @@ CAUSES = KNOWN_WORDS + 1
 
 
 class WindowSums(NamedTuple):
-    """Blind windows by provider's row and first cause: how many, and microseconds."""
+    """Blind windows by provider's row and first cause: how many, and how long (``lengths``)."""
 
     windows: Int64s
     unknown_start: Int64s
@@ -29,7 +30,9 @@ class WindowSums(NamedTuple):
     @classmethod
     def nothing(cls) -> "WindowSums":
         """No window yet."""
-        return cls(*np.zeros((len(cls._fields), ROWS, CAUSES), np.int64))
+        shape = ROWS, CAUSES
+        counts, sums = np.zeros((2, *shape), np.int64), np.zeros((2, *shape, 2), np.int64)
+        return cls(*counts, *sums)
 
 
 class Survey(NamedTuple):
@@ -42,7 +45,7 @@ class Survey(NamedTuple):
     standing: Int64s
     """By situation, and by whether OK was ever heard: how many accounts."""
     stays: Int64s
-    """By provider's row and situation: for how long they have been in it, in microseconds."""
+    """By provider's row and situation: for how long they have been in it (``lengths``)."""
     windows: WindowSums
     """Those that are open."""
 
@@ -53,7 +56,7 @@ def survey(records: NDArray[np.void], anomalies: Int32s, until: int) -> Survey:
         np.zeros(ROWS, np.int64),
         np.zeros(ROWS, np.int64),
         np.zeros((len(SITUATIONS), 2), np.int64),
-        np.zeros((ROWS, len(SITUATIONS)), np.int64),
+        np.zeros((ROWS, len(SITUATIONS), 2), np.int64),
         WindowSums.nothing(),
     )
     _survey(records, anomalies, until, found, found.windows)
@@ -82,7 +85,7 @@ def _survey(records: NDArray[np.void], anomalies: Int32s, until: int, found: Sur
         affected[row] += anomalies[number] > 0
         standing[record.situation, np.int64(record.ok != NO_TIME)] += 1
         if record.since != NO_TIME:
-            stays[row, record.situation] += max(until - record.since, 0)
+            add_length(stays, row, record.situation, max(until - record.since, 0))
         if record.window:
             _add(record.provider, record.causes, record.ok, record.opened, until, windows, unknown_start, lost, at_most)
 
@@ -95,5 +98,5 @@ def _add(
     row, cause = min(provider + 1, KNOWN_PROVIDERS + 1), causes & 0xF
     windows[row, cause] += 1
     unknown_start[row, cause] += ok == NO_TIME
-    lost[row, cause] += max(closed - opened, 0)
-    at_most[row, cause] += max(closed - (opened if ok == NO_TIME else ok), 0)
+    add_length(lost, row, cause, max(closed - opened, 0))
+    add_length(at_most, row, cause, max(closed - (opened if ok == NO_TIME else ok), 0))
