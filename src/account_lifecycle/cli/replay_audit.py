@@ -4,7 +4,7 @@ Knows the order of things, and what is said when; judging is ``replay``'s, and i
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
@@ -68,12 +68,6 @@ def opened(asked: Asked) -> "Iterator[list[Source]]":
         yield sources
 
 
-def size_of(sources: "Iterable[Source]") -> int | None:
-    """How many bytes will be read in all; None where nobody can tell."""
-    sizes = [source.size for source in sources]
-    return None if None in sizes else sum(size or 0 for size in sizes)
-
-
 def audit_logs(asked: Asked, written: Written, watch: FailOn, as_json: bool) -> None:
     """Replay logs, write what is to be written, and tell what was found."""
     if any(output.form == PARQUET for output in written.tables):
@@ -116,6 +110,7 @@ class _Run:
     def replayed(self, asked: Asked, sources: "Sequence[Source]") -> Iterator["Audit"]:
         """The outcome, for as long as this lasts."""
         from ..replay.running import replay_sources
+        from ..replay.sources import size_of
 
         began, self._size = perf_counter(), size_of(sources)
         with showing("Replaying", self._pace, tells_bytes=True):

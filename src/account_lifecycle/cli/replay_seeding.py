@@ -21,7 +21,7 @@ from .opening import open_to_write, read_settings
 from .output import joined, say, screen, styled, write_fields, write_json
 from .progress import Pace, showing
 from .reel import STDIN
-from .replay_audit import Asked, opened, size_of
+from .replay_audit import Asked, opened
 
 if TYPE_CHECKING:
     from ..replay.columns import Chunk
@@ -55,6 +55,8 @@ class _Way:
         self._seeded = Seeding()
         self._bytes_before = 0
         self._bytes = 0
+        from ..replay.sources import size_of
+
         self._size = size_of(sources)
 
     def received(self, now: datetime) -> Iterator[Received]:

@@ -18,7 +18,7 @@ from .ahead import read_ahead
 from .audit import Audit
 from .fleet import micros, time_of
 from .judging import Findings, Judging
-from .sources import Source
+from .sources import Source, size_of
 from .sources.opening import open_sources
 from .vocabulary import Vocabulary
 
@@ -122,8 +122,7 @@ class _Telling:
         self._audit = audit
         self._judging = judging
         self._on_progress = on_progress
-        sizes = [source.size for source in sources]
-        self._size = None if None in sizes else sum(size or 0 for size in sizes)
+        self._size = size_of(sources)
 
     def __call__(self, number: int, position: int) -> None:
         if self._on_progress is not None:

@@ -15,7 +15,7 @@ from ..lifecycle import definition
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.compiled import Step, compiled
 from ..lifecycle.decide import Policy
-from ..lifecycle.machine import INITIAL, Situation
+from ..lifecycle.machine import INITIAL
 from ..lifecycle.providers import PROFILES, profile_of
 from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import WindowChange
@@ -45,10 +45,8 @@ ADDS_CAUSE = 1 << 13
 """Whether its announcement counts against an account whose window is open already."""
 KIND_SHIFT = 14
 """What is above is 0, or the kind of its deviation + 1."""
-NO_CHANGE, OPENS, ADDS, RECOVERS, ENDS = (list(WindowChange).index(change) for change in WindowChange)
+NO_CHANGE, OPENS, _, RECOVERS, ENDS = (list(WindowChange).index(change) for change in WindowChange)
 
-UNTOLD = 0
-"""The row of accounts whose provider was never told; a provider's is its number + 1."""
 NEVER = np.iinfo(np.int64).max
 MICROSECOND = timedelta(microseconds=1)
 _LONGEST = datetime.max - datetime.min
@@ -126,8 +124,3 @@ def _packed(step: Step) -> int:
     window = list(WindowChange).index(step.window)
     packed = SITUATIONS.index(step.after) | window << WINDOW_SHIFT | kind << KIND_SHIFT
     return packed | sum(flag for flag, is_set in flags if is_set)
-
-
-def situation_of(number: int) -> Situation:
-    """The situation by its number."""
-    return SITUATIONS[number]

@@ -20,8 +20,6 @@ from ..replay.vocabulary import Vocabulary
 from .moments import EPOCH
 from .schemas import TEXTS
 
-_PER_EVENT = Columns._fields[:7]
-
 
 class Spans(NamedTuple):
     """The texts of an Arrow column: bytes, where each begins in them, and how long it is; negative for null."""
@@ -62,7 +60,7 @@ class EventReader:
         if not readable.all():
             kept = pa.array(readable)
             refused.append(_refused(valid.filter(pc.invert(kept))))
-            columns = columns._replace(**{name: getattr(columns, name)[readable] for name in _PER_EVENT})
+            columns = columns.only(readable)
             columns = columns._replace(line=np.arange(1, len(columns.at) + 1))
             valid = valid.filter(kept)
         return valid, columns, _joined([*refused, *ill], batch.schema)

@@ -14,9 +14,7 @@ from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.events import StatusAnnounced
 from ..lifecycle.windows import BlindWindow
 from ..ports import RECENT, EffectRow, Evidence, LedgerEntry, Transition
-
-EFFECTS_PER_EVENT = 16
-"""More than any event can have: an effect's id is its event's number times this, plus its own place."""
+from .outbox_rows import EFFECTS_PER_EVENT
 
 _FIELDS = 9
 """The log is flat, so many places for each event: the fields of its ``LedgerEntry``, then its effects and the rules.

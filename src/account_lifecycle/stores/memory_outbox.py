@@ -20,7 +20,8 @@ from ..ports import (
     SubscribedHook,
 )
 from .memory_lanes import DeliveryRow, HookQueue
-from .memory_log import EFFECTS_PER_EVENT, MemoryLog
+from .memory_log import MemoryLog
+from .outbox_rows import EFFECTS_PER_EVENT
 
 _WAITING, _RUNNING, _, _DEAD, _HALTED = DeliveryState
 _FEW_HINTS = 64

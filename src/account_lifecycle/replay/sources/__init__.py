@@ -32,3 +32,9 @@ class Source(Protocol):
 
     def chunks(self, vocabulary: Vocabulary, stamp: datetime) -> Iterator[Chunk]:
         """Its events in order. What carries no time counts as received at ``stamp`` (aware, UTC)."""
+
+
+def size_of(sources: Iterable[Source]) -> int | None:
+    """How many bytes will be read in all; None where nobody can tell."""
+    sizes = [source.size for source in sources]
+    return None if None in sizes else sum(size or 0 for size in sizes)

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from ...errors import PayloadError
 from ...lifecycle.account import Account
-from ...lifecycle.events import StatusAnnounced
 from ...logs import read_line
 from ...payloads import parse
 from ..ahead import read_ahead
-from ..coding import NONE, Int64s
+from ..coding import Int64s
 from ..columns import NO_TIME, Chunk, Columns, RefusedLine
 from ..fleet import micros
 from ..scanning import ACCOUNT, NAME, PRODUCT, PROVIDER, SCAN_PADDING, WORD, Scanned, lines_in, room_for, scan, texts_of
 from ..vocabulary import BLANK, Vocabulary
+from .placing import place
 
 BLOCK = 4 << 20
 """How many bytes are read at a time."""
@@ -107,7 +107,7 @@ class _Chunking:
     def chunk(self) -> Chunk:
         """The block as columns."""
         columns = self._encoded()
-        blank = np.flatnonzero(columns.word == BLANK) if (columns.word == BLANK).any() else ()
+        blank = np.flatnonzero(columns.word == BLANK)
         kept = np.ones(len(columns.at), np.bool_)
         undated = columns.at == NO_TIME
         columns.at[undated] = self._stamp
@@ -148,17 +148,9 @@ class _Chunking:
             self._refused.append(refused)
             return False
         undated[row] = received.received_at is None
-        self._place(columns, row, event)
-        return True
-
-    def _place(self, columns: Columns, row: int, event: StatusAnnounced) -> None:
-        words = self._vocabulary
-        columns.account[row] = words.accounts.code(event.account_id)
-        columns.word[row] = words.words.number(event.status)
-        columns.provider[row] = NONE if event.provider is None else words.providers.number(event.provider)
-        columns.product[row] = words.products.number(event.product)
-        columns.name[row] = NONE if event.name is None else words.names.code(event.name)
+        place(columns, row, event, self._vocabulary)
         columns.at[row] = micros(event.received_at)
+        return True
 
     def _line_of(self, row: int) -> bytes:
         """The line that an entry was scanned from."""

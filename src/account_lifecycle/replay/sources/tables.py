@@ -14,13 +14,14 @@ from ...errors import PayloadError
 from ...lifecycle.events import StatusAnnounced
 from ...logs import read_line
 from ...payloads import parse
-from ..coding import NONE, Int64s
+from ..coding import Int64s
 from ..columns import NO_TIME, Chunk, Columns, RefusedLine
 from ..fleet import micros, time_of
 from ..vocabulary import Vocabulary
 from . import fields, payload_column
 from .cells import Cells
 from .moments import Moments
+from .placing import place
 from .roles import Role
 from .single import line_of, payload_of, quoted
 
@@ -72,7 +73,7 @@ class Tables:
                 raw = _line(rows, row)
                 refused.append(RefusedLine(self._name, int(rows.line[row]), error.field, str(error), raw))
             else:
-                _place(columns, row, event, self._vocabulary)
+                place(columns, row, event, self._vocabulary)
                 columns.at[row] = micros(event.received_at) if is_dated else NO_TIME
         return refused
 
@@ -102,11 +103,3 @@ def _line(rows: Rows, row: int) -> bytes:
     if Role.PAYLOAD not in rows.cells:
         return line_of(payload, at)
     return line_of(quoted(payload), at) if at else b'{"payload": %b}' % quoted(payload)
-
-
-def _place(columns: Columns, row: int, event: StatusAnnounced, words: Vocabulary) -> None:
-    columns.account[row] = words.accounts.code(event.account_id)
-    columns.word[row] = words.words.number(event.status)
-    columns.provider[row] = NONE if event.provider is None else words.providers.number(event.provider)
-    columns.product[row] = words.products.number(event.product)
-    columns.name[row] = NONE if event.name is None else words.names.code(event.name)
