@@ -18,8 +18,8 @@ from statemachine import State, StateMachine
 from transitions import Machine
 
 from account_lifecycle import Engine
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle import definition
-from account_lifecycle.payloads import parse
 
 # fmt: off
 WORDS = (

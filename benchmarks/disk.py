@@ -16,7 +16,7 @@ from contenders import CHAIN
 from interleaving import Step, Stream
 
 from account_lifecycle import Engine
-from account_lifecycle.payloads import parse
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.stores.sqlite import CACHE_KIB
 
 FOLDER = Path("/var/tmp")

@@ -16,8 +16,8 @@ from fleet_feeding import PATIENCE_S, traffic
 from fleet_gauges import Gauge
 
 from account_lifecycle import EffectKind, Engine, HookCall
-from account_lifecycle.courier import Courier
-from account_lifecycle.engine import EngineCore, utc_now
+from account_lifecycle.engine.core import utc_now
+from account_lifecycle.hooks.delivery import Courier
 
 HOOK = "entered:*:crm"
 """The full name of the one hook."""
@@ -142,14 +142,14 @@ def _work(url: str, threads: int, length_s: float, barrier: Barrier, told: Any) 
         told.put((done, elapsed_s, cpu_s))
 
 
-def _work_in_threads(engine: EngineCore, threads: int, length_s: float) -> int:
+def _work_in_threads(engine: Engine, threads: int, length_s: float) -> int:
     runner = engine.start_runner(threads=threads)
     time.sleep(length_s)
     runner.stop()
     return runner.counts.get("done", 0)
 
 
-def _courier(engine: EngineCore) -> Courier:
+def _courier(engine: Engine) -> Courier:
     """Register the one hook, and make it known to the store."""
     engine.subscribe(EffectKind.ENTERED, None, _do_nothing, "crm")
     courier = Courier(engine.store, engine, utc_now)
@@ -161,5 +161,5 @@ def _do_nothing(call: HookCall) -> None:
     pass
 
 
-def _waiting(engine: EngineCore) -> int:
+def _waiting(engine: Engine) -> int:
     return len(engine.deliveries(state="waiting")) + engine.store.waiting_effects()

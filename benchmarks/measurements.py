@@ -18,8 +18,8 @@ from interleaving import Comparison, Spread, Start, compare, race, slices, sprea
 from lives import payloads, webhook
 
 from account_lifecycle import Account, Anomaly, AnomalyKind, Engine, Status
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.decide import decide
-from account_lifecycle.payloads import parse
 
 MICRO, MILLI = 1e6, 1e3
 

@@ -15,13 +15,13 @@ from typing import Any, cast
 
 from replay_contract import Counts, Log, Ready
 
+from account_lifecycle.intake.logs import read_log
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.events import StatusAnnounced
-from account_lifecycle.logs import read_log
-from account_lifecycle.payloads import parse
 
 PARSED = 500_000
 """How many events are held in memory as objects, at most."""

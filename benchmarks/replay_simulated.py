@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 
-from account_lifecycle.simulate import Faults, simulate
+from account_lifecycle.simulate.log import Faults, simulate
 
 SEED = 20_260_501
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from contenders import CHAIN
 from interleaving import Step, Stream
 
 from account_lifecycle import Engine
-from account_lifecycle.payloads import parse
+from account_lifecycle.intake.payloads import parse
 
 Row = tuple[Any, ...]
 URL = "ACCOUNT_LIFECYCLE_BENCH_POSTGRES"

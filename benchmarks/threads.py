@@ -11,7 +11,6 @@ from disk import File
 from interleaving import Step, Stream
 
 from account_lifecycle import Engine
-from account_lifecycle.engine import EngineCore
 
 THREADS = 8
 
@@ -51,6 +50,6 @@ def _batches_of(size: int) -> Step:
     return step
 
 
-def _feed(engine: EngineCore, payloads: Iterable[bytes]) -> None:
+def _feed(engine: Engine, payloads: Iterable[bytes]) -> None:
     for payload in payloads:
         engine.feed_event(payload)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from account_lifecycle import Engine
 from account_lifecycle.lifecycle.effects import Effect
-from account_lifecycle.ports import DeliveryFilter, DeliveryState, Evidence
+from account_lifecycle.records import DeliveryFilter, DeliveryState, Evidence
 
 from .markers import marker_of
 from .processes import told

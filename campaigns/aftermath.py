@@ -13,7 +13,7 @@ from typing import NamedTuple
 import apsw
 
 from account_lifecycle import Account, Engine, HookCall
-from account_lifecycle.ports import LedgerEntry
+from account_lifecycle.records import LedgerEntry
 
 from .board import Board
 from .invariants import flaws

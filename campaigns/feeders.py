@@ -16,7 +16,7 @@ from threading import Barrier, BrokenBarrierError
 from typing import NamedTuple
 
 from account_lifecycle import Engine, StoreError
-from account_lifecycle.ports import AccountFilter
+from account_lifecycle.records import AccountFilter
 
 from .acknowledged import Told, unkept
 from .markers import marked_webhooks

@@ -18,11 +18,11 @@ from random import Random
 from typing import NamedTuple
 
 from account_lifecycle import Engine, HookCall, RetryAt
-from account_lifecycle.engine import utc_now
+from account_lifecycle.engine.core import utc_now
+from account_lifecycle.hooks.worker import start
 from account_lifecycle.lifecycle.definition import LOSSES, PROVES_LIFE
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.ports import DeliveryFilter, DeliveryRecord, DeliveryState
-from account_lifecycle.worker import start
+from account_lifecycle.records import DeliveryFilter, DeliveryRecord, DeliveryState
 
 from .attempts import Attempts
 from .processes import Say, fork, halt, kill, resume, telling, wait_until

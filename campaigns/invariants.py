@@ -11,7 +11,7 @@ import apsw
 
 from account_lifecycle import Account, BlindWindow, Engine
 from account_lifecycle.lifecycle.decide import Decision, decide
-from account_lifecycle.ports import LedgerEntry
+from account_lifecycle.records import LedgerEntry
 
 
 def flaws(engine: Engine, path: Path) -> list[str]:

@@ -17,7 +17,7 @@ from random import Random
 from typing import NamedTuple
 
 from account_lifecycle import Engine, HookCall, StoreError
-from account_lifecycle.engine import utc_now
+from account_lifecycle.engine.core import utc_now
 from account_lifecycle.lifecycle.effects import EffectKind
 
 from .acknowledged import Told, calls_again, drain, undelivered, unkept

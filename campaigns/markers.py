@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS, TERMINAL
-from account_lifecycle.ports import LedgerEntry
+from account_lifecycle.records import LedgerEntry
 
 WORDS = tuple(str(word) for word in ANNOUNCEMENTS if word is not TERMINAL)
 """Nothing ends an account here: a deleted one would have no effects any more."""

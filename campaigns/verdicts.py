@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from account_lifecycle.errors import PayloadError
+from account_lifecycle.intake.logs import read_log
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event
@@ -25,15 +27,13 @@ from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.providers import profile_of
 from account_lifecycle.lifecycle.status import Verdict
 from account_lifecycle.lifecycle.windows import BlindWindow
-from account_lifecycle.logs import read_log
-from account_lifecycle.payloads import parse
 from account_lifecycle.replay.judging import Findings, Judging
 from account_lifecycle.replay.kernel import AFTER_SHIFT, VERDICT_SHIFT
 from account_lifecycle.replay.sources.json_lines import JsonLines
 from account_lifecycle.replay.tables import HELD, KIND_SHIFT, KINDS, SITUATIONS, VERDICTS, WORD_OF, packed_steps
 from account_lifecycle.replay.unpacking import anomaly_of, window_of
 from account_lifecycle.replay.vocabulary import Vocabulary
-from account_lifecycle.simulate import Faults, simulate
+from account_lifecycle.simulate.log import Faults, simulate
 
 from .report import Report, conclude
 

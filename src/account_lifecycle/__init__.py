@@ -6,6 +6,7 @@
 Public names only; importing this touches no optional part.
 """
 
+from .engine.core import Engine
 from .errors import (
     AccountLifecycleError,
     ConfigurationError,
@@ -15,7 +16,10 @@ from .errors import (
     StoreFull,
     UnreadablePayloads,
 )
-from .hooks import Hook, HookCall
+from .hooks.inline import HookOutcome
+from .hooks.outcomes import Dead, Disable, Done, RetryAt
+from .hooks.registry import Hook, HookCall
+from .intake.logs import Received, read_log
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, NextStep, Severity
 from .lifecycle.decide import Decision, Policy
@@ -24,12 +28,8 @@ from .lifecycle.explain import Anomaly
 from .lifecycle.providers import Provider
 from .lifecycle.status import Health, Status, Verdict
 from .lifecycle.windows import BlindWindow
-from .logs import Received, read_log
-from .outcomes import Dead, Disable, Done, RetryAt
-from .ports import DeliveryState, OnDead, Transition
-from .runner import HookOutcome
-from .verify import Verification
-from .wiring import Engine
+from .records import DeliveryState, OnDead, Transition
+from .verify.record import Verification
 
 __all__ = [
     "Account",

@@ -3,7 +3,10 @@
 Each carries its facts as attributes, and its message says what happened, why, and what to do next.
 """
 
+import logging
 import re
+from functools import cache
+from typing import Any
 
 
 def without_password(url: str) -> str:
@@ -93,3 +96,28 @@ class ConfigurationError(AccountLifecycleError, ValueError):
 
 class UnreadableLog(AccountLifecycleError, OSError):
     """A log that cannot be read, or not to its end; the message says how far it was read, and what to do."""
+
+
+# ---- Where failures are reported that nobody can be told of ------------------------------------------------
+
+
+def logger() -> Any:
+    """The logger in force: yours if you have configured structlog, else the standard library's."""
+    import structlog  # here, because it costs as much to import as the rest of the library
+
+    return structlog.get_logger("account_lifecycle") if structlog.is_configured() else _standard()
+
+
+@cache
+def _standard() -> Any:
+    import structlog
+
+    return structlog.wrap_logger(
+        logging.getLogger("account_lifecycle"),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )

@@ -3,11 +3,11 @@
 import pytest
 
 from account_lifecycle.cli.explaining import Imagined, imagine
+from account_lifecycle.cli.settings import read_duration
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.machine import INITIAL, Situation
 from account_lifecycle.lifecycle.status import Status, Verdict
-from account_lifecycle.settings import read_duration
 from cli.shell import Run
 
 

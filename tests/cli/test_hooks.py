@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.outcomes import Dead, Disable
+from account_lifecycle.hooks.outcomes import Dead, Disable
 from cli.shell import NOW, Run
 from cli.test_screens import COLOUR
 

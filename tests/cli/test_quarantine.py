@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle import quarantine
-from account_lifecycle.payloads import parse
+from account_lifecycle.intake import quarantine
+from account_lifecycle.intake.payloads import parse
 from cli.shell import LOG, Run
 
 

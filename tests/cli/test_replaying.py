@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.ports import AuditFilter
+from account_lifecycle.records import AuditFilter
 from account_lifecycle.report.audit import AuditReport, build_report
-from account_lifecycle.simulate import Faults, simulate
+from account_lifecycle.simulate.log import Faults, simulate
 from cli.shell import LOG, Ran, Run, webhook
 
 STUCK = "STUCK"

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from account_lifecycle.engine import BATCH_SIZE
+from account_lifecycle.cli.settings import DEFAULT_STORE, Settings, Source, read_duration
+from account_lifecycle.engine.core import BATCH_SIZE
 from account_lifecycle.errors import ConfigurationError
 from account_lifecycle.lifecycle.decide import DEFAULT_POLICY
 from account_lifecycle.lifecycle.providers import ALIASES
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.settings import DEFAULT_STORE, Settings, Source, read_duration
 from cli.shell import NOW
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.databases import has_head
+from account_lifecycle.stores.admin import has_head
 from account_lifecycle.stores.memory import MemoryStore
 from cli.shell import LOG, Run, webhook
 

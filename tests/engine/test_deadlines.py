@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle import AnomalyKind, Decision, Engine, Policy, Status, Verdict
-from account_lifecycle.deadlines import deadline_before, passed_deadlines
-from account_lifecycle.engine import BATCH_SIZE
+from account_lifecycle.engine.core import BATCH_SIZE
+from account_lifecycle.engine.deadlines import deadline_before, passed_deadlines
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, decide
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from account_lifecycle import Engine, HookCall, Verdict
-from account_lifecycle.courier import PAGE
+from account_lifecycle.hooks.delivery import PAGE
 from account_lifecycle.stores.sqlite import connection
 from builders import ToldClock, at, webhook
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle import Engine, HookCall, PayloadError, StoreError, StoreFull, quarantine
-from account_lifecycle.payloads import parse
+from account_lifecycle import Engine, HookCall, PayloadError, StoreError, StoreFull
+from account_lifecycle.intake import quarantine
+from account_lifecycle.intake.payloads import parse
 from builders import ToldClock, at, webhook
 
 NEW_FORMAT = {"event": "account.status", "id": "a", "state": "CREDENTIALS"}

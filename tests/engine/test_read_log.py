@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle import Engine, Received, read_log
-from account_lifecycle.logs import read_line
+from account_lifecycle.intake.logs import read_line
 from builders import T0, ToldClock, webhook
 from engine.event_logs import feed_in_batches
 

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle import Engine, PayloadError, Policy, Received, Status, read_log
+from account_lifecycle.engine.seeding import Seeding, _Sower, seed
 from account_lifecycle.errors import ConfigurationError, StoreError
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.decide import DEFAULT_POLICY
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event
-from account_lifecycle.payloads import parse
-from account_lifecycle.ports import Refused
-from account_lifecycle.seeding import Seeding, _Sower, seed
-from account_lifecycle.simulate import Faults, simulate
+from account_lifecycle.records import Refused
+from account_lifecycle.simulate.log import Faults, simulate
 from account_lifecycle.stores.memory import MemoryStore
 from builders import T0, ToldClock, announced, at, webhook
 from engine.event_logs import MALFORMED, event_logs, outcome, payloads, times

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from account_lifecycle import Engine, Severity
-from account_lifecycle.telemetry import log_anomalies
+from account_lifecycle.engine.telemetry import log_anomalies
 from builders import webhook
 
 pytestmark = pytest.mark.usefixtures("unconfigured_structlog")

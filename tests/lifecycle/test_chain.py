@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle.payloads import parse
+from account_lifecycle.intake.payloads import parse
 from lifecycle_builders import FAMILIES, MINUTE, SYNC_ANNOUNCING, Life, effects_of
 
 ACCOUNT_TYPES = {

@@ -12,7 +12,7 @@ from functools import cache
 from random import Random
 from typing import Any, NamedTuple
 
-from account_lifecycle.simulate import Faults, simulate
+from account_lifecycle.simulate.log import Faults, simulate
 from oracle.net import START, WORDS, net_for
 
 BEGINS = datetime(2026, 5, 1, tzinfo=UTC)

@@ -19,7 +19,7 @@ from account_lifecycle.lifecycle.events import StatusAnnounced
 from account_lifecycle.lifecycle.explain import shortest_path
 from account_lifecycle.lifecycle.machine import INITIAL, Situation
 from account_lifecycle.lifecycle.status import Status, Verdict
-from account_lifecycle.simulate import Faults
+from account_lifecycle.simulate.log import Faults
 from oracle.aligner import STATE_EQUATION, Aligner, Alignment
 from oracle.audits import AUDITS, Audit, audit_by_deciding, decisions_on
 from oracle.fleets import LOGS, log_of, told_in

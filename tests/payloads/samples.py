@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from account_lifecycle.errors import PayloadError
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.events import StatusAnnounced
-from account_lifecycle.payloads import parse
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LIMIT = 64 * 1024

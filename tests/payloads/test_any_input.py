@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle.errors import PayloadError
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.events import StatusAnnounced
-from account_lifecycle.payloads import parse
 from payloads.samples import LIMIT, NOON, as_bytes, notification, webhook
 
 FIELDS = ("AccountStatus", "account_id", "account_type", "message", "product", "status", "name")

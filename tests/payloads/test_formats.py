@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle.payloads import parse
+from account_lifecycle.intake.payloads import parse
 from payloads.samples import MISSING, NOON, as_bytes, notification, read, webhook
 
 STATUSES = [

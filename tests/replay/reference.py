@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from account_lifecycle.errors import PayloadError
+from account_lifecycle.intake.logs import read_log
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.windows import BlindWindow
-from account_lifecycle.logs import read_log
-from account_lifecycle.payloads import parse
 
 MICROSECOND = timedelta(microseconds=1)
 

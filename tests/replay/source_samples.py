@@ -21,7 +21,7 @@ from account_lifecycle.replay.sources import Source
 from account_lifecycle.replay.sources.cells import Cells, padded
 from account_lifecycle.replay.sources.opening import open_sources
 from account_lifecycle.replay.vocabulary import Vocabulary
-from account_lifecycle.simulate import Faults, simulate
+from account_lifecycle.simulate.log import Faults, simulate
 
 STAMP = datetime(2026, 6, 1, tzinfo=UTC)
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,13 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle.errors import PayloadError
-from account_lifecycle.logs import read_log
-from account_lifecycle.payloads import MAX_BYTES, parse
+from account_lifecycle.intake.logs import read_log
+from account_lifecycle.intake.payloads import MAX_BYTES, parse
 from account_lifecycle.replay.fleet import micros
 from account_lifecycle.replay.scanning import SCAN_PADDING, lines_in, room_for, scan
 from account_lifecycle.replay.sources.json_lines import BLOCK, JsonLines
 from account_lifecycle.replay.vocabulary import Vocabulary
-from account_lifecycle.simulate import Faults, simulate
+from account_lifecycle.simulate.log import Faults, simulate
 from replay.comparing import STAMP
 from replay.spellings import GOOD, TIMES, lines, logs
 

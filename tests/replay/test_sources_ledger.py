@@ -11,15 +11,16 @@ import pytest
 
 from account_lifecycle import Engine
 from account_lifecycle.errors import StoreError
+from account_lifecycle.intake.logs import read_log
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.events import DeadlinePassed
-from account_lifecycle.logs import read_log
-from account_lifecycle.ports import AccountFilter, Store
+from account_lifecycle.records import AccountFilter
 from account_lifecycle.replay.columns import DEADLINE
 from account_lifecycle.replay.sources.ledger import Ledger
 from account_lifecycle.replay.sources.opening import open_sources
 from account_lifecycle.replay.vocabulary import Vocabulary
-from account_lifecycle.wiring import open_store
+from account_lifecycle.stores.opening import open_store
+from account_lifecycle.stores.protocol import Store
 from replay.source_samples import STAMP, START, lived, simulated
 
 LINES = [line.encode() for line in simulated()]

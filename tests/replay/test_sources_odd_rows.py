@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle.errors import PayloadError
-from account_lifecycle.logs import read_line
-from account_lifecycle.payloads import parse
+from account_lifecycle.intake.logs import read_line
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.replay.sources.arrow_columns import cells_of, moments_of, spelt
 from account_lifecycle.replay.sources.tables import Rows, Tables
 from account_lifecycle.replay.vocabulary import Vocabulary

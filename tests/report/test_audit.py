@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from account_lifecycle import AnomalyKind, Health, Severity, Status
-from account_lifecycle.ports import AuditFilter
+from account_lifecycle.records import AuditFilter
 from account_lifecycle.report.audit import EVERYTHING, AuditReport, build_report
 from builders import T0, at, notification, webhook
 from report.fleet import EVENTS, NOW, fed

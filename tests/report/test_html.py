@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
-from account_lifecycle.ports import AuditFilter
+from account_lifecycle.records import AuditFilter
 from account_lifecycle.report import sections
 from account_lifecycle.report.as_html import write_html
 from account_lifecycle.report.audit import EVERYTHING, AuditReport, build_report

@@ -3,7 +3,7 @@
 import json
 from io import StringIO
 
-from account_lifecycle.ports import AuditFilter
+from account_lifecycle.records import AuditFilter
 from account_lifecycle.report.as_json import write_json, write_json_lines
 from account_lifecycle.report.audit import EVERYTHING, build_report
 from account_lifecycle.report.records import anomaly_record

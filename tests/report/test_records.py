@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from account_lifecycle import Engine, PayloadError
-from account_lifecycle.ports import Quarantined
+from account_lifecycle.records import Quarantined
 from account_lifecycle.report.records import (
     account_record,
     anomaly_record,

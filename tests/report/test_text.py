@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 
 from account_lifecycle.lifecycle.explain import Anomaly
-from account_lifecycle.ports import AuditFilter
+from account_lifecycle.records import AuditFilter
 from account_lifecycle.report.as_text import write_text, write_text_in_full
 from account_lifecycle.report.audit import build_report
 from builders import webhook

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from account_lifecycle import Engine, HookCall, worker
-from account_lifecycle.engine import utc_now
+from account_lifecycle import Engine, HookCall
+from account_lifecycle.engine.core import utc_now
+from account_lifecycle.hooks import worker
 
 Tell = Callable[[str, HookCall], None]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from account_lifecycle.backoff import LONGEST, delay
+from account_lifecycle.hooks.backoff import LONGEST, delay
 
 KEYS = [f"account-{number}/1/connected/" for number in range(200)]
 

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from account_lifecycle import Engine, HookCall
-from account_lifecycle.courier import ABANDONED, Courier
-from account_lifecycle.outcomes import RetryAt
-from account_lifecycle.runner import Runner
+from account_lifecycle.hooks.delivery import ABANDONED, Courier
+from account_lifecycle.hooks.inline import Runner
+from account_lifecycle.hooks.outcomes import RetryAt
 from builders import ToldClock, webhook
 from runner.answers import Answering, feed, states
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from account_lifecycle import Engine, HookCall
-from account_lifecycle.courier import Courier
-from account_lifecycle.engine import utc_now
+from account_lifecycle.engine.core import utc_now
 from account_lifecycle.errors import StoreBusy
-from account_lifecycle.leases import Leases
-from account_lifecycle.ports import Claim
-from account_lifecycle.runner import Runner
+from account_lifecycle.hooks.delivery import Courier
+from account_lifecycle.hooks.inline import Runner
+from account_lifecycle.hooks.leases import Leases
+from account_lifecycle.records import Claim
 from builders import webhook
 from runner.waiting import eventually
 

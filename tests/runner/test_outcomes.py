@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.outcomes import Dead, Disable, Done, RetryAt
-from account_lifecycle.ports import DeliveryState
+from account_lifecycle.hooks.outcomes import Dead, Disable, Done, RetryAt
+from account_lifecycle.records import DeliveryState
 from builders import ToldClock, at
 from runner.answers import Answering, feed, run_for_a_day, states
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle import Engine, HookCall, worker
-from account_lifecycle.engine import utc_now
+from account_lifecycle import Engine, HookCall
+from account_lifecycle.engine.core import utc_now
 from account_lifecycle.errors import StoreBusy, StoreError
-from account_lifecycle.ports import Delivery, Settlement
+from account_lifecycle.hooks import worker
+from account_lifecycle.records import Delivery, Settlement
 from account_lifecycle.stores.memory import MemoryStore
-from account_lifecycle.wiring import _draw
 from builders import webhook
 from runner.answers import Answering, feed, states
 from runner.waiting import PATIENCE_S, eventually
@@ -77,7 +77,7 @@ def silent_feeder(live: Engine) -> Engine:
     class Feeder(Engine):
         def close(self) -> None: ...
 
-    return Feeder(live.store, observers=(), draw=_draw)
+    return Feeder(live.store, observers=())
 
 
 def test_a_failed_call_is_tried_again_when_it_is_due(live: Engine) -> None:
@@ -292,7 +292,7 @@ class Moody(MemoryStore):
 
 @pytest.fixture(params=[StoreBusy("others are writing"), StoreError("the disk is gone")], ids=["busy", "failed"])
 def moody(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    with Engine(Moody(request.param), observers=(), draw=_draw) as engine:
+    with Engine(Moody(request.param), observers=()) as engine:
         yield engine
 
 

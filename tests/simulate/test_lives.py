@@ -9,7 +9,11 @@ import pytest
 from account_lifecycle.lifecycle.compiled import Step as CompiledStep
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.definition import FINISHES_SYNC, INITIAL, LOSSES, PROVES_LIFE, RESTARTS_SYNC, TERMINAL
-from account_lifecycle.lifecycle.lives import (
+from account_lifecycle.lifecycle.machine import INITIAL as UNBORN
+from account_lifecycle.lifecycle.machine import Situation
+from account_lifecycle.lifecycle.providers import ALIASES, DEADLINES, PROFILES, Provider
+from account_lifecycle.lifecycle.status import Status
+from account_lifecycle.simulate.lives import (
     EXPIRED,
     KIN,
     NEXT_SYNC,
@@ -22,10 +26,6 @@ from account_lifecycle.lifecycle.lives import (
     draw_character,
     live,
 )
-from account_lifecycle.lifecycle.machine import INITIAL as UNBORN
-from account_lifecycle.lifecycle.machine import Situation
-from account_lifecycle.lifecycle.providers import ALIASES, DEADLINES, PROFILES, Provider
-from account_lifecycle.lifecycle.status import Status
 
 DAY_US = 86_400_000_000
 ALIVE = Situation(PROVES_LIFE, exists=True, lost=False)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from account_lifecycle.errors import ConfigurationError
-from account_lifecycle.score import (
+from account_lifecycle.simulate.log import Faults, Injected, Trace
+from account_lifecycle.simulate.score import (
     MAX_EXAMPLES,
     FalseAlarm,
     Heard,
@@ -17,7 +18,6 @@ from account_lifecycle.score import (
     score,
     truth_of,
 )
-from account_lifecycle.simulate import Faults, Injected, Trace
 
 APPLIED, REPEATED, HELD = "APPLIED", "REPEATED", "HELD"
 NOON = "2026-05-01T12:00:00Z"

@@ -10,10 +10,10 @@ from itertools import islice
 import pytest
 
 from account_lifecycle.errors import ConfigurationError
-from account_lifecycle.lifecycle.lives import FAULTS, STRAYS
 from account_lifecycle.lifecycle.providers import Provider
-from account_lifecycle.score import read_truth
-from account_lifecycle.simulate import Faults, simulate, truth_path
+from account_lifecycle.simulate.lives import FAULTS, STRAYS
+from account_lifecycle.simulate.log import Faults, simulate, truth_path
+from account_lifecycle.simulate.score import read_truth
 
 EVERYTHING = Faults.everything(0.02)
 ADDITIONS = ("duplicate", "stale_repeat", "overtaken", *STRAYS)

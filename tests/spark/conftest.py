@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle.simulate import Faults, simulate
+from account_lifecycle.simulate.log import Faults, simulate
 
 if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
     pytest.skip("needs Java 17 (apt-get install openjdk-17-jre-headless)", allow_module_level=True)

@@ -6,7 +6,8 @@ import pytest
 
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.ports import Claim, DeliveryFilter, DeliveryState, OnDead, Settlement, Store
+from account_lifecycle.records import Claim, DeliveryFilter, DeliveryState, OnDead, Settlement
+from account_lifecycle.stores.protocol import Store
 from builders import announced, at
 from stores.hooks import (
     ALL,

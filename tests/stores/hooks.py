@@ -6,16 +6,16 @@ from typing import Any
 
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.ports import (
+from account_lifecycle.records import (
     Claim,
     Delivery,
     DeliveryFilter,
     DeliveryRecord,
     DeliveryState,
     Settlement,
-    Store,
     SubscribedHook,
 )
+from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, at
 
 ALL = 10_000

@@ -20,7 +20,7 @@ from account_lifecycle.lifecycle.machine import Situation
 from account_lifecycle.lifecycle.providers import Provider
 from account_lifecycle.lifecycle.status import Status, Verdict
 from account_lifecycle.lifecycle.windows import BlindWindow
-from account_lifecycle.ports import (
+from account_lifecycle.records import (
     AccountFilter,
     AuditFilter,
     Decide,
@@ -28,8 +28,8 @@ from account_lifecycle.ports import (
     LedgerEntry,
     Quarantined,
     Refused,
-    Store,
 )
+from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, at, deadline_of, judged
 from stores.exactness import shape
 from stores.scenarios import events_to, events_with_every_anomaly, events_with_every_window

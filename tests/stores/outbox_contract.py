@@ -5,7 +5,8 @@ import pytest
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.effects import Effect, EffectKind
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.ports import RECENT, Delivery, DeliveryState, OnDead, Store, Transition
+from account_lifecycle.records import RECENT, Delivery, DeliveryState, OnDead, Transition
+from account_lifecycle.stores.protocol import Store
 from builders import announced, at
 from stores.exactness import shape
 from stores.hooks import (

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.ports import Claim, Delivery, DeliveryState, Settlement, Store
+from account_lifecycle.records import Claim, Delivery, DeliveryState, Settlement
+from account_lifecycle.stores.protocol import Store
 from builders import at
 from stores.hooks import ALL, feed, hook, records
 

@@ -8,7 +8,8 @@ import pytest
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
 from account_lifecycle.lifecycle.rules import rules_of
-from account_lifecycle.ports import DeliveryState, Evidence, OnDead, Refused, Store
+from account_lifecycle.records import DeliveryState, Evidence, OnDead, Refused
+from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, at, deadline_of
 from stores.exactness import shape
 from stores.hooks import ALL, back_off, claim, feed, hook, one_for_each_kind, planned, run_all, settle

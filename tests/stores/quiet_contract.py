@@ -14,9 +14,10 @@ from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.rules import rules_of
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.ports import AccountFilter, AuditFilter, Decide, Refused, Store
+from account_lifecycle.records import AccountFilter, AuditFilter, Decide, Refused
 from account_lifecycle.stores.memory import MemoryStore
-from account_lifecycle.verify import verify
+from account_lifecycle.stores.protocol import Store
+from account_lifecycle.verify.record import verify
 from builders import T0, announced, at, judged
 from stores.hooks import ALL, feed, hook, one_for_each_kind, planned, records, run_all
 from stores.scenarios import events_with_every_anomaly, events_with_every_window

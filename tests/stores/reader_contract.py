@@ -10,7 +10,8 @@ from account_lifecycle.lifecycle.anomalies import AnomalyKind, Severity
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.status import Health, Status
-from account_lifecycle.ports import AccountFilter, AuditFilter, Refused, Store
+from account_lifecycle.records import AccountFilter, AuditFilter, Refused
+from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, at, deadline_of
 from stores.exactness import shape
 from stores.scenarios import events_with_every_anomaly, events_with_every_window

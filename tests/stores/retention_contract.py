@@ -13,7 +13,8 @@ from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.ports import AccountFilter, AuditFilter, DeliveryState, LedgerEntry, Refused, Segment, Store
+from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryState, LedgerEntry, Refused, Segment
+from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, at, deadline_of, judged
 from stores.exactness import shape
 from stores.hooks import back_off, claim, claim_one, feed, hook, planned, records, run_all, settle

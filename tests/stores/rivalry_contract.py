@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from account_lifecycle.ports import Delivery, DeliveryState, Store
+from account_lifecycle.records import Delivery, DeliveryState
+from account_lifecycle.stores.protocol import Store
 from builders import at
 from stores.hooks import ALL, claim, claim_one, feed, hook, planned, records, sequences, settle
 from stores.ledger_contract import new_ids, on_one_store

@@ -24,14 +24,14 @@ from hypothesis.stateful import (
 )
 
 from account_lifecycle import Engine, HookCall, PayloadError, Received
-from account_lifecycle.deadlines import passed_deadlines
+from account_lifecycle.engine.deadlines import passed_deadlines
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.payloads import parse
-from account_lifecycle.ports import DeliveryFilter, DeliveryState
+from account_lifecycle.records import DeliveryFilter, DeliveryState
 from builders import ToldClock, notification, webhook
 from engine.event_logs import IDS, MALFORMED, TYPES, WORDS
 

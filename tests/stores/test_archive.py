@@ -10,7 +10,7 @@ import pytest
 
 from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.decide import decide
-from account_lifecycle.ports import Evidence
+from account_lifecycle.records import Evidence
 from account_lifecycle.stores.archive import write_archive
 from account_lifecycle.stores.memory import MemoryStore
 from builders import announced, at, deadline_of, judged

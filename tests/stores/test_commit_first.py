@@ -15,7 +15,7 @@ from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.ports import DeliveryFilter, SubscribedHook
+from account_lifecycle.records import DeliveryFilter, SubscribedHook
 from account_lifecycle.stores.sqlite import SQLiteStore
 from builders import T0, announced, webhook
 

@@ -8,7 +8,7 @@ from time import sleep
 import pytest
 
 from account_lifecycle.errors import StoreBusy, StoreError
-from account_lifecycle.stores.grouping import CommitGroup, Turn
+from account_lifecycle.stores.commit_group import CommitGroup, Turn
 
 Turns = Sequence[Turn[str, str]]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from account_lifecycle.ports import Store
 from account_lifecycle.stores.memory import MemoryStore
+from account_lifecycle.stores.protocol import Store
 from stores.contract import StoreContract
 
 

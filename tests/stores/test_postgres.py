@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from account_lifecycle.ports import Store
 from account_lifecycle.stores.postgres import PostgresStore
+from account_lifecycle.stores.protocol import Store
 from stores.contract import StoreContract
 
 pytest_plugins = ("postgres_server",)

@@ -15,7 +15,7 @@ from account_lifecycle.errors import StoreBusy, StoreError, StoreFull
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event as LifeEvent
-from account_lifecycle.ports import AccountFilter, DeliveryState, Refused
+from account_lifecycle.records import AccountFilter, DeliveryState, Refused
 from account_lifecycle.stores.postgres import PostgresStore, transactions, troubles
 from builders import T0, announced, at
 from postgres_server import PostgresServer, PrivateServer, private_server

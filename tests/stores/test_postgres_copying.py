@@ -8,9 +8,10 @@ import pytest
 
 from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.decide import decide
-from account_lifecycle.ports import AccountFilter, AuditFilter, DeliveryFilter, DeliveryState, Refused, Store
+from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, DeliveryState, Refused
 from account_lifecycle.stores.copying import copy_store
 from account_lifecycle.stores.postgres import PostgresStore
+from account_lifecycle.stores.protocol import Store
 from account_lifecycle.stores.sqlite import SQLiteStore
 from builders import T0, announced, at
 from stores.exactness import shape

@@ -17,7 +17,7 @@ import pytest
 from account_lifecycle.errors import ConfigurationError, StoreError
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.ports import AccountFilter, AuditFilter, DeliveryFilter, Refused
+from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.postgres import PostgresStore
 from account_lifecycle.stores.postgres.words import encoded, escaped, unescaped
 from account_lifecycle.stores.sql import migrations

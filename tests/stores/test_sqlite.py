@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from account_lifecycle.ports import Store
+from account_lifecycle.stores.protocol import Store
 from account_lifecycle.stores.sqlite import SQLiteStore
 from stores.contract import StoreContract
 

@@ -13,16 +13,9 @@ from account_lifecycle import StoreError
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.ports import AccountFilter, AuditFilter, DeliveryFilter, Refused
+from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.sql import migrations
-from account_lifecycle.stores.sqlite import (
-    APPLICATION_ID,
-    SQLiteStore,
-    check_library,
-    connection,
-    ledger,
-    migrating,
-)
+from account_lifecycle.stores.sqlite import APPLICATION_ID, SQLiteStore, check_library, connection, ledger, migrating
 from builders import T0, announced, at
 from stores.hooks import back_off, claim, hook, planned, settle
 from stores.ledger_contract import everything_in

@@ -8,10 +8,10 @@ import pytest
 from account_lifecycle import StoreError
 from account_lifecycle.errors import StoreBusy
 from account_lifecycle.lifecycle.decide import decide
-from account_lifecycle.ports import AccountFilter, Refused
+from account_lifecycle.records import AccountFilter, Refused
 from account_lifecycle.stores.sqlite import SQLiteStore, connection, file_system
 from account_lifecycle.stores.sqlite.file_system import check_file_system, mount_of
-from account_lifecycle.verify import verify
+from account_lifecycle.verify.record import verify
 from builders import T0, announced
 from stores.ledger_contract import everything_in
 

@@ -8,18 +8,11 @@ import pytest
 from account_lifecycle import StoreError
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.ports import (
-    AccountFilter,
-    AuditFilter,
-    DeliveryFilter,
-    DeliveryState,
-    Quarantined,
-    Refused,
-    Store,
-)
+from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, DeliveryState, Quarantined, Refused
+from account_lifecycle.stores.protocol import Store
 from account_lifecycle.stores.sql import migration_names
 from account_lifecycle.stores.sqlite import SQLiteStore, migrating, pending_migrations
-from account_lifecycle.verify import verify
+from account_lifecycle.verify.record import verify
 from builders import T0, announced, at, judged
 from stores.hooks import ALL, claim
 from stores.scenarios import events_with_every_anomaly, events_with_every_window

@@ -8,10 +8,10 @@ import pytest
 
 from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, decide
 from account_lifecycle.lifecycle.rules import rules_of
-from account_lifecycle.ports import AccountFilter, DeliveryState, Fault, Refused
+from account_lifecycle.records import AccountFilter, DeliveryState, Fault, Refused
 from account_lifecycle.stores.sqlite import SQLiteStore
 from account_lifecycle.stores.sqlite.migrating import schema
-from account_lifecycle.verify import verify
+from account_lifecycle.verify.record import verify
 from builders import T0, announced, at
 from stores.hooks import back_off, claim, hook, one_for_each_kind, planned, settle
 from stores.scenarios import events_with_every_anomaly, events_with_every_window

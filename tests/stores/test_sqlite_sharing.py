@@ -16,10 +16,10 @@ from account_lifecycle.errors import StoreBusy, StoreFull
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.ports import AccountFilter, Refused
+from account_lifecycle.records import AccountFilter, Refused
 from account_lifecycle.stores.sqlite import SQLiteStore, connection
 from account_lifecycle.stores.sqlite.file_lock import FileLock
-from account_lifecycle.verify import verify
+from account_lifecycle.verify.record import verify
 from builders import T0, announced
 from stores.hooks import hook
 from stores.test_sqlite_processes import Rival

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import apsw
 
 from account_lifecycle.lifecycle.decide import Decision
-from account_lifecycle.ports import Refused
+from account_lifecycle.records import Refused
 from account_lifecycle.stores import rows
 from account_lifecycle.stores.sql import migrations
 from account_lifecycle.stores.sqlite import APPLICATION_ID

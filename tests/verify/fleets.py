@@ -9,7 +9,8 @@ from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, Policy,
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.rules import rules_of
-from account_lifecycle.ports import Store, SubscribedHook
+from account_lifecycle.records import SubscribedHook
+from account_lifecycle.stores.protocol import Store
 from builders import T0, announced
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from account_lifecycle import Engine, Verification
-from account_lifecycle.ports import Fault
+from account_lifecycle.records import Fault
 from account_lifecycle.stores.sqlite import SQLiteStore
 from builders import announced
 from verify.fleets import everything, feed

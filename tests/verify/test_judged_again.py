@@ -13,9 +13,9 @@ from typing_extensions import override
 from account_lifecycle import AnomalyKind, BlindWindow, EffectKind, Status, Verdict
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.machine import Situation
-from account_lifecycle.ports import AccountFilter, AuditFilter, Evidence, Fault
+from account_lifecycle.records import AccountFilter, AuditFilter, Evidence, Fault
 from account_lifecycle.stores.memory import MemoryStore
-from account_lifecycle.verify import MAX_FAULTS, verify
+from account_lifecycle.verify.record import MAX_FAULTS, verify
 from builders import announced, at
 from verify.fleets import OLD_RULES, everything, feed
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from account_lifecycle.outcomes import Disable, Done, Outcome, RetryAt
+from account_lifecycle.hooks.outcomes import Disable, Done, Outcome, RetryAt
 from account_lifecycle.webhooks.endpoint import outcome_of, read_retry_after
 from account_lifecycle.webhooks.exchange import Answer
 from builders import T0

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle.hooks import HookCall
+from account_lifecycle.hooks.registry import HookCall
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.ports import Transition
+from account_lifecycle.records import Transition
 from account_lifecycle.webhooks.body import body_of
 from builders import announced, at, judged
 from webhooks.receiving import a_call

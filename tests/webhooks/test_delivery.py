@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from account_lifecycle import ConfigurationError, Engine
-from account_lifecycle.outcomes import Disable, Done, Outcome, RetryAt
+from account_lifecycle.hooks.outcomes import Disable, Done, Outcome, RetryAt
 from account_lifecycle.webhooks import WebhookEndpoint, verify_signature
 from account_lifecycle.webhooks.target import DEFAULT_PORTS
 from builders import T0, ToldClock, webhook

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from account_lifecycle import ConfigurationError
-from account_lifecycle.outcomes import Done, Outcome, RetryAt
+from account_lifecycle.hooks.outcomes import Done, Outcome, RetryAt
 from webhooks.receiving import Receiver, a_call, endpoint, receiver
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command to make certificates")

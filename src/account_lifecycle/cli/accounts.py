@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..engine import EngineCore
+from ..engine.core import Engine
 from ..lifecycle.account import Account
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.explain import moment
 from ..lifecycle.status import Health, Status
-from ..ports import AccountFilter, LedgerEntry
+from ..records import AccountFilter, LedgerEntry
 from ..report.words import counted
 from .commands import Command, Group, NotFound
 from .diagnosis import TELLS, Diagnosis, diagnose
@@ -204,7 +204,7 @@ def write_accounts(accounts: Iterable[Account], now: datetime) -> int:
     return count
 
 
-def find(engine: EngineCore, account_id: str) -> Account:
+def find(engine: Engine, account_id: str) -> Account:
     """The account, or an ending that says it is not there."""
     found = engine.account(account_id)
     if found is None:

@@ -12,10 +12,11 @@ from typing import TextIO
 
 import click
 
-from ..engine import utc_now
+from ..engine.core import utc_now
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
-from ..ports import AuditFilter, Reader
+from ..records import AuditFilter
+from ..stores.protocol import Reader
 from .commands import Command
 from .opening import open_to_read
 from .options import MOMENT, PROVIDER, FailOn, Words, fail_on_option, store_option

@@ -43,7 +43,7 @@ def show(as_json: bool, **options: object) -> None:
 
 
 def _tell_of_misspelt() -> None:
-    from ..settings import unknown_variables
+    from .settings import unknown_variables
 
     for name in unknown_variables():
         say(f"{name} is set, but there is no such setting")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from ..databases import back_up, copy, pending_upgrades
 from ..errors import without_password
-from ..ports import Segment
+from ..records import Segment
 from ..report.records import Record, time_text
 from ..report.words import counted
+from ..stores.admin import back_up, copy, pending_upgrades
 from .commands import Failed, Group
 from .consent import ask, yes_option
 from .opening import open_existing, open_to_read, read_settings, require_store

@@ -10,16 +10,15 @@ from typing import NamedTuple
 
 import click
 
-from ..engine import BATCH_SIZE, EngineCore, utc_now
+from ..engine.core import BATCH_SIZE, Engine, utc_now
+from ..intake.logs import read_log
 from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
 from ..lifecycle.status import Health
-from ..logs import read_log
 from ..report.as_html import write_html
 from ..report.audit import AuditReport, build_report
-from ..score import Heard, Score, score
-from ..simulate import Faults, Simulation, simulate, truth_path
-from ..wiring import Engine
+from ..simulate.log import Faults, Simulation, simulate, truth_path
+from ..simulate.score import Heard, Score, score
 from . import scenes
 from .commands import Command
 from .feeding import counting_feed, feeding
@@ -124,7 +123,7 @@ def _simulate(start: datetime) -> Simulation:
     return simulate(accounts=ACCOUNTS, seed=SEED, start=start, days=DAYS, faults=FAULTS)
 
 
-def _feed(engine: EngineCore, stage: Stage, tally: Tally, now: datetime) -> tuple[Score, Sequence[Decision]]:
+def _feed(engine: Engine, stage: Stage, tally: Tally, now: datetime) -> tuple[Score, Sequence[Decision]]:
     """Feed the log, check the deadlines, and score what was heard."""
     reel, stuck = Reel([str(stage.log)]), list[Decision]()
 
@@ -138,15 +137,13 @@ def _feed(engine: EngineCore, stage: Stage, tally: Tally, now: datetime) -> tupl
         return score(stage.truth, heard(), deadlines_checked=True), stuck
 
 
-def _star(engine: EngineCore) -> Account:
+def _star(engine: Engine) -> Account:
     """The account that is worth a closer look: down by now, and with the most anomalies."""
     down = engine.accounts(health=Health.ACTION_REQUIRED) or engine.accounts()
     return max(down, key=lambda account: len(engine.audit(account_id=account.account_id)))
 
 
-def _leave_behind(
-    engine: EngineCore, stage: Stage, star: Account, report: AuditReport
-) -> list[tuple[str, Sequence[Path]]]:
+def _leave_behind(engine: Engine, stage: Stage, star: Account, report: AuditReport) -> list[tuple[str, Sequence[Path]]]:
     """Draw the pictures and write the report; what was written, and what each is."""
     missing = set[str]()
     life_cycle = save(draw_lifecycle(), stage.folder / "lifecycle", missing)

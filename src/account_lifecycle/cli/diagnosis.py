@@ -19,8 +19,9 @@ from ..lifecycle.machine import Situation
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..ports import LedgerEntry, Reader
+from ..records import LedgerEntry
 from ..report.records import Record, account_record, anomaly_record, entry_record, time_text, window_record
+from ..stores.protocol import Reader
 
 TELLS: dict[Health, str] = {
     Health.UNKNOWN: "nothing reliable was heard yet",

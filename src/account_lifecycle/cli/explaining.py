@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ..engine import utc_now
+from ..engine.core import utc_now
 from ..lifecycle import definition
 from ..lifecycle.account import Account
 from ..lifecycle.compiled import compiled

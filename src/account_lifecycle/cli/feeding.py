@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..engine import EngineCore
+from ..engine.core import Engine
 from ..errors import AccountLifecycleError
+from ..intake.logs import Received, read_log
 from ..lifecycle.decide import Decision
 from ..lifecycle.status import Verdict
-from ..logs import Received, read_log
 from ..report.records import Record
 from ..report.words import counted
-from ..score import Score, score
+from ..simulate.score import Score, score
 from .commands import Command, Interrupted
 from .opening import open_to_write, read_settings
 from .options import FailOn, batch_option, fail_on_option, json_option, policy_options, store_option
@@ -79,7 +79,7 @@ def feed(logs: tuple[str, ...], truth: Path | None, fail_on: tuple[str, ...], as
 
 
 def feed_reel(
-    engine: EngineCore, reel: Iterable[bytes], tally: Tally, batch_size: int, truth: Path | None = None
+    engine: Engine, reel: Iterable[bytes], tally: Tally, batch_size: int, truth: Path | None = None
 ) -> Score | None:
     """Feed and count everything on a reel; the score, if there is a truth to score against."""
     feed_lines = counting_feed(engine, tally, batch_size)
@@ -89,7 +89,7 @@ def feed_reel(
     return score(truth, Numbered(read_log(reel)).heard(feed_lines))
 
 
-def counting_feed(engine: EngineCore, tally: Tally, batch_size: int) -> Feed:
+def counting_feed(engine: Engine, tally: Tally, batch_size: int) -> Feed:
     """The engine's way to feed many, with everything counted."""
 
     def feed_lines(lines: Iterable[Received]) -> Iterator[Decision]:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import click
 
-from ..engine import GIVEN_UP, EngineCore
+from ..engine.core import GIVEN_UP, Engine
 from ..errors import ConfigurationError
 from ..lifecycle.explain import moment
-from ..ports import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook
+from ..records import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook
 from ..report.records import time_text
 from ..report.words import counted
 from .commands import Group, NotFound
@@ -212,14 +212,14 @@ def forget(name: str, as_json: bool, store: str | None) -> None:
 # ---- Finding -------------------------------------------------------------------------------------------
 
 
-def _find(engine: EngineCore, name: str) -> SubscribedHook:
+def _find(engine: Engine, name: str) -> SubscribedHook:
     found = next((hook for hook in engine.subscribed_hooks() if hook.name == name), None)
     if found is None:
         raise NotFound(f"there is no hook {name!r}. See: account-lifecycle hooks list")
     return found
 
 
-def _redrive(engine: EngineCore, numbers: Sequence[int]) -> list[int]:
+def _redrive(engine: Engine, numbers: Sequence[int]) -> list[int]:
     """Each by its number; one that cannot be redriven is told, one that is not there ends it before it begins."""
     for number in numbers:
         if next(iter(engine.store.deliveries(DeliveryFilter(delivery_id=number))), None) is None:
@@ -233,7 +233,7 @@ def _redrive(engine: EngineCore, numbers: Sequence[int]) -> list[int]:
     return made
 
 
-def _standings(engine: EngineCore) -> list[Standing]:
+def _standings(engine: Engine) -> list[Standing]:
     found = {
         hook.name: Standing(hook, dict.fromkeys(_OPEN, 0), None) for hook in engine.subscribed_hooks()
     }  # what is done may be millions, so nobody counts it
@@ -247,7 +247,7 @@ def _standings(engine: EngineCore) -> list[Standing]:
     return list(found.values())
 
 
-def _count(engine: EngineCore, hook: str, state: DeliveryState) -> int:
+def _count(engine: Engine, hook: str, state: DeliveryState) -> int:
     return sum(1 for _ in engine.store.deliveries(DeliveryFilter(state, hook)))
 
 

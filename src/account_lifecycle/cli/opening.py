@@ -5,12 +5,12 @@ Knows which commands may make a store and which may only read one that is there.
 
 from typing import TYPE_CHECKING
 
-from ..databases import store_file
+from ..engine.core import Engine
 from ..errors import ConfigurationError, StoreError
-from ..wiring import Engine
+from ..stores.admin import store_file
 
 if TYPE_CHECKING:
-    from ..settings import Settings
+    from .settings import Settings
 
 
 def open_to_write(settings: "Settings") -> Engine:
@@ -44,6 +44,6 @@ def require_store(settings: "Settings") -> None:
 
 def read_settings(**options: object) -> "Settings":
     """The settings in force; options that are None count as not given."""
-    from ..settings import Settings
+    from .settings import Settings
 
     return Settings.read(**options)

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 from typing_extensions import override
 
-from ..engine import utc_now
+from ..engine.core import utc_now
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly, one_of
 from ..lifecycle.providers import ALIASES, Provider
@@ -40,7 +40,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 def _ago(text: str) -> datetime | None:
-    from ..settings import read_duration
+    from .settings import read_duration
 
     if not text[-1:].isalpha() or text[-1:] in "Zz":
         return None
@@ -60,7 +60,7 @@ class Length(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """A length over which time passes."""
-        from ..settings import read_duration
+        from .settings import read_duration
 
         if isinstance(value, timedelta):
             return value

@@ -5,10 +5,10 @@ Knows how differences are shown; it must never know how they are found.
 
 from typing import TYPE_CHECKING
 
-from ..differences import Difference, DifferenceGroup, Differences, Outcome
 from ..lifecycle.machine import Situation
 from ..report.records import Record, time_text
 from ..report.words import counted, printable, short
+from ..verify.rejudge import Difference, DifferenceGroup, Differences, Outcome
 from .output import write_fields, write_heading, write_paragraph
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..lifecycle.account import Account
-from ..ports import LedgerEntry, Reader
+from ..records import LedgerEntry
+from ..stores.protocol import Reader
 
 if TYPE_CHECKING:
     from ..drawing import Crossing, PathStep, Picture

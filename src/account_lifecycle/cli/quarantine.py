@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import click
 
-from ..ports import Quarantined, Reader
-from ..quarantine import Replayed
+from ..intake.quarantine import Replayed
+from ..records import Quarantined
 from ..report.records import Record
 from ..report.words import counted, printable
+from ..stores.protocol import Reader
 from .commands import Group, NotFound
 from .opening import open_existing, open_to_read, read_settings
 from .options import json_option, policy_options, store_option

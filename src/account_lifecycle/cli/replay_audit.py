@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..lifecycle.decide import Policy
-from ..ports import Store
 from ..report.audit import MAX_LISTED
 from ..report.words import counted, printable
-from ..wiring import open_store
+from ..stores.opening import open_store
+from ..stores.protocol import Store
 from .commands import Failed, Interrupted
 from .opening import read_settings, require_store
 from .options import FailOn

@@ -10,12 +10,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ..engine import utc_now
+from ..engine.core import utc_now
+from ..engine.seeding import Seeding, seed
 from ..errors import AccountLifecycleError, ConfigurationError, without_password
-from ..logs import Received, read_log
+from ..intake.logs import Received, read_log
 from ..report.records import Record
 from ..report.words import counted
-from ..seeding import Seeding, seed
 from .commands import Interrupted
 from .opening import open_to_write, read_settings
 from .output import joined, say, screen, styled, write_fields, write_json

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ..deadlines import by_family
+from ..engine.deadlines import by_family
 from .commands import Command, Failed
 from .opening import read_settings
 from .options import MOMENT, FailOn, fail_on_option, json_option, policy_options

@@ -18,7 +18,7 @@ from ..lifecycle.status import Health
 from ..lifecycle.windows import BlindWindow
 from ..report.audit import AuditReport, WindowTotals
 from ..report.words import blindness, counted, headline
-from ..score import Score
+from ..simulate.score import Score
 from .accounts import write_accounts
 from .commands import introduced
 from .feeding import write_tally

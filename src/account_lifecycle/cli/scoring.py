@@ -6,12 +6,12 @@ Knows how to number the lines; what a score is, ``score`` knows.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from ..engine import utc_now
+from ..engine.core import utc_now
 from ..errors import PayloadError
+from ..intake.logs import Received
+from ..intake.payloads import parse
 from ..lifecycle.decide import Decision
-from ..logs import Received
-from ..payloads import parse
-from ..score import Heard
+from ..simulate.score import Heard
 
 Feed = Callable[[Iterable[Received]], Iterator[Decision]]
 """Feeds payloads and yields their decisions, in order, none for those that cannot be read."""

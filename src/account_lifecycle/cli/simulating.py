@@ -12,7 +12,7 @@ import click
 from ..lifecycle.explain import one_of
 from ..lifecycle.providers import Provider
 from ..report.words import counted
-from ..simulate import Faults, simulate
+from ..simulate.log import Faults, simulate
 from .commands import Command
 from .options import KNOWN_PROVIDER, MOMENT, json_option
 from .output import say, write_json

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..databases import has_head
 from ..lifecycle.explain import lasting
 from ..lifecycle.rules import redelivery_window_of
-from ..ports import Fault
+from ..records import Fault
 from ..report.records import Record
 from ..report.words import counted, printable
-from ..verify import Differences, Verification
+from ..stores.admin import has_head
+from ..verify.record import Differences, Verification
 from .commands import Command, ExitCode, Failed
 from .opening import open_existing, read_settings
 from .options import json_option, policy_options, store_option

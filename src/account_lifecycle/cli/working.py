@@ -17,8 +17,8 @@ from types import FrameType, ModuleType
 
 import click
 
-from ..engine import EngineCore
-from ..ports import DeliveryState
+from ..engine.core import Engine
+from ..records import DeliveryState
 from ..report.words import counted
 from .commands import BadSetting, Command, Failed
 from .opening import open_to_write, read_settings
@@ -78,7 +78,7 @@ def worker(spec: str, threads: int, poll: timedelta, once: bool, as_json: bool, 
         say(f"stopped: {_told(ended)}" if not once else _told(ended))
 
 
-def find_register(spec: str) -> Callable[[EngineCore], object]:
+def find_register(spec: str) -> Callable[[Engine], object]:
     """The function that a MODULE[:FUNCTION] names. Raises ``BadSetting`` if there is none, ``Failed`` if it fails."""
     name, _, path = spec.partition(":")
     if not all(word.isidentifier() for word in name.split(".")):
@@ -88,9 +88,9 @@ def find_register(spec: str) -> Callable[[EngineCore], object]:
         found = getattr(found, word, None)
     if not callable(found):
         raise BadSetting(f"--hooks {spec}: there is no function {path or REGISTER!r} in {name}")
-    function: Callable[[EngineCore], object] = found
+    function: Callable[[Engine], object] = found
 
-    def register(engine: EngineCore) -> None:
+    def register(engine: Engine) -> None:
         try:
             function(engine)
         except Exception as error:
@@ -122,11 +122,11 @@ def _failed(what: str, error: Exception) -> Failed:
     return Failed(f"{what}: {type(error).__name__}: {error}{place}")
 
 
-def _run_once(engine: EngineCore) -> Mapping[str, int]:
+def _run_once(engine: Engine) -> Mapping[str, int]:
     return Counter(str(outcome.state) for outcome in engine.run_hooks())
 
 
-def _run_on(engine: EngineCore, threads: int, poll: timedelta) -> Mapping[str, int]:
+def _run_on(engine: Engine, threads: int, poll: timedelta) -> Mapping[str, int]:
     with _stoppable() as wait_for_stop:
         running = engine.start_runner(threads=threads, poll_s=poll.total_seconds())
         say(f"running {counted(len(engine.subscriptions), 'hook')} in {counted(threads, 'thread')}; stop with Ctrl-C")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..deadlines import by_family
+from ..engine.deadlines import by_family
 from ..lifecycle.decide import DEFAULT_POLICY, Policy
 from . import kernel
 from .columns import Chunk, Columns

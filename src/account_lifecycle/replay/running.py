@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from ..databases import store_file
 from ..errors import ConfigurationError
 from ..lifecycle.decide import DEFAULT_POLICY, Policy
-from ..ports import Store
-from ..wiring import open_store
+from ..stores.admin import store_file
+from ..stores.opening import open_store
+from ..stores.protocol import Store
 from .ahead import read_ahead
 from .audit import Audit
 from .fleet import micros, time_of

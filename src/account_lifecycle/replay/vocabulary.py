@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from ..intake.payloads import product_of, provider_of, status_of
 from ..lifecycle import definition
 from ..lifecycle.providers import PROFILES
-from ..payloads import product_of, provider_of, status_of
 from .coding import NONE, Codes, Int32s
 
 BLANK = -2

@@ -14,7 +14,8 @@ from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..ports import AccountFilter, AuditFilter, Reader
+from ..records import AccountFilter, AuditFilter
+from ..stores.protocol import Reader
 from .grouping import Group, Groups
 
 EVERYTHING = AuditFilter()

@@ -14,7 +14,7 @@ from ..lifecycle.effects import Effect
 from ..lifecycle.events import DeadlinePassed, Event
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.windows import BlindWindow
-from ..ports import LedgerEntry, Quarantined
+from ..records import LedgerEntry, Quarantined
 
 Record = dict[str, Any]
 """A JSON object: text, numbers, booleans, null, and lists and objects of these."""

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..errors import PayloadError
+from ..intake.payloads import MAX_ID_CHARACTERS, parse
 from ..lifecycle.events import StatusAnnounced
-from ..payloads import MAX_ID_CHARACTERS, parse
 from ..replay.coding import PADDING, Bytes, Codes, Int32s, Int64s
 from ..replay.columns import Columns
 from ..replay.vocabulary import Vocabulary

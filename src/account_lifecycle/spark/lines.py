@@ -12,25 +12,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import PayloadError
+from ..intake.logs import Received, read_line
+from ..intake.payloads import parse, status_of
 from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.events import StatusAnnounced
-from ..logs import Received, read_line
-from ..payloads import parse, status_of
 from ..replay.coding import Bytes, Int32s, Int64s
 from ..replay.columns import NO_TIME
 from ..replay.native import native
-from ..replay.scanning import (
-    ACCOUNT,
-    NAME,
-    PRODUCT,
-    PROVIDER,
-    SCAN_PADDING,
-    WORD,
-    Scanned,
-    room_for,
-    scan,
-    texts_of,
-)
+from ..replay.scanning import ACCOUNT, NAME, PRODUCT, PROVIDER, SCAN_PADDING, WORD, Scanned, room_for, scan, texts_of
 from ..replay.vocabulary import Words
 from .events import spans_of
 from .moments import EPOCH, micros_of, moment_of

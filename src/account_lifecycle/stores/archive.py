@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from ..errors import StoreError
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.explain import Anomaly
-from ..ports import Evidence, LedgerEntry
+from ..records import Evidence, LedgerEntry
 
 _MICROSECOND = timedelta(microseconds=1)
 

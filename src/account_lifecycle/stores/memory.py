@@ -14,17 +14,7 @@ from ..lifecycle.events import Event
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
-from ..ports import (
-    AccountFilter,
-    AuditFilter,
-    Decide,
-    Evidence,
-    Fault,
-    LedgerEntry,
-    Quarantined,
-    Refused,
-    Segment,
-)
+from ..records import AccountFilter, AuditFilter, Decide, Evidence, Fault, LedgerEntry, Quarantined, Refused, Segment
 from .archive import write_archive
 from .erasure import ERASED, mentions
 from .memory_outbox import MemoryOutbox

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
 
-from ..ports import DeliveryState
+from ..records import DeliveryState
 
 Place = tuple[int, int]
 """Where a delivery stands in every order: its effect's id, then its own."""

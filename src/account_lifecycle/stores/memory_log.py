@@ -13,7 +13,7 @@ from ..lifecycle.decide import Decision
 from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.events import StatusAnnounced
 from ..lifecycle.windows import BlindWindow
-from ..ports import RECENT, EffectRow, Evidence, LedgerEntry, Transition
+from ..records import RECENT, EffectRow, Evidence, LedgerEntry, Transition
 from .outbox_rows import EFFECTS_PER_EVENT
 
 _FIELDS = 9

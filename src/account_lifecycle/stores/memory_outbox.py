@@ -9,7 +9,7 @@ from heapq import heappop
 from itertools import islice
 from threading import RLock
 
-from ..ports import (
+from ..records import (
     UNFINISHED,
     Claim,
     Delivery,

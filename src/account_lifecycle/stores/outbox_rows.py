@@ -11,16 +11,7 @@ from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
-from ..ports import (
-    Delivery,
-    DeliveryRecord,
-    DeliveryState,
-    EffectRow,
-    OnDead,
-    Settlement,
-    SubscribedHook,
-    Transition,
-)
+from ..records import Delivery, DeliveryRecord, DeliveryState, EffectRow, OnDead, Settlement, SubscribedHook, Transition
 from .rows import Row, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
 
 EFFECTS_PER_EVENT = 16

@@ -21,7 +21,7 @@ from ..lifecycle.machine import Situation
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..ports import Evidence, LedgerEntry, Quarantined, Segment
+from ..records import Evidence, LedgerEntry, Quarantined, Segment
 
 Row = tuple[Any, ...]
 

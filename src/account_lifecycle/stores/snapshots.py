@@ -10,7 +10,7 @@ from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.events import DeadlinePassed, StatusAnnounced
 from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..ports import LedgerEntry
+from ..records import LedgerEntry
 
 
 def retold(account: Account, entry: LedgerEntry) -> Account:

@@ -6,9 +6,9 @@ goes. ASCII only, so that no encoding in between can harm it.
 
 import json
 
-from ..hooks import HookCall
+from ..hooks.registry import HookCall
 from ..lifecycle.effects import EffectKind
-from ..ports import Transition
+from ..records import Transition
 from ..report.records import Record, account_record, anomaly_record, time_text, window_record
 
 

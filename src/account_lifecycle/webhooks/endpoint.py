@@ -16,9 +16,9 @@ from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 
 from ..errors import ConfigurationError
-from ..hooks import HookCall
+from ..hooks.outcomes import Disable, Done, Outcome, RetryAt
+from ..hooks.registry import HookCall
 from ..lifecycle.explain import printable
-from ..outcomes import Disable, Done, Outcome, RetryAt
 from .addresses import read_allowance
 from .body import body_of
 from .circuit import Circuit

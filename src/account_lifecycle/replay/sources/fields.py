@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ...errors import PayloadError
-from ...payloads import MAX_ID_CHARACTERS, parse
+from ...intake.payloads import MAX_ID_CHARACTERS, parse
 from ..coding import NONE, Int32s, Int64s
 from ..columns import NO_TIME, Columns
 from ..vocabulary import Vocabulary, Words

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import PayloadError
+from ...intake.logs import read_line
+from ...intake.payloads import parse
 from ...lifecycle.account import Account
-from ...logs import read_line
-from ...payloads import parse
 from ..ahead import read_ahead
 from ..coding import Int64s
 from ..columns import NO_TIME, Chunk, Columns, RefusedLine

@@ -13,7 +13,8 @@ import numpy as np
 from ...errors import StoreError
 from ...lifecycle.account import Account
 from ...lifecycle.events import DeadlinePassed
-from ...ports import LedgerEntry, Prover, Reader
+from ...records import LedgerEntry
+from ...stores.protocol import Prover, Reader
 from ..coding import NONE, PADDING, Codes, Int32s
 from ..columns import DEADLINE, Chunk, Columns
 from ..fleet import micros

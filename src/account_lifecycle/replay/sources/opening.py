@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import ConfigurationError, UnreadableLog, without_password
 from ...lifecycle.account import Account
-from ...ports import Store
+from ...stores.protocol import Store
 from ..columns import Chunk
 from ..vocabulary import Vocabulary
 from . import Source

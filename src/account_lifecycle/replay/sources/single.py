@@ -5,7 +5,7 @@ Knows the vendor's two formats as far as their keys go. It must never know what 
 
 import json
 
-from ...payloads import provider_of
+from ...intake.payloads import provider_of
 
 
 def payload_of(

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import PayloadError
+from ...intake.logs import read_line
+from ...intake.payloads import parse
 from ...lifecycle.events import StatusAnnounced
-from ...logs import read_line
-from ...payloads import parse
 from ..coding import Int64s
 from ..columns import NO_TIME, Chunk, Columns, RefusedLine
 from ..fleet import micros, time_of

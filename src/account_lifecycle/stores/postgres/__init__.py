@@ -8,11 +8,11 @@ from datetime import datetime
 
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
-from ...ports import Decide, Refused
-from ..grouping import CommitGroup
+from ...records import Decide, Refused
+from ..commit_group import CommitGroup
 from .connections import Connections
-from .feeding import FeedTurn, Request, feed, quarantine_rows
 from .filling import PostgresFiller
+from .ledger import FeedTurn, Request, feed, quarantine_rows
 from .migrating import migrate
 from .outbox import PostgresOutbox
 from .proving import PostgresProver

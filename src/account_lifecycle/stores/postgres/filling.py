@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from psycopg import sql
 
 from ...errors import StoreError
-from ...ports import Fault
+from ...records import Fault
 from .connections import Connection, Connections, statement
 from .proving import faults_in, joined
 from .transactions import Row, Transaction

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from ...lifecycle.explain import Anomaly
-from ...ports import (
+from ...records import (
     Claim,
     Delivery,
     DeliveryFilter,

@@ -11,7 +11,7 @@ from typing import Any
 from ...lifecycle.account import Account
 from ...lifecycle.explain import printable
 from ...lifecycle.windows import BlindWindow
-from ...ports import Evidence, Fault, Segment
+from ...records import Evidence, Fault, Segment
 from .. import chain, rows
 from .transactions import Row, Transactions
 

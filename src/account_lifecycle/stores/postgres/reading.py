@@ -11,7 +11,7 @@ from ...lifecycle.anomalies import KINDS
 from ...lifecycle.explain import Anomaly
 from ...lifecycle.status import Status
 from ...lifecycle.windows import BlindWindow
-from ...ports import AccountFilter, AuditFilter, LedgerEntry, Quarantined
+from ...records import AccountFilter, AuditFilter, LedgerEntry, Quarantined
 from .. import rows
 from .transactions import Row, Transactions
 

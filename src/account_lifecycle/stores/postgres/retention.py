@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ...lifecycle.account import Account
-from ...ports import Evidence, Segment
+from ...records import Evidence, Segment
 from .. import chain, rows
 from ..archive import write_archive
 from ..erasure import ERASED, mentions

@@ -14,7 +14,7 @@ from weakref import WeakSet
 import apsw
 
 from ...errors import StoreBusy, StoreError
-from ..grouping import CommitGroup, Turn
+from ..commit_group import CommitGroup, Turn
 from ..rows import Row
 from . import connection
 from .connection import check_library, every, open_reader, open_writer, told_plainly

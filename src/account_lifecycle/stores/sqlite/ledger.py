@@ -16,10 +16,10 @@ from ...errors import StoreError
 from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
-from ...ports import Decide, Refused
+from ...records import Decide, Refused
 from .. import chain, rows
+from ..commit_group import Turn
 from ..erasure import ERASED, mentions
-from ..grouping import Turn
 from ..sql import statements
 from .connection import every, pragma
 from .digests import baseline_with_digest

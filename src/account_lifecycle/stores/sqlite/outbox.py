@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 
 from ...lifecycle.explain import Anomaly
-from ...ports import (
+from ...records import (
     RECENT,
     Claim,
     Delivery,

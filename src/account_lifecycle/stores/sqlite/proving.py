@@ -8,7 +8,7 @@ from itertools import groupby
 
 import apsw
 
-from ...ports import Fault
+from ...records import Fault
 from .. import chain, rows
 from ..outbox_rows import EFFECTS_PER_EVENT
 from ..rows import NO_EFFECTS, Row, effects_from

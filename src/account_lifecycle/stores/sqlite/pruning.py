@@ -12,7 +12,7 @@ import apsw
 
 from ...errors import StoreError
 from ...lifecycle.account import Account
-from ...ports import Evidence, Segment
+from ...records import Evidence, Segment
 from .. import rows
 from ..archive import write_archive
 from ..outbox_rows import EFFECTS_PER_EVENT

@@ -13,7 +13,7 @@ from ...lifecycle.anomalies import KINDS
 from ...lifecycle.explain import Anomaly
 from ...lifecycle.status import Status
 from ...lifecycle.windows import BlindWindow
-from ...ports import AccountFilter, AuditFilter, Evidence, LedgerEntry, Quarantined, Segment
+from ...records import AccountFilter, AuditFilter, Evidence, LedgerEntry, Quarantined, Segment
 from .. import rows
 from ..sql import statements
 from .connection import told_plainly

@@ -9,7 +9,7 @@ from itertools import groupby
 import apsw
 
 from ...lifecycle.effects import EffectKind
-from ...ports import DeliveryState, SubscribedHook
+from ...records import DeliveryState, SubscribedHook
 from .. import chain
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, hook_row
 from ..rows import NO_EFFECTS, Row, from_us

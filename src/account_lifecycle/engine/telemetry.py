@@ -5,36 +5,13 @@ configured it, or else through the standard library's ``logging`` under the name
 """
 
 import logging
-from functools import cache
-from typing import Any
 
-from .lifecycle.anomalies import Severity
-from .lifecycle.decide import Decision
-from .lifecycle.explain import printable
+from ..errors import logger
+from ..lifecycle.anomalies import Severity
+from ..lifecycle.decide import Decision
+from ..lifecycle.explain import printable
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
-
-
-def logger() -> Any:
-    """The logger in force: yours if you have configured structlog, else the standard library's."""
-    import structlog  # here, because it costs as much to import as the rest of the library
-
-    return structlog.get_logger("account_lifecycle") if structlog.is_configured() else _standard()
-
-
-@cache
-def _standard() -> Any:
-    import structlog
-
-    return structlog.wrap_logger(
-        logging.getLogger("account_lifecycle"),
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False),
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
 
 
 def log_anomalies(decision: Decision) -> None:

@@ -13,10 +13,10 @@ from enum import StrEnum
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from .anomalies import AnomalyKind
-from .definition import INITIAL, LOSSES, PROVES_EXISTENCE, PROVES_LIFE, TERMINAL
-from .providers import ALIASES, YEAR, Provider, profile_of
-from .status import Status, Verdict
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.definition import INITIAL, LOSSES, PROVES_EXISTENCE, PROVES_LIFE, TERMINAL
+from ..lifecycle.providers import ALIASES, YEAR, Provider, profile_of
+from ..lifecycle.status import Status, Verdict
 
 _Row = TypeVar("_Row")
 

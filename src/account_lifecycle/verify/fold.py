@@ -11,14 +11,14 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
-from .lifecycle.account import Account
-from .lifecycle.decide import Decision, Policy, decide
-from .lifecycle.explain import Anomaly, printable
-from .lifecycle.machine import Situation
-from .lifecycle.rules import redelivery_window_of
-from .lifecycle.status import Verdict
-from .lifecycle.windows import BlindWindow
-from .ports import Evidence, Fault, LedgerEntry
+from ..lifecycle.account import Account
+from ..lifecycle.decide import Decision, Policy, decide
+from ..lifecycle.explain import Anomaly, printable
+from ..lifecycle.machine import Situation
+from ..lifecycle.rules import redelivery_window_of
+from ..lifecycle.status import Verdict
+from ..lifecycle.windows import BlindWindow
+from ..records import Evidence, Fault, LedgerEntry
 
 MAX_SHOWN = 200
 """How much of a value a finding shows."""

@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from .courier import PAGE, Called, Courier
-from .hooks import HookOutcome, HookRegistry
+from ..records import Clock, Delivery
+from ..stores.protocol import Store
+from .delivery import PAGE, Called, Courier
 from .leases import LEASE
-from .ports import Clock, Delivery, Store
+from .registry import HookOutcome, HookRegistry
 
 __all__ = ["HookOutcome", "Runner"]
 

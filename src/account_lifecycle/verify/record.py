@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from .differences import Differences, against_definition
-from .errors import StoreError
-from .folding import MAX_SHOWN, Fold
-from .lifecycle.account import Account
-from .lifecycle.explain import printable
-from .lifecycle.windows import BlindWindow
-from .lockstep import UNREADABLE, ByAccount, damage
-from .ports import AccountFilter, Evidence, Fault, LedgerEntry, Store
+from ..errors import StoreError
+from ..lifecycle.account import Account
+from ..lifecycle.explain import printable
+from ..lifecycle.windows import BlindWindow
+from ..records import AccountFilter, Evidence, Fault, LedgerEntry
+from ..stores.protocol import Store
+from .by_account import UNREADABLE, ByAccount, damage
+from .fold import MAX_SHOWN, Fold
+from .rejudge import Differences, against_definition
 
 __all__ = ["Differences", "Verification", "against_definition", "verify"]
 

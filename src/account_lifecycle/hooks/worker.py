@@ -13,12 +13,12 @@ from queue import SimpleQueue
 from threading import Condition, Thread, current_thread
 from typing import Self
 
-from .courier import Called, Courier
-from .errors import StoreError
-from .hooks import HookOutcome, HookRegistry
+from ..errors import StoreError, logger
+from ..records import Clock, Delivery
+from ..stores.protocol import Store
+from .delivery import Called, Courier
 from .leases import LEASE
-from .ports import Clock, Delivery, Store
-from .telemetry import logger
+from .registry import HookOutcome, HookRegistry
 
 THREADS = "account-lifecycle hooks"
 """What the names of the threads begin with."""

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack, overload
 
-from .lifecycle.account import Account
-from .lifecycle.anomalies import AnomalyKind
-from .lifecycle.effects import EffectKind
-from .lifecycle.explain import Anomaly
-from .lifecycle.status import Status
-from .lifecycle.windows import BlindWindow
-from .ports import DeliveryState, EffectRow, OnDead, SubscribedHook, Transition
+from ..lifecycle.account import Account
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.effects import EffectKind
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.status import Status
+from ..lifecycle.windows import BlindWindow
+from ..records import DeliveryState, EffectRow, OnDead, SubscribedHook, Transition
 
 
 class HookCall(NamedTuple):

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import ConfigurationError, StoreError, without_password
-from .ports import Store
-from .wiring import open_store
+from ..errors import ConfigurationError, StoreError, without_password
+from .opening import open_store
+from .protocol import Store
 
 _FILE = "sqlite:///"
 _SERVERS = ("postgresql://", "postgres://")
@@ -38,11 +38,11 @@ def pending_upgrades(url: str) -> tuple[str, ...]:
     """
     path = store_file(url)
     if path is not None:
-        from .stores.sqlite import pending_migrations
+        from .sqlite import pending_migrations
 
         return tuple(pending_migrations(path))
     if url.startswith(_SERVERS) and find_spec("psycopg"):
-        from .stores.postgres.pending import pending_migrations as pending_on_server
+        from .postgres.pending import pending_migrations as pending_on_server
 
         return tuple(pending_on_server(url))
     open_store(url).close()  # which tells what is missing, or what is wrong with the URL
@@ -57,8 +57,8 @@ def has_head(store: Store, head: str) -> bool:
     """
     if head in {store.head(), *(segment.head for segment in store.segments())}:
         return True
-    from .stores.sqlite import SQLiteStore
-    from .stores.sqlite.heads import has_digest
+    from .sqlite import SQLiteStore
+    from .sqlite.heads import has_digest
 
     return isinstance(store, SQLiteStore) and has_digest(store, head)
 
@@ -69,7 +69,7 @@ def back_up(store: Store, target: Path) -> None:
     Raises ``StoreError`` if there is a file of that name, or if the store is on a server, which has backups of its
     own.
     """
-    from .stores.sqlite import SQLiteStore
+    from .sqlite import SQLiteStore
 
     if not isinstance(store, SQLiteStore):
         raise StoreError("A store on a server is backed up by the server's own means, such as pg_dump.")
@@ -81,14 +81,14 @@ def copy(source: Store, target_url: str) -> Copied:
 
     Raises ``StoreError`` if anything does not hold, and then nothing is kept; and for any other two kinds of stores.
     """
-    from .stores.sqlite import SQLiteStore
+    from .sqlite import SQLiteStore
 
     if not (isinstance(source, SQLiteStore) and target_url.startswith(_SERVERS)):
         raise ConfigurationError("to", repr(without_password(target_url)), _COPIES)
     target = open_store(target_url)
     try:
-        from .stores.copying import copy_store
-        from .stores.postgres import PostgresStore
+        from .copying import copy_store
+        from .postgres import PostgresStore
 
         assert isinstance(target, PostgresStore)
         return Copied(*copy_store(source, target))

@@ -10,14 +10,15 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from .lifecycle.account import Account
-from .lifecycle.anomalies import AnomalyKind
-from .lifecycle.decide import Decision
-from .lifecycle.effects import EffectKind
-from .lifecycle.machine import Situation
-from .lifecycle.status import Verdict
-from .lockstep import ByAccount
-from .ports import Decide, Evidence, Store
+from ..lifecycle.account import Account
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.decide import Decision
+from ..lifecycle.effects import EffectKind
+from ..lifecycle.machine import Situation
+from ..lifecycle.status import Verdict
+from ..records import Decide, Evidence
+from ..stores.protocol import Store
+from .by_account import ByAccount
 
 MAX_GROUPS = 1000
 """How many groups are kept apart."""

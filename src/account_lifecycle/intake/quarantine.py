@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from .errors import ConfigurationError, PayloadError, StoreError
-from .lifecycle.decide import Decision
-from .lifecycle.events import Event
-from .moments import in_utc
+from ..errors import ConfigurationError, PayloadError, StoreError
+from ..lifecycle.decide import Decision
+from ..lifecycle.events import Event
+from ..records import Clock, Quarantined, Refused
+from ..stores.protocol import Store
 from .payloads import parse
-from .ports import Clock, Quarantined, Refused, Store
+from .times import in_utc
 
 Advance = Callable[[Event, int], Decision]
 """Feeds an event and marks its number in the quarantine as released, both or neither."""

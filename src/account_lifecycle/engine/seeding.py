@@ -10,18 +10,19 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple, NoReturn
 
+from ..errors import ConfigurationError, PayloadError, StoreError
+from ..intake.logs import Received
+from ..intake.payloads import parse
+from ..intake.quarantine import refusal
+from ..intake.times import in_utc
+from ..lifecycle.account import Account
+from ..lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
+from ..lifecycle.events import DeadlinePassed, Event
+from ..lifecycle.explain import shown
+from ..lifecycle.rules import rules_of
+from ..records import AccountFilter, Refused
+from ..stores.protocol import Store
 from .deadlines import by_family, deadline_before
-from .errors import ConfigurationError, PayloadError, StoreError
-from .lifecycle.account import Account
-from .lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
-from .lifecycle.events import DeadlinePassed, Event
-from .lifecycle.explain import shown
-from .lifecycle.rules import rules_of
-from .logs import Received
-from .moments import in_utc
-from .payloads import parse
-from .ports import AccountFilter, Refused, Store
-from .quarantine import refusal
 
 
 class Seeding(NamedTuple):

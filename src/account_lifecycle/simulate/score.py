@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import ConfigurationError
-from .lifecycle.anomalies import AnomalyKind
-from .lifecycle.lives import FAULTS, QUARANTINE
-from .lifecycle.status import Verdict
-from .simulate import TRUTH_VERSION, Injected, Trace
+from ..errors import ConfigurationError
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.status import Verdict
+from .lives import FAULTS, QUARANTINE
+from .log import TRUTH_VERSION, Injected, Trace
 
 MAX_EXAMPLES = 100
 """How many false alarms and missed faults a score keeps; all are counted."""

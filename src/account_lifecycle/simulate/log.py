@@ -23,14 +23,14 @@ from random import Random
 from string import Template
 from typing import Any, NamedTuple
 
-from .errors import ConfigurationError
-from .lifecycle import definition
-from .lifecycle.compiled import compiled
-from .lifecycle.decide import DEFAULT_POLICY
-from .lifecycle.lives import FAULTS, Announcement, Chance, Channel, Plan, Telling, draw_character, live, plan_fault
-from .lifecycle.machine import INITIAL, Situation
-from .lifecycle.providers import DEADLINES, Provider, profile_of
-from .lifecycle.status import Status, Verdict
+from ..errors import ConfigurationError
+from ..lifecycle import definition
+from ..lifecycle.compiled import compiled
+from ..lifecycle.decide import DEFAULT_POLICY
+from ..lifecycle.machine import INITIAL, Situation
+from ..lifecycle.providers import DEADLINES, Provider, profile_of
+from ..lifecycle.status import Status, Verdict
+from .lives import FAULTS, Announcement, Chance, Channel, Plan, Telling, draw_character, live, plan_fault
 
 TRUTH_VERSION = 1
 """The format of the truth file."""

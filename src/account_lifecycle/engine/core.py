@@ -11,25 +11,26 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from . import worker
-from .deadlines import by_family, passed_deadlines
-from .differences import Differences, against_definition
-from .errors import ConfigurationError, PayloadError, StoreError, UnreadablePayloads
-from .hooks import HookRegistry
-from .lifecycle.account import Account
-from .lifecycle.anomalies import AnomalyKind, Severity
-from .lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
-from .lifecycle.events import Event
-from .lifecycle.explain import Anomaly
-from .lifecycle.machine import INITIAL, BoundModel, Situation
-from .lifecycle.providers import family_of, profile_of
-from .lifecycle.rules import rules_of
-from .lifecycle.status import Health, Status
-from .lifecycle.windows import BlindWindow
-from .logs import Received
-from .moments import in_utc
-from .payloads import Payload, parse
-from .ports import (
+from ..errors import ConfigurationError, PayloadError, StoreError, UnreadablePayloads, logger
+from ..hooks import worker
+from ..hooks.inline import HookOutcome, Runner
+from ..hooks.registry import HookRegistry
+from ..hooks.worker import Worker
+from ..intake.logs import Received
+from ..intake.payloads import Payload, parse
+from ..intake.quarantine import Replayed, refusal, replay_quarantine
+from ..intake.times import in_utc
+from ..lifecycle.account import Account
+from ..lifecycle.anomalies import AnomalyKind, Severity
+from ..lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
+from ..lifecycle.events import Event
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.machine import INITIAL, BoundModel, Situation
+from ..lifecycle.providers import family_of, profile_of
+from ..lifecycle.rules import rules_of
+from ..lifecycle.status import Health, Status
+from ..lifecycle.windows import BlindWindow
+from ..records import (
     AccountFilter,
     AuditFilter,
     Clock,
@@ -40,14 +41,14 @@ from .ports import (
     Observer,
     Quarantined,
     Segment,
-    Store,
     SubscribedHook,
 )
-from .quarantine import Replayed, refusal, replay_quarantine
-from .runner import HookOutcome, Runner
-from .telemetry import logger
-from .verify import Verification, verify
-from .worker import Worker
+from ..stores.opening import open_store
+from ..stores.protocol import Store
+from ..verify.record import Verification, verify
+from ..verify.rejudge import Differences, against_definition
+from .deadlines import by_family, passed_deadlines
+from .telemetry import log_anomalies
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -67,8 +68,8 @@ _Refusal = tuple[PayloadError, datetime]
 """What could not be read, and when it arrived."""
 
 
-class EngineCore(HookRegistry):
-    """The engine over any store. ``Engine`` is this, opened by URL."""
+class Engine(HookRegistry):
+    """The life-cycle engine over a store; ``Engine.open`` opens one by its URL."""
 
     def __init__(
         self,
@@ -77,7 +78,6 @@ class EngineCore(HookRegistry):
         policy: Policy = DEFAULT_POLICY,
         clock: Clock = utc_now,
         observers: Sequence[Observer] = (),
-        draw: Callable[[Situation], "Digraph"],
     ) -> None:
         super().__init__()
         self.store = store
@@ -87,9 +87,28 @@ class EngineCore(HookRegistry):
         self._decide = decide if policy == DEFAULT_POLICY else partial(decide, policy=self.policy)
         self._clock = clock
         self._observers = tuple(observers)
-        self._draw = draw
         self._runner = Runner(store, self, clock)
         self._worker: Worker | None = None
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        policy: Policy = DEFAULT_POLICY,
+        clock: Clock = utc_now,
+        observers: Sequence[Observer] = (log_anomalies,),
+    ) -> Self:
+        """Open an engine on a store: ``memory:``, ``sqlite:///FILE``, which is made if it is not there, or
+        ``postgresql://USER@HOST/DATABASE``, a database that is there, in which tables are made if need be.
+
+        ``sqlite:///accounts.db`` is relative to the working directory, ``sqlite:////var/lib/accounts.db``
+        is absolute. A ``postgresql:`` URL is libpq's, with all its parameters, and needs the extra
+        ``account-lifecycle[postgres]``. By default every anomaly is logged. Use it as a context manager, or close
+        it. Raises ``ConfigurationError`` for a URL that names no store and ``StoreError`` for one that cannot
+        be opened.
+        """
+        return cls(open_store(url), policy=policy, clock=clock, observers=observers)
 
     def __enter__(self) -> Self:
         return self
@@ -336,7 +355,7 @@ class EngineCore(HookRegistry):
         account = self.store.account(account_id)
         situation = account.situation if account else INITIAL
         profile = profile_of(account.provider if account else None)
-        return BoundModel(situation, self._draw, announces_sync=profile.announces_sync)
+        return BoundModel(situation, _draw, announces_sync=profile.announces_sync)
 
     # ---- Below the door ---------------------------------------------------------------------------
 
@@ -432,3 +451,9 @@ def _state(state: DeliveryState | str | None) -> DeliveryState | None:
 def _family(provider: str | None) -> str | None:
     """A provider as the account holds it, whichever alias it is asked by."""
     return None if provider is None else family_of(provider)
+
+
+def _draw(situation: Situation) -> "Digraph":
+    from ..drawing import draw_situation
+
+    return draw_situation(situation)

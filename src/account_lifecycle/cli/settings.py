@@ -15,11 +15,11 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from .errors import ConfigurationError, without_password
-from .lifecycle.decide import DEFAULT_POLICY, Policy
-from .lifecycle.explain import one_of, shown
-from .lifecycle.providers import ALIASES, PERMISSIVE, PROFILES, Provider
-from .lifecycle.status import Status
+from ..errors import ConfigurationError, without_password
+from ..lifecycle.decide import DEFAULT_POLICY, Policy
+from ..lifecycle.explain import one_of, shown
+from ..lifecycle.providers import ALIASES, PERMISSIVE, PROFILES, Provider
+from ..lifecycle.status import Status
 
 PREFIX = "ACCOUNT_LIFECYCLE_"
 """What every environment variable that is read here begins with."""

@@ -5,9 +5,9 @@ Knows the outcomes, the limit of attempts and the backoff; pure, so it must neve
 
 from datetime import UTC, datetime, timedelta
 
+from ..records import Claim, Delivery, DeliveryState, OnDead, Settlement
 from .backoff import delay
 from .outcomes import Dead, Disable, RetryAt
-from .ports import Claim, Delivery, DeliveryState, OnDead, Settlement
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 """A pause that costs no attempt lasts at least this long, or a hook could keep a runner busy with nothing."""

@@ -5,7 +5,7 @@ Knows what makes a time usable, aware and in UTC; it must never ask what time it
 
 from datetime import UTC, datetime
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
 
 
 def in_utc(name: str, at: datetime) -> datetime:

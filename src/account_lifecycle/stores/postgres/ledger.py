@@ -11,9 +11,9 @@ from ...errors import StoreError
 from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
-from ...ports import Decide
+from ...records import Decide
 from .. import chain, rows
-from ..grouping import Turn
+from ..commit_group import Turn
 from .transactions import Row, Transaction
 
 

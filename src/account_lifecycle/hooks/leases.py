@@ -13,9 +13,8 @@ from itertools import islice
 from threading import Condition, Thread
 from typing import Protocol
 
-from .errors import StoreError
-from .ports import Claim, Clock
-from .telemetry import logger
+from ..errors import StoreError, logger
+from ..records import Claim, Clock
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds without being renewed."""

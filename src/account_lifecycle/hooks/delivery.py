@@ -9,14 +9,14 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .errors import StoreError
-from .hooks import HookCall, HookOutcome, HookRegistry, Subscription
+from ..errors import StoreError, logger
+from ..lifecycle.account import Account
+from ..records import Clock, Delivery, DeliveryFilter, DeliveryState, Settlement
+from ..stores.protocol import Store
 from .leases import LEASE, LONGEST, Leases
-from .lifecycle.account import Account
 from .outcomes import Disable
-from .ports import Clock, Delivery, DeliveryFilter, DeliveryState, Settlement, Store
+from .registry import HookCall, HookOutcome, HookRegistry, Subscription
 from .settlements import claim_of, fail, give_back, settle, told
-from .telemetry import logger
 
 PAGE = 100
 """How many events or deliveries are taken from the outbox at a time."""

@@ -7,7 +7,7 @@ the records are.
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from .errors import StoreError
+from ..errors import StoreError
 
 RecordT = TypeVar("RecordT")
 

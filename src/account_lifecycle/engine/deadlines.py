@@ -6,12 +6,12 @@ Makes events of them; what such an event does, ``decide`` says.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from .lifecycle.account import Account
-from .lifecycle.decide import Policy
-from .lifecycle.events import DeadlinePassed
-from .lifecycle.providers import PERMISSIVE, PROFILES, family_of
-from .lifecycle.status import Status
-from .ports import Reader
+from ..lifecycle.account import Account
+from ..lifecycle.decide import Policy
+from ..lifecycle.events import DeadlinePassed
+from ..lifecycle.providers import PERMISSIVE, PROFILES, family_of
+from ..lifecycle.status import Status
+from ..stores.protocol import Reader
 
 _AFTER = timedelta(microseconds=1)
 """How long after a deadline it has passed: the least that a time can tell."""

@@ -16,11 +16,11 @@ from typing import Annotated, Any, NoReturn
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from .errors import PayloadError
-from .lifecycle.definition import ANNOUNCEMENTS
-from .lifecycle.events import StatusAnnounced
-from .lifecycle.explain import printable, shown
-from .lifecycle.providers import ALIASES
+from ..errors import PayloadError
+from ..lifecycle.definition import ANNOUNCEMENTS
+from ..lifecycle.events import StatusAnnounced
+from ..lifecycle.explain import printable, shown
+from ..lifecycle.providers import ALIASES
 
 MAX_BYTES = 64 * 1024
 """The longest payload that is read, and how much of a longer one is kept."""

@@ -1,0 +1,1 @@
+"""The engine: feed it, ask it, run its hooks."""

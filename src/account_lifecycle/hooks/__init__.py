@@ -1,0 +1,1 @@
+"""Hooks: how they are registered, claimed, called and retried."""

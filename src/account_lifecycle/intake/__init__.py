@@ -1,0 +1,1 @@
+"""What comes in: payloads, logs, times and the quarantine."""

@@ -1,0 +1,37 @@
+"""Open the store that a URL names."""
+
+from pathlib import Path
+
+from ..errors import ConfigurationError, StoreError, without_password
+from .protocol import Store
+
+SCHEMES = "memory:, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+"""The store URLs that can be opened."""
+
+
+def open_store(url: str) -> Store:
+    """The store that a URL names."""
+    scheme, _, rest = url.partition(":")
+    if url in ("memory:", "memory://"):
+        from .memory import MemoryStore
+
+        return MemoryStore()
+    if scheme == "sqlite" and rest.startswith("///") and rest[3:] not in ("", ":memory:") and "\0" not in rest:
+        from .sqlite import SQLiteStore
+
+        return SQLiteStore(Path(rest[3:]))
+    if scheme in ("postgresql", "postgres") and rest.startswith("//"):
+        return _open_postgres(url)
+    raise ConfigurationError("store", repr(without_password(url)), SCHEMES)
+
+
+def _open_postgres(url: str) -> Store:
+    try:
+        from .postgres import PostgresStore
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("psycopg", "psycopg_pool"):
+            raise
+        raise StoreError(
+            'PostgreSQL needs psycopg, which is not installed. Run: pip install "account-lifecycle[postgres]"'
+        ) from error
+    return PostgresStore(url)

@@ -1,0 +1,193 @@
+"""What the engine asks of a store: writing, reading, proving, and the outbox."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from ..lifecycle.account import Account
+from ..lifecycle.decide import Decision
+from ..lifecycle.events import Event
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.status import Status
+from ..lifecycle.windows import BlindWindow
+from ..records import (
+    AccountFilter,
+    AuditFilter,
+    Claim,
+    Decide,
+    Delivery,
+    DeliveryFilter,
+    DeliveryRecord,
+    Evidence,
+    Fault,
+    LedgerEntry,
+    Quarantined,
+    Refused,
+    Segment,
+    Settlement,
+    SubscribedHook,
+)
+
+
+class Ledger(Protocol):
+    """Writes: every event is kept, and what it changes is kept with it or not at all."""
+
+    def advance(
+        self,
+        events: Sequence[Event],
+        decide: Decide,
+        rules: str = "",
+        *,
+        releasing: Sequence[int] = (),
+        released_at: datetime | None = None,
+        quiet: bool = False,
+    ) -> list[Decision]:
+        """Judge events in order and keep everything, in one transaction.
+
+        ``rules`` names what ``decide`` judges by (``rules_of``); blank for a step that cannot be named, whose
+        decisions can later be verified by the chain but not judged again. ``releasing`` are numbers in the
+        quarantine from which these events come: they are marked as released in the same transaction, at
+        ``released_at`` or else at the events' own time, and if one of them was released before, ``StoreError`` is
+        raised and nothing is kept. ``quiet`` events are kept like any other, their effects included, but the effects
+        wait for nobody: no delivery is ever planned from them, for no hook, whenever it becomes known.
+        """
+
+    def quarantine(self, refused: Sequence[Refused]) -> list[int]:
+        """Keep unreadable payloads, in one transaction; their numbers."""
+
+    def erase(self, account_id: str, at: datetime) -> int:
+        """Erase an account's payloads and names for good, also from the quarantine; how many payloads that were.
+
+        The events stay, with the digests of what was erased, so that the chain still verifies.
+        """
+
+    def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
+        """Archive the events received before ``until`` and take them out, with a snapshot of the accounts as they
+        then were; None if there is nothing to take. Events whose hooks are not finished stay, and so do later ones.
+        """
+
+
+class Reader(Protocol):
+    """Reads, as streams: each is a consistent snapshot and holds one row at a time."""
+
+    def account(self, account_id: str) -> Account | None:
+        """The account as it is now, or None if nothing was ever fed for it."""
+
+    def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
+        """Accounts in the order of their ids."""
+
+    def history(self, account_id: str) -> Iterator[LedgerEntry]:
+        """Every event of one account, oldest first."""
+
+    def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
+        """Several accounts at once; those that nothing was fed for are missing."""
+
+    def ledger(self) -> Iterator[LedgerEntry]:
+        """Every event of every account, in the order in which they were fed."""
+
+    def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
+        """Anomalies in the order in which their events were fed."""
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """Unreadable payloads, oldest first."""
+
+    def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
+        """Blind windows in the order in which they opened."""
+
+    def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
+        """Accounts that are in one of these statuses and not yet stuck."""
+
+
+class Prover(Protocol):
+    """What makes the record provable."""
+
+    def faults(self) -> Iterator[Fault]:
+        """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
+
+    def evidence(self) -> Iterator[Evidence]:
+        """Every event in the order of account id and sequence."""
+
+    def baselines(self) -> Iterator[Account]:
+        """The accounts as they were where the ledger begins, in the order of their ids; none if nothing was pruned."""
+
+    def windows_by_account(self) -> Iterator[BlindWindow]:
+        """Every blind window in the order of account id and sequence."""
+
+    def segments(self) -> list[Segment]:
+        """The parts of the ledger that were archived, oldest first."""
+
+    def head(self) -> str:
+        """What stands for the whole ledger, in hexadecimal: the digest of its last event, or on stores with a chain
+        for each account the SHA-256 of all their heads; blank for a store that keeps no chain."""
+
+
+class Outbox(Protocol):
+    """Effects on their way to hooks. Times come from the caller; nothing here looks at a clock."""
+
+    def subscribe(self, hooks: Sequence[SubscribedHook], now: datetime) -> None:
+        """Make hooks known, or change how known ones are run; a disabled one stays disabled."""
+
+    def subscribed(self) -> list[SubscribedHook]:
+        """Every hook that the store knows, by name."""
+
+    def unsubscribe(self, hook: str) -> bool:
+        """Forget a hook and its unfinished deliveries; False if it is not known."""
+
+    def disable(self, hook: str, now: datetime, reason: str) -> None:
+        """Let a hook's deliveries wait until it is enabled."""
+
+    def enable(self, hook: str) -> bool:
+        """Let a disabled hook go on; False if it is not known."""
+
+    def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
+        """Make a delivery of each waiting effect for each subscribed hook that wants it; how many events that were.
+
+        Of some accounts, or of all: then the events of about ``limit`` at a time, and 0 tells that none is left.
+        Without any subscribed hook effects go on waiting and 0 is returned.
+        """
+
+    def claim(
+        self,
+        hooks: Sequence[str],
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+        account_ids: Sequence[str] | None = None,
+    ) -> list[Delivery]:
+        """Take deliveries that are due, in the order of their effects; each counts an attempt, committed on return.
+
+        Of these hooks only, as far as they are enabled, and of some accounts or of all. An ordered delivery is
+        taken only if no earlier one of its account and hook is unfinished, and never two of them at once.
+        """
+
+    def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
+        """Lengthen leases; for each claim whether it still holds."""
+
+    def expired(self, now: datetime, limit: int) -> list[Delivery]:
+        """Deliveries whose lease has run out, with the tokens that they were claimed by."""
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Keep what became of deliveries, in one transaction; for each whether its claim still held.
+
+        A claim that does not hold (it was settled, or its lease ran out and somebody else took over) changes nothing.
+        """
+
+    def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
+        """Deliveries in the order in which they were made."""
+
+    def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
+        """Try finished deliveries again: a new delivery for each that is done, dead or halted; their numbers.
+
+        A halted lane goes on with it. One that is unfinished, not known, or redriven already is passed over.
+        """
+
+    def waiting_effects(self) -> int:
+        """How many events have effects that were not planned yet."""
+
+
+class Store(Ledger, Reader, Prover, Outbox, Protocol):
+    """A store is all of them, and can be closed."""
+
+    def close(self) -> None:
+        """Release what it holds; closing twice is harmless."""
