@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from replay_contract import Counts, Log, Ready
 
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay import Audit, replay
 from account_lifecycle.replay.columns import Chunk
 from account_lifecycle.replay.judging import Judging

@@ -21,9 +21,10 @@ from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.logs import read_log
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event
 from account_lifecycle.lifecycle.explain import Anomaly
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.providers import profile_of
 from account_lifecycle.lifecycle.status import Verdict
 from account_lifecycle.lifecycle.windows import BlindWindow

@@ -15,10 +15,11 @@ from account_lifecycle import AnomalyKind, Engine, NextStep, Provider, Status
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.anomalies import KINDS
 from account_lifecycle.lifecycle.compiled import Step, compiled
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY
-from account_lifecycle.lifecycle.explain import Anomaly, lasting, one_of
+from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.machine import Situation
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.providers import ALIASES, PERMISSIVE, PROFILES
+from account_lifecycle.lifecycle.wording import lasting, one_of
 
 HERE = Path(__file__).parent
 ACCOUNT = "acc-4711"

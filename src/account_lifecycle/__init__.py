@@ -22,9 +22,10 @@ from .hooks.registry import Hook, HookCall
 from .intake.logs import Received, read_log
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, NextStep, Severity
-from .lifecycle.decide import Decision, Policy
+from .lifecycle.decide import Decision
 from .lifecycle.effects import Effect, EffectKind
 from .lifecycle.explain import Anomaly
+from .lifecycle.policy import Policy
 from .lifecycle.providers import Provider
 from .lifecycle.status import Health, Status, Verdict
 from .lifecycle.windows import BlindWindow

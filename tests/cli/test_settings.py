@@ -7,7 +7,7 @@ import pytest
 from account_lifecycle.cli.settings import DEFAULT_STORE, Settings, Source, read_duration
 from account_lifecycle.engine.core import BATCH_SIZE
 from account_lifecycle.errors import ConfigurationError
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.providers import ALIASES
 from account_lifecycle.lifecycle.status import Status
 from cli.shell import NOW

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from account_lifecycle import drawing
 from account_lifecycle.drawing import Crossing, PathStep
-from account_lifecycle.lifecycle.explain import shown
 from account_lifecycle.lifecycle.status import Status, Verdict
+from account_lifecycle.lifecycle.wording import shown
 
 WILD = "a\"b'<b>c</b>&lt;&amp;%%{init: {}}%% `x` #quot; \\N\\l\\ |x| {{y}} [z] (w) --> \u202e\n\x00"
 words = st.text(min_size=1, max_size=60).filter(str.strip)

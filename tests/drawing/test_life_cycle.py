@@ -22,7 +22,7 @@ WHOLE = [None, True, False]
 
 def lawful(announces_sync: bool | None) -> set[Pair]:
     """Every lawful move between states that an account of such a provider can be in."""
-    steps = [s for s in rows(announces_sync=announces_sync is not False) if s.lawful]
+    steps = [s for s in rows(announces_sync=announces_sync is not False) if s.expected]
     met = {INITIAL, *(step.after.status for step in steps)}
     return {(s.before.status, s.after.status) for s in steps if s.moved and s.before.status in met}
 
@@ -58,7 +58,9 @@ def test_a_move_that_depends_on_a_fact_says_on_which() -> None:
     drawn = read(drawing.lifecycle())
     for tail, head in lawful(None):
         situations = [s for s in compiled().situations if s.status is tail]
-        always = all(compiled().step(s, head, announces_sync=sync).lawful for s in situations for sync in (False, True))
+        always = all(
+            compiled().step(s, head, announces_sync=sync).expected for s in situations for sync in (False, True)
+        )
         labels = " ".join(edge.label for edge in drawn.between(tail, head)).replace("\\n", " ")
         assert bool(labels) is not always, (tail, head, labels)
 
@@ -70,7 +72,7 @@ def test_a_guard_holds_exactly_where_the_move_is_lawful(move: Move) -> None:
         for sync in (False, True):
             known = {words(g): getattr(situation, g, sync) for g in Guard}
             holds = all(known[f.removeprefix("not ")] is not f.startswith("not ") for f in facts)
-            assert holds is compiled().step(situation, move.after, announces_sync=sync).lawful
+            assert holds is compiled().step(situation, move.after, announces_sync=sync).expected
 
 
 def test_the_main_chain_runs_from_birth_through_life_and_loss_back_to_life() -> None:

@@ -10,9 +10,10 @@ from account_lifecycle import AnomalyKind, Decision, Engine, Policy, Status, Ver
 from account_lifecycle.engine.core import BATCH_SIZE
 from account_lifecycle.engine.deadlines import deadline_before, passed_deadlines
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, decide
+from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.stores.memory import MemoryStore
 from builders import T0, ToldClock, announced, at, judged, webhook
 

@@ -25,14 +25,14 @@ def test_what_it_allows_is_what_the_engine_finds_lawful(engine: Engine, situatio
     assert machine.situation == situation
     table = compiled().steps[PROFILES[provider].announces_sync][False][situation]
     for announced in ANNOUNCEMENTS:
-        assert getattr(machine, f"may_{announced}")() is table[announced].lawful, announced
-    assert machine.lawful() == tuple(word for word in ANNOUNCEMENTS if table[word].lawful)
+        assert getattr(machine, f"may_{announced}")() is table[announced].expected, announced
+    assert machine.expected() == tuple(word for word in ANNOUNCEMENTS if table[word].expected)
 
 
 def test_an_account_that_was_never_heard_of_is_unseen(engine: Engine) -> None:
     machine = engine.machine_for("nobody")
     assert machine.state is Status.UNSEEN
-    assert machine.lawful() == (Status.CONNECTING, Status.CREATION_SUCCESS, Status.CREATION_FAIL)
+    assert machine.expected() == (Status.CONNECTING, Status.CREATION_SUCCESS, Status.CREATION_FAIL)
     assert engine.account("nobody") is None
 
 

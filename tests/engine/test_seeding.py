@@ -14,8 +14,8 @@ from account_lifecycle import Engine, PayloadError, Policy, Received, Status, re
 from account_lifecycle.engine.seeding import Seeding, _Sower, seed
 from account_lifecycle.errors import ConfigurationError, StoreError
 from account_lifecycle.intake.payloads import parse
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.records import Refused
 from account_lifecycle.simulate.log import Faults, simulate
 from account_lifecycle.stores.memory import MemoryStore

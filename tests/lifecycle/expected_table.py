@@ -1,6 +1,6 @@
 """The rules as a grid, written down a second time and apart from the package: plain words, no import of it.
 
-``>`` the announced status becomes the state, ``=`` lawful and the state is kept, ``!`` the state is kept
+``>`` the announced status becomes the state, ``=`` expected and the state is kept, ``!`` the state is kept
 against the announcement. Two letters after the mark name the anomaly. Of a situation's facts, ``e`` means
 that the account is known to exist, ``l`` that its connection is lost.
 """
@@ -66,7 +66,7 @@ class Cell(NamedTuple):
         return self.mark != "!"
 
     @property
-    def lawful(self) -> bool:
+    def expected(self) -> bool:
         return self.kind is None
 
 
@@ -106,19 +106,19 @@ def after(spot: Spot, word: str, *, announces_sync: bool = True) -> Spot:
     return (word if mark == ">" else status, exists, lost)
 
 
-def lawful(spot: Spot, *, announces_sync: bool = True) -> set[str]:
-    """The announcements that are lawful in a situation."""
-    return {word for word in WORDS if cell(spot, word, announces_sync=announces_sync).lawful}
+def expected(spot: Spot, *, announces_sync: bool = True) -> set[str]:
+    """The announcements that are expected in a situation."""
+    return {word for word in WORDS if cell(spot, word, announces_sync=announces_sync).expected}
 
 
 def _ways() -> dict[tuple[Spot, bool], tuple[str, ...]]:
-    """A lawful life that leads to each situation, once without and once with an OK on the way."""
+    """A expected life that leads to each situation, once without and once with an OK on the way."""
     ways: dict[tuple[Spot, bool], tuple[str, ...]] = {(START, False): ()}
     frontier = [(START, False)]
     for spot, ok_heard in frontier:
         for word in WORDS:
             reached = (after(spot, word), ok_heard or word == "OK")
-            if cell(spot, word).lawful and reached not in ways:
+            if cell(spot, word).expected and reached not in ways:
                 ways[reached] = (*ways[spot, ok_heard], word)
                 frontier.append(reached)
     return ways

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Policy
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.status import Status
 from lifecycle_builders import DAY, FAMILIES, HOUR, MINUTE, STRANGER, Life, kinds_of
 

@@ -11,7 +11,7 @@ from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.providers import ALIASES
-from lifecycle.expected_table import CELLS, WAYS, WORDS, Spot, after, cell, lawful, named
+from lifecycle.expected_table import CELLS, WAYS, WORDS, Spot, after, cell, expected, named
 from lifecycle_builders import DAY, HOUR, MINUTE, STRANGER, SYNC_SILENT, Life, kinds_of
 
 ADVICE = {
@@ -91,7 +91,7 @@ def test_a_story_names_the_word_that_was_odd(kind: AnomalyKind) -> None:
 @each_kind
 def test_an_anomaly_expected_what_would_have_been_lawful(kind: AnomalyKind) -> None:
     for anomaly in anomalies()[kind]:
-        assert set(anomaly.expected) == lawful(anomaly.situation, announces_sync=announces_sync(anomaly))
+        assert set(anomaly.expected) == expected(anomaly.situation, announces_sync=announces_sync(anomaly))
 
 
 def test_an_anomaly_carries_its_facts() -> None:
@@ -110,14 +110,14 @@ def test_a_decision_tells_the_stories_of_all_its_anomalies() -> None:
     assert decision.explanation.splitlines() == [anomaly.explanation for anomaly in decision.anomalies]
 
 
-# ---- The shortest lawful path -----------------------------------------------------------------------
+# ---- The shortest expected path -----------------------------------------------------------------------
 
 
 def fewest_steps(spot: Spot, word: str, *, announces_sync: bool) -> int:
-    """How many lawful announcements lead to ``word``, at least one move before it; 0 if none do. Tries them all."""
+    """How many expected announcements lead to ``word``, at least one move before it; 0 if none do. Tries them all."""
     reached = {spot}
     for count in range(1, 6):
-        steps = {(here, w) for here in reached for w in lawful(here, announces_sync=announces_sync)}
+        steps = {(here, w) for here in reached for w in expected(here, announces_sync=announces_sync)}
         if count > 1 and any(w == word for _, w in steps):
             return count
         reached = {after(here, w) for here, w in steps if cell(here, w).mark == ">"}
@@ -126,7 +126,7 @@ def fewest_steps(spot: Spot, word: str, *, announces_sync: bool) -> int:
 
 def is_lawful_all_the_way(spot: Spot, path: tuple[str, ...], *, announces_sync: bool) -> bool:
     for word in path:
-        if word not in lawful(spot, announces_sync=announces_sync):
+        if word not in expected(spot, announces_sync=announces_sync):
             return False
         spot = after(spot, word, announces_sync=announces_sync)
     return True
@@ -190,7 +190,7 @@ def test_a_stale_repeat_names_what_can_lawfully_have_come_between(words: tuple[s
     [(("DELETED",), None), (("CREATION_SUCCESS",), None), (("CREATION_SUCCESS", "SYNC_SUCCESS"), "GOOGLE")],
 )
 def test_a_stale_repeat_never_says_that_nothing_was_missed(words: tuple[str, ...], provider: str | None) -> None:
-    """None of these can lawfully be announced twice, so no lawful story leads from one to the other."""
+    """None of these can lawfully be announced twice, so no expected story leads from one to the other."""
     explanation = Life(*words).hears(words[-1], after=DAY, provider=provider).explanation
 
     assert "such as nothing" not in explanation

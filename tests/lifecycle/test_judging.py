@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from account_lifecycle.lifecycle.decide import Policy
+from account_lifecycle.lifecycle.policy import Policy
 from lifecycle_builders import (
     DAY,
     FAMILIES,

@@ -38,10 +38,10 @@ def test_a_bound_model_answers_as_the_table(spot: Spot, word: str, announces_syn
     before = model.situation
     step = compiled().step(before, Status(word), announces_sync=announces_sync)
 
-    assert getattr(model, f"may_{word}")() is step.lawful
+    assert getattr(model, f"may_{word}")() is step.expected
     assert model.situation == before, "a question moved it"
-    assert accepts(model, word) is step.lawful
-    assert model.situation == (step.after if step.lawful else before)
+    assert accepts(model, word) is step.expected
+    assert model.situation == (step.after if step.expected else before)
 
 
 @both_kinds
@@ -49,7 +49,9 @@ def test_a_bound_model_answers_as_the_table(spot: Spot, word: str, announces_syn
 def test_a_bound_model_lists_what_is_lawful(spot: Spot, announces_sync: bool) -> None:
     rows = [row for row in compiled().rows(announces_sync=announces_sync) if row.before == spot]
 
-    assert a_model(spot, announces_sync=announces_sync).lawful() == tuple(row.announced for row in rows if row.lawful)
+    assert a_model(spot, announces_sync=announces_sync).expected() == tuple(
+        row.announced for row in rows if row.expected
+    )
 
 
 def test_models_share_one_machine_and_leave_nothing_behind() -> None:
@@ -69,10 +71,10 @@ def test_the_machine_runs_any_object_with_a_state() -> None:
 
 
 @both_kinds
-def test_exactly_the_unlawful_cells_have_a_deviation(announces_sync: bool) -> None:
+def test_exactly_the_unexpected_cells_have_a_deviation(announces_sync: bool) -> None:
     for row in compiled().rows(announces_sync=announces_sync):
-        lawful = accepts(a_model(row.before, announces_sync=announces_sync), row.announced)
-        assert (row.deviation is None) is lawful
+        expected = accepts(a_model(row.before, announces_sync=announces_sync), row.announced)
+        assert (row.deviation is None) is expected
 
 
 # ---- The definition -------------------------------------------------------------------------------
@@ -107,7 +109,7 @@ def test_every_transition_of_the_definition_is_alive(row: Transition) -> None:
 @pytest.mark.parametrize("row", definition.DEVIATIONS)
 def test_every_deviation_of_the_definition_decides_some_cell(row: Deviation) -> None:
     def decides(situation: Situation, word: Status, sync: bool) -> bool:
-        if compiled().step(situation, word, announces_sync=sync).lawful:
+        if compiled().step(situation, word, announces_sync=sync).expected:
             return False
         return next(d for d in definition.DEVIATIONS if fits(d, word, situation, sync)) is row
 

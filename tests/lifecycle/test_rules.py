@@ -12,9 +12,9 @@ import pytest
 
 from account_lifecycle.lifecycle import compiled as compiling
 from account_lifecycle.lifecycle import decide as deciding
-from account_lifecycle.lifecycle import definition, rules
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, Policy
-from account_lifecycle.lifecycle.rules import machine_version, redelivery_window_of, rules_of
+from account_lifecycle.lifecycle import definition
+from account_lifecycle.lifecycle.decide import Decision, machine_version, redelivery_window_of, rules_of
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from lifecycle.expected_table import WORDS
 from lifecycle_builders import FAMILIES, STRANGER, Life, kinds_of
 
@@ -59,7 +59,7 @@ def test_a_changed_cell_of_the_definition_changes_the_name(monkeypatch: pytest.M
 def test_another_order_of_judging_changes_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     before = machine_version()
     machine_version.cache_clear()
-    monkeypatch.setattr(rules, "ORDER_OF_JUDGING", deciding.ORDER_OF_JUDGING + 1)
+    monkeypatch.setattr(deciding, "ORDER_OF_JUDGING", deciding.ORDER_OF_JUDGING + 1)
     assert machine_version() != before
 
 
@@ -75,7 +75,7 @@ def test_rules_of_another_machine_have_no_window_to_judge_by(name: str) -> None:
 
 
 def test_the_name_is_the_same_in_every_process() -> None:
-    ask = "from account_lifecycle.lifecycle.rules import *; print(machine_version())"
+    ask = "from account_lifecycle.lifecycle.decide import *; print(machine_version())"
     told = {
         subprocess.run(
             [sys.executable, "-c", ask], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True

@@ -38,7 +38,7 @@ def test_each_cell_is_as_the_rules_say(spot: Spot, word: str, announces_sync: bo
     assert step.verdict == ("APPLIED" if expected.accepted else "HELD")
     assert step.deviation == expected.kind
     assert step.after == after(spot, word, announces_sync=announces_sync)
-    assert step.lawful is expected.lawful
+    assert step.expected is expected.expected
 
 
 @pytest.mark.parametrize("spot", TABLE, ids=named)

@@ -12,8 +12,9 @@ from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.logs import read_log
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 
 Audit = Callable[[bytes], Mapping[str, tuple[str, ...]]]
 

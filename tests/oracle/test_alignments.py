@@ -54,7 +54,7 @@ def test_the_net_has_a_place_for_every_lawful_situation_and_a_transition_for_eve
     net: Net, announces_sync: bool
 ) -> None:
     situations = {situation for _, situation in _walk_together(net, announces_sync)}
-    lawful = [s for s in compiled().rows(announces_sync=announces_sync) if s.lawful and s.before in situations]
+    lawful = [s for s in compiled().rows(announces_sync=announces_sync) if s.expected and s.before in situations]
 
     assert len(net.places) == len(situations) == (14 if announces_sync else 13)
     assert len(net.arcs) == len(lawful) == (99 if announces_sync else 86)
@@ -65,7 +65,7 @@ def test_net_and_table_allow_the_same_words_after_every_lawful_life(net: Net, an
     for place, situation in _walk_together(net, announces_sync):
         steps = compiled().steps[announces_sync][False][situation]
 
-        assert {arc.word for arc in net.arcs if arc.source == place} == {w for w, s in steps.items() if s.lawful}
+        assert {arc.word for arc in net.arcs if arc.source == place} == {w for w, s in steps.items() if s.expected}
 
 
 @PROFILES
@@ -79,7 +79,7 @@ def test_what_is_announced_again_is_always_a_step_of_the_net_so_redeliveries_nee
 def test_by_alignment_every_lawful_cell_costs_nothing_and_every_other_one_word(net: Net, announces_sync: bool) -> None:
     for (place, situation), word in product(_walk_together(net, announces_sync), (*WORDS, "PAUSED")):
         step = compiled().steps[announces_sync][False][situation].get(word)
-        lawful = step is not None and step.lawful
+        lawful = step is not None and step.expected
 
         assert _aligned(net, (*net.way_to(place), word)).cost == (0 if lawful else 1), (place, word)
 
@@ -90,7 +90,7 @@ def test_the_likely_story_of_a_deviation_is_the_cheapest_that_an_alignment_can_t
 ) -> None:
     never = 1_000
     for (place, situation), word in product(_walk_together(net, announces_sync), WORDS):
-        if compiled().steps[announces_sync][False][situation][word].lawful:
+        if compiled().steps[announces_sync][False][situation][word].expected:
             continue
         path = shortest_path(situation, Status(word), announces_sync)
         missed = _aligner(net).align((word,), start=place, unfollowed_costs=never).cost

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.machine import Situation
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.status import Verdict
 from account_lifecycle.lifecycle.windows import BlindWindow
 from account_lifecycle.replay.columns import DEADLINE, Chunk, Columns

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle import definition
-from account_lifecycle.lifecycle.decide import Policy
+from account_lifecycle.lifecycle.policy import Policy
 from replay.comparing import line_of
 
 often = settings(max_examples=150, deadline=None)

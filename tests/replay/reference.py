@@ -8,9 +8,10 @@ from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.logs import read_log
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced
 from account_lifecycle.lifecycle.explain import Anomaly
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.windows import BlindWindow
 
 MICROSECOND = timedelta(microseconds=1)

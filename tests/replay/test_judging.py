@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, Policy, decide
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import StatusAnnounced
+from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.replay import judging as judging_module
 from account_lifecycle.replay.columns import Chunk
 from account_lifecycle.replay.fleet import Fleet, micros

@@ -10,8 +10,8 @@ import pytest
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.compiled import compiled
-from account_lifecycle.lifecycle.decide import Policy
 from account_lifecycle.lifecycle.machine import INITIAL, Situation
+from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.lifecycle.providers import DEADLINES
 from account_lifecycle.lifecycle.status import Status
 from replay.comparing import Outcome, differences, line_of, lived, replayed

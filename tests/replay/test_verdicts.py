@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle import definition
-from account_lifecycle.lifecycle.decide import Policy
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
+from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.replay import judging
 from builders import T0

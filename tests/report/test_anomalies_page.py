@@ -40,7 +40,7 @@ def test_every_cell_of_the_table_that_deviates_is_told(generate: ModuleType) -> 
         for situation in generate.compiled().situations
         for case in generate._cases(kind, situation)
     )
-    lawless = [step for step in generate.compiled().rows() if not step.lawful]
+    lawless = [step for step in generate.compiled().rows() if not step.expected]
     unsupported = [
         step for step in generate.compiled().rows(announces_sync=False) if step.deviation == "UNSUPPORTED_STATUS"
     ]

@@ -11,8 +11,9 @@ import pytest
 from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.simulate.log import Simulation, simulate
 from account_lifecycle.simulate.score import Heard, Truth, truth_of

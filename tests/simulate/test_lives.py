@@ -79,7 +79,7 @@ def answer(provider: Provider, situation: Situation, status: Status) -> Compiled
 def test_every_story_is_lawful_and_leaves_the_account_alive_unless_it_ends_it(provider):
     for name, start, ends, said in stories(provider):
         for situation, step, _, is_twin in walk(provider, start, said):
-            assert is_twin or answer(provider, situation, step.status).lawful, f"{name}: {step.status} in {situation}"
+            assert is_twin or answer(provider, situation, step.status).expected, f"{name}: {step.status} in {situation}"
         assert ends or answer(provider, situation, step.status).after == ALIVE, name
 
 

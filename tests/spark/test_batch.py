@@ -13,7 +13,7 @@ import pytest
 
 from account_lifecycle import spark
 from account_lifecycle.errors import ConfigurationError
-from account_lifecycle.lifecycle.decide import Policy
+from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.lifecycle.providers import Provider
 from account_lifecycle.lifecycle.status import Status
 from replay.reference import Lived, events_of, live

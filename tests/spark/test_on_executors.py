@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle.errors import StoreError
-from account_lifecycle.lifecycle.decide import Policy
+from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.spark.events import spans_of
 from account_lifecycle.spark.fleet_state import packed, unpack
 from account_lifecycle.spark.judged import Court, Rulebook

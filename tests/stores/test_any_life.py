@@ -27,9 +27,10 @@ from account_lifecycle import Engine, HookCall, PayloadError, Received
 from account_lifecycle.engine.deadlines import passed_deadlines
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import DEFAULT_POLICY, Decision, decide
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import DeliveryFilter, DeliveryState
 from builders import ToldClock, notification, webhook

@@ -10,16 +10,15 @@ import pytest
 from account_lifecycle import AnomalyKind, Engine, Policy, Verdict
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.compiled import compiled
-from account_lifecycle.lifecycle.decide import decide
-from account_lifecycle.lifecycle.explain import lawful_from, shortest_path
+from account_lifecycle.lifecycle.decide import decide, machine_version, rules_of
+from account_lifecycle.lifecycle.explain import expected_from, shortest_path
 from account_lifecycle.lifecycle.machine import build_machine
-from account_lifecycle.lifecycle.rules import machine_version, rules_of
 from account_lifecycle.verify.fold import policy_of
 from account_lifecycle.verify.rejudge import against_definition
 from builders import announced, at
 from verify.fleets import everything, feed, judged_otherwise, nothing_waits, words
 
-CACHES = (compiled, build_machine, machine_version, policy_of, lawful_from, shortest_path)
+CACHES = (compiled, build_machine, machine_version, policy_of, expected_from, shortest_path)
 
 pytest_plugins = ("postgres_server",)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine, Policy, Verification
-from account_lifecycle.lifecycle.decide import decide
-from account_lifecycle.lifecycle.rules import rules_of
+from account_lifecycle.lifecycle.decide import decide, rules_of
 from builders import announced, at, deadline_of, notification, webhook
 from verify.fleets import OLD_RULES, everything, feed, judged_otherwise, nothing_waits, words
 

@@ -13,8 +13,8 @@ import click
 from ..engine.core import Engine
 from ..lifecycle.account import Account
 from ..lifecycle.events import DeadlinePassed
-from ..lifecycle.explain import moment
 from ..lifecycle.status import Health, Status
+from ..lifecycle.wording import moment
 from ..records import AccountFilter, LedgerEntry
 from ..report.words import counted
 from .commands import Command, Group, NotFound

@@ -13,12 +13,13 @@ from ..lifecycle import definition
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.compiled import compiled, health_of
-from ..lifecycle.decide import Policy
-from ..lifecycle.explain import Anomaly, lawful_from, moment
+from ..lifecycle.explain import Anomaly, expected_from
 from ..lifecycle.machine import Situation
+from ..lifecycle.policy import Policy
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
+from ..lifecycle.wording import moment
 from ..records import LedgerEntry
 from ..report.records import Record, account_record, anomaly_record, entry_record, time_text, window_record
 from ..stores.protocol import Reader
@@ -130,7 +131,7 @@ def outlook(account: Account) -> tuple[Outlook, ...]:
     announces_sync = profile_of(account.provider).announces_sync
     ok_heard = account.last_ok_at is not None
     found = []
-    for announced in lawful_from(account.situation, announces_sync):
+    for announced in expected_from(account.situation, announces_sync):
         step = compiled().step(account.situation, announced, announces_sync=announces_sync, ok_heard=ok_heard)
         if step.moved:
             proves_life = announced is definition.PROVES_LIFE

@@ -16,11 +16,12 @@ from ..lifecycle.account import Account
 from ..lifecycle.compiled import compiled
 from ..lifecycle.decide import Decision, decide
 from ..lifecycle.events import StatusAnnounced
-from ..lifecycle.explain import lasting, lawful_from
+from ..lifecycle.explain import expected_from
 from ..lifecycle.machine import INITIAL, Situation
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
+from ..lifecycle.wording import lasting
 from ..report.records import Record
 from .commands import Command
 from .options import KNOWN_PROVIDER, LENGTH, Words, json_option
@@ -139,7 +140,7 @@ def _setting(asked: Imagined) -> str:
 
 
 def _expected(asked: Imagined) -> tuple[Status, ...]:
-    return lawful_from(asked.situation, profile_of(asked.provider).announces_sync)
+    return expected_from(asked.situation, profile_of(asked.provider).announces_sync)
 
 
 def _record(asked: Imagined, decision: Decision) -> Record:

@@ -11,7 +11,7 @@ import click
 
 from ..engine.core import GIVEN_UP, Engine
 from ..errors import ConfigurationError
-from ..lifecycle.explain import moment
+from ..lifecycle.wording import moment
 from ..records import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook
 from ..report.records import time_text
 from ..report.words import counted

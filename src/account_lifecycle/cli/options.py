@@ -13,8 +13,9 @@ from typing_extensions import override
 
 from ..engine.core import utc_now
 from ..lifecycle.anomalies import AnomalyKind, Severity
-from ..lifecycle.explain import Anomaly, one_of
+from ..lifecycle.explain import Anomaly
 from ..lifecycle.providers import ALIASES, Provider
+from ..lifecycle.wording import one_of
 from ..report.words import counted
 from .commands import ExitCode
 from .output import say

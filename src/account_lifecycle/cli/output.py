@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..lifecycle.anomalies import Severity
-from ..lifecycle.explain import lasting
 from ..lifecycle.status import Health, Verdict
+from ..lifecycle.wording import lasting
 from ..report.words import printable
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ..lifecycle.decide import Policy
+from ..lifecycle.policy import Policy
 from ..report.audit import MAX_LISTED
 from ..report.words import counted, printable
 from ..stores.opening import open_store

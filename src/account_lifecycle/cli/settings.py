@@ -16,10 +16,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ..errors import ConfigurationError, without_password
-from ..lifecycle.decide import DEFAULT_POLICY, Policy
-from ..lifecycle.explain import one_of, shown
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.providers import ALIASES, PERMISSIVE, PROFILES, Provider
 from ..lifecycle.status import Status
+from ..lifecycle.wording import one_of, shown
 
 PREFIX = "ACCOUNT_LIFECYCLE_"
 """What every environment variable that is read here begins with."""

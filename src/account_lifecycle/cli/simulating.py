@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from ..lifecycle.explain import one_of
 from ..lifecycle.providers import Provider
+from ..lifecycle.wording import one_of
 from ..report.words import counted
 from ..simulate.log import Faults, simulate
 from .commands import Command

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..lifecycle.explain import lasting
-from ..lifecycle.rules import redelivery_window_of
+from ..lifecycle.decide import redelivery_window_of
+from ..lifecycle.wording import lasting
 from ..records import Fault
 from ..report.records import Record
 from ..report.words import counted, printable

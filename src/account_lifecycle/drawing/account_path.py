@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..lifecycle.definition import INITIAL
-from ..lifecycle.explain import moment, shown
 from ..lifecycle.providers import ALIASES, profile_of
 from ..lifecycle.status import Status, Verdict
+from ..lifecycle.wording import moment, shown
 from .chain import healths_met, skeleton, states_of
 from .life_cycle import mark
 from .moves import illegal_kinds

@@ -6,7 +6,7 @@ Knows the table's deviations; every arrow is read from the table, and it must ne
 from collections.abc import Callable, Hashable, Iterable
 
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.explain import one_of
+from ..lifecycle.wording import one_of
 from .chain import healths_met, key_of, skeleton, states_of
 from .folds import Bundle, fold
 from .lettering import balance

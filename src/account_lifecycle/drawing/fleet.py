@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from math import log10
 from typing import NamedTuple
 
-from ..lifecycle.explain import shown
 from ..lifecycle.status import Status
+from ..lifecycle.wording import shown
 from .life_cycle import sketch_lifecycle
 from .moves import Pair, illegal_kinds
 from .sketch import GROUP, GROUP_NAME, Arrow, Look, Sketch, State

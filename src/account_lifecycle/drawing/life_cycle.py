@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from ..lifecycle.definition import FINISHES_SYNC, Guard
-from ..lifecycle.explain import lasting, one_of, shown
 from ..lifecycle.machine import Situation
 from ..lifecycle.providers import ALIASES, PROFILES, ProviderProfile, profile_of
 from ..lifecycle.status import Status
+from ..lifecycle.wording import lasting, one_of, shown
 from .chain import arrow_of, healths_met, key_of, main_arrows, states_of
 from .folds import Bundle, fold
 from .legend import spoken

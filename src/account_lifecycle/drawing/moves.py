@@ -71,13 +71,13 @@ def holds() -> tuple[Hold, ...]:
 
 def stays(announces_sync: bool = True) -> tuple[Stay, ...]:
     """The lawful announcements, other than a state's own, that leave it as it is."""
-    found = (Stay(s.before.status, s.announced) for s in _rows(announces_sync) if s.lawful and not s.moved)
+    found = (Stay(s.before.status, s.announced) for s in _rows(announces_sync) if s.expected and not s.moved)
     return tuple(dict.fromkeys(stay for stay in found if stay.status is not stay.announced))
 
 
 def reachable(announces_sync: bool = True) -> tuple[Status, ...]:
     """The statuses that an account can be in, if everything is lawful."""
-    afters = {s.after.status for s in _rows(announces_sync) if s.lawful}
+    afters = {s.after.status for s in _rows(announces_sync) if s.expected}
     return tuple(status for status in Status if status in afters or status not in ANNOUNCEMENTS)
 
 
@@ -99,7 +99,7 @@ def _rows(announces_sync: bool) -> tuple[Step, ...]:
 def _moves(announces_sync: bool, *, lawful: bool) -> tuple[Move, ...]:
     found: dict[Move, list[Situation]] = {}
     for step in _rows(announces_sync):
-        if step.moved and step.lawful is lawful:
+        if step.moved and step.expected is lawful:
             move = Move(step.before.status, step.after.status, kind=step.deviation)
             found.setdefault(move, []).append(step.before)
     return tuple(move._replace(guard=_guard(situations)) for move, situations in found.items())

@@ -70,7 +70,7 @@ def _longest_birth(situation: Situation, trail: tuple[Status, ...], announces_sy
     best: tuple[Status, ...] = ()
     for step in compiled().steps[announces_sync][False][situation].values():
         after = step.after.status
-        if not (step.lawful and step.moved) or after in trail:
+        if not (step.expected and step.moved) or after in trail:
             continue
         if after is PROVES_LIFE:
             found = trail

@@ -22,12 +22,12 @@ from ..intake.quarantine import Replayed, refusal, replay_quarantine
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
-from ..lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
+from ..lifecycle.decide import Decision, decide, rules_of
 from ..lifecycle.events import Event
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import INITIAL, BoundModel, Situation
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.providers import family_of, profile_of
-from ..lifecycle.rules import rules_of
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
 from ..records import (

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ..lifecycle.account import Account
-from ..lifecycle.decide import Policy
 from ..lifecycle.events import DeadlinePassed
+from ..lifecycle.policy import Policy
 from ..lifecycle.providers import PERMISSIVE, PROFILES, family_of
 from ..lifecycle.status import Status
 from ..stores.protocol import Reader

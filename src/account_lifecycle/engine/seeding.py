@@ -16,10 +16,10 @@ from ..intake.payloads import parse
 from ..intake.quarantine import refusal
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
-from ..lifecycle.decide import DEFAULT_POLICY, Decision, Policy, decide
+from ..lifecycle.decide import Decision, decide, rules_of
 from ..lifecycle.events import DeadlinePassed, Event
-from ..lifecycle.explain import shown
-from ..lifecycle.rules import rules_of
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
+from ..lifecycle.wording import shown
 from ..records import AccountFilter, Refused
 from ..stores.protocol import Store
 from .deadlines import by_family, deadline_before

@@ -9,7 +9,7 @@ import logging
 from ..errors import logger
 from ..lifecycle.anomalies import Severity
 from ..lifecycle.decide import Decision
-from ..lifecycle.explain import printable
+from ..lifecycle.wording import printable
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
 

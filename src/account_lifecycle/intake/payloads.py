@@ -19,8 +19,8 @@ from typing_extensions import TypedDict
 from ..errors import PayloadError
 from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.events import StatusAnnounced
-from ..lifecycle.explain import printable, shown
 from ..lifecycle.providers import ALIASES
+from ..lifecycle.wording import printable, shown
 
 MAX_BYTES = 64 * 1024
 """The longest payload that is read, and how much of a longer one is kept."""

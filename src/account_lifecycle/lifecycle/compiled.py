@@ -53,7 +53,7 @@ class Step:
         return self.verdict is Verdict.APPLIED
 
     @property
-    def lawful(self) -> bool:
+    def expected(self) -> bool:
         """Whether the machine allows it."""
         return self.deviation is None
 
@@ -145,10 +145,10 @@ def _explore() -> _Outcomes:
 def _fire(situation: Situation, announced: Status, *, announces_sync: bool) -> _Outcome:
     model = LifecycleModel(situation, announces_sync=announces_sync)
     try:
-        lawful = build_machine().events[announced.value].trigger(model)
+        expected = build_machine().events[announced.value].trigger(model)
     except MachineError:
-        lawful = False
-    if lawful:
+        expected = False
+    if expected:
         return _Outcome(model.situation, accepted=True, deviation=None)
     row = _deviation(situation, announced, announces_sync=announces_sync)
     if row.moves:

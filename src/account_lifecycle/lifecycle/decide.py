@@ -1,13 +1,12 @@
 """The one pure step: an account and an event in, a decision out.
 
-Knows the order in which an event is judged and what is remembered of it; what is lawful it looks up
+Knows the order in which an event is judged and what is remembered of it; what is expected it looks up
 (``compiled``). It never fails on an odd sequence, and must never know a clock, a log, a store or JSON.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
-from types import MappingProxyType
+from functools import cache, lru_cache
+from hashlib import sha256
 from typing import NamedTuple
 
 from . import definition
@@ -17,8 +16,9 @@ from .compiled import Step, compiled
 from .effects import Effect, EffectKind
 from .events import DeadlinePassed, Event, StatusAnnounced
 from .explain import Anomaly
-from .providers import PERMISSIVE, PROFILES, profile_of
-from .status import Status, Verdict
+from .policy import DEFAULT_POLICY, Policy
+from .providers import PERMISSIVE, PROFILES
+from .status import Verdict
 from .windows import BlindWindow, WindowChange
 
 # A member of an enum costs more to look up than to compare, and these are met at every event.
@@ -31,23 +31,6 @@ by an earlier one are told apart by it (``rules``)."""
 
 _Odd = tuple[tuple[AnomalyKind, str], ...]
 """What deviates in an event: each kind, with the odd word if there is one."""
-
-
-class Policy(NamedTuple):
-    """What a team may set about judging."""
-
-    redelivery_window: timedelta = timedelta(seconds=600)
-    """How long after an announcement the same one still counts as a redelivery."""
-    deadlines: Mapping[str, Mapping[Status, timedelta]] = MappingProxyType({})
-    """By provider, deadlines that replace those of its profile."""
-
-    def deadlines_of(self, provider: str | None) -> Mapping[Status, timedelta]:
-        """How long each transient status of a provider's account may last."""
-        own = self.deadlines.get(provider or "", {})
-        return {**profile_of(provider).deadlines, **own}
-
-
-DEFAULT_POLICY = Policy()
 
 
 class Decision(NamedTuple):
@@ -232,3 +215,40 @@ def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, d
         before.last_heard_at,
         detail,
     )
+
+
+# ---- What an event was judged by -----------------------------------------------------------------------
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def rules_of(policy: Policy) -> str:
+    """The name of the rules in force: the machine's version and the redelivery window in microseconds.
+
+    Deadlines are no part of it: a deadline that passed carries its own length.
+    """
+    return f"{machine_version()}/{policy.redelivery_window // _MICROSECOND}"
+
+
+def redelivery_window_of(rules: str) -> timedelta | None:
+    """The redelivery window of rules whose machine is the one of today; None for any other."""
+    version, _, window = rules.partition("/")
+    return int(window) * _MICROSECOND if version == machine_version() and window.isdecimal() else None
+
+
+@cache
+def machine_version() -> str:
+    """Twelve hexadecimal digits that change whenever the machine would answer anything differently."""
+    answers = [
+        (
+            sync, ok_heard, step.announced.value, *map(str, step.before), *map(str, step.after), step.verdict.value,
+            str(step.deviation), [(kind.value, str(subject)) for kind, subject, _ in step.effects], step.window.name,
+            step.proves_life, step.finishes_sync, step.restarts_sync, [cause.value for cause in step.causes],
+        )
+        for sync in (False, True)
+        for ok_heard in (False, True)
+        for by_word in compiled().steps[sync][ok_heard].values()
+        for step in by_word.values()
+    ]  # fmt: skip
+    profiles = [(str(provider), p.announces_sync, p.has_products) for provider, p in PROFILES.items()]
+    return sha256(repr((ORDER_OF_JUDGING, answers, profiles)).encode()).hexdigest()[:12]

@@ -1,7 +1,7 @@
 """THE SCREEN: the whole life cycle of an account.
 
 Read it in the vocabulary of ``transitions``: the states are the statuses, a trigger is an announcement,
-guards are conditions. First what is lawful, then what an unlawful announcement does, then what each
+guards are conditions. First what is expected, then what an unexpected announcement does, then what each
 state means to a caller. Nothing else in the package says what may follow what.
 
     CONNECTING -> CREATION_SUCCESS -> SYNC_SUCCESS -> OK <-> CREDENTIALS/ERROR/STOPPED -> RECONNECTED
@@ -24,7 +24,7 @@ class Guard(StrEnum):
 
 
 class Transition(NamedTuple):
-    """A lawful announcement: from any ``source`` to ``dest``; ``dest=None`` stays where it is."""
+    """A expected announcement: from any ``source`` to ``dest``; ``dest=None`` stays where it is."""
 
     trigger: Status
     source: tuple[Status, ...]
@@ -34,7 +34,7 @@ class Transition(NamedTuple):
 
 
 class Deviation(NamedTuple):
-    """An unlawful announcement's rule: an anomaly of ``kind``, and the state moves or is held."""
+    """An unexpected announcement's rule: an anomaly of ``kind``, and the state moves or is held."""
 
     triggers: tuple[Status, ...]
     source: tuple[Status, ...]
@@ -56,7 +56,7 @@ LOSSES = (CREDENTIALS, PERMISSIONS, ERROR, STOPPED)
 GROWN = (SYNC_SUCCESS, OK, *LOSSES, RECONNECTED)  # states that only an existing account can be in
 ALIVE = (CONNECTING, CREATION_SUCCESS, *GROWN)
 
-# ---- What is lawful ------------------------------------------------------------------------------
+# ---- What is expected ------------------------------------------------------------------------------
 TRANSITIONS = (
     Transition(CONNECTING, (UNSEEN, CREATION_SUCCESS, CREATION_FAIL, *GROWN), CONNECTING),
     Transition(CREATION_SUCCESS, (UNSEEN, CREATION_FAIL), CREATION_SUCCESS),
@@ -75,7 +75,7 @@ TRANSITIONS = (
     *(Transition(s, (s,), None) for s in ANNOUNCEMENTS if s is not SYNC_SUCCESS),
 )
 
-# ---- What an unlawful announcement does: the first row that fits -----------------------------------
+# ---- What an unexpected announcement does: the first row that fits -----------------------------------
 DEVIATIONS = (
     Deviation(ANNOUNCEMENTS, (DELETED,), HOLD, AnomalyKind.AFTER_DELETION),
     Deviation((SYNC_SUCCESS,), tuple(Status), HOLD, AnomalyKind.UNSUPPORTED_STATUS, unless=(ANNOUNCES_SYNC,)),

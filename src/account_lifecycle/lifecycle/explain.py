@@ -16,6 +16,7 @@ from .compiled import Step, compiled, health_of
 from .machine import Situation
 from .providers import profile_of
 from .status import Health, Status
+from .wording import lasting, moment, one_of, printable, shown
 
 
 class Anomaly(NamedTuple):
@@ -54,12 +55,12 @@ class Anomaly(NamedTuple):
 
     @property
     def expected(self) -> tuple[Status, ...]:
-        """The announcements that would have been lawful."""
-        return lawful_from(self.situation, profile_of(self.provider).announces_sync)
+        """The announcements that would have been expected."""
+        return expected_from(self.situation, profile_of(self.provider).announces_sync)
 
     @property
     def likely_path(self) -> tuple[Status, ...]:
-        """The shortest lawful way to what was announced; all but its last step were probably missed.
+        """The shortest expected way to what was announced; all but its last step were probably missed.
 
         Empty where nothing was missed: the event was overtaken, or its words make no sense here.
         """
@@ -87,15 +88,15 @@ class Anomaly(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def lawful_from(situation: Situation, announces_sync: bool) -> tuple[Status, ...]:
-    """The announcements that are lawful in a situation, in the definition's order."""
+def expected_from(situation: Situation, announces_sync: bool) -> tuple[Status, ...]:
+    """The announcements that are expected in a situation, in the definition's order."""
     steps = compiled().steps[announces_sync][False][situation].values()
-    return tuple(step.announced for step in steps if step.lawful)
+    return tuple(step.announced for step in steps if step.expected)
 
 
 @lru_cache(maxsize=1024)
 def shortest_path(situation: Situation, announced: Status, announces_sync: bool = True) -> tuple[Status, ...]:
-    """The shortest series of lawful announcements from a situation that ends with ``announced``.
+    """The shortest series of expected announcements from a situation that ends with ``announced``.
 
     At least one other announcement comes before it. Ties go to news that proves that the account exists,
     as long as nothing else has, and then to the definition's order. Empty when there is no such way.
@@ -106,7 +107,7 @@ def shortest_path(situation: Situation, announced: Status, announces_sync: bool 
     while trails:
         here, trail = trails.popleft()
         for step in sorted(table[here].values(), key=_telling):
-            if not step.lawful:
+            if not step.expected:
                 continue
             if trail and step.announced is announced:
                 return (*trail, announced)
@@ -118,44 +119,6 @@ def shortest_path(situation: Situation, announced: Status, announces_sync: bool 
 
 def _telling(step: Step) -> bool:
     return not step.before.exists and step.announced not in definition.PROVES_EXISTENCE
-
-
-def moment(at: datetime | None) -> str:
-    """A time for people, to the second."""
-    return "an unknown time" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def lasting(length: timedelta) -> str:
-    """A length of time for people, in its two largest units: ``3 h 20 min``."""
-    seconds = int(abs(length.total_seconds()))
-    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    parts = []
-    for name, size in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {name}")
-    return " ".join(parts[:2]) or "0 s"
-
-
-def one_of(words: tuple[str, ...], conjunction: str = "or") -> str:
-    """``A``, ``A or B``, ``A, B or C``; "nothing" for none."""
-    if len(words) < 2:
-        return "".join(words) or "nothing"
-    return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
-
-
-def printable(text: str, limit: int = 40) -> str:
-    """Somebody else's word, made safe to print: shortened, its unprintable characters escaped."""
-    ending = "…" if len(text) > limit else ""
-    text = text[:limit]
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return text + ending
-
-
-def shown(text: str, limit: int = 40) -> str:
-    """Somebody else's word, printable and in quotation marks."""
-    return f"'{printable(text, limit)}'"
 
 
 def _word(a: Anomaly) -> str:
@@ -300,7 +263,7 @@ def _stale_repeat(a: Anomaly) -> str:
         f"Only changes are announced, so at least one was probably missed in between ({one_of(missed, 'then')}, for "
         "example)"
         if missed
-        else "No lawful change leads back to it, so it is most likely the old news, delivered very late"
+        else "No expected change leads back to it, so it is most likely the old news, delivered very late"
     )
     return (
         f"{a.announced} was announced again {later}({moment(a.last_heard_at)}), too late for a redelivery. {story}; "

@@ -1,7 +1,7 @@
 """The definition as a running ``transitions.Machine``.
 
 Knows how to hand the definition to ``transitions`` and how to bind one account to it; it must never
-state a rule of its own, and knows nothing of deviations: an unlawful trigger raises ``MachineError``.
+state a rule of its own, and knows nothing of deviations: an unexpected trigger raises ``MachineError``.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ INITIAL = Situation(definition.INITIAL, exists=False, lost=False)
 class LifecycleModel:
     """An account bound to the shared machine, to ask and to try things on; no store is ever touched.
 
-    ``model.may_OK()`` tells whether an announcement would be lawful now and ``model.OK()`` makes it: it
+    ``model.may_OK()`` tells whether an announcement would be expected now and ``model.OK()`` makes it: it
     returns True, or raises ``transitions.MachineError`` (no such transition from here) or returns False
     (a guard said no). ``state``, ``exists`` and ``lost`` follow.
     """
@@ -80,8 +80,8 @@ class BoundModel(LifecycleModel):
 
         def __getattr__(self, name: str) -> Callable[[], bool]: ...
 
-    def lawful(self) -> tuple[Status, ...]:
-        """The announcements that would be lawful now, in the definition's order."""
+    def expected(self) -> tuple[Status, ...]:
+        """The announcements that would be expected now, in the definition's order."""
         return tuple(s for s in definition.ANNOUNCEMENTS if getattr(self, f"may_{s}")())
 
     def get_graph(self) -> "Digraph":

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.deadlines import by_family
-from ..lifecycle.decide import DEFAULT_POLICY, Policy
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from . import kernel
 from .columns import Chunk, Columns
 from .fleet import Fleet

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigurationError
-from ..lifecycle.decide import DEFAULT_POLICY, Policy
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..stores.admin import store_file
 from ..stores.opening import open_store
 from ..stores.protocol import Store

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..lifecycle import definition
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.compiled import Step, compiled
-from ..lifecycle.decide import Policy
 from ..lifecycle.machine import INITIAL
+from ..lifecycle.policy import Policy
 from ..lifecycle.providers import PROFILES, profile_of
 from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import WindowChange

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, TextIO, cast
 
 from ..lifecycle.anomalies import Severity
-from ..lifecycle.explain import Anomaly, moment
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.wording import moment
 from .audit import AuditReport, LogTotals, ProviderTotals, TopAccount, WindowTotals
 from .grouping import Group
 from .ranking import KindTold, told_by_kind

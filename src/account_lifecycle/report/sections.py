@@ -11,7 +11,8 @@ from typing import Any
 
 from ..lifecycle import definition
 from ..lifecycle.anomalies import Severity
-from ..lifecycle.explain import Anomaly, moment
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.wording import moment
 from .audit import AuditReport, TopAccount, WindowTotals
 from .grouping import Group
 from .markup import Column, Markup, bar, card, definitions, element, fragment, table

@@ -6,7 +6,8 @@ Knows sentences; it must never know a format (``as_text``, ``as_html`` and the o
 from datetime import timedelta
 
 from ..lifecycle.anomalies import AnomalyKind, Severity
-from ..lifecycle.explain import Anomaly, moment, one_of
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.wording import moment, one_of
 from .audit import AuditReport, LogTotals, WindowTotals
 from .grouping import Group
 

@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 from ..errors import ConfigurationError
 from ..lifecycle import definition
 from ..lifecycle.compiled import compiled
-from ..lifecycle.decide import DEFAULT_POLICY
 from ..lifecycle.machine import INITIAL, Situation
+from ..lifecycle.policy import DEFAULT_POLICY
 from ..lifecycle.providers import DEADLINES, Provider, profile_of
 from ..lifecycle.status import Status, Verdict
 from .lives import FAULTS, Announcement, Chance, Channel, Plan, Telling, draw_character, live, plan_fault
@@ -432,8 +432,8 @@ class _Life:
             return _State(situation, since_us, last, product, at_us), at_us - heard_us <= self.window_us
         step = self.answers[situation][status]
         if step.verdict is not Verdict.APPLIED:
-            return state, step.lawful
-        return _State(step.after, at_us if step.moved else since_us, status, product, at_us), step.lawful
+            return state, step.expected
+        return _State(step.after, at_us if step.moved else since_us, status, product, at_us), step.expected
 
     def be_stranger(self, word: str) -> None:
         """Belong to a provider that nobody knows, of which anything may be announced."""

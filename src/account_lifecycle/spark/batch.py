@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from ..lifecycle.decide import DEFAULT_POLICY, Policy
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from .audit import SparkAudit
 from .inputs import events_of
 from .judged import Court, Rulebook

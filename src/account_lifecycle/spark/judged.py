@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..lifecycle.decide import Policy
+from ..lifecycle.policy import Policy
 from ..replay.arrow import (
     ACCOUNTS_AT_A_TIME,
     accounts_batch,

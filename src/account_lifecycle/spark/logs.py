@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ..errors import ConfigurationError
-from ..lifecycle.decide import DEFAULT_POLICY, Policy
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from .audit import SparkAudit
 from .batch import replay
 

@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.state import GroupState
 
 from ..errors import ConfigurationError
-from ..lifecycle.decide import DEFAULT_POLICY, Policy
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..replay.coding import Bytes, Int64s
 from ..replay.native import native
 from .batch import picklable

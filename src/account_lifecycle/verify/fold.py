@@ -12,12 +12,13 @@ from itertools import zip_longest
 from typing import Any
 
 from ..lifecycle.account import Account
-from ..lifecycle.decide import Decision, Policy, decide
-from ..lifecycle.explain import Anomaly, printable
+from ..lifecycle.decide import Decision, decide, redelivery_window_of
+from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
-from ..lifecycle.rules import redelivery_window_of
+from ..lifecycle.policy import Policy
 from ..lifecycle.status import Verdict
 from ..lifecycle.windows import BlindWindow
+from ..lifecycle.wording import printable
 from ..records import Evidence, Fault, LedgerEntry
 
 MAX_SHOWN = 200

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from ..errors import StoreError
 from ..lifecycle.account import Account
-from ..lifecycle.explain import printable
 from ..lifecycle.windows import BlindWindow
+from ..lifecycle.wording import printable
 from ..records import AccountFilter, Evidence, Fault, LedgerEntry
 from ..stores.protocol import Store
 from .by_account import UNREADABLE, ByAccount, damage

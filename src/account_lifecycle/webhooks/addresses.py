@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import NamedTuple
 
 from ..errors import ConfigurationError
-from ..lifecycle.explain import shown
+from ..lifecycle.wording import shown
 from .names import is_host_name
 
 Address = IPv4Address | IPv6Address

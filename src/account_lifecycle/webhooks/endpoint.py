@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ..errors import ConfigurationError
 from ..hooks.outcomes import Disable, Done, Outcome, RetryAt
 from ..hooks.registry import HookCall
-from ..lifecycle.explain import printable
+from ..lifecycle.wording import printable
 from .addresses import read_allowance
 from .body import body_of
 from .circuit import Circuit

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import ConfigurationError
-from ..lifecycle.explain import printable, shown
+from ..lifecycle.wording import printable, shown
 from .addresses import Address, Allowance, why_refused
 from .names import is_host_name
 

@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from ...lifecycle.account import Account
-from ...lifecycle.explain import printable
 from ...lifecycle.windows import BlindWindow
+from ...lifecycle.wording import printable
 from ...records import Evidence, Fault, Segment
 from .. import chain, rows
 from .transactions import Row, Transactions
