@@ -7,6 +7,7 @@ Public names only; importing this touches no optional part.
 """
 
 from .engine.core import Engine
+from .engine.diagnosis import Diagnosis
 from .errors import (
     AccountLifecycleError,
     ConfigurationError,
@@ -42,6 +43,7 @@ __all__ = [
     "Dead",
     "Decision",
     "DeliveryState",
+    "Diagnosis",
     "Disable",
     "Done",
     "Effect",

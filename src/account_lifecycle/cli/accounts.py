@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..engine.core import Engine
+from ..engine.diagnosis import HEALTH_MEANINGS, Diagnosis, age
 from ..lifecycle.account import Account
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.status import Health, Status
@@ -18,7 +19,6 @@ from ..lifecycle.wording import moment
 from ..records import AccountFilter, LedgerEntry
 from ..report.words import counted
 from .commands import Command, Group, NotFound
-from .diagnosis import TELLS, Diagnosis, diagnose
 from .opening import open_to_read
 from .options import PROVIDER, Words, json_option, now_option, store_option
 from .output import (
@@ -26,7 +26,6 @@ from .output import (
     Column,
     Sheet,
     about,
-    age,
     clock,
     joined,
     say,
@@ -117,9 +116,10 @@ def show(account_id: str, now: datetime, as_json: bool, store: str | None) -> No
 def explain(account_id: str, now: datetime, as_json: bool, store: str | None) -> None:
     """Explain one account: why it is down, since when, what was missed, and what may follow."""
     with open_to_read(store) as engine:
-        found = diagnose(engine.store, find(engine, account_id), engine.policy, now)
+        find(engine, account_id)
+        found = engine.explain(account_id, now=now)
     if as_json:
-        write_json(found.record())
+        write_json(found.to_dict())
     else:
         _write_diagnosis(screen(), found)
 
@@ -222,7 +222,7 @@ def _facts(account: Account, now: datetime) -> "list[tuple[str, str | Text]]":
     return [
         ("status", f"{account.status}{' (stuck)' if account.stuck else ''}"),
         ("since", f"{moment(account.since)}, {age(account.since, now)} ago" if account.since else ""),
-        ("health", joined(styled(account.health), f": {TELLS[account.health]}")),
+        ("health", joined(styled(account.health), f": {HEALTH_MEANINGS[account.health]}")),
         ("last OK", moment(account.last_ok_at) if account.last_ok_at else "never heard"),
         ("last heard", moment(account.last_heard_at) if account.last_heard_at else ""),
         ("blind since", moment(window.last_ok_at) if window else ""),
@@ -234,54 +234,19 @@ def _facts(account: Account, now: datetime) -> "list[tuple[str, str | Text]]":
 
 
 def _write_diagnosis(console: "Console", found: Diagnosis) -> None:
-    account = found.account
-    console.print(_title(account))
-    write_fields(console, _story(found))
-    if found.causes:
-        write_heading(console, "Likely causes", f"as documented for {account.provider}")
-        for cause in found.causes:
-            write_paragraph(console, cause, 4, first="  ·")
-    if found.anomalies:
-        beginning = "became" if account.since else "is"
-        write_heading(console, "What is odd", f"since it {beginning} {account.status}")
-        for each in found.anomalies:
-            times = f" ({each.times:,} times, the latest:)" if each.times > 1 else ""
-            write_paragraph(console, f"{each.latest.kind}{times}. {each.latest.explanation}", 4, first="  ·")
-    write_heading(console, "What may follow")
-    write_fields(console, _outlook(found))
-    write_heading(console, "Last events", f"of {account.sequence:,}")
+    console.print(_title(found.account))
+    for section in found.sections():
+        if section.title:
+            write_heading(console, section.title, section.note)
+        for name, text in section.lines:
+            if not name:
+                write_paragraph(console, text, 4, first="  ·")
+        write_fields(console, [(name, _styled_health(text)) for name, text in section.lines if name])
+    write_heading(console, "Last events", f"of {found.account.sequence:,}")
     write_entries(console, found.recent, indent="  ")
 
 
-def _story(found: Diagnosis) -> "list[tuple[str, str | Text]]":
-    account, session = found.account, found.session
-    since = f", since {moment(account.since)}, {age(account.since, found.now)} ago" if account.since else ""
-    return [
-        ("status", f"{account.status}{since}"),
-        ("health", joined(styled(account.health), f": {found.tells}")),
-        ("due", _passes(found) if found.due_at else ""),
-        ("missed", found.missed),
-        ("session", f"signed in {moment(session.began_at)}; {_expiry(found)}" if session else ""),
-    ]
-
-
-def _passes(found: Diagnosis) -> str:
-    late = " and is overdue" if found.due_at and found.now > found.due_at else ""
-    return f"this status should pass by {moment(found.due_at)}{late}"
-
-
-def _expiry(found: Diagnosis) -> str:
-    assert found.session is not None
-    at = found.session.expires_at
-    if at > found.now:
-        return f"due to expire {moment(at)}, in {age(found.now, at)}"
-    return f"it was due to expire {moment(at)}, {age(at, found.now)} ago"
-
-
-def _outlook(found: Diagnosis) -> "list[tuple[str, str | Text]]":
-    by_health: dict[Health, list[str]] = {}
-    for each in found.outlook:
-        by_health.setdefault(each.health, []).append(each.announcement)
-    if not by_health:
-        return [("nothing", "no announcement leads out of this status")]
-    return [(str(health), ", ".join(words)) for health, words in by_health.items()]
+def _styled_health(text: str) -> "str | Text":
+    """Colour the health that a value begins with."""
+    word, colon, rest = text.partition(":")
+    return joined(styled(word), colon, rest) if word in STYLES else text

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from ..engine.core import GIVEN_UP, Engine
+from ..engine.diagnosis import age
 from ..errors import ConfigurationError
 from ..lifecycle.wording import moment
 from ..records import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook
@@ -18,7 +19,7 @@ from ..report.words import counted
 from .commands import Group, NotFound
 from .opening import open_to_read
 from .options import Words, json_option, now_option, store_option
-from .output import Column, Sheet, age, clock, joined, say, screen, styled, write_json, write_json_line, write_paragraph
+from .output import Column, Sheet, clock, joined, say, screen, styled, write_json, write_json_line, write_paragraph
 
 _OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *GIVEN_UP)
 _STYLES = {

@@ -176,8 +176,3 @@ def clock(at: datetime | None) -> str:
 def about(length: timedelta) -> str:
     """A length of time for a column, in its largest unit: ``3 h``."""
     return " ".join(lasting(length).split()[:2])
-
-
-def age(then: datetime | None, now: datetime) -> str:
-    """How long ago; blank when that is unknown."""
-    return "" if then is None else "0 s" if then >= now else lasting(now - then)

@@ -48,6 +48,7 @@ from ..stores.protocol import Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
 from .deadlines import by_family, passed_deadlines
+from .diagnosis import Diagnosis, diagnose
 from .telemetry import log_anomalies
 
 if TYPE_CHECKING:
@@ -345,6 +346,15 @@ class Engine(HookRegistry):
     def blind_windows(self, *, account_id: str | None = None, open_only: bool = False) -> list[BlindWindow]:
         """The intervals in which accounts were not OK, in the order in which they began."""
         return list(self.store.blind_windows(account_id, open_only=open_only))
+
+    def explain(self, account_id: str, *, now: datetime | None = None) -> Diagnosis:
+        """Return why an account is down, since when, what was missed, and what may follow.
+
+        ``str()`` of it is text for a person, ``to_dict()`` the same for programs. ``now`` (aware), to which ages are
+        counted, defaults to the clock. An account for which nothing was ever fed is UNSEEN.
+        """
+        account = self.store.account(account_id) or Account(account_id)
+        return diagnose(self.store, account, self.policy, self._clock() if now is None else in_utc("now", now))
 
     def machine_for(self, account_id: str) -> BoundModel:
         """A model at the account's situation, bound to the shared ``transitions`` machine.
