@@ -1,15 +1,16 @@
-"""Small builders for the tests of the engine and the stores: payloads, events, times, a clock that is told."""
+"""Small builders for the tests of the engine and the stores: payloads, events and times."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
 from account_lifecycle.lifecycle.providers import ALIASES
+from account_lifecycle.testing import START, payload
 
-T0 = datetime(2026, 5, 1, 12, tzinfo=UTC)
+T0 = START
 
 
 def at(minutes: float) -> datetime:
@@ -22,13 +23,12 @@ def at(minutes: float) -> datetime:
 
 def webhook(account_id: str, message: str, account_type: str | None = "LINKEDIN", **more: Any) -> dict[str, Any]:
     """A status webhook."""
-    told = {} if account_type is None else {"account_type": account_type}
-    return {"AccountStatus": {"account_id": account_id, **told, "message": message, **more}}
+    return payload(message, account_id, provider=account_type, **more)
 
 
 def notification(account_id: str, status: str, name: str = "user-1") -> dict[str, Any]:
     """A hosted-auth notification."""
-    return {"status": status, "account_id": account_id, "name": name}
+    return payload(status, account_id, name=name)
 
 
 # ---- Events, for those who stand below the door ------------------------------------------------------
@@ -63,22 +63,3 @@ def judged(events: Iterable[Event]) -> list[Decision]:
         accounts[event.account_id] = decision.account
         decisions.append(decision)
     return decisions
-
-
-# ---- Time ------------------------------------------------------------------------------------------
-
-
-class ToldClock:
-    """Tells the time that it was told, and counts how often it was asked."""
-
-    def __init__(self, now: datetime = T0) -> None:
-        self.now = now
-        self.asked = 0
-
-    def __call__(self) -> datetime:
-        self.asked += 1
-        return self.now
-
-    def pass_time(self, **length: float) -> None:
-        """Let some time pass: ``pass_time(minutes=5)``."""
-        self.now += timedelta(**length)

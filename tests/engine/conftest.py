@@ -7,12 +7,12 @@ import pytest
 import structlog
 
 from account_lifecycle import Engine
-from builders import ToldClock
+from account_lifecycle.testing import Clock
 
 
 @pytest.fixture
-def clock() -> ToldClock:
-    return ToldClock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -27,7 +27,7 @@ def file_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def engine(url: str, clock: ToldClock) -> Iterator[Engine]:
+def engine(url: str, clock: Clock) -> Iterator[Engine]:
     with Engine.open(url, clock=clock, observers=()) as engine:
         yield engine
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from account_lifecycle import Engine, PayloadError, Received, UnreadablePayloads, Verdict
-from builders import ToldClock, at, webhook
+from account_lifecycle.testing import Clock
+from builders import at, webhook
 
 
 def test_decisions_come_in_the_order_of_the_payloads(engine: Engine) -> None:
@@ -24,8 +25,8 @@ def test_decisions_come_in_the_order_of_the_payloads(engine: Engine) -> None:
     assert [d.verdict for d in decisions[2:5]] == [Verdict.REPEATED, Verdict.APPLIED, Verdict.HELD]
 
 
-def test_payloads_may_come_with_the_times_of_their_arrival(engine: Engine, clock: ToldClock) -> None:
-    clock.pass_time(hours=1)
+def test_payloads_may_come_with_the_times_of_their_arrival(engine: Engine, clock: Clock) -> None:
+    clock.tick(hours=1)
     payloads: list[Any] = [Received(webhook("a", "OK"), at(7)), Received(webhook("b", "OK")), webhook("c", "OK")]
     decisions = list(engine.feed_events(payloads))
     assert [decision.event.received_at for decision in decisions] == [at(7), at(60), at(60)]

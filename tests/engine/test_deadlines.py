@@ -15,7 +15,8 @@ from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.stores.memory import MemoryStore
-from builders import T0, ToldClock, announced, at, judged, webhook
+from account_lifecycle.testing import Clock
+from builders import T0, announced, at, judged, webhook
 
 MICROSECOND = timedelta(microseconds=1)
 DEADLINES = {
@@ -78,11 +79,11 @@ def test_a_passed_deadline_is_on_record_and_moves_nothing(engine: Engine) -> Non
     assert engine.audit() == list(decision.anomalies)
 
 
-def test_the_clock_tells_the_time_unless_it_is_given(engine: Engine, clock: ToldClock) -> None:
+def test_the_clock_tells_the_time_unless_it_is_given(engine: Engine, clock: Clock) -> None:
     engine.feed_event(webhook("a", "CONNECTING"))
-    clock.pass_time(minutes=30)
+    clock.tick(minutes=30)
     assert engine.check_deadlines() == []
-    clock.pass_time(seconds=1)
+    clock.tick(seconds=1)
     (decision,) = engine.check_deadlines()
     assert decision.event.received_at == clock.now
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from account_lifecycle import AnomalyKind, Decision, Engine, PayloadError, Policy, Status, StoreError, Verdict
-from builders import T0, ToldClock, at, notification, webhook
+from account_lifecycle.testing import Clock
+from builders import T0, at, notification, webhook
 
 UNREADABLE: dict[str, tuple[Any, str]] = {
     "not JSON": (b"{oops", "payload"),
@@ -100,9 +101,9 @@ def test_a_payload_that_is_too_long_is_kept_cut_with_its_length(engine: Engine) 
     ids=["naive", "text", "a number", "before all times in UTC", "after all times in UTC"],
 )
 def test_a_time_that_cannot_be_meant_puts_the_payload_into_quarantine(
-    engine: Engine, clock: ToldClock, received_at: Any
+    engine: Engine, clock: Clock, received_at: Any
 ) -> None:
-    clock.pass_time(hours=1)
+    clock.tick(hours=1)
     with pytest.raises(PayloadError, match="received_at") as caught:
         engine.feed_event(b'{"status": "OK", "account_id": "a"}', received_at=received_at)
     (kept,) = engine.quarantine()
@@ -133,7 +134,22 @@ def test_a_store_that_cannot_be_written_is_told_and_the_payload_may_be_fed_again
 # ---- Time --------------------------------------------------------------------------------------------
 
 
-def test_the_clock_is_asked_once_for_each_event(engine: Engine, clock: ToldClock) -> None:
+class CountingClock(Clock):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def __call__(self) -> datetime:
+        self.asked += 1
+        return super().__call__()
+
+
+@pytest.fixture
+def clock() -> CountingClock:
+    return CountingClock()
+
+
+def test_the_clock_is_asked_once_for_each_event(engine: Engine, clock: CountingClock) -> None:
     decision = engine.feed_event(webhook("a", "CREDENTIALS"))
     assert clock.asked == 1
     account = decision.account
@@ -143,7 +159,7 @@ def test_the_clock_is_asked_once_for_each_event(engine: Engine, clock: ToldClock
     assert clock.asked == 4
 
 
-def test_the_clock_is_not_asked_when_the_time_is_told(engine: Engine, clock: ToldClock) -> None:
+def test_the_clock_is_not_asked_when_the_time_is_told(engine: Engine, clock: CountingClock) -> None:
     engine.feed_event(webhook("a", "OK"), received_at=at(5))
     assert clock.asked == 0
     assert engine.history("a")[0].received_at == at(5)

@@ -14,7 +14,8 @@ import pytest
 from account_lifecycle import Engine, HookCall, Verdict
 from account_lifecycle.hooks.delivery import PAGE
 from account_lifecycle.stores.sqlite import connection
-from builders import ToldClock, at, webhook
+from account_lifecycle.testing import Clock
+from builders import at, webhook
 
 pytestmark = pytest.mark.usefixtures("unconfigured_structlog")
 
@@ -51,9 +52,7 @@ def test_a_failing_hook_is_logged_and_neither_the_feed_nor_another_hook_hears_of
         assert fact in record.getMessage()
 
 
-def test_a_failed_hook_is_due_again_until_it_is_done_and_its_attempts_count_up(
-    engine: Engine, clock: ToldClock
-) -> None:
+def test_a_failed_hook_is_due_again_until_it_is_done_and_its_attempts_count_up(engine: Engine, clock: Clock) -> None:
     failing, fine = Failing(3), Failing(0)
     engine.on_connected(failing, name="failing")
     engine.on_connected(fine, name="fine")
@@ -61,7 +60,7 @@ def test_a_failed_hook_is_due_again_until_it_is_done_and_its_attempts_count_up(
     errors = []
     for _ in range(4):
         errors.append([outcome.error for outcome in engine.run_hooks()])
-        clock.pass_time(hours=6)
+        clock.tick(hours=6)
     assert errors == [["ValueError: no paper left"], ["ValueError: no paper left"], [None], []]
     assert [call.attempt for call in failing.calls] == [1, 2, 3, 4]
     assert len({call._replace(attempt=1, token=1) for call in failing.calls}) == 1
@@ -96,14 +95,14 @@ def test_running_hooks_tells_what_happened_in_order(engine: Engine) -> None:
     assert engine.run_hooks() == []
 
 
-def test_a_failing_hook_is_tried_once_in_each_run(engine: Engine, clock: ToldClock) -> None:
+def test_a_failing_hook_is_tried_once_in_each_run(engine: Engine, clock: Clock) -> None:
     engine.feed_event(webhook("a", "OK"))
     failing = Failing(99)
     engine.on_connected(failing)
     for run in range(1, 4):
         engine.run_hooks()
         assert len(failing.calls) == run
-        clock.pass_time(hours=6)
+        clock.tick(hours=6)
 
 
 class Mute(Exception):
@@ -215,18 +214,18 @@ def test_an_effect_whose_process_died_in_its_hook_is_run_by_the_next_when_its_le
     )
     died = subprocess.run([sys.executable, "-c", program, file_url], check=False)
     assert died.returncode == 9
-    clock = ToldClock(datetime.now(UTC))
+    clock = Clock(datetime.now(UTC))
     with Engine.open(file_url, clock=clock, observers=()) as engine:
         hook = Failing(0)
         engine.on_connected(hook, name="mine")
         assert engine.run_hooks() == []
-        clock.pass_time(seconds=61)
+        clock.tick(seconds=61)
         assert [outcome.done for outcome in engine.run_hooks()] == [True]
         assert (hook.calls[0].account_id, hook.calls[0].attempt) == ("a", 2)
         assert engine.run_hooks() == []
 
 
-def test_a_hook_that_failed_is_tried_again_in_the_next_process_under_its_name(file_url: str, clock: ToldClock) -> None:
+def test_a_hook_that_failed_is_tried_again_in_the_next_process_under_its_name(file_url: str, clock: Clock) -> None:
     failing, other, fixed = Failing(9), Failing(0), Failing(0)
     for hook, name in ((failing, "mail"), (other, "other"), (failing, "mail"), (fixed, "mail"), (fixed, "mail")):
         with Engine.open(file_url, clock=clock, observers=()) as engine:
@@ -235,7 +234,7 @@ def test_a_hook_that_failed_is_tried_again_in_the_next_process_under_its_name(fi
                 engine.feed_event(webhook("a", "OK"))
             else:
                 engine.run_hooks()
-        clock.pass_time(hours=6)
+        clock.tick(hours=6)
     assert [call.attempt for call in failing.calls] == [1, 2]
     assert other.calls == []
     assert [call.attempt for call in fixed.calls] == [3]

@@ -12,7 +12,8 @@ from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.machine import Situation
-from builders import ToldClock, announced, at, notification, webhook
+from account_lifecycle.testing import Clock
+from builders import announced, at, notification, webhook
 
 Label = tuple[str, str]
 PLAIN = ("connected", "interrupted", "action_required", "recovered", "sync_completed", "creation_failed", "deleted")
@@ -205,7 +206,7 @@ def test_a_passed_deadline_calls_the_hooks_of_stuck_accounts(engine: Engine) -> 
 # ---- What a hook is told ---------------------------------------------------------------------------------
 
 
-def test_a_hook_is_told_what_when_and_of_which_account(engine: Engine, clock: ToldClock) -> None:
+def test_a_hook_is_told_what_when_and_of_which_account(engine: Engine, clock: Clock) -> None:
     calls: list[HookCall] = []
     engine.on_entered(Status.ERROR)(calls.append)
     engine.feed_event(webhook("a", "OK"), received_at=at(5))

@@ -11,7 +11,8 @@ import pytest
 from account_lifecycle import Engine, HookCall, PayloadError, StoreError, StoreFull
 from account_lifecycle.intake import quarantine
 from account_lifecycle.intake.payloads import parse
-from builders import ToldClock, at, webhook
+from account_lifecycle.testing import Clock
+from builders import at, webhook
 
 NEW_FORMAT = {"event": "account.status", "id": "a", "state": "CREDENTIALS"}
 """What the vendor sends from tomorrow on."""
@@ -37,12 +38,12 @@ def refuse(engine: Engine, payload: Any, minute: float = 0) -> None:
 
 
 def test_what_can_be_read_by_now_is_fed_in_order_with_its_own_time(
-    engine: Engine, clock: ToldClock, upgraded: None
+    engine: Engine, clock: Clock, upgraded: None
 ) -> None:
     refuse(engine, NEW_FORMAT, 1)
     refuse(engine, b"{}", 2)
     refuse(engine, {**NEW_FORMAT, "state": "OK"}, 3)
-    clock.pass_time(hours=1)
+    clock.tick(hours=1)
     results = engine.replay_quarantine()
     assert [(each.quarantine_id, each.decision is None) for each in results] == [(1, False), (2, True), (3, False)]
     assert "expected" in (results[1].error or "")

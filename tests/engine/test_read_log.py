@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from account_lifecycle import Engine, Received, read_log
 from account_lifecycle.intake.logs import read_line
-from builders import T0, ToldClock, webhook
+from account_lifecycle.testing import Clock
+from builders import T0, webhook
 from engine.event_logs import feed_in_batches
 
 NOON = "2026-05-01T12:00:00Z"
@@ -22,7 +23,7 @@ def line(payload: Any, received_at: Any = NOON) -> bytes:
 
 
 def fed(lines: list[bytes]) -> Engine:
-    engine = Engine.open("memory:", observers=(), clock=ToldClock())
+    engine = Engine.open("memory:", observers=(), clock=Clock())
     feed_in_batches(engine, read_log(lines), 1000)
     return engine
 

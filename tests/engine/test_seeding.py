@@ -19,7 +19,8 @@ from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.records import Refused
 from account_lifecycle.simulate.log import Faults, simulate
 from account_lifecycle.stores.memory import MemoryStore
-from builders import T0, ToldClock, announced, at, webhook
+from account_lifecycle.testing import Clock
+from builders import T0, announced, at, webhook
 from engine.event_logs import MALFORMED, event_logs, outcome, payloads, times
 
 pytest_plugins = ("postgres_server",)
@@ -39,7 +40,7 @@ batch_sizes = st.integers(1, 12)
 
 
 def opened(url: str = "memory:", policy: Policy = DEFAULT_POLICY) -> Engine:
-    return Engine.open(url, policy=policy, clock=ToldClock(NOW), observers=())
+    return Engine.open(url, policy=policy, clock=Clock(NOW), observers=())
 
 
 def seeded(engine: Engine, log: Iterable[Received | Event], **how: Any) -> Seeding:

@@ -1,7 +1,8 @@
 """What the stories share: a hook that answers as it is told, and short words for feeding and asking."""
 
 from account_lifecycle import Engine, HookCall
-from builders import ToldClock, webhook
+from account_lifecycle.testing import Clock
+from builders import webhook
 
 
 class Answering:
@@ -35,8 +36,8 @@ def feed(engine: Engine, *words: str, account_id: str = "a") -> None:
         engine.feed_event(webhook(account_id, word))
 
 
-def run_for_a_day(engine: Engine, clock: ToldClock) -> None:
+def run_for_a_day(engine: Engine, clock: Clock) -> None:
     """Run hooks again and again, with more time in between than any backoff takes."""
     for _ in range(40):
         engine.run_hooks()
-        clock.pass_time(hours=7)
+        clock.tick(hours=7)

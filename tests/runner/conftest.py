@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from builders import ToldClock
+from account_lifecycle.testing import Clock
 
 
 @pytest.fixture
-def clock() -> ToldClock:
-    return ToldClock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -20,7 +20,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def engine(url: str, clock: ToldClock) -> Iterator[Engine]:
+def engine(url: str, clock: Clock) -> Iterator[Engine]:
     """An engine whose clock stands still until it is told otherwise."""
     with Engine.open(url, clock=clock, observers=()) as engine:
         yield engine

@@ -6,13 +6,14 @@ from account_lifecycle import Engine, HookCall
 from account_lifecycle.hooks.delivery import ABANDONED, Courier
 from account_lifecycle.hooks.inline import Runner
 from account_lifecycle.hooks.outcomes import RetryAt
-from builders import ToldClock, webhook
+from account_lifecycle.testing import Clock
+from builders import webhook
 from runner.answers import Answering, feed, states
 
 # ---- Order ---------------------------------------------------------------------------------------------
 
 
-def test_a_failed_call_holds_back_the_later_ones_of_its_account_and_hook_only(engine: Engine, clock: ToldClock) -> None:
+def test_a_failed_call_holds_back_the_later_ones_of_its_account_and_hook_only(engine: Engine, clock: Clock) -> None:
     hook, other = Answering(ValueError("no"), None), Answering(None)
     engine.on_entered("OK", name="mine")(hook)
     engine.on_entered("OK", name="other")(other)
@@ -86,13 +87,13 @@ def test_a_hook_that_feeds_another_account_has_its_hooks_run_at_once(engine: Eng
 # ---- Leases that ran out -------------------------------------------------------------------------------
 
 
-def test_a_late_owner_is_refused_and_told_so(engine: Engine, clock: ToldClock) -> None:
+def test_a_late_owner_is_refused_and_told_so(engine: Engine, clock: Clock) -> None:
     heard: list[HookCall] = []
 
     def hook(call: HookCall) -> None:
         heard.append(call)
         if len(heard) == 1:  # as if this process had been asleep
-            clock.pass_time(seconds=61)
+            clock.tick(seconds=61)
             assert [outcome.done for outcome in other.run_due()] == [True]
 
     engine.feed_event(webhook("a", "OK"))
@@ -106,7 +107,7 @@ def test_a_late_owner_is_refused_and_told_so(engine: Engine, clock: ToldClock) -
     assert [(record.state, record.attempts) for record in engine.deliveries()] == [("done", 2)]
 
 
-def test_the_reaper_counts_a_lost_lease_as_a_failed_attempt(engine: Engine, clock: ToldClock) -> None:
+def test_the_reaper_counts_a_lost_lease_as_a_failed_attempt(engine: Engine, clock: Clock) -> None:
     engine.on_connected(print, attempts=3, name="mine")
     feed_without_running(engine, clock)
     for attempt in (1, 2, 3):
@@ -117,7 +118,7 @@ def test_the_reaper_counts_a_lost_lease_as_a_failed_attempt(engine: Engine, cloc
     assert states(engine) == ["dead"]
 
 
-def test_anybody_may_reap_also_who_does_not_have_the_hook(engine: Engine, clock: ToldClock) -> None:
+def test_anybody_may_reap_also_who_does_not_have_the_hook(engine: Engine, clock: Clock) -> None:
     engine.on_connected(print, attempts=1, name="mine")
     feed_without_running(engine, clock)
     abandon(engine, clock)
@@ -127,7 +128,7 @@ def test_anybody_may_reap_also_who_does_not_have_the_hook(engine: Engine, clock:
     assert states(engine) == ["dead"]
 
 
-def test_the_reaper_halts_a_lane_whose_hook_wants_that(engine: Engine, clock: ToldClock) -> None:
+def test_the_reaper_halts_a_lane_whose_hook_wants_that(engine: Engine, clock: Clock) -> None:
     engine.on_connected(print, attempts=1, on_dead="halt", name="mine")
     feed_without_running(engine, clock)
     abandon(engine, clock)
@@ -135,15 +136,15 @@ def test_the_reaper_halts_a_lane_whose_hook_wants_that(engine: Engine, clock: To
     assert states(engine) == ["halted"]
 
 
-def test_who_dies_in_a_pause_that_was_not_counted_has_lost_nothing(engine: Engine, clock: ToldClock) -> None:
+def test_who_dies_in_a_pause_that_was_not_counted_has_lost_nothing(engine: Engine, clock: Clock) -> None:
     hook = Answering(RetryAt(counts=False), None)
     engine.on_connected(hook, attempts=1)
     feed(engine, "OK")
-    clock.pass_time(hours=1)
+    clock.tick(hours=1)
     assert [outcome.done for outcome in engine.run_hooks()] == [True]
 
 
-def feed_without_running(engine: Engine, clock: ToldClock) -> None:
+def feed_without_running(engine: Engine, clock: Clock) -> None:
     """Feed as a process without hooks does; then somebody makes the delivery."""
     engine.store.subscribe([subscription.terms for subscription in engine.subscriptions], clock.now)
     with_hooks, engine.subscriptions = engine.subscriptions, []
@@ -152,14 +153,14 @@ def feed_without_running(engine: Engine, clock: ToldClock) -> None:
     assert engine.store.plan(clock.now, 100) == 1
 
 
-def abandon(engine: Engine, clock: ToldClock) -> None:
+def abandon(engine: Engine, clock: Clock) -> None:
     """Claim, and die of it: nobody settles."""
-    clock.pass_time(hours=7)
+    clock.tick(hours=7)
     names = [subscription.name for subscription in engine.subscriptions]
     assert len(engine.store.claim(names, clock.now, clock.now + timedelta(seconds=60), 1)) == 1
 
 
-def reap(engine: Engine, clock: ToldClock) -> None:
+def reap(engine: Engine, clock: Clock) -> None:
     """The lease runs out, and somebody looks."""
-    clock.pass_time(seconds=60)
+    clock.tick(seconds=60)
     Courier(engine.store, engine, clock).reap()

@@ -91,8 +91,8 @@ def test_the_thread_is_one_for_the_process_and_starts_with_the_first_call() -> N
 FORKING = """
 import os, threading
 from datetime import UTC, datetime, timedelta
-from account_lifecycle.leases import Leases
-from account_lifecycle.ports import Claim
+from account_lifecycle.hooks.leases import Leases
+from account_lifecycle.records import Claim
 
 class Store:
     def __init__(self):

@@ -9,7 +9,8 @@ import pytest
 from account_lifecycle import Engine
 from account_lifecycle.hooks.outcomes import Dead, Disable, Done, RetryAt
 from account_lifecycle.records import DeliveryState
-from builders import ToldClock, at
+from account_lifecycle.testing import Clock
+from builders import at
 from runner.answers import Answering, feed, run_for_a_day, states
 
 # ---- Done --------------------------------------------------------------------------------------------
@@ -28,7 +29,7 @@ def test_whatever_is_no_other_outcome_means_done(engine: Engine, answer: object)
 # ---- Again -------------------------------------------------------------------------------------------
 
 
-def test_a_hook_may_say_when_to_be_called_again_and_each_time_counts(engine: Engine, clock: ToldClock) -> None:
+def test_a_hook_may_say_when_to_be_called_again_and_each_time_counts(engine: Engine, clock: Clock) -> None:
     hook = Answering(RetryAt(at(10), "rate limit"), None)
     engine.on_connected(hook)
     feed(engine, "OK")
@@ -40,7 +41,7 @@ def test_a_hook_may_say_when_to_be_called_again_and_each_time_counts(engine: Eng
     assert [(outcome.done, outcome.call.attempt) for outcome in engine.run_hooks()] == [(True, 2)]
 
 
-def test_an_outcome_tells_where_its_delivery_stands_and_when_it_is_due(engine: Engine, clock: ToldClock) -> None:
+def test_an_outcome_tells_where_its_delivery_stands_and_when_it_is_due(engine: Engine, clock: Clock) -> None:
     feed(engine, "OK")
     engine.on_connected(Answering(RetryAt(at(10), "rate limit"), Dead("no such user")), name="mine")
     (first,) = engine.run_hooks()
@@ -50,7 +51,7 @@ def test_an_outcome_tells_where_its_delivery_stands_and_when_it_is_due(engine: E
     assert (second.done, second.state, second.due_at, second.error) == (False, "dead", None, "no such user")
 
 
-def test_without_a_time_it_is_the_usual_backoff(engine: Engine, clock: ToldClock) -> None:
+def test_without_a_time_it_is_the_usual_backoff(engine: Engine, clock: Clock) -> None:
     hook = Answering(RetryAt())
     engine.on_connected(hook)
     feed(engine, "OK")
@@ -70,7 +71,7 @@ def test_a_time_that_is_no_moment_is_a_failure_that_says_so(engine: Engine, when
     assert [outcome.done for outcome in engine.run_hooks()] == [True]
 
 
-def test_a_pause_costs_no_attempt_however_often(engine: Engine, clock: ToldClock) -> None:
+def test_a_pause_costs_no_attempt_however_often(engine: Engine, clock: Clock) -> None:
     pause = RetryAt(reason="the receiver is down", counts=False)
     hook = Answering(*[pause] * 30, None)
     engine.on_connected(hook, attempts=2)
@@ -84,9 +85,7 @@ def test_a_pause_costs_no_attempt_however_often(engine: Engine, clock: ToldClock
 
 
 @pytest.mark.parametrize("when", [None, at(-60), at(0)])
-def test_a_pause_always_lasts_a_while_so_that_nobody_spins(
-    engine: Engine, clock: ToldClock, when: datetime | None
-) -> None:
+def test_a_pause_always_lasts_a_while_so_that_nobody_spins(engine: Engine, clock: Clock, when: datetime | None) -> None:
     engine.on_connected(Answering(RetryAt(when, counts=False)))
     feed(engine, "OK")
     (record,) = engine.deliveries()
@@ -99,7 +98,7 @@ def test_a_pause_always_lasts_a_while_so_that_nobody_spins(
 @pytest.mark.parametrize("failure", [ValueError("no"), RetryAt(at(0), "no")], ids=["raises", "asks again"])
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_a_delivery_is_dead_after_exactly_its_attempts(
-    engine: Engine, clock: ToldClock, limit: int, failure: object
+    engine: Engine, clock: Clock, limit: int, failure: object
 ) -> None:
     hook = Answering(failure)
     engine.on_connected(hook, attempts=limit)
@@ -109,7 +108,7 @@ def test_a_delivery_is_dead_after_exactly_its_attempts(
     assert states(engine) == ["dead"]
 
 
-def test_a_hook_gets_eight_attempts_unless_it_says_otherwise(engine: Engine, clock: ToldClock) -> None:
+def test_a_hook_gets_eight_attempts_unless_it_says_otherwise(engine: Engine, clock: Clock) -> None:
     hook = Answering(ValueError("no"))
     engine.on_connected(hook)
     feed(engine, "OK")
@@ -117,7 +116,7 @@ def test_a_hook_gets_eight_attempts_unless_it_says_otherwise(engine: Engine, clo
     assert len(hook.calls) == 8
 
 
-def test_a_hook_may_give_up_at_once(engine: Engine, clock: ToldClock) -> None:
+def test_a_hook_may_give_up_at_once(engine: Engine, clock: Clock) -> None:
     hook = Answering(Dead("no such user"))
     engine.on_connected(hook)
     feed(engine, "OK")
@@ -139,7 +138,7 @@ def test_after_a_death_the_later_calls_for_the_account_go_on(engine: Engine) -> 
     "failure", [Dead("no"), ValueError("no")], ids=["the hook gives up", "its attempts are used up"]
 )
 def test_a_lane_that_halts_waits_for_a_redrive_and_no_other_account_does(
-    engine: Engine, clock: ToldClock, failure: object
+    engine: Engine, clock: Clock, failure: object
 ) -> None:
     hook = Answering(failure, None)
     engine.on_entered("OK", attempts=1, on_dead="halt")(hook)
@@ -150,7 +149,7 @@ def test_a_lane_that_halts_waits_for_a_redrive_and_no_other_account_does(
     assert states(engine) == ["halted", "waiting", "done"]
 
 
-def test_a_redrive_keeps_its_place_in_a_halted_lane(engine: Engine, clock: ToldClock) -> None:
+def test_a_redrive_keeps_its_place_in_a_halted_lane(engine: Engine, clock: Clock) -> None:
     hook = Answering(Dead("no"), None)
     engine.on_entered("OK", on_dead="halt")(hook)
     feed(engine, "OK", "ERROR", "OK")
@@ -161,7 +160,7 @@ def test_a_redrive_keeps_its_place_in_a_halted_lane(engine: Engine, clock: ToldC
     assert engine.redrive() == []
 
 
-def test_the_idempotency_key_is_the_same_for_every_attempt_and_every_redrive(engine: Engine, clock: ToldClock) -> None:
+def test_the_idempotency_key_is_the_same_for_every_attempt_and_every_redrive(engine: Engine, clock: Clock) -> None:
     hook = Answering(*[ValueError("no")] * 4, None)
     engine.on_connected(hook, attempts=2)
     feed(engine, "OK")
@@ -175,7 +174,7 @@ def test_the_idempotency_key_is_the_same_for_every_attempt_and_every_redrive(eng
 
 @pytest.mark.parametrize("exit_by", [SystemExit(3), KeyboardInterrupt()], ids=["SystemExit", "KeyboardInterrupt"])
 def test_a_hook_that_ends_its_process_each_time_is_dead_after_its_attempts(
-    engine: Engine, clock: ToldClock, exit_by: BaseException
+    engine: Engine, clock: Clock, exit_by: BaseException
 ) -> None:
     hook, other = Answering(exit_by), Answering(None)
     feed(engine, "OK")
@@ -184,7 +183,7 @@ def test_a_hook_that_ends_its_process_each_time_is_dead_after_its_attempts(
     for _ in range(3):
         with pytest.raises(type(exit_by)):
             engine.run_hooks()
-        clock.pass_time(hours=7)
+        clock.tick(hours=7)
     engine.run_hooks()
     assert [call.attempt for call in hook.calls] == [1, 2, 3]
     assert sorted(states(engine)) == ["dead", "done"]
@@ -194,7 +193,7 @@ def test_a_hook_that_ends_its_process_each_time_is_dead_after_its_attempts(
 # ---- Disabled ----------------------------------------------------------------------------------------
 
 
-def test_a_hook_that_disables_itself_waits_to_be_enabled_and_loses_nothing(engine: Engine, clock: ToldClock) -> None:
+def test_a_hook_that_disables_itself_waits_to_be_enabled_and_loses_nothing(engine: Engine, clock: Clock) -> None:
     hook, other = Answering(Disable("the key was revoked"), None), Answering(None)
     engine.on_connected(hook, name="mine", attempts=1)
     engine.on_connected(other, name="other")

@@ -131,7 +131,7 @@ def test_a_hook_that_kills_its_process_takes_no_other_delivery_along(file_url: s
     program = """
 import os, sys
 from account_lifecycle import Engine
-from account_lifecycle.engine import utc_now
+from account_lifecycle.engine.core import utc_now
 from datetime import timedelta
 hours = int(sys.argv[2])
 with Engine.open(sys.argv[1], observers=(), clock=lambda: utc_now() + timedelta(hours=hours)) as engine:

@@ -33,7 +33,8 @@ from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import DeliveryFilter, DeliveryState
-from builders import ToldClock, notification, webhook
+from account_lifecycle.testing import Clock
+from builders import notification, webhook
 from engine.event_logs import IDS, MALFORMED, TYPES, WORDS
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class AnyLife(RuleBasedStateMachine):
     def begin(self) -> None:
         self.stack = ExitStack()
         self.url = type(self).new_url(self.stack)
-        self.clock = ToldClock()
+        self.clock = Clock()
         self.model = Model()
         self.failures = 0  # so many of the next calls of a hook fail
         self.engine = self.opened()

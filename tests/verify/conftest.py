@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from builders import ToldClock
+from account_lifecycle.testing import Clock
 from verify.fleets import everything, feed
 
 
 @pytest.fixture
-def clock() -> ToldClock:
-    return ToldClock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -27,7 +27,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def engine(url: str, clock: ToldClock) -> Iterator[Engine]:
+def engine(url: str, clock: Clock) -> Iterator[Engine]:
     with Engine.open(url, clock=clock, observers=()) as engine:
         yield engine
 

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from account_lifecycle.hooks.registry import HookCall
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.effects import EffectKind
+from account_lifecycle.testing import Clock
 from account_lifecycle.webhooks import WebhookEndpoint
-from builders import T0, ToldClock
+from builders import T0
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(24))).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(bytes(range(64))).decode()
@@ -109,5 +110,5 @@ def dripping(beginning: bytes, drop: bytes, ending: bytes, drops: int = 150) -> 
 
 def endpoint(url: str, secrets: Sequence[str] = (SECRET,), **more: Any) -> WebhookEndpoint:
     """An endpoint that may reach the loopback, with a clock that is told the time."""
-    options = {"allow": ["127.0.0.0/8"], "clock": ToldClock(), **more}
+    options = {"allow": ["127.0.0.0/8"], "clock": Clock(), **more}
     return WebhookEndpoint(url, secrets, **options)

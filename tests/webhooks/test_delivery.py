@@ -10,9 +10,10 @@ import pytest
 
 from account_lifecycle import ConfigurationError, Engine
 from account_lifecycle.hooks.outcomes import Disable, Done, Outcome, RetryAt
+from account_lifecycle.testing import Clock
 from account_lifecycle.webhooks import WebhookEndpoint, verify_signature
 from account_lifecycle.webhooks.target import DEFAULT_PORTS
-from builders import T0, ToldClock, webhook
+from builders import T0, webhook
 from webhooks.receiving import OK, OTHER_SECRET, SECRET, a_call, answer, dripping, endpoint, receiver
 
 
@@ -42,11 +43,11 @@ def test_the_usual_port_is_left_out_of_the_host_header(monkeypatch: pytest.Monke
 
 
 def test_every_attempt_has_the_same_id_and_its_own_time() -> None:
-    clock = ToldClock()
+    clock = Clock()
     with receiver(answer("500 Oh"), OK) as crm:
         send = endpoint(crm.url, clock=clock)
         send(a_call(attempt=1))
-        clock.pass_time(hours=2)
+        clock.tick(hours=2)
         assert send(a_call(attempt=2)) == Done()
     first, second = (request.headers for request in crm.requests)
     assert first["webhook-id"] == second["webhook-id"]
@@ -165,7 +166,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 
 def test_after_failures_in_a_row_nothing_touches_the_network_until_a_probe_gets_through() -> None:
-    clock = ToldClock()
+    clock = Clock()
     with receiver(*[answer("500 Oh")] * 3, OK) as crm:
         send = endpoint(crm.url, clock=clock, failures_limit=2, pause_s=60)
         assert [send(a_call()).__class__ for _ in range(2)] == [RetryAt, RetryAt]
@@ -174,10 +175,10 @@ def test_after_failures_in_a_row_nothing_touches_the_network_until_a_probe_gets_
         assert (paused.at, paused.counts) == (T0 + timedelta(seconds=60), False)
         assert "answered 500" in paused.reason
         assert crm.connections == 2
-        clock.pass_time(seconds=60)
+        clock.tick(seconds=60)
         assert reason_of(send(a_call()))
         assert send(a_call()) == paused._replace(at=T0 + timedelta(seconds=180))
-        clock.pass_time(seconds=120)
+        clock.tick(seconds=120)
         assert [send(a_call()) for _ in range(3)] == [Done()] * 3
 
 

@@ -1,0 +1,81 @@
+"""Test data and time for your own tests: a clock that you advance, vendor payloads, whole lives of accounts.
+
+    clock = Clock()
+    with Engine.open("memory:", clock=clock) as engine:
+        list(engine.feed_events(life("CONNECTING CREATION_SUCCESS OK CREDENTIALS")))
+        clock.tick(hours=2)
+
+With pytest, the fixtures ``account_engine`` and ``account_clock`` (``testing.plugin``) are there once this package
+is installed. Importing this module does not import pytest.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..intake.logs import Received
+from ..intake.times import in_utc
+
+START = datetime(2026, 5, 1, 12, tzinfo=UTC)
+"""The time at which clocks and lives start by default."""
+
+
+class Clock:
+    """A clock that stands still until ``tick`` or an assignment to ``now`` moves it.
+
+    Hand it to ``Engine.open(..., clock=clock)``: receipt times, deadlines, due times and leases follow it. Threads
+    that wait, wait in real time. Raise ``ConfigurationError`` for a ``start`` without a time zone.
+    """
+
+    def __init__(self, start: datetime = START) -> None:
+        self.now = in_utc("start", start)
+        """The present time: aware, UTC."""
+
+    def __call__(self) -> datetime:
+        """Return the present time."""
+        return self.now
+
+    def tick(self, length: timedelta | None = None, /, **units: float) -> datetime:
+        """Advance by ``length`` or by ``units`` of ``timedelta`` (``tick(minutes=5)``), by a second without either.
+
+        Return the new time.
+        """
+        if length is not None and units:
+            raise TypeError(f"tick: found a length and {', '.join(units)}; expected one or the other")
+        if length is None:
+            length = timedelta(**units) if units else timedelta(seconds=1)
+        self.now += length
+        return self.now
+
+
+def payload(
+    word: str, account_id: str = "account-1", *, provider: str | None = "LINKEDIN", name: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return a payload as the vendor sends it, in which ``word`` is announced for an account.
+
+    It is a status webhook, of an account of ``provider`` (None leaves that out); with a ``name``, your own user id,
+    it is a hosted-auth notification, which names no provider. ``more`` are further fields, such as ``product``.
+    """
+    if name is not None:
+        return {"status": word, "account_id": account_id, "name": name, **more}
+    account_type = {} if provider is None else {"account_type": provider}
+    return {"AccountStatus": {"account_id": account_id, **account_type, "message": word, **more}}
+
+
+def life(
+    words: str | Iterable[str],
+    account_id: str = "account-1",
+    *,
+    provider: str | None = "LINKEDIN",
+    start: datetime = START,
+    every: timedelta = timedelta(minutes=1),
+) -> list[Received]:
+    """Return the webhooks of an account's life, for ``feed_events``: ``life("CONNECTING CREATION_SUCCESS OK")``.
+
+    The first is received at ``start`` (aware), each further one ``every`` so long after the one before it.
+    """
+    announced = words.split() if isinstance(words, str) else words
+    return [
+        Received(payload(word, account_id, provider=provider), start + number * every)
+        for number, word in enumerate(announced)
+    ]

@@ -1,0 +1,80 @@
+"""What users test with: a clock, payloads, lives and the pytest fixtures."""
+
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from account_lifecycle import ConfigurationError, Engine, Status
+from account_lifecycle.testing import START, Clock, life, payload
+
+pytest_plugins = ["pytester"]
+
+
+def test_a_clock_stands_still_until_it_ticks() -> None:
+    clock = Clock()
+    assert (clock(), clock()) == (START, START)
+    assert clock.tick(minutes=5) == clock() == START + timedelta(minutes=5)
+    assert clock.tick(timedelta(hours=1)) == START + timedelta(minutes=65)
+    assert clock.tick() - START == timedelta(minutes=65, seconds=1)
+
+
+def test_a_clock_is_set_to_an_aware_time_only() -> None:
+    with pytest.raises(ConfigurationError, match="start"):
+        Clock(datetime(2026, 5, 1))
+
+
+def test_a_tick_has_one_length() -> None:
+    with pytest.raises(TypeError, match="a length and minutes"):
+        Clock().tick(timedelta(1), minutes=1)
+
+
+def test_a_payload_can_be_fed(account_engine: Engine) -> None:
+    decision = account_engine.feed_event(payload("SYNC_SUCCESS", "a", product="classic"))
+    assert (decision.account.account_id, decision.account.provider) == ("a", "LINKEDIN")
+    assert account_engine.feed_event(payload("OK", "b", provider=None)).account.provider is None
+    assert account_engine.feed_event(payload("CREATION_SUCCESS", "c", name="user-7")).event.name == "user-7"
+
+
+def test_a_life_can_be_fed_and_takes_a_minute_a_word(account_engine: Engine) -> None:
+    words = "CONNECTING CREATION_SUCCESS OK CREDENTIALS"
+    decisions = list(account_engine.feed_events(life(words, "a", provider="WHATSAPP")))
+    assert [decision.event.status for decision in decisions] == words.split()
+    assert [decision.event.received_at - START for decision in decisions] == [timedelta(minutes=n) for n in range(4)]
+    assert {decision.account.provider for decision in decisions} == {"WHATSAPP"}
+
+
+def test_a_life_starts_when_it_is_told_to_and_takes_its_time() -> None:
+    start = START + timedelta(days=1)
+    assert [event.received_at for event in life(["OK", "ERROR"], start=start, every=timedelta(days=2))] == [
+        start,
+        start + timedelta(days=2),
+    ]
+
+
+def test_the_engine_of_the_fixture_goes_by_the_clock_of_the_fixture(
+    account_engine: Engine, account_clock: Clock
+) -> None:
+    account_engine.feed_event(payload("CONNECTING", "a"))
+    assert account_engine.check_deadlines() == []
+    account_clock.tick(days=2)
+    (stuck,) = account_engine.check_deadlines()
+    assert (stuck.account.status, stuck.event.received_at) == (Status.CONNECTING, START + timedelta(days=2))
+
+
+def test_the_plugin_is_installed_for_users_and_serves_their_tests(pytester: pytest.Pytester) -> None:
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    ((name, module),) = project["entry-points"]["pytest11"].items()
+    assert EntryPoint(name, module, "pytest11").load().account_engine
+    pytester.makepyfile("def test_it(account_engine):\n    assert account_engine.accounts() == []\n")
+    pytester.runpytest("-p", module).assert_outcomes(passed=1)
+
+
+def test_importing_the_package_or_its_testing_part_does_not_import_pytest() -> None:
+    code = "import sys, account_lifecycle.testing; print('pytest' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
