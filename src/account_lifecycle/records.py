@@ -1,5 +1,6 @@
-"""The records that cross the seams between the parts: plain values, with no behaviour of their own."""
+"""The records that cross the seams between the parts, each with its one shape in JSON (``to_dict``)."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +14,7 @@ from .lifecycle.events import Event
 from .lifecycle.explain import Anomaly
 from .lifecycle.machine import Situation
 from .lifecycle.status import Health, Status, Verdict
+from .lifecycle.wording import JsonObject, plain, time_text
 
 Decide = Callable[[Account, Event], Decision]
 """The pure step, with the policy in force."""
@@ -69,6 +71,21 @@ class LedgerEntry(NamedTuple):
         """What came in, byte for byte; empty for a deadline, which nobody sent."""
         return getattr(self.event, "payload", b"")
 
+    def to_dict(self) -> JsonObject:
+        """Return the entry as a JSON object, with its anomalies and its payload."""
+        return {
+            "account_id": self.account_id,
+            "sequence": self.sequence,
+            "received_at": time_text(self.received_at),
+            **self.event.to_dict(),
+            "verdict": self.verdict.value,
+            "status_before": self.before.status.value,
+            "status_after": self.after.status.value,
+            "anomalies": [anomaly.to_dict() for anomaly in self.anomalies],
+            "erased": self.is_erased,
+            **_payload_fields(self.payload),
+        }
+
 
 class Refused(NamedTuple):
     """A payload that could not be read, on its way into the quarantine."""
@@ -96,6 +113,20 @@ class Quarantined(NamedTuple):
     is_erased: bool = False
     """Whether its payload was erased on request."""
 
+    def to_dict(self) -> JsonObject:
+        """Return the payload and why it could not be read as a JSON object; ``cut`` if not all of it was kept."""
+        return {
+            "quarantine_id": self.quarantine_id,
+            "received_at": time_text(self.received_at),
+            "field": self.field,
+            "reason": self.reason,
+            "size": self.size,
+            "cut": self.size > len(self.payload) and not self.is_erased,
+            "erased": self.is_erased,
+            "released_at": time_text(self.released_at),
+            **_payload_fields(self.payload),
+        }
+
 
 class Transition(NamedTuple):
     """One move in an account's history, as a hook is told it."""
@@ -105,6 +136,16 @@ class Transition(NamedTuple):
     announced: str
     before: Status
     after: Status
+
+    def to_dict(self) -> JsonObject:
+        """Return the move as a JSON object."""
+        return {
+            "sequence": self.sequence,
+            "at": time_text(self.at),
+            "announced": plain(self.announced),
+            "status_before": self.before.value,
+            "status_after": self.after.value,
+        }
 
 
 class EffectRow(NamedTuple):
@@ -159,6 +200,20 @@ class SubscribedHook(NamedTuple):
     def wants(self, kind: str, subject: str) -> bool:
         """Whether it is to be called for an effect."""
         return kind == self.kind and self.subject in (None, subject)
+
+    def to_dict(self) -> JsonObject:
+        """Return the hook as a JSON object."""
+        return {
+            "hook": self.name,
+            "kind": self.kind.value,
+            "subject": plain(self.subject),
+            "ordering": "account" if self.is_ordered else "none",
+            "attempts": self.attempts_limit,
+            "on_dead": self.on_dead.value,
+            "subscribed_at": time_text(self.subscribed_at),
+            "disabled_at": time_text(self.disabled_at),
+            "disabled_reason": self.disabled_reason,
+        }
 
 
 class DeliveryState(StrEnum):
@@ -234,6 +289,25 @@ class DeliveryRecord(NamedTuple):
     redrive_of: int | None
     """The delivery that this one tries again."""
 
+    def to_dict(self) -> JsonObject:
+        """Return the delivery as a JSON object."""
+        return {
+            "delivery_id": self.delivery_id,
+            "hook": self.hook,
+            "account_id": self.account_id,
+            "sequence": self.sequence,
+            "kind": self.kind.value,
+            "subject": plain(self.subject),
+            "state": self.state.value,
+            "attempts": self.attempts,
+            "due_at": time_text(self.due_at),
+            "leased_until": time_text(self.leased_until),
+            "created_at": time_text(self.created_at),
+            "settled_at": time_text(self.settled_at),
+            "error": self.error,
+            "redrive_of": self.redrive_of,
+        }
+
 
 class Evidence(NamedTuple):
     """One event with everything that was decided about it, to be judged again."""
@@ -257,6 +331,10 @@ class Fault(NamedTuple):
     def __str__(self) -> str:
         return f"{self.place}: {self.finding}"
 
+    def to_dict(self) -> JsonObject:
+        """Return the fault as a JSON object."""
+        return self._asdict()
+
 
 class Segment(NamedTuple):
     """A part of the ledger that was archived and taken out of the store."""
@@ -273,6 +351,18 @@ class Segment(NamedTuple):
     head: str
     """The digest that the rest of the ledger goes on from, in hexadecimal; on stores with a chain for each account,
     the SHA-256 of all their heads."""
+
+    def to_dict(self) -> JsonObject:
+        """Return the segment as a JSON object."""
+        return self._asdict() | {"until": time_text(self.until), "pruned_at": time_text(self.pruned_at)}
+
+
+def _payload_fields(payload: bytes) -> JsonObject:
+    """Return a payload as text: as it is if it is UTF-8, else in base64, and which of the two."""
+    try:
+        return {"payload": payload.decode(), "payload_is_base64": False}
+    except UnicodeDecodeError:
+        return {"payload": b64encode(payload).decode("ascii"), "payload_is_base64": True}
 
 
 # ---- Filters: None asks for everything ---------------------------------------------------------------

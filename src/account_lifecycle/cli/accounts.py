@@ -74,10 +74,8 @@ def list_accounts(
     with open_to_read(store) as engine:
         found = engine.store.accounts(wanted)
         if as_json:
-            from ..report.records import account_record
-
             for each in found:
-                write_json_line(account_record(each, now))
+                write_json_line(each.to_dict(now))
             return
         say(counted(write_accounts(found, now), "account"))
 
@@ -94,9 +92,7 @@ def show(account_id: str, now: datetime, as_json: bool, store: str | None) -> No
     with open_to_read(store) as engine:
         found = find(engine, account_id)
     if as_json:
-        from ..report.records import account_record
-
-        write_json(account_record(found, now))
+        write_json(found.to_dict(now))
         return
     console = screen()
     console.print(_title(found))
@@ -144,10 +140,8 @@ def history(account_id: str, last: int | None, as_json: bool, store: str | None)
         if last is not None:
             entries = deque(entries, maxlen=last)
         if as_json:
-            from ..report.records import entry_record
-
             for entry in entries:
-                write_json_line(entry_record(entry))
+                write_json_line(entry.to_dict())
         else:
             write_entries(screen(), entries)
 

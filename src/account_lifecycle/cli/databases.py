@@ -9,8 +9,6 @@ from pathlib import Path
 import click
 
 from ..errors import without_password
-from ..records import Segment
-from ..report.records import Record, time_text
 from ..report.words import counted
 from ..stores.admin import back_up, copy, pending_upgrades
 from .commands import Failed, Group
@@ -173,14 +171,9 @@ def prune(before: datetime, archive: Path, is_agreed: bool, as_json: bool, store
         with waiting_for("Pruning"):
             segment = engine.prune(before, archive)
     if as_json:
-        write_json({"segment": segment and _segment_record(segment)})
+        write_json({"segment": segment and segment.to_dict()})
     elif segment is None:
         say("There was nothing to take out")
     else:
         write_fields(screen(), [("sha256", segment.archive_sha256), ("head", segment.head)])
         say(f"{counted(segment.events, 'event')} taken out, archived in {archive}. Keep that file, and note down both.")
-
-
-def _segment_record(segment: Segment) -> Record:
-    times: Record = {"until": time_text(segment.until), "pruned_at": time_text(segment.pruned_at)}
-    return segment._asdict() | times

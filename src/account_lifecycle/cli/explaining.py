@@ -21,8 +21,7 @@ from ..lifecycle.machine import INITIAL, Situation
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
-from ..lifecycle.wording import lasting
-from ..report.records import Record
+from ..lifecycle.wording import JsonObject, lasting
 from .commands import Command
 from .options import KNOWN_PROVIDER, LENGTH, Words, json_option
 from .output import STYLES, joined, screen, styled, write_fields, write_json, write_paragraph
@@ -143,9 +142,7 @@ def _expected(asked: Imagined) -> tuple[Status, ...]:
     return expected_from(asked.situation, profile_of(asked.provider).announces_sync)
 
 
-def _record(asked: Imagined, decision: Decision) -> Record:
-    from ..report.records import anomaly_record
-
+def _record(asked: Imagined, decision: Decision) -> JsonObject:
     return {
         "from": str(asked.situation.status),
         "exists": asked.situation.exists,
@@ -158,7 +155,7 @@ def _record(asked: Imagined, decision: Decision) -> Record:
         "health_before": str(decision.previous.health),
         "health_after": str(decision.account.health),
         "expected": [str(status) for status in _expected(asked)],
-        "anomalies": [anomaly_record(anomaly) for anomaly in decision.anomalies],
+        "anomalies": [anomaly.to_dict() for anomaly in decision.anomalies],
         "effects": [{"kind": str(e.kind), "subject": str(e.subject)} for e in decision.effects],
     }
 

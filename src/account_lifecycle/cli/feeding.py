@@ -18,7 +18,7 @@ from ..errors import AccountLifecycleError
 from ..intake.logs import Received, read_log
 from ..lifecycle.decide import Decision
 from ..lifecycle.status import Verdict
-from ..report.records import Record
+from ..lifecycle.wording import JsonObject
 from ..report.words import counted
 from ..simulate.score import Score, score
 from .commands import Command, Interrupted
@@ -133,7 +133,7 @@ def write_tally(tally: Tally, result: Score | None) -> None:
     write_fields(console, fields)
 
 
-def score_record(result: Score) -> Record:
+def score_record(result: Score) -> JsonObject:
     """The score for programs."""
     return {
         "injected": result.total.injected,

@@ -12,9 +12,8 @@ import click
 from ..engine.core import GIVEN_UP, Engine
 from ..engine.diagnosis import age
 from ..errors import ConfigurationError
-from ..lifecycle.wording import moment
+from ..lifecycle.wording import JsonObject, moment, time_text
 from ..records import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook
-from ..report.records import time_text
 from ..report.words import counted
 from .commands import Group, NotFound
 from .opening import open_to_read
@@ -44,19 +43,9 @@ class Standing(NamedTuple):
     counts: dict[DeliveryState, int]
     oldest_due: datetime | None
 
-    def record(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """The same for programs."""
-        hook = self.hook
-        return {
-            "hook": hook.name,
-            "kind": hook.kind.value,
-            "subject": hook.subject,
-            "ordering": "account" if hook.is_ordered else "none",
-            "attempts": hook.attempts_limit,
-            "on_dead": hook.on_dead.value,
-            "subscribed_at": time_text(hook.subscribed_at),
-            "disabled_at": time_text(hook.disabled_at),
-            "disabled_reason": hook.disabled_reason,
+        return self.hook.to_dict() | {
             **{state.value: self.counts[state] for state in _OPEN},
             "oldest_due_at": time_text(self.oldest_due),
         }
@@ -94,7 +83,7 @@ def list_hooks(now: datetime, as_json: bool, store: str | None) -> None:
         found, unplanned = _standings(engine), engine.store.waiting_effects()
     if as_json:
         for each in found:
-            write_json_line(each.record())
+            write_json_line(each.to_dict())
         return
     _write_standings(found, now)
     say(counted(len(found), "hook"))
@@ -122,7 +111,7 @@ def deliveries(state: str | None, hook: str | None, account_id: str | None, as_j
         found = engine.store.deliveries(DeliveryFilter(_state(state), hook, account_id))
         if as_json:
             for each in found:
-                write_json_line(_delivery_record(each))
+                write_json_line(each.to_dict())
         else:
             say(counted(_write_deliveries(found), "delivery", "deliveries"))
 
@@ -299,22 +288,3 @@ def _write_deliveries(found: Iterable[DeliveryRecord]) -> int:
         if each.error:
             write_paragraph(console, each.error, 10, first="        ! ")
     return count
-
-
-def _delivery_record(record: DeliveryRecord) -> dict[str, Any]:
-    return {
-        "delivery_id": record.delivery_id,
-        "hook": record.hook,
-        "account_id": record.account_id,
-        "sequence": record.sequence,
-        "kind": record.kind.value,
-        "subject": str(record.subject),
-        "state": record.state.value,
-        "attempts": record.attempts,
-        "due_at": time_text(record.due_at),
-        "leased_until": time_text(record.leased_until),
-        "created_at": time_text(record.created_at),
-        "settled_at": time_text(record.settled_at),
-        "error": record.error,
-        "redrive_of": record.redrive_of,
-    }

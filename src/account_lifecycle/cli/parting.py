@@ -6,7 +6,7 @@ Knows how differences are shown; it must never know how they are found.
 from typing import TYPE_CHECKING
 
 from ..lifecycle.machine import Situation
-from ..report.records import Record, time_text
+from ..lifecycle.wording import JsonObject, time_text
 from ..report.words import counted, printable, short
 from ..verify.rejudge import Difference, DifferenceGroup, Differences, Outcome
 from .output import write_fields, write_heading, write_paragraph
@@ -72,7 +72,7 @@ def _example_told(example: Difference) -> str:
 # ---- For programs ---------------------------------------------------------------------------------
 
 
-def differences_record(found: Differences) -> Record:
+def differences_record(found: Differences) -> JsonObject:
     """The same for programs."""
     return {
         "rules": found.rules,
@@ -86,7 +86,7 @@ def differences_record(found: Differences) -> Record:
     }
 
 
-def _group_record(group: DifferenceGroup) -> Record:
+def _group_record(group: DifferenceGroup) -> JsonObject:
     return {
         "before": _situation_record(group.before),
         "announced": group.announced,
@@ -100,7 +100,7 @@ def _group_record(group: DifferenceGroup) -> Record:
     }
 
 
-def _outcome_record(outcome: Outcome) -> Record:
+def _outcome_record(outcome: Outcome) -> JsonObject:
     return {
         "verdict": str(outcome.verdict),
         "after": _situation_record(outcome.after),
@@ -109,5 +109,5 @@ def _outcome_record(outcome: Outcome) -> Record:
     }
 
 
-def _situation_record(situation: Situation) -> Record:
+def _situation_record(situation: Situation) -> JsonObject:
     return {"status": str(situation.status), "exists": situation.exists, "lost": situation.lost}

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import click
 
 from ..intake.quarantine import Replayed
+from ..lifecycle.wording import JsonObject
 from ..records import Quarantined
-from ..report.records import Record
 from ..report.words import counted, printable
 from ..stores.protocol import Reader
 from .commands import Group, NotFound
@@ -53,10 +53,8 @@ def list_quarantined(as_json: bool, store: str | None) -> None:
     """List unreadable payloads, oldest first, each with what is wrong with it."""
     with open_to_read(store) as engine:
         if as_json:
-            from ..report.records import quarantined_record
-
             for each in engine.store.quarantined():
-                write_json_line(quarantined_record(each))
+                write_json_line(each.to_dict())
         else:
             say(counted(_write_list(engine.store), "payload"))
 
@@ -80,9 +78,7 @@ def show(number: int, raw: bool, as_json: bool, store: str | None) -> None:
     if raw:
         sys.stdout.buffer.write(found.payload)
     elif as_json:
-        from ..report.records import quarantined_record
-
-        write_json(quarantined_record(found))
+        write_json(found.to_dict())
     else:
         _write_one(found)
 
@@ -130,10 +126,8 @@ def _write_replayed(results: Sequence[Replayed]) -> None:
     say(f"{counted(len(fed), 'payload')} fed, {len(results) - len(fed):,} not")
 
 
-def _replayed_record(each: Replayed) -> Record:
-    from ..report.records import decision_record
-
-    decision = each.decision and decision_record(each.decision)
+def _replayed_record(each: Replayed) -> JsonObject:
+    decision = each.decision and each.decision.to_dict()
     return {"quarantine_id": each.quarantine_id, "decision": decision, "error": each.error}
 
 

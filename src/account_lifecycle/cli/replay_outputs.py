@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..lifecycle.wording import JsonObject
 from ..report.as_csv import ANOMALY_COLUMNS, write_rows
 from ..report.as_json import write_lines
-from ..report.records import Record, account_record, anomaly_record, window_record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,7 @@ class Table(NamedTuple):
     name: str
     columns: tuple[str, ...]
     """Of CSV."""
-    records: "Callable[[Audit], Iterable[Record]]"
+    records: "Callable[[Audit], Iterable[JsonObject]]"
     """For JSON Lines and CSV."""
     batches: "Callable[[Audit], Iterable[pa.RecordBatch]]"
     """For Parquet."""
@@ -114,20 +114,20 @@ def _write_parquet(audit: "Audit", table: Table, path: Path) -> None:
 # ---- Rows --------------------------------------------------------------------------------------------
 
 
-def _anomalies(audit: "Audit") -> Iterator[Record]:
+def _anomalies(audit: "Audit") -> Iterator[JsonObject]:
     for anomaly, source, position in audit.placed_anomalies():
-        yield anomaly_record(anomaly) | {"source": source, "position": position}
+        yield anomaly.to_dict() | {"source": source, "position": position}
 
 
-def _accounts(audit: "Audit") -> Iterator[Record]:
-    return (account_record(account, audit.until) for account in audit.accounts())
+def _accounts(audit: "Audit") -> Iterator[JsonObject]:
+    return (account.to_dict(audit.until) for account in audit.accounts())
 
 
-def _windows(audit: "Audit") -> Iterator[Record]:
-    return (window_record(window, audit.until) for window in audit.windows())
+def _windows(audit: "Audit") -> Iterator[JsonObject]:
+    return (window.to_dict(audit.until) for window in audit.windows())
 
 
-def _flat(record: Record) -> Record:
+def _flat(record: JsonObject) -> JsonObject:
     """A record whose window, if it has one, is laid out in columns of its own."""
     window = record.get("blind_window") or {}
     return record | {name: window.get(name.removeprefix(_OF_WINDOW)) for name in _WINDOW_OF_ACCOUNT}

@@ -14,7 +14,7 @@ from ..engine.core import utc_now
 from ..engine.seeding import Seeding, seed
 from ..errors import AccountLifecycleError, ConfigurationError, without_password
 from ..intake.logs import Received, read_log
-from ..report.records import Record
+from ..lifecycle.wording import JsonObject
 from ..report.words import counted
 from .commands import Interrupted
 from .opening import open_to_write, read_settings
@@ -159,6 +159,6 @@ def _tell(seeded: Seeding, seconds: float, into: str, as_json: bool) -> None:
     say(f"No hook is ever called for these. What was odd: account-lifecycle audit --store {url}")
 
 
-def _record(seeded: Seeding, seconds: float, url: str) -> Record:
+def _record(seeded: Seeding, seconds: float, url: str) -> JsonObject:
     rate = round(seeded.events / seconds) if seconds else 0
     return {**seeded._asdict(), "store": url, "seconds": round(seconds, 3), "events_per_s": rate}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..lifecycle.anomalies import AnomalyKind
-from ..report.records import Record, time_text
+from ..lifecycle.wording import JsonObject, time_text
 from ..report.words import counted, printable
 from .commands import Failed, Interrupted
 from .options import FailOn
@@ -107,7 +107,7 @@ def _write(asked: Asked, totals: "Totals", refused: int) -> None:
         write_fields(console, [(kind, f"{count:,}") for kind, count in _ranked(totals)])
 
 
-def _record(asked: Asked, totals: "Totals", refused: int, folder: Path | None) -> Record:
+def _record(asked: Asked, totals: "Totals", refused: int, folder: Path | None) -> JsonObject:
     return {
         "sources": list(asked.logs),
         "events": totals.events,

@@ -10,7 +10,7 @@ from ..errors import PayloadError
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.decide import Decision
 from ..lifecycle.status import Verdict
-from ..report.records import Record
+from ..lifecycle.wording import JsonObject
 
 MAX_TOLD = 3
 """How many unreadable payloads are told one by one; the quarantine has them all."""
@@ -64,7 +64,7 @@ class Tally:
         """The feed is over: stop the clock."""
         self.seconds = perf_counter() - self._started_s
 
-    def record(self) -> Record:
+    def record(self) -> JsonObject:
         """The same for programs."""
         return {
             "events": self.events,

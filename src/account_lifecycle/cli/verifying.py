@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..lifecycle.decide import redelivery_window_of
-from ..lifecycle.wording import lasting
-from ..records import Fault
-from ..report.records import Record
+from ..lifecycle.wording import JsonObject, lasting
 from ..report.words import counted, printable
 from ..stores.admin import has_head
 from ..verify.record import Differences, Verification
@@ -88,14 +86,9 @@ def in_short(found: Verification) -> str:
     return f"does not hold: {counted(found.fault_count, 'fault')}, the first: {printable(str(found.first))}"
 
 
-def fault_record(fault: Fault) -> Record:
-    """A fault for programs."""
-    return fault._asdict()
-
-
 def _record(
     found: Verification, seconds: float, expected: str | None, is_head_there: bool, parted: Differences | None
-) -> Record:
+) -> JsonObject:
     return {
         "intact": found.is_intact and is_head_there,
         "events": found.events,
@@ -107,8 +100,8 @@ def _record(
         "expected_head_found": None if expected is None else is_head_there,
         "seconds": round(seconds, 3),
         "fault_count": found.fault_count,
-        "first": found.first and fault_record(found.first),
-        "faults": [fault_record(fault) for fault in found.faults],
+        "first": found.first and found.first.to_dict(),
+        "faults": [fault.to_dict() for fault in found.faults],
         "differences": parted and differences_record(parted),
     }
 

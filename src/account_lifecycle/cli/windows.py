@@ -43,10 +43,8 @@ def windows(open_only: bool, account_id: str | None, now: datetime, as_json: boo
     with open_to_read(store) as engine:
         found = engine.store.blind_windows(account_id, open_only=open_only)
         if as_json:
-            from ..report.records import window_record
-
             for each in found:
-                write_json_line(window_record(each, now))
+                write_json_line(each.to_dict(now))
         else:
             say(counted(write_windows(found, now), "blind window"))
 
@@ -110,10 +108,8 @@ def deadlines(
     with open_existing(settings) as engine:
         found = engine.check_deadlines(now)
     if as_json:
-        from ..report.records import decision_record
-
         for decision in found:
-            write_json_line(decision_record(decision))
+            write_json_line(decision.to_dict())
     else:
         _write_stuck(found, now)
     watch = FailOn(fail_on)

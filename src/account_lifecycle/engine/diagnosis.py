@@ -19,9 +19,8 @@ from ..lifecycle.policy import Policy
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..lifecycle.wording import lasting, moment
+from ..lifecycle.wording import JsonObject, lasting, moment, time_text
 from ..records import LedgerEntry
-from ..report.records import Record, account_record, anomaly_record, entry_record, time_text, window_record
 from ..report.words import printable
 from ..stores.protocol import Reader
 
@@ -158,20 +157,20 @@ class Diagnosis(NamedTuple):
             lines += [f"       ! {anomaly.kind}: {anomaly.meaning}" for anomaly in entry.anomalies]
         return "\n".join(lines)
 
-    def to_dict(self) -> Record:
+    def to_dict(self) -> JsonObject:
         """Return the JSON shape."""
         return {
-            "account": account_record(self.account, self.now),
+            "account": self.account.to_dict(self.now),
             "tells": self.tells,
             "likely_causes": list(self.causes),
             "missed": self.missed,
-            "blind_window": None if self.window is None else window_record(self.window, self.now),
+            "blind_window": None if self.window is None else self.window.to_dict(self.now),
             "deadline_at": time_text(self.due_at),
             "session_began_at": time_text(self.session and self.session.began_at),
             "session_expires_at": time_text(self.session and self.session.expires_at),
-            "open_anomalies": [{"times": each.times, **anomaly_record(each.latest)} for each in self.anomalies],
+            "open_anomalies": [{"times": each.times, **each.latest.to_dict()} for each in self.anomalies],
             "may_follow": [{"announcement": str(o.announcement), "health": str(o.health)} for o in self.outlook],
-            "last_events": [entry_record(entry) for entry in self.recent],
+            "last_events": [entry.to_dict() for entry in self.recent],
         }
 
     def _expiry(self, session: Session) -> str:

@@ -13,6 +13,7 @@ from ..lifecycle.effects import EffectKind
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
+from ..lifecycle.wording import JsonObject, plain
 from ..records import DeliveryState, EffectRow, OnDead, SubscribedHook, Transition
 
 
@@ -42,6 +43,22 @@ class HookCall(NamedTuple):
     token: int = 0
     """The fencing token of this attempt, which grows with each attempt of the same delivery: a hook that writes
     somewhere else can have a smaller one refused there, should an attempt that was thought dead still be at work."""
+
+    def to_dict(self) -> JsonObject:
+        """Return the call as a JSON object, the same for every attempt as long as the account is the same."""
+        account = self.account.to_dict()
+        del account["in_status_s"]  # it depends on when one asks
+        return {
+            "key": self.key,
+            "account_id": self.account_id,
+            "sequence": self.sequence,
+            "kind": self.kind.value,
+            "subject": plain(self.subject),
+            "account": account,
+            "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
+            "anomaly": None if self.anomaly is None else self.anomaly.to_dict(),
+            "transitions": [transition.to_dict() for transition in self.transitions],
+        }
 
 
 class HookOutcome(NamedTuple):

@@ -10,6 +10,7 @@ from .compiled import health_of
 from .machine import INITIAL, Situation
 from .status import Health, Status
 from .windows import BlindWindow
+from .wording import JsonObject, plain, time_text
 
 
 class Account(NamedTuple):
@@ -60,3 +61,26 @@ class Account(NamedTuple):
     def health(self) -> Health:
         """Whether it can be used."""
         return health_of(self.situation, ok_heard=self.last_ok_at is not None)
+
+    def to_dict(self, now: datetime | None = None) -> JsonObject:
+        """Return the account as a JSON object; without ``now`` (aware), lengths that last until now are None."""
+        in_status = None if now is None or self.since is None else now - self.since
+        return {
+            "account_id": self.account_id,
+            "status": self.status.value,
+            "health": self.health.value,
+            "provider": plain(self.provider),
+            "name": self.name,
+            "since": time_text(self.since),
+            "in_status_s": None if in_status is None else in_status.total_seconds(),
+            "stuck": self.stuck,
+            "exists": self.exists,
+            "lost": self.lost,
+            "sequence": self.sequence,
+            "last_announced": plain(self.last_announced),
+            "last_product": self.last_product,
+            "last_heard_at": time_text(self.last_heard_at),
+            "last_ok_at": time_text(self.last_ok_at),
+            "synced_products": sorted(self.synced_products),
+            "blind_window": None if self.blind_window is None else self.blind_window.to_dict(now),
+        }

@@ -20,6 +20,7 @@ from .policy import DEFAULT_POLICY, Policy
 from .providers import PERMISSIVE, PROFILES
 from .status import Verdict
 from .windows import BlindWindow, WindowChange
+from .wording import JsonObject, time_text
 
 # A member of an enum costs more to look up than to compare, and these are met at every event.
 _REPEATED, _HELD, _RECOVERED = Verdict.REPEATED, Verdict.HELD, EffectKind.RECOVERED
@@ -56,6 +57,25 @@ class Decision(NamedTuple):
     def explanation(self) -> str:
         """Every anomaly, explained; blank when there is none."""
         return "\n".join(anomaly.explanation for anomaly in self.anomalies)
+
+    def to_dict(self) -> JsonObject:
+        """Return the decision as a JSON object: the event, the verdict, and everything that follows from it."""
+        account, previous = self.account, self.previous
+        return {
+            "account_id": account.account_id,
+            "sequence": self.sequence,
+            "received_at": time_text(self.event.received_at),
+            **self.event.to_dict(),
+            "verdict": self.verdict.value,
+            "status_before": previous.status.value,
+            "status_after": account.status.value,
+            "health_before": previous.health.value,
+            "health_after": account.health.value,
+            "anomalies": [anomaly.to_dict() for anomaly in self.anomalies],
+            "effects": [effect.to_dict(account.account_id, self.sequence) for effect in self.effects],
+            "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
+            "account": account.to_dict(),
+        }
 
 
 def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> Decision:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from . import definition
 from .status import Health, Status
 from .windows import BlindWindow
+from .wording import JsonObject, plain
 
 
 class EffectKind(StrEnum):
@@ -49,6 +50,15 @@ class Effect(NamedTuple):
     def key(self, account_id: str, sequence: int) -> str:
         """The idempotency key: the same for every attempt, different for every other effect; safe in a URL."""
         return f"{quote(account_id, safe='')}/{sequence}/{self.kind}/{quote(self.subject, safe='')}"
+
+    def to_dict(self, account_id: str, sequence: int) -> JsonObject:
+        """Return the effect as a JSON object, with its idempotency key."""
+        return {
+            "key": self.key(account_id, sequence),
+            "kind": self.kind.value,
+            "subject": plain(self.subject),
+            "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
+        }
 
 
 class HealthEffect(NamedTuple):

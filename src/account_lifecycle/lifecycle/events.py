@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .status import Status
+from .wording import JsonObject, plain, time_text
 
 
 class StatusAnnounced(NamedTuple):
@@ -27,6 +28,16 @@ class StatusAnnounced(NamedTuple):
     payload: bytes = b""
     """What came in, byte for byte."""
 
+    def to_dict(self) -> JsonObject:
+        """Return what was announced as a JSON object, without account, time and payload."""
+        return {
+            "event": "status_announced",
+            "announced": plain(self.status),
+            "provider": plain(self.provider),
+            "product": self.product,
+            "name": self.name,
+        }
+
 
 class DeadlinePassed(NamedTuple):
     """A transient status has outlived its deadline."""
@@ -40,6 +51,15 @@ class DeadlinePassed(NamedTuple):
     """When that status was entered: names the stay, so that a later stay is not meant."""
     allowed: timedelta
     """How long that status may last."""
+
+    def to_dict(self) -> JsonObject:
+        """Return which deadline passed as a JSON object, without account and time."""
+        return {
+            "event": "deadline_passed",
+            "announced": self.status.value,
+            "since": time_text(self.since),
+            "allowed_s": self.allowed.total_seconds(),
+        }
 
 
 Event = StatusAnnounced | DeadlinePassed

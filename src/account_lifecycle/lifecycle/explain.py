@@ -16,7 +16,7 @@ from .compiled import Step, compiled, health_of
 from .machine import Situation
 from .providers import profile_of
 from .status import Health, Status
-from .wording import lasting, moment, one_of, printable, shown
+from .wording import JsonObject, lasting, moment, one_of, plain, printable, shown, time_text
 
 
 class Anomaly(NamedTuple):
@@ -77,6 +77,25 @@ class Anomaly(NamedTuple):
     def explanation(self) -> str:
         """One or two sentences for a person, then what to do."""
         return f"{_STORIES[self.kind](self)} {_ADVICE[self.next_step]}"
+
+    def to_dict(self) -> JsonObject:
+        """Return the anomaly as a JSON object: its facts, and its explanation for a person."""
+        return {
+            "kind": self.kind.value,
+            "severity": self.severity.value,
+            "meaning": self.meaning,
+            "account_id": self.account_id,
+            "sequence": self.sequence,
+            "at": time_text(self.at),
+            "announced": plain(self.announced),
+            "status_before": self.situation.status.value,
+            "provider": plain(self.provider),
+            "expected": [status.value for status in self.expected],
+            "likely_path": [status.value for status in self.likely_path],
+            "next_step": self.next_step.value,
+            "explanation": self.explanation,
+            "detail": self.detail,
+        }
 
     @property
     def _health_after(self) -> Health | None:

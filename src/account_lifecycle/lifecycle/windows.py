@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from .status import Status
+from .wording import JsonObject, time_text
 
 
 class WindowChange(Enum):
@@ -62,3 +63,18 @@ class BlindWindow(NamedTuple):
         """The same window, ended."""
         account_id, sequence, last_ok_at, opened_at, _, _, causes = self
         return tuple.__new__(BlindWindow, (account_id, sequence, last_ok_at, opened_at, at, recovered, causes))
+
+    def to_dict(self, now: datetime | None = None) -> JsonObject:
+        """Return the window as a JSON object; an open one is measured to ``now`` (aware), else its length is None."""
+        length = self.duration(now)
+        return {
+            "account_id": self.account_id,
+            "sequence": self.sequence,
+            "last_ok_at": time_text(self.last_ok_at),
+            "opened_at": time_text(self.opened_at),
+            "closed_at": time_text(self.closed_at),
+            "open": self.is_open,
+            "recovered": self.recovered,
+            "causes": [cause.value for cause in self.causes],
+            "duration_s": None if length is None else length.total_seconds(),
+        }

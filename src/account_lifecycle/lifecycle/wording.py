@@ -1,15 +1,24 @@
-"""Words for people: times, lengths of time, lists, and other people's words made safe to print."""
+"""How values are written: for people, and in JSON.
 
-from datetime import datetime, timedelta
+Every record of this package has a ``to_dict()``, which is its shape in all output for programs: of the library, the
+command line, webhooks and reports. Field names are a contract; times are ISO 8601 in UTC, lengths are seconds in
+fields that end in ``_s``, and what is not known is None.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+JsonObject = dict[str, Any]
+"""A JSON object of plain types: text, numbers, booleans, None, and lists and objects of these."""
 
 
 def moment(at: datetime | None) -> str:
-    """A time for people, to the second."""
+    """Return a time for people, to the second."""
     return "an unknown time" if at is None else at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def lasting(length: timedelta) -> str:
-    """A length of time for people, in its two largest units: ``3 h 20 min``."""
+    """Return a length of time for people, in its two largest units: ``3 h 20 min``."""
     seconds = int(abs(length.total_seconds()))
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
     parts = []
@@ -21,14 +30,14 @@ def lasting(length: timedelta) -> str:
 
 
 def one_of(words: tuple[str, ...], conjunction: str = "or") -> str:
-    """``A``, ``A or B``, ``A, B or C``; "nothing" for none."""
+    """Return ``A``, ``A or B`` or ``A, B or C``; "nothing" for no words."""
     if len(words) < 2:
         return "".join(words) or "nothing"
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 
 def printable(text: str, limit: int = 40) -> str:
-    """Somebody else's word, made safe to print: shortened, its unprintable characters escaped."""
+    """Return foreign text shortened to ``limit`` characters, with what a terminal could act upon escaped."""
     ending = "…" if len(text) > limit else ""
     text = text[:limit]
     if not text.isprintable():
@@ -37,5 +46,15 @@ def printable(text: str, limit: int = 40) -> str:
 
 
 def shown(text: str, limit: int = 40) -> str:
-    """Somebody else's word, printable and in quotation marks."""
+    """Return foreign text, printable and in quotation marks."""
     return f"'{printable(text, limit)}'"
+
+
+def time_text(at: datetime | None) -> str | None:
+    """Return an aware time as ISO 8601 in UTC with a ``Z``; None for None."""
+    return None if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def plain(word: str | None) -> str | None:
+    """Return a word as a plain string, for serializers that do not take an enum's member for one; None for None."""
+    return None if word is None else str(word)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.wording import JsonObject
 from .as_json import group_record
 from .audit import AuditReport
 from .grouping import Group
-from .records import Record, anomaly_record
 from .words import printable
 
 GROUP_COLUMNS = (
@@ -34,10 +34,10 @@ def write_csv(report: AuditReport, stream: TextIO) -> None:
 
 def write_csv_in_full(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
     """Write every anomaly, one a row, as the stream is read. Open a file for it with ``newline=""``."""
-    write_rows(ANOMALY_COLUMNS, map(anomaly_record, anomalies), stream)
+    write_rows(ANOMALY_COLUMNS, (anomaly.to_dict() for anomaly in anomalies), stream)
 
 
-def write_rows(columns: Sequence[str], records: Iterable[Record], stream: TextIO) -> None:
+def write_rows(columns: Sequence[str], records: Iterable[JsonObject], stream: TextIO) -> None:
     """Write records of any kind, one a row under the names of their fields, as the stream is read."""
     rows = csv.writer(stream, lineterminator="\r\n")
     rows.writerow(columns)
@@ -55,7 +55,7 @@ def cell(value: object) -> str:
     return guard + printable(text)
 
 
-def _group_row(group: Group) -> Record:
+def _group_row(group: Group) -> JsonObject:
     record = group_record(group)
     example = record.pop("example")
     return record | {f"example_{name}": example[name] for name in ("account_id", "sequence", "explanation")}

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
+from ..lifecycle.wording import JsonObject, time_text
 from .audit import AuditReport, CauseTotals, LogTotals, ProviderTotals, TopAccount, WindowTotals
 from .grouping import Group
-from .records import Record, anomaly_record, time_text
 
 
 def write_json(report: AuditReport, stream: TextIO) -> None:
@@ -24,22 +24,22 @@ def write_json(report: AuditReport, stream: TextIO) -> None:
 
 def write_json_lines(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
     """Write every anomaly as one line of JSON, as the stream is read."""
-    write_lines(map(anomaly_record, anomalies), stream)
+    write_lines((anomaly.to_dict() for anomaly in anomalies), stream)
 
 
-def write_lines(records: Iterable[Record], stream: TextIO) -> None:
+def write_lines(records: Iterable[JsonObject], stream: TextIO) -> None:
     """Write records of any kind, one a line, as the stream is read."""
     for record in records:
         stream.write(json.dumps(record) + "\n")
 
 
-def report_record(report: AuditReport) -> Record:
+def report_record(report: AuditReport) -> JsonObject:
     """The report as plain JSON types. The anomalies that it lists one by one are not in it."""
     record = _report_record(report)
     return record if report.log is None else record | {"log": _log_record(report.log)}
 
 
-def _report_record(report: AuditReport) -> Record:
+def _report_record(report: AuditReport) -> JsonObject:
     return {
         "generated_at": time_text(report.generated_at),
         "wanted": _wanted_record(report),
@@ -60,7 +60,7 @@ def _report_record(report: AuditReport) -> Record:
     }
 
 
-def group_record(group: Group) -> Record:
+def group_record(group: Group) -> JsonObject:
     """A group: what its anomalies have in common, how many there are, and the latest as an example."""
     return {
         "kind": group.kind.value,
@@ -73,11 +73,11 @@ def group_record(group: Group) -> Record:
         "first_seen": time_text(group.first_seen),
         "last_seen": time_text(group.last_seen),
         "next_step": group.example.next_step.value,
-        "example": anomaly_record(group.example),
+        "example": group.example.to_dict(),
     }
 
 
-def _log_record(log: LogTotals) -> Record:
+def _log_record(log: LogTotals) -> JsonObject:
     return {
         "sources": list(log.sources),
         "events": log.events,
@@ -93,7 +93,7 @@ def _log_record(log: LogTotals) -> Record:
     }
 
 
-def _provider_record(totals: ProviderTotals) -> Record:
+def _provider_record(totals: ProviderTotals) -> JsonObject:
     return {
         "provider": totals.provider,
         "accounts": totals.accounts,
@@ -106,11 +106,11 @@ def _provider_record(totals: ProviderTotals) -> Record:
     }
 
 
-def _status_hours(lengths: Mapping[Status, timedelta]) -> Record:
+def _status_hours(lengths: Mapping[Status, timedelta]) -> JsonObject:
     return {status.value: _hours(length) for status, length in lengths.items()}
 
 
-def _wanted_record(report: AuditReport) -> Record:
+def _wanted_record(report: AuditReport) -> JsonObject:
     wanted = report.wanted
     return {
         "kind": None if wanted.kind is None else wanted.kind.value,
@@ -122,11 +122,11 @@ def _wanted_record(report: AuditReport) -> Record:
     }
 
 
-def _counts(counts: Mapping[Any, int]) -> Record:
+def _counts(counts: Mapping[Any, int]) -> JsonObject:
     return {str(word): count for word, count in counts.items()}
 
 
-def _top_account_record(top: TopAccount) -> Record:
+def _top_account_record(top: TopAccount) -> JsonObject:
     account = top.account
     return {
         "account_id": top.account_id,
@@ -136,7 +136,7 @@ def _top_account_record(top: TopAccount) -> Record:
     }
 
 
-def _windows_record(windows: WindowTotals) -> Record:
+def _windows_record(windows: WindowTotals) -> JsonObject:
     return {
         "windows": windows.windows,
         "open": windows.open,
@@ -147,7 +147,7 @@ def _windows_record(windows: WindowTotals) -> Record:
     }
 
 
-def _cause_record(totals: CauseTotals) -> Record:
+def _cause_record(totals: CauseTotals) -> JsonObject:
     return {
         "cause": None if totals.cause is None else totals.cause.value,
         "windows": totals.windows,

@@ -12,12 +12,11 @@ from typing import Any
 from ..lifecycle import definition
 from ..lifecycle.anomalies import Severity
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.wording import moment
+from ..lifecycle.wording import moment, time_text
 from .audit import AuditReport, TopAccount, WindowTotals
 from .grouping import Group
 from .markup import Column, Markup, bar, card, definitions, element, fragment, table
 from .ranking import KindTold, told_by_kind
-from .records import time_text
 from .words import blindness, circumstances, counted, hours, short, unreadable, when_told
 
 MAX_GROUPS_OF_A_KIND = 8

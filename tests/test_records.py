@@ -7,16 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from account_lifecycle import Engine, PayloadError
+from account_lifecycle.lifecycle.wording import time_text
 from account_lifecycle.records import Quarantined
-from account_lifecycle.report.records import (
-    account_record,
-    anomaly_record,
-    decision_record,
-    entry_record,
-    quarantined_record,
-    time_text,
-    window_record,
-)
 from builders import T0, at, notification, webhook
 from report.fleet import NOW, fed
 
@@ -36,13 +28,13 @@ def test_every_record_is_made_of_plain_json_types() -> None:
     engine = fed()
     engine.check_deadlines(NOW)
     records = [
-        *(account_record(account, NOW) for account in engine.accounts()),
-        *(entry_record(entry) for entry in engine.store.ledger()),
-        *(anomaly_record(anomaly) for anomaly in engine.audit()),
-        *(window_record(window, NOW) for window in engine.blind_windows()),
-        *(quarantined_record(quarantined) for quarantined in engine.quarantine()),
-        decision_record(engine.feed_event(webhook("bob", "CREDENTIALS"), received_at=NOW)),
-        decision_record(engine.feed_event(webhook("bob", "OK"), received_at=NOW)),
+        *(account.to_dict(NOW) for account in engine.accounts()),
+        *(entry.to_dict() for entry in engine.store.ledger()),
+        *(anomaly.to_dict() for anomaly in engine.audit()),
+        *(window.to_dict(NOW) for window in engine.blind_windows()),
+        *(quarantined.to_dict() for quarantined in engine.quarantine()),
+        engine.feed_event(webhook("bob", "CREDENTIALS"), received_at=NOW).to_dict(),
+        engine.feed_event(webhook("bob", "OK"), received_at=NOW).to_dict(),
     ]
     assert all(map(is_plain, records))
     assert json.loads(json.dumps(records)) == records
@@ -50,7 +42,7 @@ def test_every_record_is_made_of_plain_json_types() -> None:
 
 def test_an_anomaly_has_the_promised_fields() -> None:
     engine = fed(((0, notification("acc", "CREATION_FAIL")), (1, webhook("acc", "OK"))))
-    record = anomaly_record(engine.audit()[0])
+    record = engine.audit()[0].to_dict()
     explanation = record.pop("explanation")
     assert record == {
         "kind": "SKIPPED_STEP",
@@ -72,14 +64,14 @@ def test_an_anomaly_has_the_promised_fields() -> None:
 
 def test_an_account_tells_its_state_and_how_long_it_has_been_so() -> None:
     account = fed().account("bob")
-    record = account_record(account, at(180))
+    record = account.to_dict(at(180))
     assert (record["status"], record["health"], record["provider"]) == ("OK", "LIVE", "LINKEDIN")
     assert (record["since"], record["in_status_s"]) == ("2026-05-01T14:00:00Z", 3600.0)
-    assert account_record(account)["in_status_s"] is None
+    assert account.to_dict()["in_status_s"] is None
 
 
 def test_an_account_that_is_blind_has_its_window_in_it() -> None:
-    record = account_record(fed().account("cyd"), NOW)
+    record = fed().account("cyd").to_dict(NOW)
     assert record["blind_window"]["open"] is True
     assert record["blind_window"]["causes"] == ["ERROR"]
     assert record["blind_window"]["last_ok_at"] is None
@@ -88,7 +80,7 @@ def test_an_account_that_is_blind_has_its_window_in_it() -> None:
 
 def test_a_blind_window_tells_the_interval_to_backfill() -> None:
     (window,) = fed().blind_windows(account_id="bob")
-    assert window_record(window) == {
+    assert window.to_dict() == {
         "account_id": "bob",
         "sequence": 3,
         "last_ok_at": "2026-05-01T12:10:00Z",
@@ -104,7 +96,7 @@ def test_a_blind_window_tells_the_interval_to_backfill() -> None:
 def test_an_entry_holds_its_payload_as_it_came() -> None:
     engine = fed(())
     engine.feed_event(b'{"AccountStatus": {"message": "OK", "account_id": "acc"}}', received_at=T0)
-    record = entry_record(engine.history("acc")[0])
+    record = engine.history("acc")[0].to_dict()
     assert record["payload"] == '{"AccountStatus": {"message": "OK", "account_id": "acc"}}'
     assert record["payload_is_base64"] is False
     assert (record["event"], record["verdict"], record["status_before"]) == ("status_announced", "APPLIED", "UNSEEN")
@@ -114,7 +106,7 @@ def test_an_entry_holds_its_payload_as_it_came() -> None:
 def test_a_deadline_in_the_history_tells_what_was_allowed() -> None:
     engine = fed(((0, notification("acc", "CONNECTING")),))
     engine.check_deadlines(at(31))
-    record = entry_record(engine.history("acc")[-1])
+    record = engine.history("acc")[-1].to_dict()
     assert (record["event"], record["announced"], record["allowed_s"]) == ("deadline_passed", "CONNECTING", 1800.0)
     assert record["payload"] == ""
 
@@ -122,7 +114,7 @@ def test_a_deadline_in_the_history_tells_what_was_allowed() -> None:
 def quarantined(engine: Engine, payload: bytes) -> dict:
     with pytest.raises(PayloadError):
         engine.feed_event(payload, received_at=T0)
-    return quarantined_record(engine.quarantine()[0])
+    return engine.quarantine()[0].to_dict()
 
 
 def test_an_unreadable_payload_is_text_if_it_is_utf_8() -> None:
@@ -139,7 +131,7 @@ def test_an_unreadable_payload_that_is_no_text_is_in_base64() -> None:
 
 def test_what_was_erased_is_told_as_erased_and_not_as_cut() -> None:
     erased = Quarantined(7, at(0), b"", 70, "payload", "not JSON", is_erased=True)
-    record = quarantined_record(erased)
+    record = erased.to_dict()
     assert (record["erased"], record["cut"], record["released_at"]) == (True, False, None)
 
 
@@ -150,7 +142,7 @@ def test_an_unreadable_payload_tells_whether_it_was_cut() -> None:
 
 def test_a_decision_tells_what_moved_and_what_follows_from_it() -> None:
     engine = fed()
-    record = decision_record(engine.feed_event(webhook("ada", "CREDENTIALS"), received_at=NOW))
+    record = engine.feed_event(webhook("ada", "CREDENTIALS"), received_at=NOW).to_dict()
     assert (record["verdict"], record["status_before"], record["status_after"]) == ("APPLIED", "OK", "CREDENTIALS")
     assert (record["health_before"], record["health_after"]) == ("LIVE", "ACTION_REQUIRED")
     assert {"kind": "action_required", "subject": "", "key": "ada/4/action_required/", "blind_window": None} in record[
@@ -163,7 +155,7 @@ def test_a_decision_tells_what_moved_and_what_follows_from_it() -> None:
 def test_a_recovery_carries_the_window_to_backfill() -> None:
     engine = fed()
     engine.feed_event(webhook("ada", "CREDENTIALS"), received_at=at(60))
-    record = decision_record(engine.feed_event(webhook("ada", "OK"), received_at=at(90)))
+    record = engine.feed_event(webhook("ada", "OK"), received_at=at(90)).to_dict()
     (recovered,) = [effect for effect in record["effects"] if effect["kind"] == "recovered"]
     assert recovered["blind_window"]["closed_at"] == "2026-05-01T13:30:00Z"
 
