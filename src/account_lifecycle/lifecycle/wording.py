@@ -36,13 +36,16 @@ def one_of(words: tuple[str, ...], conjunction: str = "or") -> str:
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
 
 
+def escaped(text: str) -> str:
+    """Return text with whatever a terminal or a spreadsheet could act upon written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def printable(text: str, limit: int = 40) -> str:
-    """Return foreign text shortened to ``limit`` characters, with what a terminal could act upon escaped."""
-    ending = "…" if len(text) > limit else ""
-    text = text[:limit]
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return text + ending
+    """Return foreign text cut to ``limit`` characters and escaped, so that it can share a line with other words."""
+    return escaped(text[:limit]) + ("…" if len(text) > limit else "")
 
 
 def shown(text: str, limit: int = 40) -> str:
