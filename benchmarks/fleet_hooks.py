@@ -17,7 +17,7 @@ from fleet_gauges import Gauge
 
 from account_lifecycle import EffectKind, Engine, HookCall
 from account_lifecycle.engine.core import utc_now
-from account_lifecycle.hooks.delivery import Courier
+from account_lifecycle.hooks.delivery import Deliverer
 
 HOOK = "entered:*:crm"
 """The full name of the one hook."""
@@ -65,7 +65,7 @@ class Planned(NamedTuple):
 def prepare(url: str) -> None:
     """Make the hook known and the outbox empty, and leave its statistics to us."""
     with Engine.open(url, observers=()) as engine, psycopg.connect(url, autocommit=True) as db:
-        _courier(engine)
+        _deliverer(engine)
         db.execute("TRUNCATE pending")
         db.execute("ALTER TABLE delivery SET (autovacuum_enabled = off)")
 
@@ -78,9 +78,9 @@ def fill(outbox: Outbox, backlog: int) -> Planned:
         for _ in feeder.feed_events(islice(stream, max(0, backlog - _waiting(feeder)) * 4 // 3), batch_size=1_000):
             pass
     with Engine.open(url, observers=()) as engine:
-        courier, gauge = _courier(engine), Gauge(url, postmaster)
+        deliverer, gauge = _deliverer(engine), Gauge(url, postmaster)
         before, began_s, cpu_s = gauge.used(), time.perf_counter(), time.process_time()
-        events = courier.plan()
+        events = deliverer.plan()
         elapsed_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
         server_s = gauge.used().since(before).cpu_s
         gauge.close()
@@ -91,13 +91,14 @@ def fill(outbox: Outbox, backlog: int) -> Planned:
 def looking_s(url: str, limit: int) -> float:
     """How long it takes to claim so many deliveries; they are given back."""
     with Engine.open(url, observers=()) as engine:
-        courier = _courier(engine)
+        deliverer = _deliverer(engine)
         times = []
         for _ in range(5):
             began_s = time.perf_counter()
-            claimed = courier.claim(limit)
+            claimed = deliverer.claim(limit)
             times.append(time.perf_counter() - began_s)
-            courier.settle((), claimed)
+            deliverer.complete((), claimed)
+            deliverer.drop((), claimed)
         return sorted(times)[2]
 
 
@@ -132,7 +133,7 @@ def deliver(crew: Crew, outbox: Outbox, length_s: float) -> Delivered:
 
 def _work(url: str, threads: int, length_s: float, barrier: Barrier, told: Any) -> None:
     with Engine.open(url, observers=()) as engine:
-        _courier(engine)
+        _deliverer(engine)
         barrier.wait(PATIENCE_S)
         barrier.wait(PATIENCE_S)
         began_s, cpu_s = time.perf_counter(), time.process_time()
@@ -149,12 +150,12 @@ def _work_in_threads(engine: Engine, threads: int, length_s: float) -> int:
     return runner.counts.get("done", 0)
 
 
-def _courier(engine: Engine) -> Courier:
+def _deliverer(engine: Engine) -> Deliverer:
     """Register the one hook, and make it known to the store."""
     engine.subscribe(EffectKind.ENTERED, None, _do_nothing, "crm")
-    courier = Courier(engine.store, engine, utc_now)
-    courier.subscribe()
-    return courier
+    deliverer = Deliverer(engine.store, engine, utc_now)
+    deliverer.subscribe()
+    return deliverer
 
 
 def _do_nothing(call: HookCall) -> None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from account_lifecycle import Engine, HookCall, RetryAt
 from account_lifecycle.engine.core import utc_now
-from account_lifecycle.hooks.worker import start
+from account_lifecycle.hooks.worker import Worker
 from account_lifecycle.lifecycle.definition import LOSSES, PROVES_LIFE
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import DeliveryFilter, DeliveryRecord, DeliveryState
@@ -113,7 +113,7 @@ def work(orders: Orders) -> None:
     with telling(orders.log) as say, Engine.open(orders.url, observers=()) as engine:
         register(engine, _Receiver(say, orders.plan), orders.plan.poison_attempts)
         lease = timedelta(seconds=LEASE_S)
-        worker = start(engine.store, engine, utc_now, threads=orders.plan.threads, poll_s=0.05, lease=lease)
+        worker = Worker(engine.store, engine, utc_now, threads=orders.plan.threads, poll_s=0.05, lease=lease)
         refused = 0
         while True:
             time.sleep(0.02)

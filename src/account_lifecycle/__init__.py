@@ -17,9 +17,8 @@ from .errors import (
     StoreFull,
     UnreadablePayloads,
 )
-from .hooks.inline import HookOutcome
 from .hooks.outcomes import Dead, Disable, Done, RetryAt
-from .hooks.registry import Hook, HookCall
+from .hooks.registry import Hook, HookCall, HookOutcome
 from .intake.logs import Received, read_log
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, NextStep, Severity

@@ -12,7 +12,7 @@ import pytest
 
 from account_lifecycle import Engine
 from cli.shell import Run
-from runner.waiting import PATIENCE_S, eventually
+from hooks.waiting import PATIENCE_S, eventually
 
 PROGRAM = [sys.executable, "-c", "from account_lifecycle.cli import main; main()"]
 

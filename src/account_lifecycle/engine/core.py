@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import ConfigurationError, PayloadError, StoreError, UnreadablePayloads, logger
-from ..hooks import worker
-from ..hooks.inline import HookOutcome, Runner
-from ..hooks.registry import HookRegistry
+from ..hooks.inline import Runner
+from ..hooks.registry import HookOutcome, HookRegistry
 from ..hooks.worker import Worker
 from ..intake.logs import Received
 from ..intake.payloads import Payload, parse
@@ -205,7 +204,7 @@ class Engine(HookRegistry):
         Register the hooks first. Closing the engine stops it; calls that are running are waited for.
         """
         if self._worker is None or not self._worker.is_running:
-            self._worker = worker.start(self.store, self, self._clock, threads=threads, poll_s=poll_s)
+            self._worker = Worker(self.store, self, self._clock, threads=threads, poll_s=poll_s)
         return self._worker
 
     def stop_runner(self) -> None:

@@ -1,1 +1,1 @@
-"""Hooks: how they are registered, claimed, called and retried."""
+"""Hooks: how they are registered, and how deliveries are planned, claimed, called and completed."""

@@ -1,50 +1,155 @@
-"""From the outbox to one hook and back: plan, claim, call in isolation, settle.
+"""A delivery from plan to completion: claim it, call the hook in isolation, keep what became of it.
 
-Knows how a delivery is carried out; it must never know when (``runner`` and ``worker`` do), nor any SQL.
+The way of a delivery, each step in a transaction of its own:
+
+1. **Plan.** An event's effects wait in the outbox. For each hook that is subscribed in the store, in whichever
+   process it runs, a delivery of each effect that it wants is made.
+2. **Claim.** A worker takes deliveries that are due under a lease (``leases``). That counts an attempt in advance, so
+   that a hook which kills its process is out of attempts some day too. Of an ordered hook's deliveries for one
+   account, its lane, only the first unfinished one can be claimed.
+3. **Call.** The hook gets the account as it is now. Whatever it raises ends here, and is a failed attempt.
+4. **Complete.** Done, waiting (with a due time), dead or halted is written under the claim's fencing token. A refused
+   completion means that the lease was lost to another worker, whose completion is the one that counts. What was
+   claimed and not called is released: it waits as if it had not been claimed, and the attempt is given back.
+
+Whoever finds a lease that has run out reaps it: a failed attempt of a worker that died. A call can therefore be made
+again after it succeeded, if its completion could not be written: a hook is called at least once for each effect, under
+one idempotency key.
+
+A failed delivery waits for its backoff: nothing after the first failure, then 5 s, 20 s, 80 s ... up to 6 h, less up to
+half of it, by a hash of key and attempt, so that what failed together does not come back together.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..errors import StoreError, logger
+from ..errors import logger
+from ..intake.times import in_utc
 from ..lifecycle.account import Account
-from ..records import Clock, Delivery, DeliveryFilter, DeliveryState, Settlement
+from ..records import Claim, Clock, Delivery, DeliveryFilter, DeliveryState, OnDead, Settlement
 from ..stores.protocol import Store
 from .leases import LEASE, LONGEST, Leases
-from .outcomes import Disable
+from .outcomes import Dead, Disable, RetryAt
 from .registry import HookCall, HookOutcome, HookRegistry, Subscription
-from .settlements import claim_of, fail, give_back, settle, told
 
 PAGE = 100
 """How many events or deliveries are taken from the outbox at a time."""
 ABANDONED = "its worker died or lost its lease"
 """Why a delivery failed whose lease has run out."""
+FIRST_BACKOFF = timedelta(seconds=5)
+"""The longest wait after the second failure; after the first there is none."""
+BACKOFF_GROWTH = 4
+"""How many times longer each further wait is."""
+LONGEST_BACKOFF = timedelta(hours=6)
+"""The longest wait of all."""
+SHORTEST_PAUSE = timedelta(seconds=1)
+"""The shortest pause that costs no attempt; without it, a hook could keep a worker busy with nothing."""
+
+_NO_ERRORS: Mapping[int, str | None] = MappingProxyType({})
 
 
-_NOTHING_KNOWN: Mapping[int, str | None] = MappingProxyType({})
+# ---- What becomes of a delivery: pure --------------------------------------------------------------------
+
+
+def completed(delivery: Delivery, answer: object, now: datetime) -> Settlement:
+    """Return what becomes of a delivery whose hook returned ``answer``."""
+    if isinstance(answer, RetryAt):
+        return _retried(delivery, answer, now)
+    if isinstance(answer, Dead):
+        return _dead(delivery, in_words(answer.reason) or "the hook declared it dead", now)
+    if isinstance(answer, Disable):
+        return released(delivery, now, now, in_words(answer.reason) or "the hook disabled itself")
+    return Settlement(claim_of(delivery), DeliveryState.DONE, now)
+
+
+def failed(delivery: Delivery, error: str, now: datetime, at: datetime | None = None) -> Settlement:
+    """Return what becomes of a delivery that failed: due again ``at`` a time, by default after its backoff, or dead
+    after its last attempt.
+    """
+    if delivery.attempts >= delivery.hook.attempts_limit:
+        return _dead(delivery, error, now)
+    due_at = now + backoff(delivery.attempts, _jitter_key(delivery)) if at is None else at
+    return Settlement(claim_of(delivery), DeliveryState.WAITING, now, due_at, error)
+
+
+def released(delivery: Delivery, now: datetime, due_at: datetime, error: str | None) -> Settlement:
+    """Return a delivery to those that wait, as if it had not been claimed: the attempt does not count."""
+    return Settlement(claim_of(delivery), DeliveryState.WAITING, now, due_at, error, counts=False)
+
+
+def _retried(delivery: Delivery, answer: RetryAt, now: datetime) -> Settlement:
+    try:
+        at = None if answer.at is None else in_utc("RetryAt.at", answer.at)
+    except (TypeError, ValueError) as wrong:
+        return failed(delivery, in_words(wrong), now)
+    reason = in_words(answer.reason) or "the hook asked to be called again"
+    if answer.counts:
+        return failed(delivery, reason, now, at)
+    pause_ends = now + backoff(delivery.attempts + 1, _jitter_key(delivery)) if at is None else at
+    return released(delivery, now, max(pause_ends, now + SHORTEST_PAUSE), reason)
+
+
+def _dead(delivery: Delivery, error: str, now: datetime) -> Settlement:
+    is_halting = delivery.hook.on_dead is OnDead.HALT and delivery.hook.is_ordered
+    state = DeliveryState.HALTED if is_halting else DeliveryState.DEAD
+    return Settlement(claim_of(delivery), state, now, None, error)
+
+
+def backoff(attempt: int, key: str) -> timedelta:
+    """Return the wait after the failure of an attempt (numbered from 1): the same for the same ``key`` and attempt."""
+    if attempt < 2:
+        return timedelta(0)
+    exponent = min(attempt - 2, 16)  # the longest wait is reached long before
+    longest = min(FIRST_BACKOFF * int(BACKOFF_GROWTH**exponent), LONGEST_BACKOFF)
+    digest = sha256(f"{attempt} {key}".encode("utf-8", "surrogatepass")).digest()
+    return longest * (0.5 + int.from_bytes(digest[:6]) / (2**48 - 1) / 2)
+
+
+def _jitter_key(delivery: Delivery) -> str:
+    return f"{delivery.hook.name} {delivery.row.key}"  # the hooks of one effect are spread as well
+
+
+def claim_of(delivery: Delivery) -> Claim:
+    """Return what proves that the delivery is one's own."""
+    return Claim(delivery.delivery_id, delivery.token)
+
+
+def in_words(reason: object) -> str:
+    """Return somebody else's error or reason as text that can be stored, whatever it does when it is asked for it."""
+    try:
+        text = f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason)
+    except Exception:
+        text = f"{type(reason).__name__}, which has no text"
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
+# ---- Planning, claiming, calling, completing ---------------------------------------------------------------
 
 
 class Called(NamedTuple):
-    """A call that is over, and what is to be kept of it."""
+    """A call that is over, and what is to be written of it."""
 
     outcome: HookOutcome
-    settlement: Settlement
+    completion: Settlement
     disables: str | None = None
     """Why the hook is not to be called any more."""
     interrupt: BaseException | None = None
-    """What came out of the hook that is not an error of the hook, such as ``KeyboardInterrupt``."""
+    """What the hook raised that is no error of the hook, such as ``KeyboardInterrupt``."""
 
     @property
     def ends_page(self) -> bool:
-        """Whether nothing that was claimed beside it is to be called as things stand."""
+        """Return whether nothing that was claimed beside it may be called."""
         return self.disables is not None or self.interrupt is not None
 
 
-class Courier:
-    """Carries deliveries to the hooks of one registry. Safe to share between threads."""
+class Deliverer:
+    """Takes deliveries to the hooks of one registry. Safe to share between threads.
+
+    Raise ``StoreError`` from every method that reads or writes the store, if that cannot be used.
+    """
 
     def __init__(
         self,
@@ -57,10 +162,8 @@ class Courier:
         self._store = store
         self._registry = registry
         self._clock = clock
-        self.leases = Leases(store, clock, lease, longest)
+        self._leases = Leases(store, clock, lease, longest)
         self._hooks: dict[str, Subscription] = {}  # in the order of their registration
-
-    # ---- Before hooks are called --------------------------------------------------------------------
 
     def subscribe(self) -> None:
         """Make this process's hooks known to the store, if some are new."""
@@ -70,121 +173,100 @@ class Courier:
             self._hooks = {subscription.name: subscription for subscription in subscriptions}
 
     def reap(self) -> int:
-        """Take deliveries from those who lost their leases: failures, whoever they were claimed by; how many."""
+        """Take deliveries whose leases have run out, of any hook, as failed attempts; return how many."""
         count, is_more = 0, True
         while is_more:
             now = self._clock()
-            late = self._store.expired(now, PAGE)
-            settlements = [fail(delivery, ABANDONED, now) for delivery in late]
-            taken = self._store.settle(settlements) if late else []
-            for delivery, settlement in [p[:2] for p in zip(late, settlements, taken, strict=True) if p[2]]:
-                _log_failure(delivery, settlement)
+            expired = self._store.expired(now, PAGE)
+            completions = [failed(delivery, ABANDONED, now) for delivery in expired]
+            taken = self._store.settle(completions) if expired else []
+            for delivery, completion, is_taken in zip(expired, completions, taken, strict=True):
+                if is_taken:
+                    _log(delivery, completion)
             count += sum(taken)
-            is_more = len(late) == PAGE and any(taken)
+            is_more = len(expired) == PAGE and any(taken)
         return count
 
     def plan(self) -> int:
-        """Make deliveries of everything that waits; of how many events."""
+        """Make deliveries of all effects that wait; return of how many events."""
         count = 0
         while planned := self._store.plan(self._clock(), PAGE):
             count += planned
         return count
 
     def plan_for(self, account_ids: Sequence[str]) -> int:
-        """Make deliveries of everything that waits for some accounts; of how many events."""
+        """Make deliveries of the effects that wait for some accounts; return of how many events."""
         return self._store.plan(self._clock(), PAGE, account_ids)
 
     def claim(self, limit: int, account_ids: Sequence[str] | None = None) -> list[Delivery]:
-        """Take deliveries that are due; hooks of the same effect come in the order of their registration."""
+        """Take at most ``limit`` deliveries that are due, of some accounts or of all.
+
+        The hooks of one effect come in the order of their registration.
+        """
         names = list(self._hooks)
-        claimed = self._store.claim(names, self._clock(), self.leases.until(), limit, account_ids)
-        self.leases.hold([claim_of(delivery) for delivery in claimed])
+        claimed = self._store.claim(names, self._clock(), self._leases.until(), limit, account_ids)
+        self._leases.hold([claim_of(delivery) for delivery in claimed])
         return sorted(claimed, key=lambda delivery: (delivery.row.effect_id, names.index(delivery.hook.name)))
 
-    # ---- Calling and settling -----------------------------------------------------------------------
-
     def accounts_of(self, deliveries: Sequence[Delivery]) -> dict[str, Account]:
-        """The accounts that hooks are to be told of, as they are now."""
+        """Return the accounts that the deliveries are about as they are now, by id."""
         return self._store.accounts_by_id([delivery.row.account_id for delivery in deliveries])
 
     def call(self, delivery: Delivery, account: Account) -> Called:
-        """Call the hook, whatever comes out of it."""
-        subscription, call = self._hooks[delivery.hook.name], _call_of(delivery, account)
+        """Call the hook; return what became of that, whatever the hook returned or raised."""
+        hook, call = self._hooks[delivery.hook.name].hook, _call_of(delivery, account)
         try:
-            answer = subscription.hook(call)
-        except Exception as error:
-            settlement = fail(delivery, told(error), self._clock())
-            _log_failure(delivery, settlement, error)
-        except BaseException as interrupt:
-            settlement = fail(delivery, told(interrupt), self._clock())
-            _log_failure(delivery, settlement, interrupt)
-            return Called(_outcome(call, delivery, settlement), settlement, interrupt=interrupt)
-        else:
-            settlement = settle(delivery, answer, self._clock())
-            _log_answer(delivery, settlement, answer)
-            if isinstance(answer, Disable):
-                return Called(_outcome(call, delivery, settlement), settlement, disables=settlement.error)
-        return Called(_outcome(call, delivery, settlement), settlement)
+            answer = hook(call)
+        except BaseException as error:
+            completion = failed(delivery, in_words(error), self._clock())
+            _log(delivery, completion, error=error)
+            interrupt = None if isinstance(error, Exception) else error
+            return Called(_outcome(call, delivery, completion), completion, interrupt=interrupt)
+        completion = completed(delivery, answer, self._clock())
+        _log(delivery, completion, answer)
+        disables = completion.error if isinstance(answer, Disable) else None
+        return Called(_outcome(call, delivery, completion), completion, disables)
 
-    def settle(
+    def complete(
         self,
         called: Sequence[Called],
-        unstarted: Sequence[Delivery] = (),
-        errors: Mapping[int, str | None] = _NOTHING_KNOWN,
+        uncalled: Sequence[Delivery] = (),
+        errors: Mapping[int, str | None] = _NO_ERRORS,
     ) -> list[HookOutcome]:
-        """Keep what became of calls, and give back what was claimed and not called; the outcomes, as they were kept.
+        """Write what became of calls, and release what was claimed and not called; return the calls' outcomes.
 
-        ``errors`` tells of what is given back why it failed before, by delivery, as far as that is at hand. What
-        cannot be kept is left to its lease.
+        ``errors`` says by delivery why some of those released had failed before, as far as that is at hand. The
+        claims are held all the while, and when ``StoreError`` is raised: ``complete`` again, or ``drop`` them.
         """
-        try:
-            return self.keep(called, unstarted, errors)
-        finally:
-            self.let_go(called, unstarted)
-
-    def keep(
-        self,
-        called: Sequence[Called],
-        unstarted: Sequence[Delivery],
-        errors: Mapping[int, str | None] = _NOTHING_KNOWN,
-    ) -> list[HookOutcome]:
-        """The same, and whatever the store says, the leases go on: it can be tried again."""
         now = self._clock()
         for each in called:
             if each.disables is not None:
                 self._store.disable(each.outcome.hook, now, each.disables)
-        settlements = [c.settlement for c in called]
-        settlements += [give_back(d, now, now, errors.get(d.delivery_id) or self._error_of(d)) for d in unstarted]
-        kept = self._store.settle(settlements) if settlements else []
-        return [c.outcome if held else self._stale(c) for c, held in zip(called, kept, strict=False)]
+        completions = [each.completion for each in called]
+        completions += [released(d, now, now, errors.get(d.delivery_id) or self._error_of(d)) for d in uncalled]
+        written = self._store.settle(completions) if completions else []
+        return [
+            each.outcome if is_written else self._lost(each)
+            for each, is_written in zip(called, written, strict=False)  # the released ones follow
+        ]
+
+    def drop(self, called: Sequence[Called], uncalled: Sequence[Delivery] = ()) -> None:
+        """Renew the leases of these no more; what was not written is left to its lease."""
+        self._leases.drop([*(each.completion.claim for each in called), *map(claim_of, uncalled)])
 
     def _error_of(self, delivery: Delivery) -> str | None:
-        """Why it failed before, which is to be told still when it is given back."""
+        """Return why the delivery failed before, which is to be shown on after its release."""
         if delivery.attempts == 1:
             return None
         records = self._store.deliveries(DeliveryFilter(delivery_id=delivery.delivery_id))
         return next((record.error for record in records), None)
 
-    def let_go(self, called: Sequence[Called], unstarted: Sequence[Delivery]) -> None:
-        """Their leases are renewed no more."""
-        self.leases.release([*(c.settlement.claim for c in called), *map(claim_of, unstarted)])
-
-    def settle_if_possible(
-        self,
-        called: Sequence[Called],
-        unstarted: Sequence[Delivery],
-        errors: Mapping[int, str | None] = _NOTHING_KNOWN,
-    ) -> None:
-        """Settle while something worse is under way that is not to be covered up."""
-        with suppress(StoreError):
-            self.settle(called, unstarted, errors)
-
-    def _stale(self, called: Called) -> HookOutcome:
-        """The store refused the settlement: somebody else has taken the delivery over, and that one counts."""
-        why = self.leases.loss_of(called.settlement.claim) or "its lease ran out"
+    def _lost(self, called: Called) -> HookOutcome:
+        """Return the outcome of a call whose completion was refused, as its lease was lost to another worker."""
+        why = self._leases.loss_of(called.completion.claim) or "its lease ran out"
         outcome = called.outcome
         logger().warning(
-            "hook was too late; its delivery is somebody else's by now",
+            "hook was too late: its lease was lost to another worker",
             hook=outcome.hook,
             key=outcome.call.key,
             attempt=outcome.call.attempt,
@@ -212,33 +294,33 @@ def _call_of(delivery: Delivery, account: Account) -> HookCall:
     )
 
 
-def _outcome(call: HookCall, delivery: Delivery, settlement: Settlement) -> HookOutcome:
-    return HookOutcome(delivery.hook.name, call, settlement.error, settlement.state, settlement.due_at)
+def _outcome(call: HookCall, delivery: Delivery, completion: Settlement) -> HookOutcome:
+    return HookOutcome(delivery.hook.name, call, completion.error, completion.state, completion.due_at)
 
 
-def _log_answer(delivery: Delivery, settlement: Settlement, answer: object) -> None:
-    if isinstance(answer, Disable):
-        logger().error("hook disabled itself; it waits to be enabled", **_facts(delivery, settlement))
-    elif not settlement.counts:
-        logger().info("hook pauses", due_at=str(settlement.due_at), **_facts(delivery, settlement))
-    elif settlement.state is not DeliveryState.DONE:
-        _log_failure(delivery, settlement)
+_MESSAGES = {
+    DeliveryState.WAITING: "hook failed; it is due again",
+    DeliveryState.DEAD: "hook failed; it was dead-lettered",
+    DeliveryState.HALTED: "hook failed; it was dead-lettered, and later calls for the account wait for a redrive",
+}
 
 
-def _log_failure(delivery: Delivery, settlement: Settlement, error: BaseException | None = None) -> None:
-    fates = {
-        DeliveryState.WAITING: "hook failed; it is due again",
-        DeliveryState.DEAD: "hook failed; it was given up",
-        DeliveryState.HALTED: "hook failed; it was given up, and later calls for the account wait for a redrive",
-    }
-    more = {"due_at": str(settlement.due_at)} if settlement.due_at else {}
-    logger().error(fates[settlement.state], **_facts(delivery, settlement), **more, exc_info=error)
-
-
-def _facts(delivery: Delivery, settlement: Settlement) -> dict[str, object]:
-    return {
+def _log(delivery: Delivery, completion: Settlement, answer: object = None, error: BaseException | None = None) -> None:
+    """Log whatever is not simply done."""
+    if completion.state is DeliveryState.DONE:
+        return
+    facts: dict[str, object] = {
         "hook": delivery.hook.name,
         "key": delivery.row.key,
         "attempt": delivery.attempts,
-        "error": settlement.error,
+        "error": completion.error,
     }
+    if isinstance(answer, Disable):
+        logger().error("hook disabled itself; it waits to be enabled", **facts)
+        return
+    if completion.due_at is not None:
+        facts["due_at"] = str(completion.due_at)
+    if completion.counts:
+        logger().error(_MESSAGES[completion.state], **facts, exc_info=error)
+    else:
+        logger().info("hook pauses", **facts)

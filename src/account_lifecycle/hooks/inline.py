@@ -1,22 +1,25 @@
-"""Running hooks in the thread that asks for it: after a feed, or everything that is due.
+"""Hooks run in the thread that asks for it: those of a feed's own events, or everything that is due.
 
-Knows what is called in which order and how much is claimed at a time; how a hook is called, ``courier`` knows.
+Deliveries are claimed and completed by the page, which is what makes many of them cheap. A claim counts an attempt,
+though, so a hook that kills its process costs its whole page one. That is why what has failed before, or has no
+further attempt, is called with nothing else claimed beside it: a delivery that is dead-lettered was called as often
+as its attempts say, or all but once.
 """
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
+from ..errors import StoreError
 from ..records import Clock, Delivery
 from ..stores.protocol import Store
-from .delivery import PAGE, Called, Courier
+from .delivery import PAGE, Called, Deliverer
 from .leases import LEASE
 from .registry import HookOutcome, HookRegistry
 
-__all__ = ["HookOutcome", "Runner"]
-
 QUICK_S = 0.1
-"""A page of deliveries that takes longer is settled as far as it is, and the rest of it given back."""
+"""A page of deliveries that takes longer is completed as far as it is called, and the rest of it released."""
 
 
 class Runner:
@@ -24,98 +27,101 @@ class Runner:
 
     def __init__(self, store: Store, registry: HookRegistry, clock: Clock, lease: timedelta = LEASE) -> None:
         self._registry = registry
-        self._courier = Courier(store, registry, clock, lease)
+        self._deliverer = Deliverer(store, registry, clock, lease)
 
     def run_events(self, events: Sequence[tuple[str, int]]) -> None:
-        """The hooks of events just fed, given by account id and sequence, as far as nothing goes before them.
+        """Run the hooks of events just fed, given by account id and sequence, and what waits before them.
 
         What failed before is not tried again here, so that a failing hook does not hold up the feed.
         """
         account_ids = list(dict.fromkeys(account_id for account_id, _ in events))
         if account_ids:
-            self._courier.subscribe()
+            self._deliverer.subscribe()
         for start in range(0, len(account_ids), PAGE):
             page = account_ids[start : start + PAGE]
-            self._courier.plan_for(page)
-            _Drain(self._courier, page, first_attempts_only=True).run()
+            self._deliverer.plan_for(page)
+            _Drain(self._deliverer, page, first_attempts_only=True).run()
 
     def run_due(self) -> list[HookOutcome]:
-        """Everything that is due, each delivery once, until nothing is left; what happened, in order."""
+        """Run everything that is due, each delivery once, until nothing is left; return what happened, in order."""
         if not self._registry.subscriptions:
             return []
-        self._courier.subscribe()
-        self._courier.reap()
-        self._courier.plan()
-        drain = _Drain(self._courier)
+        self._deliverer.subscribe()
+        self._deliverer.reap()
+        self._deliverer.plan()
+        drain = _Drain(self._deliverer)
         outcomes = drain.run()
-        while self._courier.plan():
+        while self._deliverer.plan():
             outcomes += drain.run()
         return outcomes
 
 
 class _Drain:
-    """Claims and calls until nothing is due that it has not called already.
-
-    Deliveries are claimed and settled by the page, which is what makes many of them cheap. A claim counts an
-    attempt, though, so a hook that kills its process costs its whole page one. That is why what has failed
-    before, or has no further attempt, is called with nothing else claimed beside it: whoever is given up was
-    called as often as its attempts say, or all but once.
-    """
+    """Claims and calls until nothing is due that it has not called already."""
 
     def __init__(
-        self, courier: Courier, account_ids: Sequence[str] | None = None, *, first_attempts_only: bool = False
+        self, deliverer: Deliverer, account_ids: Sequence[str] | None = None, *, first_attempts_only: bool = False
     ) -> None:
-        self._courier = courier
+        self._deliverer = deliverer
         self._account_ids = account_ids
         self._first_attempts_only = first_attempts_only
         self._page = PAGE
         self._errors: dict[int, str | None] = {}  # of every delivery that was called
-        self._held: list[Delivery] = []  # claimed so that they are out of the way, and given back in the end
+        self._set_aside: list[Delivery] = []  # claimed so that they are out of the way, and released in the end
 
     def run(self) -> list[HookOutcome]:
-        """Claim and call until nothing is due; what happened, in order."""
+        """Claim and call until nothing is due; return what happened, in order."""
         outcomes: list[HookOutcome] = []
         try:
-            while claimed := self._courier.claim(self._page, self._account_ids):
+            while claimed := self._deliverer.claim(self._page, self._account_ids):
                 outcomes += self._run_page(claimed)
         except BaseException:
-            self._courier.settle_if_possible((), self._held, self._errors)
+            with suppress(StoreError):  # the error under way is the one to be seen
+                self._complete((), self._set_aside)
             raise
-        self._courier.settle((), self._held, self._errors)
-        self._held.clear()
+        self._complete((), self._set_aside)
+        self._set_aside.clear()
         return outcomes
 
     def _run_page(self, claimed: Sequence[Delivery]) -> list[HookOutcome]:
-        mine = [delivery for delivery in claimed if not self._is_to_wait(delivery)]
-        self._held += [delivery for delivery in claimed if self._is_to_wait(delivery)]
-        alone = [delivery for delivery in mine if _must_be_alone(delivery)]
-        batch = [delivery for delivery in mine if not _must_be_alone(delivery)]
-        outcomes = self._call(batch, alone) if batch else self._call(alone[:1], alone[1:])
-        was_quick = len(outcomes) == (len(batch) or len(alone[:1]))
+        """Call what may be called together, or else the first that must be alone, and release the others."""
+        together: list[Delivery] = []
+        alone: list[Delivery] = []
+        for delivery in claimed:
+            if delivery.delivery_id in self._errors or (self._first_attempts_only and delivery.attempts > 1):
+                self._set_aside.append(delivery)
+            elif delivery.attempts > 1 or delivery.attempts >= delivery.hook.attempts_limit:
+                alone.append(delivery)
+            else:
+                together.append(delivery)
+        batch, others = (together, alone) if together else (alone[:1], alone[1:])
+        outcomes = self._call(batch, others)
+        was_quick = len(outcomes) == len(batch)
         self._page = 1 if alone else min(PAGE, 2 * self._page) if was_quick else len(outcomes)
         return outcomes
 
     def _call(self, batch: Sequence[Delivery], others: Sequence[Delivery]) -> list[HookOutcome]:
-        """Call hooks for as long as it goes quickly; what was not called is given back."""
+        """Call hooks for as long as that goes quickly, and release what was not called."""
         ends_s = time.monotonic() + QUICK_S
         called: list[Called] = []
         try:
-            accounts = self._courier.accounts_of(batch)
+            accounts = self._deliverer.accounts_of(batch)
             while len(called) < len(batch) and not (called and (called[-1].ends_page or time.monotonic() > ends_s)):
                 delivery = batch[len(called)]
-                called.append(self._courier.call(delivery, accounts[delivery.row.account_id]))
+                called.append(self._deliverer.call(delivery, accounts[delivery.row.account_id]))
                 self._errors[delivery.delivery_id] = called[-1].outcome.error
         except BaseException:
-            self._courier.settle_if_possible(called, [*batch[len(called) :], *others])
+            with suppress(StoreError):
+                self._complete(called, [*batch[len(called) :], *others])
             raise
-        outcomes = self._courier.settle(called, [*batch[len(called) :], *others])
+        outcomes = self._complete(called, [*batch[len(called) :], *others])
         if called and called[-1].interrupt is not None:
             raise called[-1].interrupt
         return outcomes
 
-    def _is_to_wait(self, delivery: Delivery) -> bool:
-        return delivery.delivery_id in self._errors or (self._first_attempts_only and delivery.attempts > 1)
-
-
-def _must_be_alone(delivery: Delivery) -> bool:
-    return delivery.attempts > 1 or delivery.attempts >= delivery.hook.attempts_limit
+    def _complete(self, called: Sequence[Called], uncalled: Sequence[Delivery]) -> list[HookOutcome]:
+        """Complete and release; what cannot be written is left to its lease."""
+        try:
+            return self._deliverer.complete(called, uncalled, self._errors)
+        finally:
+            self._deliverer.drop(called, uncalled)

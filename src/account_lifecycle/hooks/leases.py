@@ -1,7 +1,20 @@
 """Leases on claimed deliveries, renewed for as long as their hooks run.
 
-Knows which claims this process holds and until when; it must never know what they are for. One thread renews for the
-whole process. It is started with the first claim, and it sleeps while nothing is held.
+A claim is exclusive until its lease runs out, a minute after it was made or last renewed. One daemon thread, the
+heartbeat, renews what this process holds on all its stores, every third of a lease: two renewals in a row may fail
+before a lease is lost. It starts with the first claim and sleeps while nothing is held.
+
+* A worker that dies renews nothing. Its leases run out, and any worker reaps its deliveries as failed attempts.
+* A worker that was only paused (stopped, swapped out, its machine asleep) wakes up in the middle of a call whose
+  delivery may be another worker's by now. It cannot know that, so expiry alone would not be safe: every claim has a
+  fencing token that grows with each claim of the delivery, and the store refuses renewals and completions under any
+  but the latest. Clocks decide when a delivery may be claimed again; tokens decide whose completion counts.
+* A call that never returns would hold its lane for ever. After ``LONGEST`` its lease is renewed no more.
+* A forked child has no heartbeat and must not renew what its parent claimed, or the leases would outlive the parent:
+  it begins with nothing held.
+
+Why a lease was lost is kept until the claim is dropped, to explain the refused completion. Leases end by the clock
+that is handed in; the heartbeat sleeps in real time.
 """
 
 import os
@@ -19,7 +32,7 @@ from ..records import Claim, Clock
 LEASE = timedelta(seconds=60)
 """How long a claim holds without being renewed."""
 LONGEST = timedelta(hours=1)
-"""How long a call is kept alive; after that somebody else may take over."""
+"""How long a call's lease is renewed; after that another worker may take the delivery over."""
 HEARTBEAT = "account-lifecycle heartbeat"
 """The name of the thread."""
 
@@ -30,114 +43,109 @@ class Renewing(Protocol):
     """The part of a store that leases need."""
 
     def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
-        """Lengthen leases; for each claim whether it still holds."""
+        """Extend leases; return for each claim whether it still holds."""
 
 
 class Leases:
-    """The claims that are held on one store, renewed every third of a lease."""
+    """The claims that are held on one store, renewed every third of ``lease``. Safe to share between threads."""
 
     def __init__(self, store: Renewing, clock: Clock, lease: timedelta = LEASE, longest: timedelta = LONGEST) -> None:
         self._store = store
         self._clock = clock
         self._lease = lease
-        self._longest_s = longest.total_seconds()
+        self._longest = longest
         self.beat_s = lease.total_seconds() / 3
         """How often leases are renewed, in seconds."""
         self.next_beat_s = 0.0
-        """When they are to be renewed next, by the monotonic clock."""
-        self._held: dict[Claim, float] = {}  # and since when, by the monotonic clock
-        self._lost: dict[Claim, str] = {}
+        """When they are renewed next, by the monotonic clock."""
+        self._held: dict[Claim, datetime] = {}  # and since when
+        self._lost: dict[Claim, str] = {}  # and why
 
     def until(self) -> datetime:
-        """Until when a claim that is made now is to hold."""
+        """Return until when a claim that is made now holds."""
         return self._clock() + self._lease
 
     def hold(self, claims: Sequence[Claim]) -> None:
-        """Keep these claims from now on."""
-        if claims:
-            now_s = time.monotonic()
-            with _heart.pulse:
-                if not self._held:
-                    self.next_beat_s = now_s + self.beat_s
-                self._held.update((claim, now_s) for claim in claims)
-                _heart.watch(self)
+        """Renew these claims from now on."""
+        if not claims:
+            return
+        now = self._clock()
+        with _heartbeat.changed:
+            if not self._held:
+                self.next_beat_s = time.monotonic() + self.beat_s
+            self._held.update((claim, now) for claim in claims)
+            _heartbeat.watch(self)
 
-    def release(self, claims: Sequence[Claim]) -> None:
-        """They are settled, or given up: renew them no more."""
-        with _heart.pulse:
+    def drop(self, claims: Sequence[Claim]) -> None:
+        """Renew these claims no more: their deliveries are completed or released, or left to their leases."""
+        with _heartbeat.changed:
             for claim in claims:
                 self._held.pop(claim, None)
                 self._lost.pop(claim, None)
             if not self._held:
-                _heart.forget(self)
+                _heartbeat.forget(self)
 
     def loss_of(self, claim: Claim) -> str | None:
-        """Why a claim is known not to hold any more; None while it seems to."""
-        with _heart.pulse:
+        """Return why a claim is known to be lost; None while it seems to hold."""
+        with _heartbeat.changed:
             return self._lost.get(claim)
 
     def renew(self) -> None:
-        """Renew everything that is held, and remember what could not be."""
-        now_s = time.monotonic()
-        with _heart.pulse:
-            self.next_beat_s = now_s + self.beat_s
-            too_long = [claim for claim, since_s in self._held.items() if now_s - since_s >= self._longest_s]
-            self._lose(too_long, f"it ran for longer than {timedelta(seconds=self._longest_s)}, so it was let go")
+        """Renew everything that is held, and remember what could not be renewed."""
+        now = self._clock()
+        with _heartbeat.changed:
+            self.next_beat_s = time.monotonic() + self.beat_s
+            too_long = [claim for claim, since in self._held.items() if now - since >= self._longest]
+            self._lose(too_long, f"it ran for longer than {self._longest}, so its lease was not renewed")
             claims = iter(tuple(self._held))
         while page := list(islice(claims, _PAGE)):
-            self._renew_page(page)
+            try:
+                holds = self._store.renew(page, self.until())
+            except StoreError as error:
+                logger().warning("leases could not be renewed; trying again", error=str(error), claims=len(page))
+                continue
+            with _heartbeat.changed:
+                lost = [claim for claim, is_held in zip(page, holds, strict=True) if not is_held]
+                self._lose(lost, "its lease ran out while it ran")
 
-    def disown(self) -> None:
-        """Forget everything that is held: it is another process's."""
+    def clear(self) -> None:
+        """Forget every claim, in a forked child: they are the parent's."""
         self._held.clear()
         self._lost.clear()
 
-    def _renew_page(self, page: list[Claim]) -> None:
-        try:
-            holds = self._store.renew(page, self.until())
-        except StoreError as error:
-            logger().warning("leases could not be renewed; trying again", error=str(error), claims=len(page))
-            return
-        with _heart.pulse:
-            self._lose([c for c, held in zip(page, holds, strict=True) if not held], "its lease ran out while it ran")
-
     def _lose(self, claims: Sequence[Claim], why: str) -> None:
-        """Stop renewing; what was released meanwhile is not lost but done with."""
         for claim in claims:
-            if self._held.pop(claim, None) is not None:
+            if self._held.pop(claim, None) is not None:  # else it was dropped meanwhile
                 self._lost[claim] = why
         if not self._held:
-            _heart.forget(self)
+            _heartbeat.forget(self)
 
 
-class _Heart:
-    """The one thread that renews, for all stores of this process."""
+class _Heartbeat:
+    """The one thread of this process that renews leases."""
 
     def __init__(self) -> None:
-        self.pulse = Condition()
+        self.changed = Condition()  # guards the claims of all leases, and what follows
         self.watched: set[Leases] = set()
         self._thread: Thread | None = None
         self._wakes_s = 0.0
 
     def watch(self, leases: Leases) -> None:
-        """See to it that these are renewed; the caller holds ``pulse``."""
+        """Renew these from now on; the caller holds ``changed``."""
         self.watched.add(leases)
         if self._thread is None or not self._thread.is_alive():
             self._wakes_s = leases.next_beat_s
-            self._start()
+            self._thread = Thread(target=self._run, name=HEARTBEAT, daemon=True)
+            with suppress(RuntimeError):  # the interpreter is shutting down: what it still claims has one lease
+                self._thread.start()
         elif leases.next_beat_s < self._wakes_s:
-            self.pulse.notify()
+            self.changed.notify()
 
     def forget(self, leases: Leases) -> None:
-        """Nothing of these is held any more; the caller holds ``pulse``."""
+        """Renew these no more, as nothing of them is held; the caller holds ``changed``."""
         self.watched.discard(leases)
 
-    def _start(self) -> None:
-        self._thread = Thread(target=self._beat, name=HEARTBEAT, daemon=True)
-        with suppress(RuntimeError):  # the interpreter is shutting down: what it still claims must do with one lease
-            self._thread.start()
-
-    def _beat(self) -> None:
+    def _run(self) -> None:
         while True:
             for leases in self._wait():
                 try:
@@ -146,25 +154,24 @@ class _Heart:
                     logger().exception("leases could not be renewed; trying again")
 
     def _wait(self) -> list[Leases]:
-        """Sleep until leases are to be renewed; whose."""
-        with self.pulse:
+        """Sleep until the next beat; return the leases that are to be renewed."""
+        with self.changed:
             now_s = time.monotonic()
             self._wakes_s = min((leases.next_beat_s for leases in self.watched), default=float("inf"))
             if self._wakes_s > now_s:
-                self.pulse.wait(None if self._wakes_s == float("inf") else self._wakes_s - now_s)
+                self.changed.wait(None if self._wakes_s == float("inf") else self._wakes_s - now_s)
             now_s = time.monotonic()
             return [leases for leases in self.watched if leases.next_beat_s <= now_s]
 
 
-_heart = _Heart()
+_heartbeat = _Heartbeat()
 
 
-def _renew_heart() -> None:
-    """A forked child has no threads but its own, and holds nothing of what its parent holds."""
-    global _heart
-    for leases in _heart.watched:
-        leases.disown()
-    _heart = _Heart()
+def _start_afresh() -> None:
+    global _heartbeat
+    for leases in _heartbeat.watched:
+        leases.clear()
+    _heartbeat = _Heartbeat()
 
 
-os.register_at_fork(after_in_child=_renew_heart)
+os.register_at_fork(after_in_child=_start_afresh)

@@ -1,7 +1,7 @@
-"""What a hook may say about its delivery, as values: done, again later, never, or not this hook any more.
+"""What a hook may answer: done, again later, dead, or disable this hook.
 
-Knows the four answers; it must never know who asks a hook or what follows from an answer (``runner``).
-A hook that returns anything else is done, and one that raises is tried again after the usual backoff.
+A hook that returns anything else is done, and one that raises is tried again after the backoff. What becomes of the
+delivery then, ``delivery`` decides.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ class RetryAt(NamedTuple):
     """It is not done yet; the delivery waits."""
 
     at: datetime | None = None
-    """When to try again: aware. None leaves it to the usual backoff."""
+    """When to try again: aware. None leaves it to the backoff."""
     reason: str = ""
     """Why, for a person."""
     counts: bool = True
@@ -24,7 +24,7 @@ class RetryAt(NamedTuple):
 
 
 class Dead(NamedTuple):
-    """It will never be done; the delivery is given up without further attempts."""
+    """It will never be done; the delivery is dead-lettered without further attempts."""
 
     reason: str
     """Why, for a person."""
@@ -41,4 +41,4 @@ class Disable(NamedTuple):
 
 
 Outcome = Done | RetryAt | Dead | Disable
-"""What became of one call, as the hook tells it."""
+"""What a hook may return to say more than that it is done."""

@@ -1,7 +1,4 @@
-"""Hooks: the user's callables, and what they are told.
-
-Knows which hook wants which effect; it must never know when hooks run (``runner``).
-"""
+"""Hooks, the user's callables: what they are called with, and how they are registered for effects."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,11 +11,11 @@ from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import JsonObject, plain
-from ..records import DeliveryState, EffectRow, OnDead, SubscribedHook, Transition
+from ..records import DeliveryState, OnDead, SubscribedHook, Transition
 
 
 class HookCall(NamedTuple):
-    """What a hook is told. All times are aware and in UTC."""
+    """What a hook is called with. All times are aware and in UTC."""
 
     kind: EffectKind
     subject: str
@@ -39,10 +36,11 @@ class HookCall(NamedTuple):
     anomaly: Anomaly | None = None
     """Of ``anomaly``: the anomaly, explained."""
     transitions: tuple[Transition, ...] = ()
-    """The account's last moves up to that event, oldest first: whoever missed a call can heal from any later one."""
+    """The account's last transitions up to that event, oldest first: a handler that missed earlier calls can catch up
+    from any later one."""
     token: int = 0
-    """The fencing token of this attempt, which grows with each attempt of the same delivery: a hook that writes
-    somewhere else can have a smaller one refused there, should an attempt that was thought dead still be at work."""
+    """The fencing token of this attempt, which grows with each attempt of the same delivery: a system to which the hook
+    writes can refuse a smaller one than it has seen, should an attempt that was thought dead still be at work."""
 
     def to_dict(self) -> JsonObject:
         """Return the call as a JSON object, the same for every attempt as long as the account is the same."""
@@ -70,13 +68,13 @@ class HookOutcome(NamedTuple):
     error: str | None = None
     """Why it is not done; None when it is."""
     state: DeliveryState = DeliveryState.DONE
-    """Where its delivery stands after the call. ``running`` means that somebody else has taken it over meanwhile."""
+    """Where its delivery stands after the call. ``running`` means that its lease was lost to another worker."""
     due_at: datetime | None = None
     """When it is called again; None unless its delivery waits."""
 
     @property
     def done(self) -> bool:
-        """Whether the hook has done its work, and that was kept."""
+        """Return whether the hook has done its work, and that was kept."""
         return self.state is DeliveryState.DONE
 
 
@@ -84,7 +82,7 @@ class Hook(Protocol):
     """Does an effect. Called at least once for each effect it wants; an exception makes it due again."""
 
     def __call__(self, call: HookCall, /) -> object:
-        """Do what the call tells. It may return one of ``outcomes``; anything else means that it is done."""
+        """Do the effect. It may return one of ``outcomes``; anything else means that it is done."""
 
 
 HookT = TypeVar("HookT", bound=Hook)
@@ -100,9 +98,9 @@ class HookOptions(TypedDict, total=False):
     """``"account"``: its calls for one account come one after the other, in the order of the events, and a failed
     one holds back the later ones. ``"none"``: each call is on its own."""
     attempts: int
-    """How many times it is called for one effect before that is given up."""
+    """How many times it is called for one effect before the delivery is dead-lettered."""
     on_dead: OnDead | Literal["skip", "halt"]
-    """What then becomes of the later calls for the account: they go on, or wait until it is redriven."""
+    """What a dead delivery means for the later ones for the account: they go on, or wait until it is redriven."""
 
 
 class Subscription(NamedTuple):
@@ -113,12 +111,8 @@ class Subscription(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Durable: under this name its deliveries are kept, so that another process can go on with them."""
+        """Return its durable name, under which its deliveries are kept, so that another process can go on with them."""
         return self.terms.name
-
-    def wants(self, row: EffectRow) -> bool:
-        """Whether the hook is to be called for an effect."""
-        return self.terms.wants(row.effect.kind, row.effect.subject)
 
 
 class HookRegistry:
@@ -126,7 +120,7 @@ class HookRegistry:
 
     A hook is known by its name (its module and qualified name unless ``name`` says otherwise), so that a
     delivery that failed in one process is tried again by the same hook in the next. The options are those
-    of ``HookOptions``; one that cannot be meant raises ``ValueError``.
+    of ``HookOptions``; raise ``ValueError`` for an invalid one.
     """
 
     def __init__(self) -> None:
@@ -145,7 +139,7 @@ class HookRegistry:
     ) -> HookT:
         """Call ``hook`` for every effect of this kind, and with this subject unless that is None.
 
-        Raises ``ValueError`` when another hook has the name already, and the name was given on purpose.
+        Return the hook. Raise ``ValueError`` for invalid options, or if another hook of the effect has the ``name``.
         """
         full_name = self._free_name(f"{kind}:{subject or '*'}:{name or _name_of(hook)}", name)
         terms = SubscribedHook(full_name, EffectKind(kind), subject, ordering == "account", attempts, OnDead(on_dead))
@@ -154,19 +148,19 @@ class HookRegistry:
         return hook
 
     def on_entered(self, status: Status | str, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]:
-        """When an account enters a status. Raises ``ValueError`` for a word that is no status."""
+        """Call the hook when an account enters a status. Raise ``ValueError`` for a word that is no status."""
         subject = Status(status)
         return lambda hook: self.subscribe(EffectKind.ENTERED, subject, hook, **options)
 
     def on_left(self, status: Status | str, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]:
-        """When an account leaves a status. Raises ``ValueError`` for a word that is no status."""
+        """Call the hook when an account leaves a status. Raise ``ValueError`` for a word that is no status."""
         subject = Status(status)
         return lambda hook: self.subscribe(EffectKind.LEFT, subject, hook, **options)
 
     def on_anomaly(
         self, kind: AnomalyKind | str | None = None, **options: Unpack[HookOptions]
     ) -> Callable[[HookT], HookT]:
-        """When an anomaly of a kind is found; None for every kind."""
+        """Call the hook when an anomaly of a kind is found; None for every kind."""
         subject = None if kind is None else AnomalyKind(kind)
         return lambda hook: self.subscribe(EffectKind.ANOMALY, subject, hook, **options)
 
@@ -175,7 +169,7 @@ class HookRegistry:
     @overload
     def on_connected(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
     def on_connected(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """When an account is live for the first time."""
+        """Call the hook when an account is live for the first time."""
         return self._register(EffectKind.CONNECTED, hook, options)
 
     @overload
@@ -183,7 +177,7 @@ class HookRegistry:
     @overload
     def on_interrupted(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
     def on_interrupted(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """When a live account is interrupted; the user need not do anything."""
+        """Call the hook when a live account is interrupted; the user need not do anything."""
         return self._register(EffectKind.INTERRUPTED, hook, options)
 
     @overload
@@ -191,7 +185,7 @@ class HookRegistry:
     @overload
     def on_action_required(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
     def on_action_required(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """When the user must reconnect."""
+        """Call the hook when the user must reconnect."""
         return self._register(EffectKind.ACTION_REQUIRED, hook, options)
 
     @overload
@@ -199,7 +193,7 @@ class HookRegistry:
     @overload
     def on_recovered(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
     def on_recovered(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """When an account is live again; ``call.blind_window`` is the interval to backfill."""
+        """Call the hook when an account is live again; ``call.blind_window`` is the interval to backfill."""
         return self._register(EffectKind.RECOVERED, hook, options)
 
     @overload
@@ -207,7 +201,7 @@ class HookRegistry:
     @overload
     def on_sync_completed(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
     def on_sync_completed(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """When a synchronization finished; ``call.subject`` is its product, or blank."""
+        """Call the hook when a synchronization finished; ``call.subject`` is its product, or blank."""
         return self._register(EffectKind.SYNC_COMPLETED, hook, options)
 
     @overload
@@ -215,7 +209,7 @@ class HookRegistry:
     @overload
     def on_creation_failed(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
     def on_creation_failed(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """When an account could not be created."""
+        """Call the hook when an account could not be created."""
         return self._register(EffectKind.CREATION_FAILED, hook, options)
 
     @overload
@@ -223,11 +217,11 @@ class HookRegistry:
     @overload
     def on_deleted(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
     def on_deleted(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """When an account is gone."""
+        """Call the hook when an account is gone."""
         return self._register(EffectKind.DELETED, hook, options)
 
     def _register(self, kind: EffectKind, hook: Hook | None, options: HookOptions) -> object:
-        """Register a hook, or wait for it as a decorator does."""
+        """Register a hook, or return a decorator that does."""
         if hook is None:
             return lambda later: self.subscribe(kind, None, later, **options)
         return self.subscribe(kind, None, hook, **options)

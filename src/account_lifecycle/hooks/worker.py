@@ -1,7 +1,7 @@
-"""Running hooks in threads of their own, for as long as the process likes.
+"""Hooks run in threads of their own, until they are told to stop.
 
-Knows threads, polling and how to stop; how a hook is called, ``courier`` knows. Polling is the truth: a nudge
-only makes the next look come sooner.
+A dispatcher thread claims deliveries for the threads that call hooks, one each, so that nothing lies claimed in a
+queue while its lease runs. It polls; a nudge after a feed only makes the next look come sooner.
 """
 
 import os
@@ -16,46 +16,44 @@ from typing import Self
 from ..errors import StoreError, logger
 from ..records import Clock, Delivery
 from ..stores.protocol import Store
-from .delivery import Called, Courier
+from .delivery import Called, Deliverer
 from .leases import LEASE
 from .registry import HookOutcome, HookRegistry
 
 THREADS = "account-lifecycle hooks"
 """What the names of the threads begin with."""
 FIRST_PAUSE_S = 0.05
+"""How long the worker waits before it turns again to a store that could not be used; then twice as long, and so on."""
 LONGEST_PAUSE_S = 30.0
-"""How long the worker waits at most before it turns again to a store that could not be used."""
+"""How long it waits at most."""
 LAST_TRIES = 5
-"""How often a worker that is to stop tries to settle on such a store before it leaves that to the lease."""
-
-
-def start(
-    store: Store,
-    registry: HookRegistry,
-    clock: Clock,
-    *,
-    threads: int = 4,
-    poll_s: float = 1.0,
-    lease: timedelta = LEASE,
-) -> "Worker":
-    """Start a worker for a registry's hooks; they are known to the store when this returns.
-
-    Raises ``ValueError`` for less than one thread or no time between polls, and ``StoreError``.
-    """
-    if threads < 1:
-        raise ValueError(f"threads: found {threads}; expected 1 or more")
-    if not poll_s > 0:
-        raise ValueError(f"poll_s: found {poll_s}; expected more than 0 seconds")
-    courier = Courier(store, registry, clock, lease)
-    courier.subscribe()
-    return Worker(courier, threads, poll_s)
+"""How often a worker that is to stop tries to write completions to such a store before it leaves them to the lease."""
 
 
 class Worker:
-    """Threads that run hooks until ``stop``. As a context manager it stops at the end."""
+    """Threads that run a registry's hooks until ``stop``. As a context manager it stops at the end.
 
-    def __init__(self, courier: Courier, threads: int, poll_s: float) -> None:
-        self._courier = courier
+    The hooks are known to the store once it is made. ``poll_s`` and ``threads`` are seconds between looks and how many
+    hooks run at a time. Due times and leases go by ``clock``; polls and pauses take real time. Raise ``ValueError``
+    for less than one thread or no time between polls, and ``StoreError``.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: HookRegistry,
+        clock: Clock,
+        *,
+        threads: int = 4,
+        poll_s: float = 1.0,
+        lease: timedelta = LEASE,
+    ) -> None:
+        if threads < 1:
+            raise ValueError(f"threads: found {threads}; expected 1 or more")
+        if not poll_s > 0:
+            raise ValueError(f"poll_s: found {poll_s}; expected more than 0 seconds")
+        self._deliverer = Deliverer(store, registry, clock, lease)
+        self._deliverer.subscribe()
         self._poll_s = poll_s
         self._pid = os.getpid()
         self._changed = Condition()  # guards what follows
@@ -64,7 +62,7 @@ class Worker:
         self._is_freed = self._is_nudged = self._is_stopping = False
         self._counts: Counter[str] = Counter()
         self._queue: SimpleQueue[Delivery | None] = SimpleQueue()
-        self._threads = [Thread(target=self._serve, name=f"{THREADS} {n + 1}", daemon=True) for n in range(threads)]
+        self._threads = [Thread(target=self._call, name=f"{THREADS} {n + 1}", daemon=True) for n in range(threads)]
         self._dispatcher = Thread(target=self._dispatch, name=f"{THREADS} dispatcher", daemon=True)
         for thread in (*self._threads, self._dispatcher):
             thread.start()
@@ -77,17 +75,17 @@ class Worker:
 
     @property
     def is_running(self) -> bool:
-        """Whether it takes on deliveries; never in a forked child, which has none of its threads."""
+        """Return whether it takes on deliveries; never in a forked child, which has none of its threads."""
         return self._dispatcher.is_alive() and not self._is_stopping
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many calls have ended so far, by the state of their delivery: ``done``, ``waiting``, ``dead`` …"""
+        """Return how many calls have ended so far, by the state of their delivery: ``done``, ``waiting``, ``dead`` …"""
         with self._changed:
             return dict(self._counts)
 
     def nudge(self) -> None:
-        """There may be something to do: look now rather than at the next poll."""
+        """Look for deliveries now rather than at the next poll."""
         with self._changed:
             self._is_nudged = True
             self._changed.notify_all()
@@ -95,7 +93,7 @@ class Worker:
     def stop(self, timeout_s: float | None = None) -> bool:
         """Take on nothing more and let running calls finish; stopping twice is harmless.
 
-        What was claimed and not begun is given back. False if calls are still running after ``timeout_s``: they
+        What was claimed and not begun is released. Return False if calls are still running after ``timeout_s``: they
         go on as long as the process lives, and what becomes of them is kept.
         """
         if os.getpid() != self._pid:
@@ -121,7 +119,7 @@ class Worker:
             try:
                 if time.monotonic() >= next_poll_s:
                     next_poll_s, is_nudged = time.monotonic() + self._poll_s, True
-                    self._suspects += self._courier.reap()
+                    self._suspects += self._deliverer.reap()
                 self._look(is_nudged)
                 pause.end()
             except Exception as error:  # whatever it is: the next look may go better
@@ -129,7 +127,7 @@ class Worker:
                 pause.grow("hooks wait: the store cannot be used", error)
 
     def _wait(self, until_s: float, pause: "_Pause") -> bool:
-        """Wait for the next poll or for news; after trouble, for as long as the pause lasts. Whether a nudge came."""
+        """Wait for the next poll, a nudge or a free thread; after trouble, for the pause. Return whether nudged."""
         with self._changed:
             if pause.length_s:
                 self._changed.wait_for(lambda: self._is_stopping, pause.length_s)
@@ -141,13 +139,20 @@ class Worker:
             return is_nudged
 
     def _look(self, is_to_plan: bool) -> None:
-        """Plan, if there may be something to plan, and give every free thread a delivery."""
-        self._courier.subscribe()
+        """Plan, if there may be something to plan, and give every free thread a delivery.
+
+        What a dead worker has left is called with nothing beside it, so that a hook which kills its worker does not
+        take others along each time.
+        """
+        self._deliverer.subscribe()
         if is_to_plan:
-            self._courier.plan()
-        limit = self._room()
-        claimed = self._courier.claim(limit) if limit else []
-        self._suspects = max(0, self._suspects - 1) if claimed else 0 if limit else self._suspects
+            self._deliverer.plan()
+        with self._changed:
+            are_all_free = self._free == len(self._threads)
+            limit = 0 if self._is_stopping else int(are_all_free) if self._suspects else self._free
+        claimed = self._deliverer.claim(limit) if limit else []
+        if limit:
+            self._suspects = max(0, self._suspects - 1) if claimed else 0
         with self._changed:
             is_too_late = self._is_stopping
             if not is_too_late:
@@ -155,23 +160,14 @@ class Worker:
                 for delivery in claimed:
                     self._queue.put(delivery)
         if is_too_late:
-            self._settle((), claimed)
-
-    def _room(self) -> int:
-        """How many deliveries may be claimed now. What a dead worker has left is called with nothing beside it, so
-        that a hook which kills its worker does not take others along each time.
-        """
-        with self._changed:
-            if self._is_stopping:
-                return 0
-            return self._free if not self._suspects else int(self._free == len(self._threads))
+            self._complete((), claimed)
 
     # ---- The threads that call hooks -----------------------------------------------------------------
 
-    def _serve(self) -> None:
+    def _call(self) -> None:
         while (delivery := self._queue.get()) is not None:
             try:
-                self._carry_out(delivery)
+                self._deliver(delivery)
             except Exception:  # left to its lease
                 logger().exception("a delivery could not be carried out", hook=delivery.hook.name, key=delivery.row.key)
             finally:
@@ -180,28 +176,31 @@ class Worker:
                     self._is_freed = True
                     self._changed.notify_all()
 
-    def _carry_out(self, delivery: Delivery) -> None:
+    def _deliver(self, delivery: Delivery) -> None:
         if self._is_stopping:
-            self._settle((), [delivery])
+            self._complete((), [delivery])
             return
         try:
-            accounts = self._courier.accounts_of([delivery])
-            called = self._courier.call(delivery, accounts[delivery.row.account_id])
+            accounts = self._deliverer.accounts_of([delivery])
+            called = self._deliverer.call(delivery, accounts[delivery.row.account_id])
         except StoreError as error:
             logger().warning("hook was not called: the store cannot be used", hook=delivery.hook.name, error=str(error))
-            self._settle((), [delivery])
+            self._complete((), [delivery])
             return
-        outcomes = self._settle([called], ())
+        outcomes = self._complete([called], ())
         with self._changed:
             self._counts.update(str(outcome.state) for outcome in outcomes)
 
-    def _settle(self, called: Sequence[Called], unstarted: Sequence[Delivery]) -> list[HookOutcome]:
-        """Keep what became of deliveries, on a store that cannot be used for a while too; their leases live on."""
+    def _complete(self, called: Sequence[Called], uncalled: Sequence[Delivery]) -> list[HookOutcome]:
+        """Write what became of deliveries, again and again if the store cannot be used; leases are renewed meanwhile.
+
+        Return nothing if the worker is to stop and the store stays unusable: the deliveries are left to their leases.
+        """
         pause, tries_left = _Pause(), LAST_TRIES
         try:
             while tries_left:
                 try:
-                    return self._courier.keep(called, unstarted)
+                    return self._deliverer.complete(called, uncalled)
                 except StoreError as error:
                     pause.grow("what became of a delivery waits: the store cannot be used", error)
                 with self._changed:
@@ -211,23 +210,23 @@ class Worker:
                     time.sleep(FIRST_PAUSE_S)
             return []
         finally:
-            self._courier.let_go(called, unstarted)
+            self._deliverer.drop(called, uncalled)
 
 
 class _Pause:
     """A pause that doubles with every trouble in a row."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self._troubles = 0
         self.length_s = 0.0
 
     def grow(self, what: str, error: Exception) -> None:
-        """Make the next one longer, and tell of the trouble."""
-        self.length_s = min(FIRST_PAUSE_S * 2 ** min(self.count, 20), LONGEST_PAUSE_S)
-        self.count += 1
-        is_known = isinstance(error, StoreError)
-        logger().warning(what, error=str(error), next_try_s=self.length_s, exc_info=None if is_known else error)
+        """Make the next pause longer, and log the trouble."""
+        self.length_s = min(FIRST_PAUSE_S * 2 ** min(self._troubles, 20), LONGEST_PAUSE_S)
+        self._troubles += 1
+        exc_info = None if isinstance(error, StoreError) else error
+        logger().warning(what, error=str(error), next_try_s=self.length_s, exc_info=exc_info)
 
     def end(self) -> None:
-        """There is no trouble any more."""
-        self.count, self.length_s = 0, 0.0
+        """Begin anew: there is no trouble any more."""
+        self._troubles, self.length_s = 0, 0.0

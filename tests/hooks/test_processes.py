@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from runner.answers import feed, states
-from runner.waiting import PATIENCE_S, eventually
+from hooks.answers import feed, states
+from hooks.waiting import PATIENCE_S, eventually
 
 LABORER = Path(__file__).with_name("laborer.py")
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -116,7 +116,7 @@ def test_who_slept_past_its_lease_is_refused_when_it_wakes(feeder: Engine, start
     stop(other)
     out, err = stop(sleeper)
     assert out == "{'running': 1}\n"
-    assert "hook was too late; its delivery is somebody else's by now" in err
+    assert "hook was too late: its lease was lost to another worker" in err
     (record,) = feeder.deliveries()
     assert (record.state, record.attempts, record.error) == ("done", 2, None)
     assert [line[4] for line in calls(tmp_path) if line[0] == "begin"] == ["1", "2"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from account_lifecycle import Engine, HookCall
 from account_lifecycle.engine.core import utc_now
-from account_lifecycle.hooks import worker
+from account_lifecycle.hooks.worker import Worker
 
 Tell = Callable[[str, HookCall], None]
 
@@ -57,7 +57,7 @@ def labor(url: str, kind: str, path: Path, lease: timedelta) -> None:
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     with Engine.open(url, observers=()) as engine:
         register(engine, kind, teller(path), path.with_name("awake"))
-        with worker.start(engine.store, engine, utc_now, threads=3, poll_s=0.05, lease=lease) as running:
+        with Worker(engine.store, engine, utc_now, threads=3, poll_s=0.05, lease=lease) as running:
             print("ready", flush=True)  # noqa: T201
             while not over.wait(0.1):  # a signal may have reached another thread, which wakes nobody here
                 pass

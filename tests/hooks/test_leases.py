@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from account_lifecycle import Engine, HookCall
 from account_lifecycle.engine.core import utc_now
 from account_lifecycle.errors import StoreBusy
-from account_lifecycle.hooks.delivery import Courier
+from account_lifecycle.hooks.delivery import Deliverer
 from account_lifecycle.hooks.inline import Runner
 from account_lifecycle.hooks.leases import Leases
 from account_lifecycle.records import Claim
 from builders import webhook
-from runner.waiting import eventually
+from hooks.waiting import eventually
 
 SHORT = timedelta(seconds=0.6)
 
@@ -45,7 +45,7 @@ def test_a_call_that_outlasts_its_lease_stays_its_own(live: Engine) -> None:
             (record,) = live.deliveries()
             assert record.leased_until is not None
             untils.add(record.leased_until)
-            assert Courier(live.store, live, utc_now).reap() == 0
+            assert Deliverer(live.store, live, utc_now).reap() == 0
             return len(untils) > 3
 
         eventually(is_renewed_thrice, "renewing")
@@ -141,19 +141,19 @@ def test_what_could_not_be_renewed_is_remembered_and_asked_for_no_more() -> None
     eventually(lambda: store.renewed.count(held) > count + 2, "renewing")
     assert store.renewed.count(lost) == count
     assert leases.loss_of(held) is None
-    leases.release([lost, held])
+    leases.drop([lost, held])
     assert leases.loss_of(lost) is None
 
 
-def test_a_call_that_takes_too_long_is_let_go() -> None:
+def test_the_lease_of_a_call_that_takes_too_long_is_not_renewed() -> None:
     store, claim = Ledgerless(), Claim(1, 1)
     store.valid = {claim}
     leases = leases_on(store, longest=timedelta(0))
     leases.hold([claim])
-    eventually(lambda: leases.loss_of(claim), "letting go")
-    assert "it was let go" in str(leases.loss_of(claim))
+    eventually(lambda: leases.loss_of(claim), "losing")
+    assert "its lease was not renewed" in str(leases.loss_of(claim))
     assert store.renewed == []
-    leases.release([claim])
+    leases.drop([claim])
 
 
 def test_a_store_that_is_busy_for_once_costs_no_lease() -> None:
@@ -163,18 +163,18 @@ def test_a_store_that_is_busy_for_once_costs_no_lease() -> None:
     leases.hold([claim])
     eventually(lambda: claim in store.renewed, "renewing")
     assert leases.loss_of(claim) is None
-    leases.release([claim])
+    leases.drop([claim])
 
 
-def test_what_was_released_is_renewed_no_more() -> None:
+def test_what_was_dropped_is_renewed_no_more() -> None:
     store, first, second = Ledgerless(), Claim(1, 1), Claim(2, 1)
     store.valid = {first, second}
     leases = leases_on(store)
     leases.hold([first, second])
     eventually(lambda: first in store.renewed, "renewing")
-    leases.release([first])
+    leases.drop([first])
     count = store.renewed.count(first)
     seen = store.renewed.count(second)
     eventually(lambda: store.renewed.count(second) > seen + 2, "renewing")
     assert store.renewed.count(first) <= count + 1  # one may have been under way
-    leases.release([second])
+    leases.drop([second])

@@ -11,7 +11,7 @@ from account_lifecycle.hooks.outcomes import Dead, Disable, Done, RetryAt
 from account_lifecycle.records import DeliveryState
 from account_lifecycle.testing import Clock
 from builders import at
-from runner.answers import Answering, feed, run_for_a_day, states
+from hooks.answers import Answering, feed, run_for_a_day, states
 
 # ---- Done --------------------------------------------------------------------------------------------
 

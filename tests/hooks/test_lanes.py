@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from account_lifecycle import Engine, HookCall
-from account_lifecycle.hooks.delivery import ABANDONED, Courier
+from account_lifecycle.hooks.delivery import ABANDONED, Deliverer
 from account_lifecycle.hooks.inline import Runner
 from account_lifecycle.hooks.outcomes import RetryAt
 from account_lifecycle.testing import Clock
 from builders import webhook
-from runner.answers import Answering, feed, states
+from hooks.answers import Answering, feed, states
 
 # ---- Order ---------------------------------------------------------------------------------------------
 
@@ -163,4 +163,4 @@ def abandon(engine: Engine, clock: Clock) -> None:
 def reap(engine: Engine, clock: Clock) -> None:
     """The lease runs out, and somebody looks."""
     clock.tick(seconds=60)
-    Courier(engine.store, engine, clock).reap()
+    Deliverer(engine.store, engine, clock).reap()

@@ -11,12 +11,12 @@ import pytest
 from account_lifecycle import Engine, HookCall
 from account_lifecycle.engine.core import utc_now
 from account_lifecycle.errors import StoreBusy, StoreError
-from account_lifecycle.hooks import worker
+from account_lifecycle.hooks.worker import THREADS, Worker
 from account_lifecycle.records import Delivery, Settlement
 from account_lifecycle.stores.memory import MemoryStore
 from builders import webhook
-from runner.answers import Answering, feed, states
-from runner.waiting import PATIENCE_S, eventually
+from hooks.answers import Answering, feed, states
+from hooks.waiting import PATIENCE_S, eventually
 
 NEVER_S = 3_600.0
 SOON_S = 0.02
@@ -52,7 +52,7 @@ def test_feeding_does_not_wait_for_hooks_while_a_worker_runs(live: Engine) -> No
         feed(live, "OK")
         gate.set()
         eventually(lambda: is_all_done(live, 1))
-    assert threads[0].startswith(worker.THREADS)
+    assert threads[0].startswith(THREADS)
     feed(live, "OK", account_id="b")
     assert threads[1:] == [current_thread().name]
 
@@ -119,7 +119,7 @@ def test_no_two_calls_of_a_lane_run_at_once_or_out_of_order(live: Engine, worker
         with guard:
             running.discard(call.account_id)
 
-    started = [worker.start(live.store, live, utc_now, threads=3, poll_s=SOON_S) for _ in range(workers)]
+    started = [Worker(live.store, live, utc_now, threads=3, poll_s=SOON_S) for _ in range(workers)]
     live.start_runner(threads=2, poll_s=SOON_S)
     for number in range(20):
         for account_id in "abcde":
