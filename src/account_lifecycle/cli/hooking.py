@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from ..engine.core import GIVEN_UP, Engine
+from ..engine.core import DEAD_LETTERED, Engine
 from ..engine.diagnosis import age
 from ..errors import ConfigurationError
 from ..lifecycle.wording import JsonObject, moment, time_text
@@ -20,7 +20,7 @@ from .opening import open_to_read
 from .options import Words, json_option, now_option, store_option
 from .output import Column, Sheet, clock, joined, say, screen, styled, write_json, write_json_line, write_paragraph
 
-_OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *GIVEN_UP)
+_OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *DEAD_LETTERED)
 _STYLES = {
     DeliveryState.WAITING: "",
     DeliveryState.RUNNING: "cyan",
