@@ -1,7 +1,4 @@
-"""What every command shares: examples in its help, plain errors, exit codes, closed pipes and Ctrl-C.
-
-Knows click and exit codes; it must never know what a command does.
-"""
+"""What every command shares: examples in its help, errors as one line, exit codes, closed pipes and signals."""
 
 import io
 import os
@@ -29,44 +26,60 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     FOUND = 6
     """It ran well and found what --fail-on names, or differences."""
+    NOT_PROVED = 7
+    """Nothing is wrong with the record as far as it can be judged again, but not all of it can."""
     INTERRUPTED = 130
 
 
 EXIT_CODES = """\b
 Exit codes:
-  0  fine
-  1  failed: the store cannot be used, a file cannot be written, or the
-     record does not hold
-  2  usage: an option or a setting that cannot be meant
-  3  not found: no such account, no such number in the quarantine
-  6  ran fine and found what --fail-on names, or verify
-     --against-definition found differences
-  130  interrupted with Ctrl-C; what is committed is told
+  0    fine
+  1    failed: the store or a file cannot be used, the record does not hold,
+       or less than half of a log could be read
+  2    usage: an invalid option, argument or setting
+  3    not found: no such account, hook, delivery or quarantined payload
+  6    found what --fail-on names, or verify --against-definition found
+       differences
+  7    not proved: verify could not judge every event again
+  130  interrupted, by Ctrl-C or SIGTERM; what is committed is reported
 """
 
 
 class Failed(click.ClickException):
-    """An ending told in one plain line."""
+    """End with one line that says what failed."""
 
     exit_code = ExitCode.FAILED
 
 
 class BadSetting(click.ClickException):
-    """A setting that cannot be meant."""
+    """End with one line about an invalid setting."""
 
     exit_code = ExitCode.USAGE
 
 
 class NotFound(click.ClickException):
-    """What was asked for is not there."""
+    """End with one line about what is not there."""
 
     exit_code = ExitCode.NOT_FOUND
 
 
+class NotProved(click.ClickException):
+    """End with one line about what could not be judged again."""
+
+    exit_code = ExitCode.NOT_PROVED
+
+
 class Interrupted(click.ClickException):
-    """Ctrl-C, and what there is to tell about it."""
+    """End with one line about what was done before Ctrl-C or SIGTERM."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def fail_if_unreadable(events: int, unreadable: int) -> None:
+    """Raise ``Failed`` if less than half of the lines that were read are events."""
+    if unreadable > events:
+        lines = events + unreadable
+        raise Failed(f"{unreadable:,} of {lines:,} lines could not be read. Is this a log of webhooks?")
 
 
 class Command(click.Command):
@@ -78,7 +91,7 @@ class Command(click.Command):
 
     @override
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples, then the epilog."""
+        """Write the examples, then the epilog."""
         write_examples(self.examples, formatter)
         super().format_epilog(ctx, formatter)
 
@@ -94,12 +107,12 @@ class Group(click.Group):
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of the commands, first added first."""
+        """Return the names of the commands, first added first."""
         return list(self.commands)
 
     @override
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples, then the epilog."""
+        """Write the examples, then the epilog."""
         write_examples(self.examples, formatter)
         super().format_epilog(ctx, formatter)
 
@@ -108,7 +121,7 @@ Group.group_class = Group
 
 
 class Program(Group):
-    """The whole command line: where errors become one line and an exit code."""
+    """The whole command line, which turns errors into one line and an exit code."""
 
     def __init__(self, *args: Any, sections: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,16 +129,16 @@ class Program(Group):
 
     @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands, under headings that say what they are for."""
+        """Write the commands under headings that say what they are for."""
         widest = max(len(name) for name in self.commands)
         for title, names in self.sections.items():
             with formatter.section(title):
                 rows = [(name, self.commands[name].get_short_help_str(80)) for name in names]
-                formatter.write_dl([(name.ljust(widest), told) for name, told in rows])
+                formatter.write_dl([(name.ljust(widest), short_help) for name, short_help in rows])
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command and see that whatever ends it is told plainly."""
+        """Run a command and turn every error into one line and an exit code."""
         _never_fail_on_a_character()
         try:
             result = super().invoke(ctx)
@@ -142,13 +155,13 @@ class Program(Group):
         except AccountLifecycleError as error:
             raise Failed(str(error)) from error
         except OSError as error:
-            raise Failed(_told(error)) from error
+            raise Failed(_one_line(error)) from error
         except KeyboardInterrupt:
             raise Interrupted("interrupted") from None
 
 
 def write_examples(examples: Iterable[tuple[str, str]], formatter: click.HelpFormatter) -> None:
-    """The examples of a command, each with what it is for."""
+    """Write the examples of a command, each under what it is for."""
     rows = list(examples)
     if rows:
         with formatter.section("Examples"):
@@ -158,17 +171,17 @@ def write_examples(examples: Iterable[tuple[str, str]], formatter: click.HelpFor
 
 
 def introduced(purpose: str) -> str:
-    """What stands above a command line: a question as it is, anything else with a colon."""
+    """Return the line above an example: a question as it is, anything else with a colon."""
     return purpose if purpose.endswith("?") else f"{purpose}:"
 
 
-def _told(error: OSError) -> str:
+def _one_line(error: OSError) -> str:
     name = error.filename
     return f"{name}: {error.strerror}" if name and error.strerror else str(error)
 
 
 def _end_quietly(ctx: click.Context) -> NoReturn:
-    """The reader has seen enough: no error, and nothing left that could fail at exit."""
+    """End without an error: the reader has closed the pipe. Nothing is left that could fail at exit."""
     with suppress(OSError, ValueError, io.UnsupportedOperation):
         stdout = sys.stdout.fileno()
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)
