@@ -1,4 +1,4 @@
-"""``db``: upgrades, checks, backups, copies and prunes, as a person meets them."""
+"""``db``: checks, backups, copies and prunes, as a person meets them."""
 
 import gzip
 import json
@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.stores.sql import migrations
 from cli.shell import LOG, NOW, Run
 from postgres_server import empty
 
@@ -21,49 +20,10 @@ WITHOUT_QUESTION = ("db", "prune", "--before", "2026-05-03", "--yes", "--archive
 
 
 @pytest.fixture
-def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A store of the first version, empty."""
-    path = tmp_path / "old.db"
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(migrations("sqlite")[0])
-        db.execute(f"PRAGMA application_id = {0x41434C43}")
-        db.execute("PRAGMA user_version = 1")
-        db.execute("PRAGMA journal_mode = WAL")
-    monkeypatch.setenv("ACCOUNT_LIFECYCLE_STORE", f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
 def emptied(database: str) -> str:
     """A database on a server with nothing in it."""
     empty(database)
     return database
-
-
-def version_of(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as db:
-        version: int = db.execute("PRAGMA user_version").fetchone()[0]
-        return version
-
-
-# ---- upgrade ------------------------------------------------------------------------------------------
-
-
-def test_a_dry_run_tells_what_an_upgrade_would_do_and_does_nothing(run: Run, old: Path) -> None:
-    ran = run("db", "upgrade", "--dry-run")
-    assert ran.code == 0
-    assert ran.out.startswith("0002_")
-    assert ran.err == "1 step to be done\n"
-    assert version_of(old) == 1
-
-
-def test_an_upgrade_brings_the_tables_up_to_date_once(run: Run, old: Path) -> None:
-    ran = run("db", "upgrade", "--json")
-    assert len(ran.document["done"]) == 1
-    assert version_of(old) == len(migrations("sqlite"))
-    assert run("db", "upgrade", "--json").document == {"done": []}
-    assert run("db", "upgrade").err == "Up to date\n"
-    assert run("verify").code == 0
 
 
 # ---- check --------------------------------------------------------------------------------------------
@@ -73,15 +33,7 @@ def test_a_store_in_good_order_is_checked_in_a_few_lines(run: Run, store: Path) 
     ran = run("db", "check")
     told = " ".join(ran.out.split())
     assert ran.code == 0
-    assert f"tables of this version record holds: {LOG_EVENTS} events of 5 accounts head" in told
-
-
-def test_an_old_store_is_told_to_be_upgraded_and_left_alone(run: Run, old: Path) -> None:
-    ran = run("db", "check")
-    assert (ran.code, ran.out) == (1, "")
-    assert "the tables are older than this version (0002_" in ran.err
-    assert "Run: account-lifecycle db upgrade" in ran.err
-    assert version_of(old) == 1
+    assert f"record holds: {LOG_EVENTS} events of 5 accounts head" in told
 
 
 def test_a_record_that_does_not_hold_is_told_with_its_first_fault(run: Run, store: Path) -> None:
@@ -116,7 +68,6 @@ def test_a_backup_never_replaces_a_file(run: Run, store: Path, tmp_path: Path) -
 
 
 def test_a_copy_on_a_server_holds_and_has_everything(run: Run, store: Path, emptied: str) -> None:
-    assert run("db", "upgrade", "--dry-run", "--json", "--store", emptied).document["pending"]
     ran = run("db", "copy", "--to", emptied, "--json")
     assert ran.code == 0
     assert ran.document["rows"]["event"] == LOG_EVENTS
@@ -124,7 +75,6 @@ def test_a_copy_on_a_server_holds_and_has_everything(run: Run, store: Path, empt
     assert (there["intact"], there["events"], there["head"]) == (True, LOG_EVENTS, ran.document["head"])
     for question in (["account", "list", "--now", NOW], ["history", "acc_down"], ["quarantine", "list"]):
         assert run(*question, "--json", "--store", emptied).out == run(*question, "--json").out
-    assert run("db", "upgrade", "--store", emptied).err == "Up to date\n"
     assert run("db", "check", "--store", emptied).code == 0
 
 
@@ -205,8 +155,6 @@ def test_an_archive_is_never_overwritten_and_then_nothing_is_taken_out(run: Run,
 @pytest.mark.parametrize(
     "command",
     [
-        ("upgrade",),
-        ("upgrade", "--dry-run"),
         ("check",),
         ("backup", "b.db"),
         ("copy", "--to", "postgresql://localhost/c"),

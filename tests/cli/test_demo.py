@@ -26,12 +26,12 @@ def shown(folder: Path) -> Ran:
 
 def test_the_demo_shows_the_fleet_its_anomalies_its_gaps_and_the_score(shown: Ran) -> None:
     assert shown.code == 0
-    for title in ("The log is fed", "The fleet now", "What was odd", "Explained", "Blind windows", "What to try next"):
+    for title in ("The log is fed", "The fleet now", "Anomalies", "Explained", "Blind windows", "What to try next"):
         assert f"\n{title}" in shown.out, title
     told = " ".join(shown.out.split())
     assert "; 0 missed; 0 false alarms" in told
     assert "found stuck when the deadlines were checked" in told
-    assert "lasts still" in told
+    assert "ongoing" in told
 
 
 def test_every_provider_is_in_the_fleet(shown: Ran, folder: Path) -> None:

@@ -1,5 +1,6 @@
-"""``feed``: logs go in, and what they came to is told."""
+"""``feed``, and ``simulate``, which writes logs to feed."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,9 @@ def test_the_summary_for_programs_counts_the_same(run: Run, log: Path) -> None:
     assert told["score"] is None
 
 
-def test_unreadable_payloads_stop_nothing_and_are_told_on_stderr(run: Run, log: Path) -> None:
+def test_unreadable_payloads_stop_nothing_and_are_listed_on_stderr(run: Run, log: Path) -> None:
     ran = run("feed", log)
-    assert "Could not be read:" in ran.err
+    assert "Unreadable:" in ran.err
     assert "AccountStatus.account_id: found nothing" in ran.err
     assert "(kept in quarantine as number 1)" in ran.err
     assert "account-lifecycle quarantine list" in ran.err
@@ -48,9 +49,20 @@ def test_unreadable_payloads_stop_nothing_and_are_told_on_stderr(run: Run, log: 
 
 def test_many_unreadable_payloads_are_counted_and_the_first_are_told(run: Run) -> None:
     ran = run("feed", "-", stdin=b"nonsense\n" * 50)
-    assert "Could not be read, the first 3 of 50:" in ran.err
+    assert "Unreadable, the first 3 of 50:" in ran.err
     assert ran.err.count("(kept in quarantine") == 3
+    assert ran.code == 1
+    assert ran.err.endswith("Error: 50 of 50 lines could not be read. Is this a log of webhooks?\n")
     assert "quarantined 50" in " ".join(ran.out.split())
+
+
+def test_a_feed_fails_at_its_end_if_less_than_half_could_be_read(run: Run) -> None:
+    half = b"\n".join([LOG[0], b"nonsense"])
+    assert run("feed", "-", "--store", "memory:", stdin=half).code == 0
+    ran = run("feed", "-", "--store", "memory:", "--json", "--fail-on", "info", stdin=half + b"\nnonsense")
+    assert ran.code == 1
+    assert ran.document["events"] == 1
+    assert run("feed", "-", "--store", "memory:", stdin=b"").code == 0
 
 
 def test_a_log_comes_from_standard_input_too(run: Run) -> None:
@@ -125,3 +137,60 @@ def test_a_log_that_is_not_there_is_a_usage_error(run: Run, tmp_path: Path) -> N
     assert ran.code == 2
     assert "nowhere.jsonl" in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_and_its_truth_are_written(run: Run, tmp_path: Path) -> None:
+    told = run("simulate", "fleet.jsonl", "--accounts", "10", "--days", "30", "--json").document
+    lines = (tmp_path / "fleet.jsonl").read_text().splitlines()
+    assert (told["log"], told["truth"], told["accounts"]) == ("fleet.jsonl", "fleet.truth.jsonl", 10)
+    assert told["events"] == len(lines) > 20
+    assert json.loads((tmp_path / "fleet.truth.jsonl").read_text().splitlines()[0])["events"] == len(lines)
+
+
+def test_people_are_told_what_was_written_and_how_to_feed_it(run: Run) -> None:
+    ran = run("simulate", "fleet.jsonl", "--accounts", "1")
+    assert ran.out == ""
+    assert "of 1 account" in ran.err
+    assert ran.err.endswith("Feed it: account-lifecycle feed fleet.jsonl --truth fleet.truth.jsonl\n")
+
+
+def test_the_same_seed_gives_the_same_log_today_and_tomorrow(run: Run, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run("simulate", f"{name}.jsonl", "--accounts", "5", "--seed", seed)
+    a, b, c = ((tmp_path / f"{name}.jsonl").read_bytes() for name in "abc")
+    assert a == b != c
+    assert b'"received_at": "2026-01-' in a
+
+
+def test_a_clean_log_has_no_fault_but_those_that_are_named(run: Run) -> None:
+    def faults(*options: str) -> set[str]:
+        rates = run("simulate", "fleet.jsonl", "--accounts", "2", *options, "--json").document["rates"]
+        return {name for name, rate in rates.items() if rate}
+
+    assert faults("--clean") == set()
+    assert faults("--clean", "--fault", "drop=0.1", "--fault", "duplicate=0.2") == {"drop", "duplicate"}
+    assert len(faults()) > 10
+    assert len(faults("--faults", "0.02", "--fault", "drop=0")) == len(faults()) - 1
+
+
+def test_only_some_providers_can_be_simulated(run: Run, tmp_path: Path) -> None:
+    run("simulate", "fleet.jsonl", "--accounts", "5", "--clean", "--provider", "telegram")
+    run("feed", "fleet.jsonl")
+    assert {account["provider"] for account in run("account", "list", "--json").records} == {"TELEGRAM"}
+
+
+def test_bare_lines_carry_no_time(run: Run, tmp_path: Path) -> None:
+    run("simulate", "fleet.jsonl", "--accounts", "2", "--clean", "--bare")
+    assert "received_at" not in (tmp_path / "fleet.jsonl").read_text()
+
+
+def test_what_cannot_be_meant_is_a_usage_error(run: Run) -> None:
+    for options, told in (
+        (["--fault", "gremlins=0.1"], "'gremlins' is not a fault. There are duplicate,"),
+        (["--fault", "drop"], "Write drop=0.02, from 0 to 1."),
+        (["--fault", "drop=2"], "faults.drop: found 2.0; expected a probability"),
+        (["--clean", "--faults", "0.1"], "exclude each other"),
+    ):
+        ran = run("simulate", "fleet.jsonl", *options)
+        assert ran.code == 2, options
+        assert told in " ".join(ran.err.split()), options

@@ -67,7 +67,8 @@ def test_every_command_stands_under_a_heading() -> None:
 
 def test_the_exit_codes_and_completion_are_documented(run: Run) -> None:
     told = run("--help").out
-    assert "6  ran fine and found what --fail-on names" in told
+    assert "6    found what --fail-on names" in told
+    assert "7    not proved" in told
     assert "_ACCOUNT_LIFECYCLE_COMPLETE=bash_source" in told
 
 

@@ -103,11 +103,11 @@ def test_everything_that_fits_is_tried_again_once(run: Run, ran: Path, choice: t
     assert run("hooks", "redrive", *choice, "--json").document == {"redriven": 0, "deliveries": []}
 
 
-def test_what_is_not_finished_is_passed_over_and_told(run: Run, ran: Path) -> None:
+def test_what_is_not_finished_is_skipped_with_a_message(run: Run, ran: Path) -> None:
     [number, *_] = [r["delivery_id"] for r in run("hooks", "deliveries", "--state", "waiting", "--json").records]
     told = run("hooks", "redrive", number)
     assert told.code == 0
-    assert told.err.splitlines()[0].startswith(f"{number} is passed over: it is not finished")
+    assert told.err.splitlines()[0].startswith(f"{number} is skipped: it is not finished")
 
 
 def test_a_number_that_is_not_there_ends_it_before_it_begins(run: Run, ran: Path) -> None:

@@ -22,7 +22,6 @@ DOCUMENTS = {
     "config show": [],
     "verify": [],
     "account erase": ["acc_down", "--yes"],
-    "db upgrade": [],
     "db check": [],
     "db backup": ["backup.db"],
     "db prune": ["--before", "2026-05-03", "--archive", "old.jsonl.gz", "--yes"],

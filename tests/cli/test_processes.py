@@ -96,16 +96,17 @@ def test_a_feed_shows_its_progress_on_a_terminal_only(tmp_path: Path) -> None:
     assert "Feeding" not in piped.stdout + piped.stderr
 
 
-def test_a_picture_in_bytes_is_not_poured_into_a_terminal(tmp_path: Path) -> None:
-    assert "A PNG is nothing for a terminal: name a file with --output." in on_a_terminal("diagram", "--format", "png")
+def test_a_png_is_not_written_to_a_terminal(tmp_path: Path) -> None:
+    shown = on_a_terminal("diagram", "--format", "png")
+    assert "A PNG cannot be shown on a terminal: name a file with --output." in shown
 
 
-def interrupt(process: "subprocess.Popen[bytes]", store: Path) -> tuple[str, str]:
-    """Press Ctrl-C as soon as something is committed."""
+def interrupt(process: "subprocess.Popen[bytes]", store: Path, number: int = signal.SIGINT) -> tuple[str, str]:
+    """Send a signal as soon as something is committed."""
     deadline_s = time.monotonic() + 30
     while not (store.exists() and _committed(store)) and time.monotonic() < deadline_s:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=30)
     return out.decode(), err.decode()
 
@@ -115,17 +116,29 @@ def _committed(store: Path) -> bool:
         return next(iter(engine.store.ledger()), None) is not None
 
 
-def test_ctrl_c_tells_what_is_committed_and_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_a_feed_with_what_is_committed_and_how_to_go_on(number: int, tmp_path: Path) -> None:
     (tmp_path / "big.jsonl").write_bytes(lines(60_000))
     feed = [*PROGRAM, "feed", "big.jsonl", "--json", "--batch-size", "200", "--store", "sqlite:///stopped.db"]
     with subprocess.Popen(feed, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        out, err = interrupt(process, tmp_path / "stopped.db")
+        out, err = interrupt(process, tmp_path / "stopped.db", number)
     committed = json.loads(out)["events"]
     assert process.returncode == 130
     assert f"interrupted; {committed:,} lines are committed" in err
     assert f"tail -n +{committed + 1} big.jsonl | account-lifecycle feed -" in err
     with Engine.open(f"sqlite:///{tmp_path / 'stopped.db'}") as engine:
         assert sum(1 for _ in engine.store.ledger()) == committed < 60_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_a_question_like_ctrl_c(number: int, big: None) -> None:
+    with subprocess.Popen([*PROGRAM, "audit", "--full"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, b"Error: interrupted\n")
 
 
 def test_ctrl_c_ends_a_feed_that_waits_for_more(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def test_a_replay_feeds_what_a_new_version_can_read(run: Run, store: Path, monke
     assert ran.out.split()[-5:] == ["1", "acc_new", "OK", "APPLIED", "OK"]
     assert ran.err == "1 payload fed, 0 not\n"
     assert run("history", "acc_new", "--json").records[0]["payload"] == json.loads(json.dumps(LOG[-2].decode()))
-    assert "(fed after all)" in run("quarantine", "list").out
-    assert "after all, at 20" in run("quarantine", "show", "1").out
+    assert "(fed later)" in run("quarantine", "list").out
+    assert "later, at 20" in run("quarantine", "show", "1").out
     assert run("quarantine", "replay", "--json").records[0]["quarantine_id"] == 2
 
 

@@ -129,7 +129,7 @@ def test_rules_that_would_decide_otherwise_end_with_6(run: Run, tmp_path: Path) 
     assert ran.code == 6
     assert "The record holds" in told
     assert "1 of 1 account would have gone another way" in told
-    assert "recorded REPEATED, then OK (exists, not lost); odd: STALE_REPEAT" in told
+    assert "recorded REPEATED, then OK (exists, not lost); anomalies: STALE_REPEAT" in told
     assert "such as account acc_1, event 2" in told
     assert ran.err.endswith("1 account would be judged differently today\n")
 

@@ -1,7 +1,4 @@
-"""Asking about accounts: ``account list``, ``account show``, ``account explain`` and ``history``.
-
-Knows what is shown of an account and where on the screen; what there is to say, ``diagnosis`` knows.
-"""
+"""Commands that ask about accounts: ``account list``, ``show``, ``explain`` and ``erase``, and ``history``."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -17,19 +14,19 @@ from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import moment
 from ..records import AccountFilter, LedgerEntry
-from ..report.words import counted
+from ..report.tables import STYLES, Column
+from ..report.words import counted, printable
 from .commands import Command, Group, NotFound
 from .opening import open_to_read
-from .options import PROVIDER, Words, json_option, now_option, store_option
+from .options import PROVIDER, Words, confirm, json_option, now_option, store_option, yes_option
 from .output import (
-    STYLES,
-    Column,
     Sheet,
     about,
     clock,
     joined,
     say,
     screen,
+    style_of,
     styled,
     write_fields,
     write_heading,
@@ -45,7 +42,7 @@ if TYPE_CHECKING:
 
 @click.group(
     cls=Group,
-    short_help="List accounts, show one, explain why one is down",
+    short_help="List accounts, show one, explain why one is down, erase",
     examples=[("Why is this account down?", "account-lifecycle account explain h_EKCy2lRLef5NzHp0iw4A")],
 )
 def account() -> None:
@@ -76,8 +73,8 @@ def list_accounts(
         if as_json:
             for each in found:
                 write_json_line(each.to_dict(now))
-            return
-        say(counted(write_accounts(found, now), "account"))
+        else:
+            say(counted(write_accounts(found, now), "account"))
 
 
 @account.command(
@@ -120,6 +117,35 @@ def explain(account_id: str, now: datetime, as_json: bool, store: str | None) ->
         _write_diagnosis(screen(), found)
 
 
+@account.command(
+    short_help="Erase an account's payloads and names for good",
+    examples=[
+        ("Erase the payloads and names of an account", "account-lifecycle account erase h_EKCy2lRLef5NzHp0iw4A"),
+        ("The same from a program, without a question", "account-lifecycle account erase acc_1 --yes --json"),
+    ],
+)
+@click.argument("account_id")
+@yes_option
+@json_option
+@store_option
+def erase(account_id: str, is_confirmed: bool, as_json: bool, store: str | None) -> None:
+    """Erase an account's payloads and names for good, also from the quarantine.
+
+    Its events stay, with their verdicts: digests stand for what was erased, so the ledger still verifies.
+    Backups and archives that were made before keep what they have: erase those too.
+    """
+    with open_to_read(store) as engine:
+        is_known = engine.account(account_id) is not None
+        confirm(f"Erase the payloads and names of account {printable(account_id)} for good?", is_confirmed)
+        erased = engine.erase_account(account_id)
+    if not (is_known or erased):
+        raise _not_found(account_id)
+    if as_json:
+        write_json({"account_id": account_id, "erased_payloads": erased})
+    else:
+        say(f"{counted(erased, 'payload')} erased; the events stay, without them")
+
+
 @click.command(
     cls=Command,
     short_help="Show every event of an account, with its verdict",
@@ -133,7 +159,7 @@ def explain(account_id: str, now: datetime, as_json: bool, store: str | None) ->
 @json_option
 @store_option
 def history(account_id: str, last: int | None, as_json: bool, store: str | None) -> None:
-    """Show every event ever fed for an account, oldest first, with what became of it."""
+    """Show every event ever fed for an account, oldest first, with its verdict and anomalies."""
     with open_to_read(store) as engine:
         find(engine, account_id)
         entries: Iterable[LedgerEntry] = engine.store.history(account_id)
@@ -143,71 +169,62 @@ def history(account_id: str, last: int | None, as_json: bool, store: str | None)
             for entry in entries:
                 write_json_line(entry.to_dict())
         else:
-            write_entries(screen(), entries)
+            write_entries(entries)
 
 
-def write_entries(console: "Console", entries: Iterable[LedgerEntry], indent: str = "") -> None:
-    """Events, one a line; what is odd about one stands below it."""
+def write_entries(entries: Iterable[LedgerEntry], indent: str = "") -> None:
+    """Write events, one a line, each with its anomalies below it."""
     sheet = Sheet(
-        console,
         Column(f"{indent}event", len(indent) + 5, right=True),
         Column("received (UTC)", 19),
         Column("announced", 16),
-        Column("verdict", 8),
+        Column("verdict", 8, style=style_of),
         Column("  status after", 18),
     )
     for entry in entries:
         moved = entry.before.status is not entry.after.status
+        is_deadline = isinstance(entry.event, DeadlinePassed)
         sheet.row(
             str(entry.sequence),
             clock(entry.received_at),
-            _announced(entry),
-            styled(entry.verdict),
+            f"({entry.announced} stuck)" if is_deadline else entry.announced,
+            entry.verdict,
             f"{'→' if moved else ' '} {entry.status}",
         )
         for anomaly in entry.anomalies:
-            text = joined(styled(anomaly.kind, STYLES[anomaly.severity]), f": {anomaly.meaning}")
-            write_paragraph(console, text, 9 + len(indent), first=f"{indent}       ! ")
-
-
-def _announced(entry: LedgerEntry) -> str:
-    is_deadline = isinstance(entry.event, DeadlinePassed)
-    return f"({entry.announced} stuck)" if is_deadline else entry.announced
+            text = f"{anomaly.kind}: {anomaly.meaning}"
+            sheet.note(f"{indent}       ! ", text, anomaly.kind, STYLES[anomaly.severity])
 
 
 def write_accounts(accounts: Iterable[Account], now: datetime) -> int:
-    """Accounts, one a line; how many there were."""
+    """Write accounts, one a line, and return how many there were."""
     sheet = Sheet(
-        screen(),
         Column("account", 22),
         Column("provider", 9),
         Column("status", 16),
-        Column("health", 15),
+        Column("health", 15, style=style_of),
         Column("for", 6, right=True),
     )
-    count = 0
     for each in accounts:
-        count += 1
-        sheet.row(
-            each.account_id,
-            each.provider or "not told",
-            str(each.status),
-            styled(each.health),
-            about(now - each.since) if each.since else "",
-        )
-    return count
+        lasted = about(now - each.since) if each.since else ""
+        sheet.row(each.account_id, each.provider or "unknown", each.status, each.health, lasted)
+    return sheet.row_count
 
 
 def find(engine: Engine, account_id: str) -> Account:
-    """The account, or an ending that says it is not there."""
+    """Return the account. Raise ``NotFound`` if nothing was ever fed for it."""
     found = engine.account(account_id)
     if found is None:
-        raise NotFound(f"nothing was ever fed for the account {account_id!r}. See: account-lifecycle account list")
+        raise _not_found(account_id)
     return found
 
 
+def _not_found(account_id: str) -> NotFound:
+    return NotFound(f"nothing was ever fed for the account {account_id!r}. See: account-lifecycle account list")
+
+
 def _title(account: Account) -> "Text":
-    return joined(styled(account.account_id, "bold"), f"  {account.provider or 'provider not told'}")
+    return joined(styled(account.account_id, "bold"), f"  {account.provider or 'provider unknown'}")
 
 
 def _facts(account: Account, now: datetime) -> "list[tuple[str, str | Text]]":
@@ -217,8 +234,8 @@ def _facts(account: Account, now: datetime) -> "list[tuple[str, str | Text]]":
         ("status", f"{account.status}{' (stuck)' if account.stuck else ''}"),
         ("since", f"{moment(account.since)}, {age(account.since, now)} ago" if account.since else ""),
         ("health", joined(styled(account.health), f": {HEALTH_MEANINGS[account.health]}")),
-        ("last OK", moment(account.last_ok_at) if account.last_ok_at else "never heard"),
-        ("last heard", moment(account.last_heard_at) if account.last_heard_at else ""),
+        ("last OK", moment(account.last_ok_at) if account.last_ok_at else "never"),
+        ("last event", moment(account.last_heard_at) if account.last_heard_at else ""),
         ("blind since", moment(window.last_ok_at) if window else ""),
         ("synced", products),
         ("name", account.name or ""),
@@ -235,12 +252,12 @@ def _write_diagnosis(console: "Console", found: Diagnosis) -> None:
         for name, text in section.lines:
             if not name:
                 write_paragraph(console, text, 4, first="  ·")
-        write_fields(console, [(name, _styled_health(text)) for name, text in section.lines if name])
+        write_fields(console, [(name, _with_health_styled(text)) for name, text in section.lines if name])
     write_heading(console, "Last events", f"of {found.account.sequence:,}")
-    write_entries(console, found.recent, indent="  ")
+    write_entries(found.recent, indent="  ")
 
 
-def _styled_health(text: str) -> "str | Text":
-    """Colour the health that a value begins with."""
+def _with_health_styled(text: str) -> "str | Text":
+    """Return a value in which the health that it begins with, if any, is coloured."""
     word, colon, rest = text.partition(":")
     return joined(styled(word), colon, rest) if word in STYLES else text

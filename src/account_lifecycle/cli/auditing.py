@@ -1,7 +1,4 @@
-"""``audit``: what deviated, grouped or in full, for people, programs, spreadsheets and browsers.
-
-Knows options and formats' names; what a report tells and how it looks, ``report`` knows.
-"""
+"""``audit``: report anomalies, grouped or in full, as text, JSON, CSV or HTML."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,19 +15,19 @@ from ..lifecycle.explain import Anomaly
 from ..records import AuditFilter
 from ..stores.protocol import Reader
 from .commands import Command
+from .drawing import traffic_svg
 from .opening import open_to_read
 from .options import MOMENT, PROVIDER, FailOn, Words, fail_on_option, store_option
 from .output import say
-from .pictures import traffic_svg
 
 FORMATS = ("text", "json", "csv", "html")
 
 
 @click.command(
     cls=Command,
-    short_help="Report what deviated, grouped and explained",
+    short_help="Report every anomaly, grouped and explained",
     examples=[
-        ("What was odd, grouped and explained", "account-lifecycle audit"),
+        ("Every anomaly, grouped and explained", "account-lifecycle audit"),
         ("Every error of the last week, one by one", "account-lifecycle audit --severity error --since 7d --full"),
         ("A report to mail", "account-lifecycle audit --format html --output audit.html"),
         ("In a pipeline: fail if there is any error", "account-lifecycle audit --since 24h --fail-on error"),
@@ -64,7 +61,7 @@ def audit(
     fail_on: tuple[str, ...],
     store: str | None,
 ) -> None:
-    """Report what deviated from the life cycle: grouped, explained, with what to do about it."""
+    """Report every anomaly: grouped, explained, with what to do about it."""
     form = "json" if as_json else form
     if full and form == "html":
         raise click.UsageError("HTML is a report of groups: --full goes with text, json and csv.")
@@ -87,7 +84,7 @@ def audit(
 
 @contextmanager
 def written_to(output: Path | None) -> Iterator[TextIO]:
-    """The file that was named, or standard output."""
+    """Open the file that was named, or standard output."""
     if output is None:
         yield sys.stdout
         return

@@ -1,7 +1,4 @@
-"""``db``: keeping the database itself: upgrades, checks, backups, copies, and what is pruned from the ledger.
-
-Knows what is asked and told; how a database is kept, the library knows.
-"""
+"""``db``: check, back up, copy and prune the database that a store is kept in."""
 
 from datetime import datetime
 from pathlib import Path
@@ -10,19 +7,18 @@ import click
 
 from ..errors import without_password
 from ..report.words import counted
-from ..stores.admin import back_up, copy, pending_upgrades
+from ..stores.admin import back_up, copy
 from .commands import Failed, Group
-from .consent import ask, yes_option
-from .opening import open_existing, open_to_read, read_settings, require_store
-from .options import MOMENT, json_option, store_option
-from .output import clock, say, screen, styled, write_fields, write_json
+from .opening import open_to_read
+from .options import MOMENT, confirm, json_option, store_option, yes_option
+from .output import clock, say, screen, write_fields, write_json
 from .progress import waiting_for
-from .verifying import in_short
+from .verifying import summary
 
 
 @click.group(
     cls=Group,
-    short_help="Upgrade, check, back up, copy or prune the database",
+    short_help="Check, back up, copy or prune the database",
     examples=[("Is everything in good order?", "account-lifecycle db check")],
 )
 def db() -> None:
@@ -30,38 +26,7 @@ def db() -> None:
 
 
 @db.command(
-    short_help="Bring the tables up to this version",
-    examples=[
-        ("What an upgrade would do, without doing it", "account-lifecycle db upgrade --dry-run"),
-        ("Do it, before the new version goes live", "account-lifecycle db upgrade"),
-    ],
-)
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
-@json_option
-@store_option
-def upgrade(dry_run: bool, as_json: bool, store: str | None) -> None:
-    """Bring the tables up to this version.
-
-    Any command that opens an older store does that too; here it can be done when it suits. A version that is
-    older than the tables refuses them, so stop those that feed, back up, upgrade, and start the new version.
-    """
-    settings = read_settings(store=store)
-    require_store(settings)
-    pending = pending_upgrades(settings.store)
-    if pending and not dry_run:
-        with waiting_for("Upgrading"), open_existing(settings):
-            pass
-    if as_json:
-        write_json({"pending" if dry_run else "done": list(pending)})
-        return
-    for name in pending:
-        screen().print(styled(name))
-    steps = counted(len(pending), "step")
-    say("Up to date" if not pending else f"{steps} to be done" if dry_run else f"{steps} done")
-
-
-@db.command(
-    short_help="Check the tables, the file and the record",
+    short_help="Check the file and the record",
     examples=[
         ("Is everything in good order?", "account-lifecycle db check"),
         ("The same for a program", "account-lifecycle db check --json"),
@@ -70,27 +35,19 @@ def upgrade(dry_run: bool, as_json: bool, store: str | None) -> None:
 @json_option
 @store_option
 def check(as_json: bool, store: str | None) -> None:
-    """Check that the tables are of this version, that the file is sound, and that the record holds.
+    """Check that the store can be opened, that the file is sound, and that the record holds.
 
-    An older store is not upgraded by being checked: it is told that it has to be. Ends with 1 if anything is
-    not in good order.
+    Ends with 1 if anything is not in good order.
     """
-    settings = read_settings(store=store)
-    require_store(settings)
-    pending = pending_upgrades(settings.store)
-    if pending:
-        raise Failed(
-            f"the tables are older than this version ({', '.join(pending)}). Run: account-lifecycle db upgrade"
-        )
-    with open_existing(settings) as engine, waiting_for("Verifying"):
+    with open_to_read(store) as engine, waiting_for("Verifying"):
         found = engine.verify()
         archived = sum(segment.events for segment in engine.store.segments())
     if as_json:
-        write_json({"up_to_date": True, "intact": found.is_intact, "faults": found.fault_count, "head": found.head,
+        write_json({"intact": found.is_intact, "faults": found.fault_count, "head": found.head,
                     "events": found.events, "accounts": found.accounts, "archived_events": archived})  # fmt: skip
     else:
-        fields = [("tables", "of this version"), ("record", in_short(found)), ("head", found.head)]
-        write_fields(screen(), [*fields, ("archived", counted(archived, "event") if archived else "")])
+        kept = counted(archived, "event") if archived else ""
+        write_fields(screen(), [("record", summary(found)), ("head", found.head), ("archived", kept)])
     if not found.is_intact:
         raise Failed("the record does not hold. See: account-lifecycle verify")
 
@@ -160,14 +117,14 @@ def copy_command(target: str, as_json: bool, store: str | None) -> None:
 @yes_option
 @json_option
 @store_option
-def prune(before: datetime, archive: Path, is_agreed: bool, as_json: bool, store: str | None) -> None:
+def prune(before: datetime, archive: Path, is_confirmed: bool, as_json: bool, store: str | None) -> None:
     """Archive the events received before a time, and take them out of the store.
 
     Accounts stay as they are, and so does what hooks still wait for. The ledger goes on from the archive's last
     digest, so it still verifies.
     """
     with open_to_read(store) as engine:
-        ask(f"Take the events received before {clock(before)} UTC out, and write them to {archive}?", is_agreed)
+        confirm(f"Take the events received before {clock(before)} UTC out, and write them to {archive}?", is_confirmed)
         with waiting_for("Pruning"):
             segment = engine.prune(before, archive)
     if as_json:

@@ -1,65 +1,59 @@
-"""``demo``: everything at work in a few seconds, on a fleet that never was.
+"""``demo``: everything at work in a few seconds, on a simulated fleet."""
 
-Knows in which order things happen and which files they leave; how they look, ``scenes`` knows.
-"""
-
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
 from ..engine.core import BATCH_SIZE, Engine, utc_now
 from ..intake.logs import read_log
 from ..lifecycle.account import Account
+from ..lifecycle.anomalies import Severity
 from ..lifecycle.decide import Decision
+from ..lifecycle.providers import Provider
 from ..lifecycle.status import Health
-from ..report.as_html import write_html
 from ..report.audit import AuditReport, build_report
+from ..report.tables import STYLES
+from ..report.words import blindness, counted, headline
 from ..simulate.log import Faults, Simulation, simulate, truth_path
 from ..simulate.score import Heard, Score, score
-from . import scenes
-from .commands import Command
-from .feeding import counting_feed, feeding
-from .output import say, screen
-from .pictures import draw_lifecycle, draw_path, draw_traffic, save
-from .progress import waiting_for
-from .reel import Reel
-from .scoring import Numbered
-from .tally import Tally
+from .accounts import write_accounts
+from .commands import Command, introduced
+from .drawing import draw_path, draw_traffic, save
+from .feeding import ScoredLines, counting_feed, feeding, write_counts
+from .output import joined, say, screen, styled, write_fields, write_heading, write_paragraph
+from .progress import FeedCounts, LogReader, waiting_for
+from .windows import write_windows
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 ACCOUNTS, DAYS, SEED = 60, 240, 44
 FAULTS = Faults.everything(0.012)
+MAX_ROWS = 8
+"""How many accounts or windows of a kind are shown."""
+MAX_EXPLAINED = 3
+NOT_LIVE = (Health.ACTION_REQUIRED, Health.INTERRUPTED, Health.RECOVERING, Health.STARTING, Health.UNKNOWN)
+"""The healths of accounts that are worth a look, the most urgent first."""
 
 
-class Stage(NamedTuple):
+class DemoFiles:
     """The demo's files, all in one folder."""
 
-    folder: Path
-
-    @property
-    def log(self) -> Path:
-        """The simulated log."""
-        return self.folder / "fleet.jsonl"
-
-    @property
-    def truth(self) -> Path:
-        """What was done to it."""
-        return truth_path(self.log)
-
-    @property
-    def store(self) -> Path:
-        """The store that it is fed into."""
-        return self.folder / "fleet.db"
-
-    @property
-    def url(self) -> str:
-        """The store's URL."""
-        return f"sqlite:///{self.store}"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "fleet.jsonl"
+        self.truth = truth_path(self.log)
+        self.store = folder / "fleet.db"
+        self.url = f"sqlite:///{self.store}"
 
     def clear(self) -> None:
-        """Make the folder; an earlier demo's store is taken away, nothing else is."""
+        """Make the folder, and delete the store of an earlier demo but nothing else."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for suffix in ("", "-wal", "-shm"):
             self.store.with_name(self.store.name + suffix).unlink(missing_ok=True)
@@ -70,7 +64,7 @@ class Stage(NamedTuple):
     short_help="Everything at work, on a simulated fleet",
     examples=[
         ("See everything at work; it takes a few seconds", "account-lifecycle demo"),
-        ("Keep what it leaves in another folder", "account-lifecycle demo --keep /tmp/fleet"),
+        ("Keep its files in another folder", "account-lifecycle demo --keep /tmp/fleet"),
     ],
 )
 @click.option(
@@ -85,32 +79,37 @@ class Stage(NamedTuple):
 def demo(folder: Path) -> None:
     """Show everything at work on a simulated fleet: feeding, the audit, blind windows, pictures, a report.
 
-    A log of every provider with every fault in it is fed into a fresh store; what is found is shown and
-    scored against the truth.
+    A log with accounts of every provider and every kind of fault is fed into a new store; what is found is
+    shown and scored against the truth.
     """
-    stage = Stage(folder)
-    stage.clear()
+    files = DemoFiles(folder)
+    files.clear()
     simulation = _simulation()
-    simulation.write(stage.log)
+    simulation.write(files.log)
     console = screen()
-    with Engine.open(stage.url, observers=()) as engine:
-        scenes.open_show(console, ACCOUNTS, DAYS, simulation.events, len(simulation.truth))
-        tally, now = Tally(), utc_now()
-        result, stuck = _feed(engine, stage, tally, now)
-        scenes.show_feed(console, tally, result, len(stuck))
+    with Engine.open(files.url, observers=()) as engine:
+        write_paragraph(
+            console,
+            f"{counted(ACCOUNTS, 'account')} of {len(Provider)} providers, simulated over {counted(DAYS, 'day')}: "
+            f"{counted(simulation.events, 'webhook')} with {counted(len(simulation.truth), 'fault')} on purpose, such "
+            "as webhooks that come late, twice, broken or never.",
+        )
+        now = utc_now()
+        _feed_section(console, engine, files, now)
         report = build_report(engine.store, now=now)
-        scenes.show_fleet(console, list(engine.accounts()), now)
-        scenes.show_anomalies(console, report)
-        scenes.show_windows(console, engine.blind_windows(open_only=True), report.windows, now)
-        star = _star(engine)
+        _fleet_section(console, engine.accounts(), now)
+        _anomaly_section(console, report)
+        _window_section(console, engine, report, now)
+        example = _example(engine)
         with waiting_for("Drawing the pictures and writing the report"):
-            written = _leave_behind(engine, stage, star, report)
-        scenes.show_files(console, written)
-        scenes.show_next(console, stage.url, star)
+            written = _write_files(engine, files, example, report)
+        write_heading(console, "Files")
+        write_fields(console, written)
+        _next_section(console, files.url, example)
 
 
 def _simulation() -> Simulation:
-    """The same fleet every time, shifted so that its last news has just come in."""
+    """Return the same fleet every time, shifted so that its last announcement has just come in."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     rehearsal = _simulate(start)
     for _ in rehearsal:
@@ -123,43 +122,122 @@ def _simulate(start: datetime) -> Simulation:
     return simulate(accounts=ACCOUNTS, seed=SEED, start=start, days=DAYS, faults=FAULTS)
 
 
-def _feed(engine: Engine, stage: Stage, tally: Tally, now: datetime) -> tuple[Score, Sequence[Decision]]:
-    """Feed the log, check the deadlines, and score what was heard."""
-    reel, stuck = Reel([str(stage.log)]), list[Decision]()
-
-    def heard() -> Iterator[Heard]:
-        lines = Numbered(read_log(reel))
-        yield from lines.heard(counting_feed(engine, tally, BATCH_SIZE))
-        stuck.extend(engine.check_deadlines(now))
-        yield from map(lines.about, stuck)
-
-    with feeding(reel, tally):
-        return score(stage.truth, heard(), deadlines_checked=True), stuck
-
-
-def _star(engine: Engine) -> Account:
-    """The account that is worth a closer look: down by now, and with the most anomalies."""
+def _example(engine: Engine) -> Account:
+    """Return the account that is worth a closer look: down now, and with the most anomalies."""
     down = engine.accounts(health=Health.ACTION_REQUIRED) or engine.accounts()
     return max(down, key=lambda account: len(engine.audit(account_id=account.account_id)))
 
 
-def _leave_behind(engine: Engine, stage: Stage, star: Account, report: AuditReport) -> list[tuple[str, Sequence[Path]]]:
-    """Draw the pictures and write the report; what was written, and what each is."""
+def _write_files(engine: Engine, files: DemoFiles, example: Account, report: AuditReport) -> list[tuple[str, str]]:
+    """Draw the pictures and write the report; return what each file is, and its name."""
+    from .. import drawing
+    from ..report.as_html import write_html
+
     missing = set[str]()
-    life_cycle = save(draw_lifecycle(), stage.folder / "lifecycle", missing)
-    traffic = save(draw_traffic(engine.store), stage.folder / "traffic", missing)
-    path = save(draw_path(engine.store, star), stage.folder / "path", missing)
-    for word in sorted(missing):
-        say(word)
-    page = stage.folder / "audit.html"
+    life_cycle = save(drawing.lifecycle(), files.folder / "lifecycle", missing)
+    traffic = save(draw_traffic(engine.store), files.folder / "traffic", missing)
+    path = save(draw_path(engine.store, example), files.folder / "path", missing)
+    for reason in sorted(missing):
+        say(reason)
+    page = files.folder / "audit.html"
     with page.open("w", encoding="utf-8") as file:
         write_html(report, file, "".join(p.read_text("utf-8") for p in traffic if p.suffix == ".svg"))
     return [
-        ("report", [page]),
-        ("life cycle", life_cycle),
-        ("traffic", traffic),
-        (f"path of {star.account_id}", path),
-        ("log", [stage.log]),
-        ("truth about it", [stage.truth]),
-        ("store", [stage.store]),
+        ("report", str(page)),
+        ("life cycle", _endings(life_cycle)),
+        ("traffic", _endings(traffic)),
+        (f"path of {example.account_id}", _endings(path)),
+        ("log", str(files.log)),
+        ("truth about it", str(files.truth)),
+        ("store", str(files.store)),
     ]
+
+
+def _endings(paths: Sequence[Path]) -> str:
+    """Return ``demo/fleet.svg .png``."""
+    first, *others = paths
+    return " ".join([str(first), *(other.suffix for other in others)])
+
+
+# ---- Sections -------------------------------------------------------------------------------------------
+
+
+def _feed_section(console: "Console", engine: Engine, files: DemoFiles, now: datetime) -> None:
+    """Feed the log, check the deadlines, and score what was found against the truth."""
+    reader, counts, stuck = LogReader([str(files.log)]), FeedCounts(), list[Decision]()
+
+    def heard() -> Iterator[Heard]:
+        lines = ScoredLines(read_log(reader))
+        yield from lines.heard(counting_feed(engine, counts, BATCH_SIZE))
+        stuck.extend(engine.check_deadlines(now))
+        yield from map(lines.about, stuck)
+
+    with feeding(reader, counts):
+        result: Score = score(files.truth, heard(), deadlines_checked=True)
+    write_heading(console, "The log is fed")
+    write_counts(counts, result)
+    if stuck:
+        write_paragraph(console, f"{counted(len(stuck), 'account')} found stuck when the deadlines were checked.")
+
+
+def _fleet_section(console: "Console", accounts: Sequence[Account], now: datetime) -> None:
+    """Show how many accounts of each provider have which health, and those that are not live."""
+    from rich.table import Table
+
+    write_heading(console, "The fleet now", "accounts by provider and health")
+    counts = Counter((account.provider or "unknown", account.health) for account in accounts)
+    healths = [health for health in Health if any(other is health for _, other in counts)]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("provider", header_style="dim")
+    for health in healths:
+        table.add_column(health.replace("_", "\n"), justify="right", header_style="dim", vertical="bottom")
+    for provider in sorted({provider for provider, _ in counts}):
+        row = [(counts[provider, health], STYLES[health]) for health in healths]
+        table.add_row(provider, *(styled(f"{n:,}", style) if n else styled("·", "dim") for n, style in row))
+    console.print(table)
+    waiting = sorted((a for a in accounts if a.health in NOT_LIVE), key=lambda account: NOT_LIVE.index(account.health))
+    more = f", the first {MAX_ROWS} of {len(waiting)}" if len(waiting) > MAX_ROWS else ""
+    write_heading(console, "Accounts that are not live", f"the most urgent first{more}")
+    write_accounts(waiting[:MAX_ROWS], now)
+
+
+def _anomaly_section(console: "Console", report: AuditReport) -> None:
+    """Show the anomalies by kind, then the latest of the worst kinds explained."""
+    write_heading(console, "Anomalies")
+    write_paragraph(console, headline(report))
+    for severity in reversed(Severity):
+        for kind, count in report.by_kind.items():
+            if kind.severity is severity:
+                lead = joined(f"{count:>5}  ", styled(f"{severity:<9}", STYLES[severity]), f"{kind:<23}")
+                write_paragraph(console, kind.meaning, lead.cell_len, first=lead)
+    write_heading(console, "Explained", f"the latest of the {MAX_EXPLAINED} worst kinds")
+    examples = {group.kind: group.example for group in reversed(report.groups)}
+    for kind in islice(dict.fromkeys(group.kind for group in report.groups), MAX_EXPLAINED):
+        example = examples[kind]
+        story = joined(styled(kind, STYLES[kind.severity]), f" on {example.account_id}. {example.explanation}")
+        write_paragraph(console, story, 4, first="  ·")
+
+
+def _window_section(console: "Console", engine: Engine, report: AuditReport, now: datetime) -> None:
+    """Show which accounts are blind now, and how long all were."""
+    ongoing = engine.blind_windows(open_only=True)
+    more = f", the latest {MAX_ROWS} of {len(ongoing)}" if len(ongoing) > MAX_ROWS else ""
+    write_heading(console, "Blind windows", f"ongoing ones{more}")
+    write_windows(ongoing[-MAX_ROWS:], now)
+    write_paragraph(console, blindness(report.windows))
+
+
+def _next_section(console: "Console", url: str, example: Account) -> None:
+    """Show commands to go on with; each works as it is printed."""
+    write_heading(console, "What to try next")
+    account_id = quote(example.account_id)
+    for purpose, line in (
+        ("Let every command below use this store", f"export ACCOUNT_LIFECYCLE_STORE={quote(url)}"),
+        ("Why is this account down, and what was missed?", f"account-lifecycle account explain {account_id}"),
+        ("Every event of it", f"account-lifecycle history {account_id}"),
+        ("The whole audit, grouped and explained", "account-lifecycle audit"),
+        ("Unreadable payloads, and why", "account-lifecycle quarantine list"),
+        ("What a late sync does to a lost account", "account-lifecycle explain CREDENTIALS SYNC_SUCCESS"),
+    ):
+        console.print(joined(f"  {introduced(purpose)}"))
+        console.print(joined(styled(f"    {line}", "bold")))

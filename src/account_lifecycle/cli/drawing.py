@@ -1,33 +1,27 @@
-"""``diagram``: the life cycle as a picture, drawn from the machine that runs.
-
-Knows options and files; what a picture shows, ``drawing`` knows.
-"""
+"""``diagram``: the life cycle as a picture, drawn from the machine that runs, and what happened on it."""
 
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..lifecycle.account import Account
+from ..stores.protocol import Reader
 from .accounts import find
 from .commands import Command
 from .opening import open_to_read
 from .options import KNOWN_PROVIDER, store_option
 from .output import say
-from .pictures import (
-    FORMATS,
-    SUFFIXES,
-    draw_deviations,
-    draw_lifecycle,
-    draw_path,
-    draw_provider,
-    draw_traffic,
-    in_format,
-)
 
 if TYPE_CHECKING:
     from ..drawing import Picture
+    from ..replay.tally import Crossed
 
+SUFFIXES = {"svg": ".svg", "png": ".png", "dot": ".dot", "mermaid": ".mmd"}
+"""The formats, and how their files end."""
 _BY_SUFFIX = {suffix: form for form, suffix in SUFFIXES.items()} | {".gv": "dot", ".mermaid": "mermaid"}
 
 
@@ -40,12 +34,12 @@ _BY_SUFFIX = {suffix: form for form, suffix in SUFFIXES.items()} | {".gv": "dot"
         ("Where one account went", "account-lifecycle diagram --account acc_1 --output acc_1.png"),
         ("What the whole fleet did", "account-lifecycle diagram --traffic --output traffic.svg"),
     ],
-)  # fmt: skip
+)
 @click.option("--provider", type=KNOWN_PROVIDER, metavar="PROVIDER", help="The life cycle of this provider's accounts.")
-@click.option("--deviations", is_flag=True, help="What announcements do that are not lawful.")
+@click.option("--deviations", is_flag=True, help="What unexpected announcements do.")
 @click.option("--account", "account_id", metavar="ID", help="The path of this account.")
 @click.option("--traffic", is_flag=True, help="The traffic of the whole fleet.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: as FILE ends, or dot]")
+@click.option("--format", "form", type=click.Choice(tuple(SUFFIXES)), help="[default: as FILE ends, or dot]")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to this file.")
 @store_option
 def diagram(
@@ -59,29 +53,105 @@ def diagram(
 ) -> None:
     """Draw the life cycle, or what happened on it, from the machine that runs.
 
-    DOT and Mermaid are text and need nothing; SVG and PNG need the optional part: pip install
+    DOT and Mermaid are text and need nothing more; SVG and PNG need an extra: pip install
     "account-lifecycle[diagrams]".
     """
     if sum(map(bool, (provider, deviations, account_id, traffic))) > 1:
         raise click.UsageError("--provider, --deviations, --account and --traffic exclude each other.")
     form = form or _BY_SUFFIX.get(output.suffix.lower() if output else "", "dot")
     if output is None and form == "png" and sys.stdout.isatty():
-        raise click.UsageError("A PNG is nothing for a terminal: name a file with --output.")
-    if account_id is not None or traffic:
-        picture = _from_store(account_id, store)
-    else:
-        picture = draw_provider(provider) if provider else draw_deviations() if deviations else draw_lifecycle()
-    _deliver(in_format(picture, form), output)
-
-
-def _from_store(account_id: str | None, store: str | None) -> "Picture":
-    with open_to_read(store) as engine:
-        return draw_traffic(engine.store) if account_id is None else draw_path(engine.store, find(engine, account_id))
-
-
-def _deliver(drawn: bytes, output: Path | None) -> None:
+        raise click.UsageError("A PNG cannot be shown on a terminal: name a file with --output.")
+    drawn = in_format(_picture(provider, deviations, account_id, traffic, store), form)
     if output is None:
         sys.stdout.buffer.write(drawn)
     else:
         output.write_bytes(drawn)
         say(f"Written: {output}")
+
+
+def _picture(
+    provider: str | None, deviations: bool, account_id: str | None, traffic: bool, store: str | None
+) -> "Picture":
+    from .. import drawing
+
+    if account_id is not None or traffic:
+        with open_to_read(store) as engine:
+            if account_id is None:
+                return draw_traffic(engine.store)
+            return draw_path(engine.store, find(engine, account_id))
+    return drawing.provider(provider) if provider else drawing.deviations() if deviations else drawing.lifecycle()
+
+
+def draw_path(reader: Reader, account: Account) -> "Picture":
+    """Return a picture of where an account went, event by event."""
+    from .. import drawing
+
+    steps = (
+        drawing.PathStep(
+            entry.before.status,
+            entry.announced,
+            entry.after.status,
+            entry.verdict,
+            tuple(anomaly.kind for anomaly in entry.anomalies),
+            entry.received_at,
+        )
+        for entry in reader.history(account.account_id)
+    )
+    return drawing.path(steps, account.account_id, account.provider)
+
+
+def draw_traffic(reader: Reader) -> "Picture":
+    """Return a picture of what a whole fleet did, counted from the ledger, which is read as a stream."""
+    from .. import drawing
+
+    crossings = (
+        drawing.Crossing(e.before.status, e.announced, e.after.status, e.anomalies[0].kind if e.anomalies else None)
+        for e in reader.ledger()
+    )
+    return drawing.traffic(Counter(crossings))
+
+
+def traffic_svg(reader: Reader) -> str:
+    """Return the traffic of a fleet as SVG for a page; blank if no renderer is installed."""
+    return _svg(draw_traffic(reader))
+
+
+def crossings_svg(counts: "Mapping[Crossed, int]") -> str:
+    """Return the traffic that a replay has counted as SVG for a page; blank if no renderer is installed."""
+    from .. import drawing
+
+    return _svg(drawing.traffic({drawing.Crossing(*crossed): count for crossed, count in counts.items()}))
+
+
+def in_format(picture: "Picture", form: str) -> bytes:
+    """Return a picture's bytes in one of the formats."""
+    if form == "png":
+        return picture.png()
+    texts = {"dot": picture.dot, "svg": picture.svg, "mermaid": picture.mermaid}
+    return texts[form]().rstrip("\n").encode() + b"\n"
+
+
+def save(picture: "Picture", stem: Path, missing: set[str]) -> list[Path]:
+    """Write a picture in every format and return the files; add to ``missing`` why one cannot be rendered."""
+    from ..drawing import DrawingError
+
+    written = []
+    for form, suffix in SUFFIXES.items():
+        try:
+            drawn = in_format(picture, form)
+        except DrawingError as error:
+            missing.add(str(error))
+            continue
+        path = stem.with_suffix(suffix)
+        path.write_bytes(drawn)
+        written.append(path)
+    return written
+
+
+def _svg(picture: "Picture") -> str:
+    from ..drawing import DrawingError
+
+    try:
+        return picture.svg()
+    except DrawingError:
+        return ""

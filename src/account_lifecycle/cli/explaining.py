@@ -1,7 +1,4 @@
-"""``explain``: what an announcement would do to an account that stands somewhere.
-
-Knows how to imagine an account and let the engine's own step judge it; it must never contain an answer.
-"""
+"""``explain``: what an announcement would do to an account in a given situation, judged by the engine's own step."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,9 +19,10 @@ from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import JsonObject, lasting
+from ..report.tables import STYLES
 from .commands import Command
 from .options import KNOWN_PROVIDER, LENGTH, Words, json_option
-from .output import STYLES, joined, screen, styled, write_fields, write_json, write_paragraph
+from .output import joined, screen, styled, write_fields, write_json, write_paragraph
 
 if TYPE_CHECKING:
     from rich.console import Console

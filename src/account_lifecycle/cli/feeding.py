@@ -1,37 +1,50 @@
-"""``feed``: a log goes in, however long it is.
-
-Knows files, progress and what to say at the end; judging is the engine's. Memory stays flat: lines are
-streamed, and what is kept are counts.
-"""
+"""Commands that feed: ``feed`` takes logs of any length in constant memory, ``simulate`` writes a log to try it on."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
-from ..engine.core import Engine
-from ..errors import AccountLifecycleError
+from ..engine.core import Engine, utc_now
+from ..errors import AccountLifecycleError, PayloadError
 from ..intake.logs import Received, read_log
+from ..intake.payloads import parse
 from ..lifecycle.decide import Decision
+from ..lifecycle.providers import Provider
 from ..lifecycle.status import Verdict
-from ..lifecycle.wording import JsonObject
+from ..lifecycle.wording import JsonObject, one_of
+from ..report.tables import STYLES
 from ..report.words import counted
-from ..simulate.score import Score, score
-from .commands import Command, Interrupted
+from ..simulate.log import Faults, simulate
+from ..simulate.score import Heard, Score, score
+from .commands import Command, Interrupted, fail_if_unreadable
 from .opening import open_to_write, read_settings
-from .options import FailOn, batch_option, fail_on_option, json_option, policy_options, store_option
-from .output import STYLES, joined, say, screen, styled, write_fields, write_json
-from .progress import progress_on
-from .reel import STDIN, Reel
-from .scoring import Feed, Numbered
-from .tally import MAX_TOLD, Tally
+from .options import (
+    KNOWN_PROVIDER,
+    MOMENT,
+    FailOn,
+    batch_option,
+    fail_on_option,
+    json_option,
+    policy_options,
+    store_option,
+)
+from .output import joined, say, screen, styled, write_fields, write_json
+from .progress import MAX_UNREADABLE_SHOWN, STDIN, FeedCounts, LogReader, Pace, showing
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+DEFAULT_FAULT_RATE = 0.01
+"""How often each fault strikes by default: the probability for one announcement."""
+
+Feed = Callable[[Iterable[Received]], Iterator[Decision]]
+"""Feeds payloads and yields their decisions, in order, none for those that cannot be read."""
 
 
 @click.command(
@@ -41,7 +54,10 @@ if TYPE_CHECKING:
         ("Feed a log into the default store", "account-lifecycle feed log.jsonl"),
         ("Judge a log without keeping anything", "account-lifecycle feed --store memory: log.jsonl"),
         ("Feed webhooks as they come", "tail -f log.jsonl | account-lifecycle feed --batch-size 1 -"),
-        ("See how a simulated log was understood", "account-lifecycle feed fleet.jsonl --truth fleet.truth.jsonl"),
+        (
+            "Score the anomalies found in a simulated log",
+            "account-lifecycle feed fleet.jsonl --truth fleet.truth.jsonl",
+        ),
     ],
 )
 @click.argument(
@@ -62,79 +78,87 @@ def feed(logs: tuple[str, ...], truth: Path | None, fail_on: tuple[str, ...], as
     """Feed logs of webhooks into the store: JSON Lines, "-" for standard input.
 
     Each line is a payload as it came, or {"received_at": "2026-05-01T12:00:00Z", "payload": {...}}.
-    Payloads that cannot be read go into the quarantine and stop nothing. Feed a log once: the vendor
-    gives events no ids, so what is fed twice is judged twice.
+    Unreadable payloads go into the quarantine and stop nothing; if they are more than half of all, the
+    command fails at the end. Feed a log once: the vendor's events have no ids, so a log that is fed twice
+    is judged twice.
     """
     settings = read_settings(**options)
-    reel, tally = Reel(logs), Tally()
-    with open_to_write(settings) as engine, feeding(reel, tally):
-        result = feed_reel(engine, reel, tally, settings.batch_size, truth)
-    _tell(tally, result, as_json, f" --store {options['store']}" if options["store"] else "")
-    if reel.is_stopped:
-        raise Interrupted(_resumption(tally, reel))
+    reader, counts = LogReader(logs), FeedCounts()
+    with open_to_write(settings) as engine, feeding(reader, counts):
+        feed_lines = counting_feed(engine, counts, settings.batch_size)
+        lines = read_log(reader)
+        if truth is None:
+            result = None
+            deque(feed_lines(lines), maxlen=0)
+        else:
+            result = score(truth, ScoredLines(lines).heard(feed_lines))
+    if as_json:
+        write_json(counts.to_dict() | {"score": result and _score_dict(result)})
+    else:
+        write_counts(counts, result)
+    _point_on(counts, options["store"])
+    if reader.is_stopped:
+        raise Interrupted(_resumption(counts, reader))
+    fail_if_unreadable(counts.events, counts.quarantined)
     watch = FailOn(fail_on)
-    for kind, count in tally.kinds.items():
+    for kind, count in counts.kinds.items():
         watch.see(kind, count)
     watch.end()
 
 
-def feed_reel(
-    engine: Engine, reel: Iterable[bytes], tally: Tally, batch_size: int, truth: Path | None = None
-) -> Score | None:
-    """Feed and count everything on a reel; the score, if there is a truth to score against."""
-    feed_lines = counting_feed(engine, tally, batch_size)
-    if truth is None:
-        deque(feed_lines(read_log(reel)), maxlen=0)
-        return None
-    return score(truth, Numbered(read_log(reel)).heard(feed_lines))
-
-
-def counting_feed(engine: Engine, tally: Tally, batch_size: int) -> Feed:
-    """The engine's way to feed many, with everything counted."""
+def counting_feed(engine: Engine, counts: FeedCounts, batch_size: int) -> Feed:
+    """Return a function that feeds the engine and counts everything."""
 
     def feed_lines(lines: Iterable[Received]) -> Iterator[Decision]:
-        for decision in engine.feed_events(lines, batch_size=batch_size, on_unreadable=tally.add_unreadable):
-            tally.add(decision)
+        for decision in engine.feed_events(lines, batch_size=batch_size, on_unreadable=counts.add_unreadable):
+            counts.add(decision)
             yield decision
 
     return feed_lines
 
 
 @contextmanager
-def feeding(reel: Reel, tally: Tally) -> Iterator[None]:
-    """While this lasts a reel is fed: progress on a terminal, and an honest word if it ends early.
+def feeding(reader: LogReader, counts: FeedCounts) -> Iterator[None]:
+    """Show progress on a terminal while a log is fed, and say what is committed if it ends early.
 
-    Ctrl-C ends the feed after a whole batch.
+    Ctrl-C or SIGTERM ends the feed after a whole batch.
     """
     try:
-        with reel.stoppable(), progress_on(reel, tally):
+        with reader.stoppable(), showing("Feeding", lambda: Pace(reader.bytes_read, reader.size, counts.lines)):
             yield
     except AccountLifecycleError:
-        say(f"{counted(tally.lines, 'line')} committed before it failed")
+        say(f"{counted(counts.lines, 'line')} committed before it failed")
         raise
     except KeyboardInterrupt:  # the second one
-        raise Interrupted(f"interrupted at once; at least {counted(tally.lines, 'line')} committed") from None
+        raise Interrupted(f"interrupted at once; at least {counted(counts.lines, 'line')} committed") from None
     finally:
-        tally.stop()
+        counts.stop()
 
 
-def write_tally(tally: Tally, result: Score | None) -> None:
-    """What a feed came to, for a person."""
+def write_counts(counts: FeedCounts, result: Score | None) -> None:
+    """Write what a feed came to, for a person."""
     console = screen()
-    speed = f"in {tally.seconds:,.{1 if tally.seconds > 10 else 2}f} s, {tally.rate:,.0f} a second"
-    births = counted(tally.new_accounts, "new account")
-    console.print(joined(styled(counted(tally.events, "event"), "bold"), f" of {births} fed {speed}"))
+    speed = f"in {counts.seconds:,.{1 if counts.seconds > 10 else 2}f} s, {counts.rate:,.0f} a second"
+    births = counted(counts.new_accounts, "new account")
+    console.print(joined(styled(counted(counts.events, "event"), "bold"), f" of {births} fed {speed}"))
     fields: list[tuple[str, str | Text]] = [
-        ("verdicts", _verdicts(tally)),
-        ("anomalies", _anomalies(tally)),
-        ("quarantined", f"{tally.quarantined:,}" if tally.quarantined else "none"),
+        ("verdicts", ", ".join(f"{counts.verdicts[verdict]:,} {verdict.lower()}" for verdict in Verdict)),
+        ("anomalies", _anomalies(counts)),
+        ("quarantined", f"{counts.quarantined:,}" if counts.quarantined else "none"),
         ("score", result.summary if result else ""),
     ]
     write_fields(console, fields)
 
 
-def score_record(result: Score) -> JsonObject:
-    """The score for programs."""
+def _anomalies(counts: FeedCounts) -> "Text":
+    parts: list[str | Text] = []
+    for severity, count in counts.severities().items():
+        if count:
+            parts += [", " if parts else "", styled(f"{count:,} {severity}", STYLES[severity])]
+    return joined(*parts or ["none"])
+
+
+def _score_dict(result: Score) -> JsonObject:
     return {
         "injected": result.total.injected,
         "found": result.total.found,
@@ -146,47 +170,178 @@ def score_record(result: Score) -> JsonObject:
     }
 
 
-def _verdicts(tally: Tally) -> str:
-    return ", ".join(f"{tally.verdicts[verdict]:,} {verdict.lower()}" for verdict in Verdict)
-
-
-def _anomalies(tally: Tally) -> "Text":
-    found = [(severity, count) for severity, count in tally.severities().items() if count]
-    if not found:
-        return joined("none")
-    parts: list[str | Text] = []
-    for severity, count in found:
-        parts += [", " if parts else "", styled(f"{count:,} {severity}", STYLES[severity])]
-    return joined(*parts)
-
-
-def _tell(tally: Tally, result: Score | None, as_json: bool, store_hint: str) -> None:
-    """The answer on stdout; on stderr what could not be read, and where to look next."""
-    if as_json:
-        write_json(tally.record() | {"score": result and score_record(result)})
-    else:
-        write_tally(tally, result)
-    if tally.quarantined:
-        more = tally.quarantined - len(tally.first_unreadable)
-        say(f"Could not be read{f', the first {MAX_TOLD} of {tally.quarantined:,}' if more else ''}:")
-        for line in tally.first_unreadable:
+def _point_on(counts: FeedCounts, store: object) -> None:
+    """Say on stderr what could not be read, and which commands show more."""
+    if counts.quarantined:
+        more = counts.quarantined > len(counts.first_unreadable)
+        say(f"Unreadable{f', the first {MAX_UNREADABLE_SHOWN} of {counts.quarantined:,}' if more else ''}:")
+        for line in counts.first_unreadable:
             say(f"  {line}")
-    if not store_hint.endswith("memory:"):
-        _point_on(tally, store_hint)
+    hint = f" --store {store}" if store else ""
+    if hint.endswith("memory:"):
+        return
+    if counts.kinds:
+        say(f"Anomalies: account-lifecycle audit{hint}")
+    if counts.quarantined:
+        say(f"Unreadable payloads: account-lifecycle quarantine list{hint}")
 
 
-def _point_on(tally: Tally, store_hint: str) -> None:
-    if tally.kinds:
-        say(f"What was odd: account-lifecycle audit{store_hint}")
-    if tally.quarantined:
-        say(f"What could not be read: account-lifecycle quarantine list{store_hint}")
+def _resumption(counts: FeedCounts, reader: LogReader) -> str:
+    """Return what is committed after an interruption, and how to go on."""
+    committed = f"interrupted; {counted(counts.lines, 'line')} are committed"
+    if reader.name == STDIN:
+        return f"{committed}, the rest of standard input was not read"
+    rest = f"tail -n +{reader.line + 1} {quote(reader.name)}"
+    return f"{committed}. Go on with: {rest} | account-lifecycle feed -{reader.remaining()}"
 
 
-def _resumption(tally: Tally, reel: Reel) -> str:
-    """What is committed after Ctrl-C, and how to go on."""
-    told = f"interrupted; {counted(tally.lines, 'line')} are committed"
-    if reel.name == STDIN:
-        return f"{told}, the rest of standard input was not read"
-    return (
-        f"{told}. Go on with: tail -n +{reel.line + 1} {quote(reel.name)} | account-lifecycle feed -{reel.remaining()}"
+class ScoredLines:
+    """The lines of a simulated log on their way into a feed, numbered for the score.
+
+    A feed yields no decision for a payload that cannot be read, so each is parsed here first, only to know which
+    decisions belong to which lines.
+    """
+
+    def __init__(self, lines: Iterable[Received]) -> None:
+        self._lines = lines
+        self._is_readable: deque[bool] = deque()
+        self.line = 0
+        """How many lines the feed has answered."""
+
+    def heard(self, feed: Feed) -> Iterator[Heard]:
+        """Feed everything and yield what was said about each line, in order."""
+        for decision in feed(self._read()):
+            yield from self._unreadable()
+            yield self.about(decision)
+        yield from self._unreadable()
+
+    def about(self, decision: Decision) -> Heard:
+        """Return what was said about the next line, or about a deadline if there are no more."""
+        if self._is_readable:
+            self._is_readable.popleft()
+            self.line += 1
+        kinds = tuple(anomaly.kind for anomaly in decision.anomalies)
+        return Heard(self.line, decision.account.account_id, decision.verdict, kinds)
+
+    def _read(self) -> Iterator[Received]:
+        for received in self._lines:
+            try:
+                parse(received.payload, received.received_at or utc_now())
+            except PayloadError:
+                self._is_readable.append(False)
+            else:
+                self._is_readable.append(True)
+            yield received
+
+    def _unreadable(self) -> Iterator[Heard]:
+        while self._is_readable and not self._is_readable[0]:
+            self._is_readable.popleft()
+            self.line += 1
+            yield Heard(self.line, None, None)
+
+
+# ---- simulate -----------------------------------------------------------------------------------------
+
+
+@click.command(
+    "simulate",
+    cls=Command,
+    short_help="Write the log of a simulated fleet",
+    examples=[
+        ("A small fleet with every fault in it", "account-lifecycle simulate fleet.jsonl"),
+        ("Only late and lost ones", "account-lifecycle simulate --clean --fault reorder=0.05 --fault drop=0.1 f.jsonl"),
+        ("A large log, without a fault", "account-lifecycle simulate --accounts 20000 --days 365 --clean big.jsonl"),
+    ],
+)
+@click.argument("log", metavar="FILE", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.option(
+    "--accounts",
+    type=click.IntRange(1, 10_000_000),
+    default=50,
+    show_default=True,
+    metavar="COUNT",
+    help="How many accounts.",
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(0, 36_500, min_open=True),
+    default=90,
+    show_default=True,
+    metavar="DAYS",
+    help="How many days the log covers.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, metavar="NUMBER", help="The same seed, the same log.")
+@click.option("--start", type=MOMENT, default="2026-01-01", show_default=True, metavar="TIME", help="When it begins.")
+@click.option(
+    "--provider",
+    "providers",
+    type=KNOWN_PROVIDER,
+    multiple=True,
+    metavar="PROVIDER",
+    help="Only accounts of this provider; may be repeated.",
+)
+@click.option(
+    "--faults",
+    "rate",
+    type=click.FloatRange(0, 1),
+    metavar="RATE",
+    help=f"How often each fault strikes, for one announcement.  [default: {DEFAULT_FAULT_RATE}]",
+)
+@click.option(
+    "--fault",
+    "rates",
+    multiple=True,
+    metavar="NAME=RATE",
+    help=f"How often one fault strikes: {one_of(Faults._fields)}.",
+)
+@click.option("--clean", is_flag=True, help="No faults but those that --fault names.")
+@click.option("--bare", is_flag=True, help="Bare payloads, without the times of their arrival.")
+@json_option  # fmt: skip
+def simulate_command(
+    log: Path,
+    accounts: int,
+    days: float,
+    seed: int,
+    start: datetime,
+    providers: Sequence[str],
+    rate: float | None,
+    rates: Sequence[str],
+    clean: bool,
+    bare: bool,
+    as_json: bool,
+) -> None:
+    """Write a log of webhooks for a simulated fleet, and the truth about every fault in it.
+
+    FILE is JSON Lines, ready for "feed"; FILE.truth.jsonl beside it lists the faults, ready for
+    "feed --truth". The accounts' lives follow the machine; the faults are what happens to webhooks on
+    their way: dropped, late, delivered twice, broken.
+    """
+    if clean and rate is not None:
+        raise click.UsageError("--clean and --faults exclude each other.")
+    everywhere = 0 if clean else DEFAULT_FAULT_RATE if rate is None else rate
+    simulation = simulate(
+        accounts=accounts,
+        seed=seed,
+        start=start,
+        days=days,
+        faults=Faults.everything(everywhere)._replace(**dict(map(_rate, rates))),
+        providers=[Provider(word) for word in providers] or tuple(Provider),
+        bare=bare,
     )
+    truth = simulation.write(log)
+    if as_json:
+        write_json({"log": str(log), "truth": str(truth), **simulation.header})
+        return
+    lines, faults = counted(simulation.events, "line"), counted(len(simulation.truth), "fault")
+    say(f"{log}: {lines} of {counted(accounts, 'account')}; {truth}: {faults}")
+    say(f"Feed it: account-lifecycle feed {log} --truth {truth}")
+
+
+def _rate(text: str) -> tuple[str, float]:
+    name, _, rate = text.partition("=")
+    if name not in Faults._fields:
+        raise click.UsageError(f"{name!r} is not a fault. There are {one_of(Faults._fields, 'and')}.")
+    try:
+        return name, float(rate)
+    except ValueError:
+        raise click.UsageError(f"{text!r} gives no rate. Write {name}=0.02, from 0 to 1.") from None

@@ -1,27 +1,26 @@
-"""Asking about hooks: ``hooks list``, ``deliveries``, ``redrive``, ``enable`` and ``forget``.
-
-Knows how hooks and their deliveries are shown and named; what becomes of a delivery, the library knows.
-"""
+"""``hooks``: list hooks and their deliveries, redrive, enable and forget."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import click
 
-from ..engine.core import DEAD_LETTERED, Engine
+from ..engine.core import GIVEN_UP, Engine
 from ..engine.diagnosis import age
 from ..errors import ConfigurationError
 from ..lifecycle.wording import JsonObject, moment, time_text
 from ..records import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook
+from ..report.tables import Column
 from ..report.words import counted
 from .commands import Group, NotFound
 from .opening import open_to_read
 from .options import Words, json_option, now_option, store_option
-from .output import Column, Sheet, clock, joined, say, screen, styled, write_json, write_json_line, write_paragraph
+from .output import Sheet, clock, say, write_json, write_json_line
 
-_OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *DEAD_LETTERED)
-_STYLES = {
+_OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *GIVEN_UP)
+_STYLES: dict[str, str] = {
     DeliveryState.WAITING: "",
     DeliveryState.RUNNING: "cyan",
     DeliveryState.DONE: "green",
@@ -53,19 +52,19 @@ class Standing(NamedTuple):
 
 @click.group(
     cls=Group,
-    short_help="Hooks, their deliveries, and another try for what failed",
+    short_help="Hooks, their deliveries, and redrives of dead letters",
     examples=[
         ("How do the hooks stand?", "account-lifecycle hooks list"),
-        ("What was given up, and why?", "account-lifecycle hooks deliveries --state dead"),
+        ("Which deliveries are dead-lettered, and why?", "account-lifecycle hooks deliveries --state dead"),
     ],
 )
 def hooks() -> None:
-    """Hooks as the store knows them, and what becomes of their deliveries."""
+    """Hooks as the store knows them, and their deliveries."""
 
 
 @hooks.command(
     "list",
-    short_help="List hooks, with what waits, runs and was given up",
+    short_help="List hooks, with their open and dead deliveries",
     examples=[
         ("How every hook stands", "account-lifecycle hooks list"),
         ("The same for a program", "account-lifecycle hooks list --json"),
@@ -75,7 +74,7 @@ def hooks() -> None:
 @json_option
 @store_option
 def list_hooks(now: datetime, as_json: bool, store: str | None) -> None:
-    """List hooks by name, each with how many of its deliveries wait, run and were given up.
+    """List hooks by name, each with how many of its deliveries wait, run and are dead-lettered.
 
     A hook is known from the first time that a process with it has run hooks, until it is forgotten.
     """
@@ -94,7 +93,7 @@ def list_hooks(now: datetime, as_json: bool, store: str | None) -> None:
 @hooks.command(
     short_help="List deliveries, each with why it failed",
     examples=[
-        ("What was given up, and why", "account-lifecycle hooks deliveries --state dead"),
+        ("Which deliveries are dead-lettered, and why", "account-lifecycle hooks deliveries --state dead"),
         ("Everything about one account, for a program", "account-lifecycle hooks deliveries --account acc_1 --json"),
     ],
 )
@@ -117,15 +116,15 @@ def deliveries(state: str | None, hook: str | None, account_id: str | None, as_j
 
 
 @hooks.command(
-    short_help="Try again what was given up",
+    short_help="Try dead-lettered deliveries again",
     examples=[
         ("One, by its number", "account-lifecycle hooks redrive 17"),
         ("Everything of one hook", "account-lifecycle hooks redrive --hook connected:*:crm"),
-        ("Everything that was given up", "account-lifecycle hooks redrive --all"),
+        ("Everything that is dead-lettered", "account-lifecycle hooks redrive --all"),
     ],
 )
 @click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=click.IntRange(min=1))
-@click.option("--all", "is_all", is_flag=True, help="Everything that was given up.")
+@click.option("--all", "is_all", is_flag=True, help="Everything that is dead-lettered.")
 @state_option
 @hook_option
 @account_option
@@ -140,7 +139,7 @@ def redrive(
     as_json: bool,
     store: str | None,
 ) -> None:
-    """Try deliveries again: by number, or all that fit, which without --state means what was given up.
+    """Try deliveries again: by number, or all that fit; without --state only those that are dead-lettered.
 
     Each becomes a new delivery under the same idempotency key, with all its attempts before it, and takes
     its old place among those of its account and hook. A worker, or run_hooks(), then calls the hook.
@@ -160,13 +159,13 @@ def redrive(
 
 @hooks.command(
     short_help="Let a disabled hook go on",
-    examples=[("After its receiver was mended", "account-lifecycle hooks enable connected:*:crm")],
+    examples=[("After its receiver was repaired", "account-lifecycle hooks enable connected:*:crm")],
 )
 @click.argument("name")
 @json_option
 @store_option
 def enable(name: str, as_json: bool, store: str | None) -> None:
-    """Let a hook that was disabled go on with everything that waits for it; nothing of it was lost."""
+    """Let a disabled hook go on with everything that waits for it; nothing was lost meanwhile."""
     with open_to_read(store) as engine:
         was = _find(engine, name)
         engine.enable_hook(name)
@@ -184,7 +183,7 @@ def enable(name: str, as_json: bool, store: str | None) -> None:
 @json_option
 @store_option
 def forget(name: str, as_json: bool, store: str | None) -> None:
-    """Forget a hook, and drop what waits for it. What it has done or given up stays on record.
+    """Forget a hook, and drop what waits for it. What is done or dead-lettered stays on record.
 
     A process that still registers it makes it known again when it starts.
     """
@@ -210,7 +209,7 @@ def _find(engine: Engine, name: str) -> SubscribedHook:
 
 
 def _redrive(engine: Engine, numbers: Sequence[int]) -> list[int]:
-    """Each by its number; one that cannot be redriven is told, one that is not there ends it before it begins."""
+    """Redrive each by its number, and say which cannot be. Raise ``NotFound`` before any if one is not there."""
     for number in numbers:
         if next(iter(engine.store.deliveries(DeliveryFilter(delivery_id=number))), None) is None:
             raise NotFound(f"there is no delivery {number}. See: account-lifecycle hooks deliveries")
@@ -219,14 +218,14 @@ def _redrive(engine: Engine, numbers: Sequence[int]) -> list[int]:
         new = engine.redrive(number)
         made += new
         if not new:
-            say(f"{number} is passed over: it is not finished, was redriven already, or its hook was forgotten")
+            say(f"{number} is skipped: it is not finished, was redriven already, or its hook was forgotten")
     return made
 
 
 def _standings(engine: Engine) -> list[Standing]:
     found = {
         hook.name: Standing(hook, dict.fromkeys(_OPEN, 0), None) for hook in engine.subscribed_hooks()
-    }  # what is done may be millions, so nobody counts it
+    }  # those that are done are not counted: there may be millions
     for state in _OPEN:
         for record in engine.store.deliveries(DeliveryFilter(state)):
             if standing := found.get(record.hook):
@@ -249,42 +248,36 @@ def _state(word: str | None) -> DeliveryState | None:
 
 
 def _write_standings(found: Iterable[Standing], now: datetime) -> None:
-    console = screen()
     sheet = Sheet(
-        console,
-        *(Column(state.value, right=True) for state in _OPEN),
+        *(Column(state.value, right=True, style=partial(_count_style, state)) for state in _OPEN),
         Column("oldest due", 10),
         Column("hook", 20),
     )
     for hook, counts, oldest_due in found:
         due = "" if oldest_due is None else "later" if oldest_due > now else f"{age(oldest_due, now)} ago"
-        sheet.row(*(_number(counts[state], state) for state in _OPEN), due, hook.name)
+        sheet.row(*(f"{counts[state]:,}" for state in _OPEN), due, hook.name)
         if hook.disabled_at:
             why = f"disabled since {moment(hook.disabled_at)}: {hook.disabled_reason}"
-            write_paragraph(console, joined(styled(why, "yellow")), 8, first="      ! ")
+            sheet.note("      ! ", why, "disabled", "yellow")
 
 
-def _number(count: int, state: DeliveryState) -> Any:
-    return styled(f"{count:,}", _STYLES[state] if count else "dim")
+def _count_style(state: DeliveryState, count: str) -> str:
+    return "dim" if count == "0" else _STYLES[state]
 
 
 def _write_deliveries(found: Iterable[DeliveryRecord]) -> int:
-    console = screen()
+    """Write deliveries, one a line, each with its error below it, and return how many there were."""
     sheet = Sheet(
-        console,
         Column("number", 6, right=True),
-        Column("state", 7),
+        Column("state", 7, style=lambda state: _STYLES.get(state, "")),
         Column("tries", 5, right=True),
         Column("due (UTC)", 19),
         Column("account", 22),
         Column("hook", 12),
     )
-    count = 0
     for each in found:
-        count += 1
         due = clock(each.due_at) if each.state is DeliveryState.WAITING else ""
-        state = styled(each.state, _STYLES[each.state])
-        sheet.row(str(each.delivery_id), state, str(each.attempts), due, each.account_id, each.hook)
+        sheet.row(str(each.delivery_id), each.state, str(each.attempts), due, each.account_id, each.hook)
         if each.error:
-            write_paragraph(console, each.error, 10, first="        ! ")
-    return count
+            sheet.note("        ! ", each.error)
+    return sheet.row_count

@@ -1,39 +1,42 @@
-"""From options and settings to an open engine.
-
-Knows which commands may make a store and which may only read one that is there.
-"""
+"""From options and settings to an open engine, and ``config show``, which shows the settings in force."""
 
 from typing import TYPE_CHECKING
 
+import click
+
 from ..engine.core import Engine
 from ..errors import ConfigurationError, StoreError
+from ..report.tables import Column
 from ..stores.admin import store_file
+from .commands import Group
+from .options import batch_option, json_option, policy_options, store_option
+from .output import Sheet, say, write_json
 
 if TYPE_CHECKING:
     from .settings import Settings
 
 
 def open_to_write(settings: "Settings") -> Engine:
-    """An engine on the store, which is made if it is not there."""
+    """Open an engine on the store, which is created if it is not there."""
     return Engine.open(settings.store, policy=settings.policy(), observers=())
 
 
 def open_to_read(store: str | None) -> Engine:
-    """An engine on a store that is there already: a question never makes one.
+    """Open an engine on a store that is there already: a question never creates one.
 
-    Raises ``StoreError`` when it is not there, naming the command that fills one.
+    Raise ``StoreError`` if it is not there, with the command that fills one.
     """
     return open_existing(read_settings(store=store))
 
 
 def open_existing(settings: "Settings") -> Engine:
-    """The same, with settings that were read already."""
+    """Open an engine on the store that settings name, which must be there already."""
     require_store(settings)
     return open_to_write(settings)
 
 
 def require_store(settings: "Settings") -> None:
-    """Refuse settings that name a store that is not there, or one that nobody could ask anything."""
+    """Raise an error for settings that name a store that is not there, or one that ends with the command."""
     url = settings.store
     if url.startswith("memory:"):
         raise ConfigurationError("store", repr(url), "a store that outlives a command, such as sqlite:///accounts.db")
@@ -43,7 +46,41 @@ def require_store(settings: "Settings") -> None:
 
 
 def read_settings(**options: object) -> "Settings":
-    """The settings in force; options that are None count as not given."""
+    """Return the settings in force; options that are None count as not given."""
     from .settings import Settings
 
     return Settings.read(**options)
+
+
+@click.group(
+    cls=Group,
+    short_help="Show the settings in force",
+    examples=[("Which settings are in force, and why", "account-lifecycle config show")],
+)
+def config() -> None:
+    """The settings in force."""
+
+
+@config.command(
+    examples=[
+        ("Which settings are in force, and where each comes from", "account-lifecycle config show"),
+        ("What a variable would change", "ACCOUNT_LIFECYCLE_BATCH_SIZE=1 account-lifecycle config show --json"),
+    ]
+)
+@policy_options
+@batch_option
+@json_option
+@store_option
+def show(as_json: bool, **options: object) -> None:
+    """Show every setting: its value, where that comes from, and the variable that sets it."""
+    from .settings import unknown_variables
+
+    origins = read_settings(**options).origins(**options)
+    if as_json:
+        write_json({o.name: {"value": o.value, "source": str(o.source), "variable": o.variable} for o in origins})
+    else:
+        sheet = Sheet(Column("setting", 19), Column("from", 11), Column("variable", 36), Column("value", 32))
+        for origin in origins:
+            sheet.row(origin.name, str(origin.source), origin.variable, origin.value)
+    for name in unknown_variables():
+        say(f"{name} is set, but there is no such setting")

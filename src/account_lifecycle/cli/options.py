@@ -1,7 +1,4 @@
-"""Options that several commands share, and how their values are read.
-
-Knows what a person may type: times, words of closed sets, stores; it must never open anything itself.
-"""
+"""Options that several commands share, how their values are read, and the question before what cannot be undone."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +14,7 @@ from ..lifecycle.explain import Anomaly
 from ..lifecycle.providers import ALIASES, Provider
 from ..lifecycle.wording import one_of
 from ..report.words import counted
-from .commands import ExitCode
+from .commands import ExitCode, Failed
 from .output import say
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -30,7 +27,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """An aware time in UTC."""
+        """Return an aware time in UTC."""
         if isinstance(value, datetime):
             return value
         text = str(value).strip()
@@ -60,7 +57,7 @@ class Length(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """A length over which time passes."""
+        """Return a length of time."""
         from .settings import read_duration
 
         if isinstance(value, timedelta):
@@ -72,7 +69,7 @@ class Length(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 class Words(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """One of a closed set of words, however it is capitalized; the shell completes it."""
+    """One of a closed set of words, in any case; the shell completes it."""
 
     name = "word"
 
@@ -81,7 +78,7 @@ class Words(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The word as it is spelt here."""
+        """Return the word as the set spells it."""
         word = self._by_key.get(str(value).strip().casefold())
         if word is None:
             self.fail(f"{value!r} is not one of {one_of(tuple(self._by_key.values()))}.", param, ctx)
@@ -89,19 +86,19 @@ class Words(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
     @override
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The words that begin like that."""
+        """Return the words that begin like that."""
         return [CompletionItem(word) for key, word in self._by_key.items() if key.startswith(incomplete.casefold())]
 
 
 class ProviderWord(Words):
-    """A provider by any of its names; a word that nobody knows is taken as it is, and remarked upon."""
+    """A provider by any of its names; an unknown word is taken as it is, with a warning."""
 
     def __init__(self) -> None:
         super().__init__(ALIASES)
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The family, as accounts hold it."""
+        """Return the family, as accounts hold it."""
         word = str(value).strip().upper()
         if word not in ALIASES:
             say(f"{word} is not a provider that this version knows: {one_of(tuple(Provider))}")
@@ -116,7 +113,7 @@ class KnownProvider(Words):
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The family."""
+        """Return the family."""
         return ALIASES[super().convert(value, param, ctx)]
 
 
@@ -124,16 +121,16 @@ MOMENT = Moment()
 LENGTH = Length()
 PROVIDER = ProviderWord()
 KNOWN_PROVIDER = KnownProvider()
-FINDINGS = Words([*Severity, *AnomalyKind])
+FAIL_ON = Words([*Severity, *AnomalyKind])
 
 
 def json_option(function: FunctionT) -> FunctionT:
-    """--json: the same for a program."""
+    """Add --json: the same for a program."""
     return click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")(function)
 
 
 def store_option(function: FunctionT) -> FunctionT:
-    """--store: which store."""
+    """Add --store: which store."""
     return click.option(
         "--store",
         metavar="URL",
@@ -142,14 +139,14 @@ def store_option(function: FunctionT) -> FunctionT:
 
 
 def now_option(function: FunctionT) -> FunctionT:
-    """--now: the time that ages are counted to."""
+    """Add --now: the time that ages are counted to."""
     return click.option(
         "--now", type=MOMENT, default="now", metavar="TIME", help="Count ages to this time.  [default: now]"
     )(function)
 
 
 def policy_options(function: FunctionT) -> FunctionT:
-    """How events are judged."""
+    """Add --redelivery-window and --deadlines: how events are judged."""
     window = click.option(
         "--redelivery-window",
         "redelivery_window_s",
@@ -166,7 +163,7 @@ def policy_options(function: FunctionT) -> FunctionT:
 
 
 def batch_option(function: FunctionT) -> FunctionT:
-    """--batch-size: how many events are committed at a time."""
+    """Add --batch-size: how many events are committed at a time."""
     return click.option(
         "--batch-size",
         type=click.IntRange(1, 100_000),
@@ -176,10 +173,10 @@ def batch_option(function: FunctionT) -> FunctionT:
 
 
 def fail_on_option(function: FunctionT) -> FunctionT:
-    """--fail-on: which findings end with exit code 6."""
+    """Add --fail-on: which anomalies end the command with exit code 6."""
     return click.option(
         "--fail-on",
-        type=FINDINGS,
+        type=FAIL_ON,
         multiple=True,
         metavar="KIND|SEVERITY",
         help="End with exit code 6 if this kind of anomaly, or one at least this severe, is found.",
@@ -187,7 +184,7 @@ def fail_on_option(function: FunctionT) -> FunctionT:
 
 
 class FailOn:
-    """Watches findings go by for those that --fail-on names."""
+    """Counts the anomalies that --fail-on names."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         severities = list(Severity)
@@ -197,18 +194,35 @@ class FailOn:
         self.count = 0
 
     def see(self, kind: AnomalyKind, count: int = 1) -> None:
-        """Count a finding if it is one of those."""
+        """Count an anomaly if --fail-on names its kind or its severity."""
         if kind in self._kinds or list(Severity).index(kind.severity) >= self._from:
             self.count += count
 
     def seen(self, anomalies: Iterable[Anomaly]) -> Iterator[Anomaly]:
-        """A stream of findings, each looked at as it passes by."""
+        """Yield the anomalies as they come, and count those that --fail-on names."""
         for anomaly in anomalies:
             self.see(anomaly.kind)
             yield anomaly
 
     def end(self) -> None:
-        """End with exit code 6 if there was one."""
+        """End with exit code 6 if there was one, and say how many."""
         if self.count:
             say(f"{counted(self.count, 'anomaly', 'anomalies')} that --fail-on names")
             click.get_current_context().exit(ExitCode.FOUND)
+
+
+def yes_option(function: FunctionT) -> FunctionT:
+    """Add --yes: without asking."""
+    return click.option("--yes", "is_confirmed", is_flag=True, help="Do not ask.")(function)
+
+
+def confirm(question: str, is_confirmed: bool) -> None:
+    """Ask before what cannot be undone, unless it is confirmed already. Raise ``Failed`` without a yes."""
+    if is_confirmed:
+        return
+    try:
+        if click.confirm(question, err=True):
+            return
+    except click.Abort:  # standard input is at its end
+        click.echo(err=True)
+    raise Failed("nothing was done. Answer y, or give --yes where nobody can answer.")

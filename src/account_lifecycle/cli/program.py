@@ -1,24 +1,21 @@
-"""The program and its commands, in the order in which a person meets them.
+"""The program and its commands, in the order in which a person meets them."""
 
-Knows which commands there are; each module of them knows what its own do.
-"""
+import signal
 
 import click
 
 from .accounts import account, history
 from .auditing import audit
 from .commands import EXIT_CODES, PROGRAM, Program
-from .configuring import config
 from .databases import db
 from .demo import demo
 from .drawing import diagram
-from .erasing import erase
 from .explaining import explain
-from .feeding import feed
+from .feeding import feed, simulate_command
 from .hooking import hooks
+from .opening import config
 from .quarantine import quarantine
 from .replaying import replay_command
-from .simulating import simulate_command
 from .verifying import verify
 from .windows import deadlines, windows
 from .working import worker
@@ -26,7 +23,7 @@ from .working import worker
 _EPILOG = f"""
 {EXIT_CODES}
 \b
-Data goes to stdout, words go to stderr; --json is for programs. Times are in
+Data goes to stdout, messages to stderr; --json is for programs. Times are in
 UTC: 2026-05-01, 2026-05-01T12:00:00Z, or how long ago, such as 24h or 7d.
 
 \b
@@ -53,12 +50,12 @@ _SECTIONS = {
     examples=[
         ("See everything at work, on a simulated fleet", "account-lifecycle demo"),
         ("Feed a log of webhooks into the default store", "account-lifecycle feed log.jsonl"),
-        ("Ask what was odd in it", "account-lifecycle audit"),
+        ("Report every anomaly in it", "account-lifecycle audit"),
     ],
 )
 @click.version_option(package_name=PROGRAM)
 def program() -> None:
-    """The true state of connected accounts, from webhooks that come twice, late or never."""
+    """Track the true state of connected accounts from webhooks that come twice, late or never."""
 
 
 _COMMANDS = (
@@ -70,11 +67,11 @@ _COMMANDS = (
     diagram, explain,
     config,
 )  # fmt: skip
-account.add_command(erase)
 for command in _COMMANDS:
     program.add_command(command)
 
 
 def main() -> None:
-    """Run the command line; the entry point of the installed program."""
+    """Run the command line; the entry point of the installed program. SIGTERM is as good as Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     program(prog_name=PROGRAM)

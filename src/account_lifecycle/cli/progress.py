@@ -1,19 +1,168 @@
-"""A bar on stderr while logs are read: how far, how fast, how long still. On a terminal only.
+"""Logs on their way into the engine: read line by line, counted, and shown as a bar on a terminal."""
 
-Knows rich; it must never know the engine.
-"""
-
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from pathlib import Path
+from shlex import quote
+from threading import current_thread, main_thread
+from time import perf_counter
+from types import FrameType
+from typing import IO, NamedTuple
 
+from ..errors import PayloadError
+from ..lifecycle.anomalies import AnomalyKind, Severity
+from ..lifecycle.decide import Decision
+from ..lifecycle.status import Verdict
+from ..lifecycle.wording import JsonObject
 from .output import screen
-from .reel import Reel
-from .tally import Tally
+
+STDIN = "-"
+"""The name that stands for standard input."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+MAX_UNREADABLE_SHOWN = 3
+"""How many unreadable payloads are shown one by one; the quarantine has them all."""
 
 _BAR_WIDTH = 20
 _BAR_WIDTH_WITH_BYTES = 12
+
+
+class LogReader:
+    """The lines of several logs, one after the other, each file held open only while it is read."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._index = 0
+        self.name = ""
+        """The log that is being read."""
+        self.line = 0
+        """How many of its lines were read."""
+        self.bytes_read = 0
+        self.is_stopped = False
+        """Whether Ctrl-C or SIGTERM has come."""
+        self._is_waiting = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for index, name in enumerate(self._names):
+            self._index, self.name, self.line = index, name, 0
+            if name == STDIN:
+                yield from self._lines(sys.stdin.buffer)
+            else:
+                with Path(name).open("rb") as file:
+                    yield from self._lines(file)
+            if self.is_stopped:
+                return
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes there are in all, or None if that cannot be known."""
+        paths = [Path(name) for name in self._names]
+        if any(name == STDIN or not path.is_file() for name, path in zip(self._names, paths, strict=True)):
+            return None
+        return sum(path.stat().st_size for path in paths)
+
+    def remaining(self) -> str:
+        """Return the logs that were not begun, as arguments of a command."""
+        return "".join(f" {quote(name)}" for name in self._names[self._index + 1 :])
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Let Ctrl-C or SIGTERM stop the reader after the line that it is at; a second one interrupts at once."""
+        if current_thread() is not main_thread():
+            yield
+            return
+        previous = {number: signal.signal(number, self._stop) for number in STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _lines(self, file: IO[bytes]) -> Iterator[bytes]:
+        while not self.is_stopped:
+            self._is_waiting = True
+            try:
+                line = file.readline()
+            except KeyboardInterrupt:
+                line = b""
+            finally:
+                self._is_waiting = False
+            if not line:
+                return
+            self.line += 1
+            self.bytes_read += len(line)
+            yield line
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_stopped = True
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.default_int_handler)
+        if self._is_waiting:  # perhaps for a pipe into which nothing more is written
+            raise KeyboardInterrupt
+
+
+class FeedCounts:
+    """Counts of a feed while it runs: events, verdicts, anomalies and unreadable payloads, in constant memory."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[Verdict] = Counter()
+        self.kinds: Counter[AnomalyKind] = Counter()
+        self.new_accounts = 0
+        self.quarantined = 0
+        self.first_unreadable: list[str] = []
+        self._started_s = perf_counter()
+        self.seconds = 0.0
+
+    @property
+    def events(self) -> int:
+        """How many payloads were read and judged."""
+        return self.verdicts.total()
+
+    @property
+    def lines(self) -> int:
+        """How many payloads were committed, into the ledger or the quarantine."""
+        return self.events + self.quarantined
+
+    @property
+    def rate(self) -> float:
+        """Payloads a second."""
+        return self.lines / self.seconds if self.seconds else 0.0
+
+    def severities(self) -> dict[Severity, int]:
+        """Return how many anomalies of each severity there were, the worst first."""
+        return {s: sum(n for kind, n in self.kinds.items() if kind.severity is s) for s in reversed(Severity)}
+
+    def add(self, decision: Decision) -> None:
+        """Count one decision."""
+        self.verdicts[decision.verdict] += 1
+        self.new_accounts += decision.sequence == 1
+        for anomaly in decision.anomalies:
+            self.kinds[anomaly.kind] += 1
+
+    def add_unreadable(self, error: PayloadError) -> None:
+        """Count one payload that went into the quarantine."""
+        self.quarantined += 1
+        if len(self.first_unreadable) < MAX_UNREADABLE_SHOWN:
+            self.first_unreadable.append(str(error))
+
+    def stop(self) -> None:
+        """Stop the clock."""
+        self.seconds = perf_counter() - self._started_s
+
+    def to_dict(self) -> JsonObject:
+        """Return the JSON shape."""
+        return {
+            "events": self.events,
+            "new_accounts": self.new_accounts,
+            "verdicts": {str(verdict): self.verdicts[verdict] for verdict in Verdict},
+            "anomalies": {str(severity): count for severity, count in self.severities().items()},
+            "kinds": {str(kind): count for kind, count in self.kinds.most_common()},
+            "quarantined": self.quarantined,
+            "seconds": round(self.seconds, 3),
+            "events_per_s": round(self.rate),
+        }
 
 
 class Pace(NamedTuple):
@@ -21,20 +170,13 @@ class Pace(NamedTuple):
 
     bytes_read: int = 0
     size: int | None = None
-    """How many bytes there are in all; None where nobody can tell."""
+    """How many bytes there are in all; None if that cannot be known."""
     events: int = 0
 
 
 @contextmanager
-def progress_on(reel: Reel, tally: Tally) -> Iterator[None]:
-    """Show the progress of a feed for as long as this lasts."""
-    with showing("Feeding", lambda: Pace(reel.bytes_read, reel.size, tally.lines)):
-        yield
-
-
-@contextmanager
 def showing(title: str, pace: Callable[[], Pace], *, tells_bytes: bool = False) -> Iterator[None]:
-    """Show how far something is for as long as this lasts; ``pace`` is asked whenever the bar is drawn."""
+    """Show a bar on stderr, if that is a terminal, while this lasts; ``pace`` is asked whenever it is drawn."""
     if not sys.stderr.isatty():
         yield
         return
@@ -50,7 +192,7 @@ def showing(title: str, pace: Callable[[], Pace], *, tells_bytes: bool = False) 
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Events so far, and how many a second; and how many megabytes if that is wanted."""
+        """Events so far, and how many a second; megabytes too if asked."""
 
         def render(self, task: Task) -> Text:
             now = pace()

@@ -1,6 +1,6 @@
-"""What could not be read: ``quarantine list``, ``quarantine show``, and ``quarantine replay`` to try again.
+"""``quarantine``: list and show unreadable payloads, and feed those that can be read now.
 
-Knows that payloads are strangers' bytes: on a screen they are escaped, and only ``--raw`` hands them out.
+Payloads are strangers' bytes: on a screen they are escaped, and only ``--raw`` writes them as they are.
 """
 
 import sys
@@ -11,18 +11,19 @@ import click
 from ..intake.quarantine import Replayed
 from ..lifecycle.wording import JsonObject
 from ..records import Quarantined
+from ..report.tables import Column
 from ..report.words import counted, printable
 from ..stores.protocol import Reader
 from .commands import Group, NotFound
 from .opening import open_existing, open_to_read, read_settings
 from .options import json_option, policy_options, store_option
 from .output import (
-    Column,
     Sheet,
     clock,
     joined,
     say,
     screen,
+    style_of,
     styled,
     write_fields,
     write_json,
@@ -33,8 +34,8 @@ from .output import (
 
 @click.group(
     cls=Group,
-    short_help="What could not be read, byte for byte",
-    examples=[("What could not be read, and why", "account-lifecycle quarantine list")],
+    short_help="Unreadable payloads, byte for byte",
+    examples=[("Unreadable payloads, and why", "account-lifecycle quarantine list")],
 )
 def quarantine() -> None:
     """Payloads that could not be read, kept byte for byte."""
@@ -43,7 +44,7 @@ def quarantine() -> None:
 @quarantine.command(
     "list",
     examples=[
-        ("What could not be read, and why", "account-lifecycle quarantine list"),
+        ("Unreadable payloads, and why", "account-lifecycle quarantine list"),
         ("The same for a program", "account-lifecycle quarantine list --json"),
     ],
 )
@@ -84,7 +85,7 @@ def show(number: int, raw: bool, as_json: bool, store: str | None) -> None:
 
 
 @quarantine.command(
-    short_help="Feed what can be read by now",
+    short_help="Feed what can be read now",
     examples=[
         ("After an upgrade: feed what the new version can read", "account-lifecycle quarantine replay"),
         ("Only these, for a program", "account-lifecycle quarantine replay 3 7 --json"),
@@ -95,9 +96,9 @@ def show(number: int, raw: bool, as_json: bool, store: str | None) -> None:
 @json_option
 @store_option
 def replay(numbers: tuple[int, ...], as_json: bool, **options: object) -> None:
-    """Feed what can be read by now, each payload once, with the time at which it came.
+    """Feed what can be read now, each payload once, with the time at which it came.
 
-    Without numbers everything is tried that is kept whole and was not fed yet. What is fed stays on record in
+    Without numbers everything is tried that is kept whole and was not fed yet. A payload that is fed stays in
     the quarantine, with the time at which it was released.
     """
     with open_existing(read_settings(**options)) as engine:
@@ -113,15 +114,20 @@ def replay(numbers: tuple[int, ...], as_json: bool, **options: object) -> None:
 
 
 def _write_replayed(results: Sequence[Replayed]) -> None:
-    sheet = Sheet(screen(), Column("number", right=True), Column("account", 22), Column("announced", 16),
-                  Column("verdict", 8), Column("status after", 16))  # fmt: skip
+    sheet = Sheet(
+        Column("number", right=True),
+        Column("account", 22),
+        Column("announced", 16),
+        Column("verdict", 8, style=style_of),
+        Column("status after", 16),
+    )
     fed = [each for each in results if each.decision]
     for each in results:
         if each.decision is None:
-            write_paragraph(screen(), each.error or "", 8, first=f"{each.quarantine_id:>6}")
+            sheet.note(f"{each.quarantine_id:>6}  ", each.error or "")
         else:
             account, event = each.decision.account, each.decision.event
-            cells = (account.account_id, event.status, styled(each.decision.verdict), str(account.status))
+            cells = (account.account_id, event.status, each.decision.verdict, account.status)
             sheet.row(str(each.quarantine_id), *cells)
     say(f"{counted(len(fed), 'payload')} fed, {len(results) - len(fed):,} not")
 
@@ -132,16 +138,15 @@ def _replayed_record(each: Replayed) -> JsonObject:
 
 
 def _write_list(reader: Reader) -> int:
-    console = screen()
-    sheet = Sheet(console, Column("number", right=True), Column("received (UTC)", 19), Column("bytes", 9, right=True),
-                  Column("field", 26))  # fmt: skip
-    count = 0
+    """Write the quarantine, one payload a line with what is wrong below it, and return how many there were."""
+    sheet = Sheet(
+        Column("number", right=True), Column("received (UTC)", 19), Column("bytes", 9, right=True), Column("field", 26)
+    )
     for each in reader.quarantined():
         sheet.row(str(each.quarantine_id), clock(each.received_at), f"{each.size:,}", each.field)
-        fed = " (fed after all)" if each.released_at else ""
-        write_paragraph(console, each.reason.removeprefix(f"{each.field}: ") + fed, 8)
-        count += 1
-    return count
+        fed = " (fed later)" if each.released_at else ""
+        sheet.note("        ", each.reason.removeprefix(f"{each.field}: ") + fed)
+    return sheet.row_count
 
 
 def _write_one(found: Quarantined) -> None:
@@ -156,7 +161,7 @@ def _write_one(found: Quarantined) -> None:
             ("size", f"{counted(found.size, 'byte')}{cut}"),
             ("field", found.field),
             ("wrong", found.reason.removeprefix(f"{found.field}: ")),
-            ("fed", f"after all, at {clock(found.released_at)} UTC" if found.released_at else ""),
+            ("fed", f"later, at {clock(found.released_at)} UTC" if found.released_at else ""),
             ("erased", "its bytes were erased on request" if found.is_erased else ""),
         ],
     )

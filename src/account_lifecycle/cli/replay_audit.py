@@ -21,10 +21,10 @@ from ..report.words import counted, printable
 from ..stores.opening import open_store
 from ..stores.protocol import Store
 from .commands import Failed, Interrupted
+from .drawing import crossings_svg
 from .opening import read_settings, require_store
 from .options import FailOn
 from .output import say
-from .pictures import crossings_svg
 from .progress import Pace, showing, waiting_for
 from .replay_outputs import PARQUET, Output, Target, targets, write_table
 

@@ -19,8 +19,7 @@ from ..report.words import counted
 from .commands import Interrupted
 from .opening import open_to_write, read_settings
 from .output import joined, say, screen, styled, write_fields, write_json
-from .progress import Pace, showing
-from .reel import STDIN
+from .progress import STDIN, Pace, showing
 from .replay_audit import Asked, opened
 
 if TYPE_CHECKING:

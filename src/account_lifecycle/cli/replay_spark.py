@@ -19,8 +19,7 @@ from ..report.words import counted, printable
 from .commands import Failed, Interrupted
 from .options import FailOn
 from .output import clock, joined, say, screen, styled, write_fields, write_heading, write_json
-from .progress import waiting_for
-from .reel import STDIN
+from .progress import STDIN, waiting_for
 from .replay_audit import Asked
 
 if TYPE_CHECKING:

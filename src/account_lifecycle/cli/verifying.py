@@ -1,7 +1,4 @@
-"""``verify``: whether the record holds, and what today's rules would decide differently.
-
-Knows how a proof is shown and how it ends; what there is to prove, the library knows.
-"""
+"""``verify``: whether the record holds, and what today's rules would decide differently."""
 
 import re
 import time
@@ -11,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..lifecycle.decide import redelivery_window_of
-from ..lifecycle.wording import JsonObject, lasting
-from ..report.words import counted, printable
+from ..lifecycle.machine import Situation
+from ..lifecycle.wording import JsonObject, lasting, time_text
+from ..report.words import counted, printable, short
 from ..stores.admin import has_head
-from ..verify.record import Differences, Verification
+from ..verify.record import Verification
+from ..verify.rejudge import DifferenceGroup, Differences, Outcome
 from .commands import Command, ExitCode, Failed
 from .opening import open_existing, read_settings
 from .options import json_option, policy_options, store_option
 from .output import joined, say, screen, styled, write_fields, write_heading, write_json, write_paragraph
-from .parting import differences_record, write_differences
 from .progress import waiting_for
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
-MAX_TOLD = 20
-"""How many faults a screen shows; JSON has a hundred."""
+MAX_SHOWN = 20
+"""How many faults and groups of differences a screen shows; JSON has more."""
 
 
 class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -36,7 +33,7 @@ class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     name = "head"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The digits in lower case."""
+        """Return the digits in lower case."""
         text = str(value).strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", text):
             self.fail(f"{value!r} is no head: 64 hexadecimal digits, as verify writes them.", param, ctx)
@@ -52,7 +49,7 @@ class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         ("From cron, with the head that was noted down", f"account-lifecycle verify --json --expect-head {'4f' * 32}"),
     ],
 )
-@click.option("--against-definition", is_flag=True, help="Tell too what today's rules would decide differently.")
+@click.option("--against-definition", is_flag=True, help="Show too what today's rules would decide differently.")
 @click.option("--expect-head", type=Head(), metavar="HEAD", help="A head noted down earlier must be in the ledger.")
 @policy_options
 @json_option
@@ -60,93 +57,84 @@ class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 def verify(against_definition: bool, expect_head: str | None, as_json: bool, **options: object) -> None:
     """Prove the record: the chain of digests, and all that follows from the ledger.
 
-    Every event is judged once more, and accounts, blind windows, anomalies and effects are compared with what
-    comes of it. Others may go on feeding meanwhile. Nothing is changed.
+    Every event is judged once more, and accounts, blind windows, anomalies and effects are compared with the
+    result. Others may go on feeding meanwhile. Nothing is changed.
 
-    Ends with 1 if anything does not hold, and with 6 if everything does but --against-definition finds that
-    something would be decided differently.
+    Ends with 1 if anything does not hold, with 7 if not every event could be judged again, and with 6 if
+    --against-definition finds that something would be decided differently.
     """
     with open_existing(read_settings(**options)) as engine, waiting_for("Verifying"):
         began = time.perf_counter()
         found = engine.verify()
         seconds = time.perf_counter() - began
         is_head_there = expect_head is None or has_head(engine.store, expect_head)
-        parted = engine.verify_against_definition() if against_definition else None
+        differences = engine.verify_against_definition() if against_definition else None
     if as_json:
-        write_json(_record(found, seconds, expect_head, is_head_there, parted))
+        write_json(
+            {
+                "intact": found.is_intact and is_head_there,
+                "events": found.events,
+                "accounts": found.accounts,
+                "checked_by_rules": dict(found.checked_by_rules),
+                "structure_only": found.structure_only,
+                "head": found.head,
+                "expected_head": expect_head,
+                "expected_head_found": None if expect_head is None else is_head_there,
+                "seconds": round(seconds, 3),
+                "fault_count": found.fault_count,
+                "first": found.first and found.first.to_dict(),
+                "faults": [fault.to_dict() for fault in found.faults],
+                "differences": differences and _differences_dict(differences),
+            }
+        )
     else:
-        _write(found, seconds, parted)
-    _end(found, is_head_there, parted)
+        _write(found, seconds, differences)
+    _end(found, is_head_there, differences)
 
 
-def in_short(found: Verification) -> str:
-    """What came of it, in a line."""
+def summary(found: Verification) -> str:
+    """Return the result in a line."""
     if found.is_intact:
         return f"holds: {counted(found.events, 'event')} of {counted(found.accounts, 'account')}"
     return f"does not hold: {counted(found.fault_count, 'fault')}, the first: {printable(str(found.first))}"
 
 
-def _record(
-    found: Verification, seconds: float, expected: str | None, is_head_there: bool, parted: Differences | None
-) -> JsonObject:
-    return {
-        "intact": found.is_intact and is_head_there,
-        "events": found.events,
-        "accounts": found.accounts,
-        "checked_by_rules": dict(found.checked_by_rules),
-        "structure_only": found.structure_only,
-        "head": found.head,
-        "expected_head": expected,
-        "expected_head_found": None if expected is None else is_head_there,
-        "seconds": round(seconds, 3),
-        "fault_count": found.fault_count,
-        "first": found.first and found.first.to_dict(),
-        "faults": [fault.to_dict() for fault in found.faults],
-        "differences": parted and differences_record(parted),
-    }
-
-
-def _write(found: Verification, seconds: float, parted: Differences | None) -> None:
+def _write(found: Verification, seconds: float, differences: Differences | None) -> None:
     console = screen()
     if found.is_intact:
         console.print(styled("The record holds", "bold green"))
     else:
         console.print(styled(f"The record does not hold: {counted(found.fault_count, 'fault')}", "bold red"))
-    write_fields(console, _fields(found))
+    judged = [f"{count:,} {_rules_text(rules)}" for rules, count in found.checked_by_rules.items()]
+    structure = f"{found.structure_only:,} by other rules: in order, each from where the last one ended"
+    write_fields(
+        console,
+        [
+            ("events", f"{found.events:,} of {counted(found.accounts, 'account')}"),
+            ("judged again", "; ".join(judged) or "none"),
+            ("structure", structure if found.structure_only else ""),
+            ("first", found.first.place if found.first and found.fault_count > 1 else ""),
+            ("head", found.head or "none: this store keeps no chain"),
+        ],
+    )
     if not found.is_intact:
-        _write_faults(console, found)
-    if parted is not None:
-        write_differences(console, parted)
+        write_heading(console, "Faults", f"the first {MAX_SHOWN}" if found.fault_count > MAX_SHOWN else "")
+        for fault in found.faults[:MAX_SHOWN]:
+            write_paragraph(console, joined(styled(fault.place, "bold"), f": {fault.finding}"), 4, first="  ·")
+    if differences is not None:
+        _write_differences(console, differences)
     say(f"Verified in {seconds:,.2f} s")
     if found.head and found.is_intact:
-        say("Note the head down elsewhere: later, --expect-head tells whether it is still in the ledger.")
+        say("Note the head down elsewhere: later, --expect-head checks that it is still in the ledger.")
 
 
-def _fields(found: Verification) -> "list[tuple[str, str | Text]]":
-    judged = [f"{count:,} {_rules_told(rules)}" for rules, count in found.checked_by_rules.items()]
-    structure = f"{found.structure_only:,} by other rules: in order, each from where the last one ended"
-    return [
-        ("events", f"{found.events:,} of {counted(found.accounts, 'account')}"),
-        ("judged again", "; ".join(judged) or "none"),
-        ("structure", structure if found.structure_only else ""),
-        ("first", found.first.place if found.first and found.fault_count > 1 else ""),
-        ("head", found.head or "none: this store keeps no chain"),
-    ]
-
-
-def _rules_told(rules: str) -> str:
+def _rules_text(rules: str) -> str:
     window = redelivery_window_of(rules) or timedelta(0)
     return f"by today's machine, redelivery window {lasting(window)}"
 
 
-def _write_faults(console: "Console", found: Verification) -> None:
-    write_heading(console, "Faults", f"the first {MAX_TOLD}" if found.fault_count > MAX_TOLD else "")
-    for fault in found.faults[:MAX_TOLD]:
-        write_paragraph(console, joined(styled(fault.place, "bold"), f": {fault.finding}"), 4, first="  ·")
-
-
-def _end(found: Verification, is_head_there: bool, parted: Differences | None) -> None:
-    """The exit code that the findings come to."""
+def _end(found: Verification, is_head_there: bool, differences: Differences | None) -> None:
+    """End with the exit code that the findings come to."""
     if not found.is_intact:
         raise Failed(
             "the record does not hold: something else than this program has changed it, or the disk has. Compare with "
@@ -157,6 +145,89 @@ def _end(found: Verification, is_head_there: bool, parted: Differences | None) -
             "the head that was noted down is not in this ledger: events were taken off its end, or it is another "
             "ledger. Compare with a backup."
         )
-    if parted is not None and not parted.is_same:
-        say(f"{counted(parted.accounts_differing, 'account')} would be judged differently today")
+    if differences is not None and not differences.is_same:
+        say(f"{counted(differences.accounts_differing, 'account')} would be judged differently today")
         click.get_current_context().exit(ExitCode.FOUND)
+
+
+# ---- What today's rules would decide differently ------------------------------------------------------
+
+
+def _write_differences(console: "Console", found: Differences) -> None:
+    """Write what would be decided differently, the most frequent first."""
+    write_heading(console, "Against today's rules", found.rules)
+    if found.is_same:
+        write_paragraph(console, f"Each of {counted(found.events, 'event')} would be decided as it was.", 2)
+        return
+    write_paragraph(
+        console,
+        f"{found.accounts_differing:,} of {counted(found.accounts, 'account')} would have gone another way, and "
+        f"{found.accounts_elsewhere:,} would be in another status now; {found.events_differing:,} of "
+        f"{counted(found.events, 'event')} would be decided differently.",
+        2,
+    )
+    for group in found.groups[:MAX_SHOWN]:
+        title = f"  {short(group.announced)} while {group.before.status}"
+        write_heading(console, title, counted(group.accounts, "account"))
+        examples = (f"account {printable(e.account_id)}, event {e.sequence:,}" for e in group.examples)
+        write_fields(
+            console,
+            [
+                ("recorded", _outcome_text(group.recorded)),
+                ("today", _outcome_text(group.today)),
+                ("such as", "; ".join(examples)),
+            ],
+            4,
+        )
+    if len(found.groups) > MAX_SHOWN:
+        write_paragraph(console, f"... and in {len(found.groups) - MAX_SHOWN:,} more ways: see --json.", 2)
+
+
+def _outcome_text(outcome: Outcome) -> str:
+    facts = f"{'exists' if outcome.after.exists else 'not known to exist'}, {'' if outcome.after.lost else 'not '}lost"
+    parts = [f"{outcome.verdict}, then {outcome.after.status} ({facts})"]
+    if outcome.anomalies:
+        parts.append(f"anomalies: {', '.join(outcome.anomalies)}")
+    if outcome.effects:
+        parts.append(f"hooks: {', '.join(printable(' '.join(effect).strip()) for effect in outcome.effects)}")
+    return "; ".join(parts)
+
+
+def _differences_dict(found: Differences) -> JsonObject:
+    return {
+        "rules": found.rules,
+        "events": found.events,
+        "accounts": found.accounts,
+        "events_by_rules": dict(found.events_by_rules),
+        "events_differing": found.events_differing,
+        "accounts_differing": found.accounts_differing,
+        "accounts_elsewhere": found.accounts_elsewhere,
+        "groups": [_group_dict(group) for group in found.groups],
+    }
+
+
+def _group_dict(group: DifferenceGroup) -> JsonObject:
+    return {
+        "before": _situation_dict(group.before),
+        "announced": group.announced,
+        "accounts": group.accounts,
+        "recorded": _outcome_dict(group.recorded),
+        "today": _outcome_dict(group.today),
+        "examples": [
+            {"account_id": e.account_id, "sequence": e.sequence, "received_at": time_text(e.received_at)}
+            for e in group.examples
+        ],
+    }
+
+
+def _outcome_dict(outcome: Outcome) -> JsonObject:
+    return {
+        "verdict": str(outcome.verdict),
+        "after": _situation_dict(outcome.after),
+        "anomalies": [str(kind) for kind in outcome.anomalies],
+        "effects": [{"kind": str(kind), "subject": str(subject)} for kind, subject in outcome.effects],
+    }
+
+
+def _situation_dict(situation: Situation) -> JsonObject:
+    return {"status": str(situation.status), "exists": situation.exists, "lost": situation.lost}

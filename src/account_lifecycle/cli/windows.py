@@ -1,24 +1,20 @@
-"""Asking about time: ``windows`` (when accounts were blind) and ``deadlines`` (what has lasted too long).
-
-Knows how intervals are shown; what makes one, the library knows.
-"""
+"""Commands about time: ``windows`` (when accounts were blind) and ``deadlines`` (what has lasted too long)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 
 from ..lifecycle.decide import Decision
 from ..lifecycle.windows import BlindWindow
+from ..report.tables import Column
 from ..report.words import counted
 from .commands import Command
 from .opening import open_existing, open_to_read, read_settings
 from .options import MOMENT, FailOn, fail_on_option, json_option, now_option, policy_options, store_option
-from .output import Column, Sheet, about, clock, joined, say, screen, styled, write_json_line, write_paragraph
+from .output import Sheet, about, clock, say, write_json_line
 
-if TYPE_CHECKING:
-    from rich.text import Text
+ONGOING = "ongoing"
 
 
 @click.command(
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
         ("What to backfill for one account, for a program", "account-lifecycle windows --account acc_1 --json"),
     ],
 )
-@click.option("--open", "open_only", is_flag=True, help="Only windows that last still.")
+@click.option("--open", "open_only", is_flag=True, help="Only ongoing windows.")
 @click.option("--account", "account_id", metavar="ID", help="Only windows of this account.")
 @now_option
 @json_option
@@ -37,8 +33,8 @@ if TYPE_CHECKING:
 def windows(open_only: bool, account_id: str | None, now: datetime, as_json: bool, store: str | None) -> None:
     """List blind windows: when accounts were not OK, so that messages were missed.
 
-    Messages may have been missed from the last proof of life to the recovery: exactly that is to be
-    backfilled. How long the account was down for certain is told beside it.
+    Messages may have been missed from the last proof of life to the recovery: backfill exactly that. The
+    column "down" says how long the account was certainly down.
     """
     with open_to_read(store) as engine:
         found = engine.store.blind_windows(account_id, open_only=open_only)
@@ -50,32 +46,23 @@ def windows(open_only: bool, account_id: str | None, now: datetime, as_json: boo
 
 
 def write_windows(found: Iterable[BlindWindow], now: datetime) -> int:
-    """Windows, one a line; how many there were."""
+    """Write windows, one a line, and return how many there were."""
     sheet = Sheet(
-        screen(),
         Column("account", 22),
         Column("backfill from", 16),
-        Column("until (UTC)", 16),
+        Column("until (UTC)", 16, style=lambda until: "yellow" if until == ONGOING else ""),
         Column("down", 6, right=True),
         Column("causes", 11),
     )
-    count = 0
     for each in found:
         sheet.row(
             each.account_id,
             clock(each.last_ok_at)[:16],
-            _ending(each),
+            clock(each.closed_at)[:16] if each.closed_at else ONGOING,
             about((each.closed_at or now) - each.opened_at),
-            ", ".join(each.causes) or "not told",
+            ", ".join(each.causes) or "unknown",
         )
-        count += 1
-    return count
-
-
-def _ending(window: BlindWindow) -> "str | Text":
-    if window.closed_at is None:
-        return styled("lasts still", "yellow")
-    return clock(window.closed_at)[:16]
+    return sheet.row_count
 
 
 @click.command(
@@ -83,7 +70,7 @@ def _ending(window: BlindWindow) -> "str | Text":
     short_help="Look for accounts that are stuck",
     examples=[
         ("Once an hour, from cron: what got stuck since", "account-lifecycle deadlines --fail-on warning"),
-        ("What will be stuck at a given time", "account-lifecycle deadlines --now 2026-06-01T12:00:00Z"),
+        ("What will be stuck by a given time", "account-lifecycle deadlines --now 2026-06-01T12:00:00Z"),
     ],
 )
 @click.option("--now", type=MOMENT, default="now", metavar="TIME", help="Check for this time.  [default: now]")
@@ -101,8 +88,8 @@ def deadlines(
 ) -> None:
     """Look for accounts that are stuck, and put each on record.
 
-    A transient status that outlives its deadline is told once for each stay: run this every few minutes,
-    and each time it tells what is new.
+    A transient status that outlives its deadline is reported once for each stay: run this every few minutes,
+    and each time it reports what is new.
     """
     settings = read_settings(store=store, redelivery_window_s=redelivery_window_s, deadlines=deadlines)
     with open_existing(settings) as engine:
@@ -120,12 +107,10 @@ def deadlines(
 
 
 def _write_stuck(found: Sequence[Decision], now: datetime) -> None:
-    console = screen()
     sheet = Sheet(
-        console,
         Column("account", 22),
         Column("provider", 9),
-        Column("stuck in", 16),
+        Column("stuck in", 16, style=lambda _: "yellow"),
         Column("since (UTC)", 19),
         Column("for", 6, right=True),
     )
@@ -133,10 +118,10 @@ def _write_stuck(found: Sequence[Decision], now: datetime) -> None:
         account = decision.account
         sheet.row(
             account.account_id,
-            account.provider or "not told",
-            joined(styled(account.status, "yellow")),
+            account.provider or "unknown",
+            account.status,
             clock(account.since),
             about(now - account.since) if account.since else "",
         )
-        write_paragraph(console, decision.explanation, 4)
+        sheet.note("    ", decision.explanation)
     say(counted(len(found), "account") + " newly stuck")
