@@ -1,9 +1,9 @@
-"""The picture of the deviations: every unlawful announcement's fate, and nothing that is lawful."""
+"""The picture of the deviations: every unexpected announcement's fate, and nothing that is expected."""
 
 import re
 
 from account_lifecycle import drawing
-from account_lifecycle.drawing.moves import holds
+from account_lifecycle.drawing.table import holds
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.definition import DEVIATIONS
 from account_lifecycle.lifecycle.status import Status
@@ -34,26 +34,26 @@ def fate(box: str, drawn: Drawn) -> tuple[AnomalyKind, set[Status]]:
     return AnomalyKind(kind), members(onward[0], drawn) if onward else listed(words, drawn)
 
 
-def test_every_unlawful_move_is_drawn_with_its_kind_and_no_other() -> None:
+def test_every_unexpected_move_is_drawn_with_its_kind_and_no_other() -> None:
     assert drawn_moves(read(drawing.deviations())) == deviant_moves()
 
 
 def test_what_an_arrow_says_that_it_stands_for_is_what_a_reader_sees() -> None:
-    dashed = [a for a in drawing.deviations().sketch.arrows if a.look == "illegal"]
+    dashed = [a for a in drawing.deviations().sketch.arrows if a.look == "anomaly"]
     covered: set[Pair] = {pair for arrow in dashed for pair in arrow.covers}
     assert covered == {(before, after) for before, after, _ in deviant_moves()}
 
 
-def test_every_hold_is_told_with_its_kind() -> None:
-    told = {(h.kind, announced, state) for h in holds() for announced in h.announced for state in h.states}
+def test_every_hold_is_shown_with_its_kind() -> None:
+    shown = {(h.kind, announced, state) for h in holds() for announced in h.announced for state in h.states}
     table = {
         (step.deviation, step.announced, step.before.status)
         for sync in (True, False)
         for step in rows(announces_sync=sync)
         if step.deviation and not step.accepted
     }
-    # What a provider that never announces it can do in vain is told once, and not for every other kind again.
-    assert told == table
+    # What only a provider that never announces it can cause is listed once.
+    assert shown == table
 
 
 def test_a_hold_of_one_state_or_of_the_group_is_a_dashed_red_loop() -> None:
@@ -62,12 +62,12 @@ def test_a_hold_of_one_state_or_of_the_group_is_a_dashed_red_loop() -> None:
     assert loops == {"OK": "UNEXPECTED_RECONNECT", "GROUP": "SYNC_WHILE_LOST", "DELETED": "AFTER_DELETION"}
 
 
-def test_every_other_hold_is_told_below() -> None:
+def test_every_other_hold_is_listed_below() -> None:
     notes = "\n".join(drawing.deviations().sketch.notes)
     for kind, announced in (("LATE_EVENT", "CREATION_SUCCESS"), ("CONTRADICTED_CREATION", "CREATION_FAIL")):
         line = next(line for line in notes.splitlines() if kind in line)
         assert re.search(f"{announced} in any state but UNSEEN", line)
-        assert "CONNECTING if exists" in line
+        assert "CONNECTING: known account" in line
 
 
 def test_every_kind_of_the_definition_is_named() -> None:
@@ -75,7 +75,7 @@ def test_every_kind_of_the_definition_is_named() -> None:
     assert {row.kind for row in DEVIATIONS} <= {kind for kind in AnomalyKind if kind in words}
 
 
-def test_what_is_lawful_is_there_for_orientation_only() -> None:
+def test_what_is_expected_is_there_for_orientation_only() -> None:
     drawn = read(drawing.deviations())
     assert {edge.attributes["color"] for edge in drawn.edges if not edge.is_dashed_red} == {"#d1d5db"}
     assert drawn.statuses == set(Status)

@@ -58,10 +58,10 @@ def test_no_word_leaves_its_label_in_mermaid(word: str) -> None:
 @settings(max_examples=30, deadline=None)
 @example(WILD)
 @given(words)
-def test_a_foreign_kind_is_told_in_a_fleets_traffic(kind: str) -> None:
+def test_a_foreign_kind_is_named_in_a_fleets_traffic(kind: str) -> None:
     picture = drawing.traffic({Crossing(Status.OK, "x", Status.OK, kind): 3})
-    told = "\n".join(picture.sketch.notes)
-    assert f"OK ({shown(kind)[1:-1]} 3)" in told
+    notes = "\n".join(picture.sketch.notes)
+    assert f"OK ({shown(kind)[1:-1]} 3)" in notes
     ElementTree.fromstring(picture.svg())
 
 

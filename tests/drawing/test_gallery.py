@@ -62,7 +62,7 @@ def test_every_picture_is_there_in_every_format_and_shown_in_the_index(fresh: Pa
         assert f"![{picture.sketch.title}]({name}.svg)" in index
 
 
-def test_the_command_writes_where_it_is_told(
+def test_the_command_writes_into_the_folder_that_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gallery, "pictures", lambda: [("path", drawing.path([]))])

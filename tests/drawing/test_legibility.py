@@ -8,12 +8,9 @@ import pytest
 from account_lifecycle import drawing
 from account_lifecycle.drawing import Crossing, PathStep, Picture
 from account_lifecycle.drawing.gallery import pictures
-from account_lifecycle.drawing.geometry import Box, around
+from account_lifecycle.drawing.geometry import NAME_SIZE, Box, around, text_width
 from account_lifecycle.drawing.layout import Layout
-from account_lifecycle.drawing.lettering import text_width
-from account_lifecycle.drawing.palette import FRAME_FILL, HEALTH_PAINT, PENS, WHITE
-from account_lifecycle.drawing.places import NAME_SIZE
-from account_lifecycle.drawing.sketch import GROUP, GROUP_NAME, Look
+from account_lifecycle.drawing.sketch import FRAME_PAINT, GROUP, GROUP_NAME, HEALTH_PAINT, PENS, WHITE, Look
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.status import Health, Status, Verdict
 
@@ -42,7 +39,7 @@ def solid(layout: Layout) -> dict[str, Box]:
     """Everything that covers what lies below it; not the group's frame, which holds others."""
     labels = {f"label {i}": label for i, label in enumerate(layout.labels) if label}
     words = {text.words: text.box for text in (*layout.title, *layout.legend.texts)}
-    swatches = {swatch.health: swatch.box for swatch in layout.legend.swatches}
+    swatches = dict(layout.legend.swatches)
     return {**{k: box for k, box in layout.boxes.items() if k != GROUP}, **labels, **words, **swatches}
 
 
@@ -105,7 +102,7 @@ def test_every_name_can_be_read_on_its_colour(health: Health) -> None:
 
 @pytest.mark.parametrize("look", [look for look in Look if look is not Look.FAINT])
 def test_every_arrow_and_its_label_can_be_told_from_the_ground(look: Look) -> None:
-    assert min(contrast(PENS[look].colour, ground) for ground in (WHITE, FRAME_FILL)) >= 4.5
+    assert min(contrast(PENS[look].colour, ground) for ground in (WHITE, FRAME_PAINT.fill)) >= 4.5
 
 
 @pytest.mark.parametrize("look", Look)

@@ -5,11 +5,9 @@ from itertools import pairwise
 import pytest
 
 from account_lifecycle import drawing
-from account_lifecycle.drawing.chain import main_arrows
-from account_lifecycle.drawing.folds import fold
-from account_lifecycle.drawing.moves import Move, lawful_moves, words
-from account_lifecycle.drawing.roles import healths_of, roles_of
+from account_lifecycle.drawing.life_cycle import main_arrows
 from account_lifecycle.drawing.sketch import Look
+from account_lifecycle.drawing.table import GUARD_WORDS, Move, expected_moves, fold, healths_of, roles_of
 from account_lifecycle.lifecycle.compiled import compiled, health_of
 from account_lifecycle.lifecycle.definition import INITIAL, LOSSES, PROVES_LIFE, TERMINAL, Guard
 from account_lifecycle.lifecycle.machine import Situation
@@ -20,21 +18,21 @@ from drawing.reading import NAMES, Pair, expand, read, rows
 WHOLE = [None, True, False]
 
 
-def lawful(announces_sync: bool | None) -> set[Pair]:
-    """Every lawful move between states that an account of such a provider can be in."""
+def expected(announces_sync: bool | None) -> set[Pair]:
+    """Every expected move between states that an account of such a provider can be in."""
     steps = [s for s in rows(announces_sync=announces_sync is not False) if s.expected]
     met = {INITIAL, *(step.after.status for step in steps)}
     return {(s.before.status, s.after.status) for s in steps if s.moved and s.before.status in met}
 
 
 @pytest.mark.parametrize("announces_sync", WHOLE)
-def test_every_lawful_move_is_drawn_and_no_other(announces_sync: bool | None) -> None:
-    assert expand(read(drawing.lifecycle(announces_sync))) == lawful(announces_sync)
+def test_every_expected_move_is_drawn_and_no_other(announces_sync: bool | None) -> None:
+    assert expand(read(drawing.lifecycle(announces_sync))) == expected(announces_sync)
 
 
 @pytest.mark.parametrize("provider", Provider)
 def test_every_move_of_a_provider_is_drawn_and_no_other(provider: Provider) -> None:
-    assert expand(read(drawing.provider(provider))) == lawful(PROFILES[provider].announces_sync)
+    assert expand(read(drawing.provider(provider))) == expected(PROFILES[provider].announces_sync)
 
 
 @pytest.mark.parametrize("announces_sync", WHOLE)
@@ -56,7 +54,7 @@ def test_a_status_that_a_provider_never_announces_is_not_in_its_picture(provider
 
 def test_a_move_that_depends_on_a_fact_says_on_which() -> None:
     drawn = read(drawing.lifecycle())
-    for tail, head in lawful(None):
+    for tail, head in expected(None):
         situations = [s for s in compiled().situations if s.status is tail]
         always = all(
             compiled().step(s, head, announces_sync=sync).expected for s in situations for sync in (False, True)
@@ -65,18 +63,19 @@ def test_a_move_that_depends_on_a_fact_says_on_which() -> None:
         assert bool(labels) is not always, (tail, head, labels)
 
 
-@pytest.mark.parametrize("move", [m for m in lawful_moves() if m.guard], ids=lambda m: f"{m.before}-{m.after}")
-def test_a_guard_holds_exactly_where_the_move_is_lawful(move: Move) -> None:
-    facts = move.guard.split(", ")
+@pytest.mark.parametrize("move", [m for m in expected_moves() if m.guard], ids=lambda m: f"{m.before}-{m.after}")
+def test_a_guard_holds_exactly_where_the_move_is_expected(move: Move) -> None:
+    words = move.guard.split(", ")
     for situation in (s for s in compiled().situations if s.status is move.before):
         for sync in (False, True):
-            known = {words(g): getattr(situation, g, sync) for g in Guard}
-            holds = all(known[f.removeprefix("not ")] is not f.startswith("not ") for f in facts)
+            known = {guard: getattr(situation, guard, sync) for guard in Guard}
+            true = {GUARD_WORDS[guard].holds if value else GUARD_WORDS[guard].fails for guard, value in known.items()}
+            holds = true.issuperset(words)
             assert holds is compiled().step(situation, move.after, announces_sync=sync).expected
 
 
 def test_the_main_chain_runs_from_birth_through_life_and_loss_back_to_life() -> None:
-    bold = {pair for arrow in main_arrows(lawful_moves(), roles_of()) for pair in arrow.covers}
+    bold = {pair for arrow in main_arrows(expected_moves(), roles_of()) for pair in arrow.covers}
     birth = (Status.UNSEEN, Status.CONNECTING, Status.CREATION_SUCCESS, Status.SYNC_SUCCESS, Status.OK)
     assert roles_of().birth == birth[:-1]
     assert roles_of().back == (Status.RECONNECTED,)
@@ -114,16 +113,16 @@ def test_the_states_stand_in_the_same_order_in_every_picture() -> None:
 
 def test_what_most_states_share_is_one_arrow() -> None:
     drawn = read(drawing.lifecycle())
-    assert len(drawn.edges) < len(lawful(None)) / 3
+    assert len(drawn.edges) < len(expected(None)) / 3
     shared = [edge for edge in drawn.edges if edge.tail.startswith("ANY_TO")]
     assert {edge.head for edge in shared} == {"CONNECTING", "DELETED", "GROUP"}
 
 
 def test_a_fold_never_stands_for_a_move_that_is_not_there() -> None:
-    moves = lawful_moves()
+    moves = expected_moves()
     for missing in moves:
         left = [move for move in moves if move != missing]
-        covered = [pair for b in fold(left, roles_of().statuses, LOSSES) for pair in b.covers]
+        covered = [pair for b in fold(left, roles_of()) for pair in b.covers]
         assert set(covered) == {(move.before, move.after) for move in left}
 
 
@@ -134,7 +133,7 @@ def test_a_colour_is_what_a_state_means() -> None:
     assert all((fills[a] == fills[b]) is (firsts[a] is firsts[b]) for a in Status for b in Status)
 
 
-def test_what_a_state_can_mean_later_is_told_below() -> None:
+def test_what_a_state_can_mean_later_is_noted_below() -> None:
     notes = "\n".join(drawing.lifecycle().sketch.notes)
     for status in Status:
         meanings = {
@@ -144,7 +143,7 @@ def test_what_a_state_can_mean_later_is_told_below() -> None:
         assert (f"{status} can also mean" in notes) is (len(meanings) > 1)
 
 
-def test_a_lawful_announcement_that_changes_nothing_is_told_below() -> None:
+def test_an_expected_announcement_that_changes_nothing_is_noted_below() -> None:
     assert "OK at SYNC_SUCCESS" in "\n".join(drawing.lifecycle().sketch.notes)
     assert "OK at SYNC_SUCCESS" not in "\n".join(drawing.lifecycle(False).sketch.notes)
 
@@ -169,21 +168,21 @@ def test_an_alias_is_not_another_provider() -> None:
 
 
 def test_an_unknown_provider_may_announce_anything() -> None:
-    assert expand(read(drawing.provider("FAX"))) == lawful(True)
+    assert expand(read(drawing.provider("FAX"))) == expected(True)
     assert "unknown provider ('FAX')" in read(drawing.provider("FAX")).words()
 
 
 @pytest.mark.parametrize("situation", compiled().situations, ids=str)
 def test_a_situation_is_marked_in_the_whole_life_cycle(situation: Situation) -> None:
     graph = drawing.draw_situation(situation).source
-    facts = ", ".join(fact for fact in ("exists", "lost") if getattr(situation, fact))
+    facts = ", ".join(GUARD_WORDS[guard].holds for guard in (Guard.EXISTS, Guard.LOST) if getattr(situation, guard))
     assert [status for status in Status if f"{status}_tag" in graph] == [situation.status]
     assert f'"now {situation.status}{f" ({facts})" if facts else ""}\\l"' in graph
 
 
 def test_the_life_cycle_is_marked_nowhere_by_itself() -> None:
     assert "_tag" not in drawing.lifecycle().dot()
-    assert all(arrow.look is not Look.ILLEGAL for arrow in drawing.lifecycle().sketch.arrows)
+    assert all(arrow.look is not Look.ANOMALY for arrow in drawing.lifecycle().sketch.arrows)
 
 
 def test_the_one_state_that_accounts_should_be_in_is_the_largest() -> None:

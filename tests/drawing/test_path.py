@@ -1,4 +1,4 @@
-"""An account's own path: where it went, in which order, what was odd, and where it stands now."""
+"""An account's own path: where it went, in which order, what was anomalous, and where it stands now."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -40,25 +40,25 @@ def test_a_move_carries_its_numbers() -> None:
     assert [edge.label for edge in picture.between("ERROR", "OK")] == ["5"]
 
 
-def test_every_event_is_listed_with_its_time_and_what_was_odd_about_it() -> None:
+def test_every_event_is_listed_with_its_time_and_its_anomalies() -> None:
     words = drawn("CONNECTING OK").words()
     assert "1 · 2026-05-01 12:00 · CONNECTING" in words
     assert "2 · 2026-05-01 13:00 · OK (SKIPPED_STEP)" in words
 
 
-def test_an_illegal_move_is_dashed_red() -> None:
+def test_an_anomalous_move_is_dashed_red() -> None:
     picture = drawn("OK CREDENTIALS OK")
     assert [edge.is_dashed_red for edge in picture.between("UNSEEN", "OK")] == [True]
     assert [edge.is_dashed_red for edge in picture.between("OK", "CREDENTIALS")] == [False]
 
 
-def test_the_same_move_made_lawfully_and_not_is_two_arrows() -> None:
+def test_the_same_move_made_as_expected_and_not_is_two_arrows() -> None:
     steps = steps_of("CONNECTING OK CONNECTING OK")
     edges = read(drawing.path(steps)).between("CONNECTING", "OK")
     assert sorted((edge.label, edge.is_dashed_red) for edge in edges) == [("2", True), ("4", False)]
 
 
-def test_what_only_rides_along_does_not_make_a_move_illegal() -> None:
+def test_what_only_rides_along_does_not_make_a_move_anomalous() -> None:
     step = PathStep(Status.OK, "ERROR", Status.ERROR, anomalies=(AnomalyKind.PROVIDER_CHANGED,))
     assert [edge.is_dashed_red for edge in read(drawing.path([step])).between("OK", "ERROR")] == [False]
 

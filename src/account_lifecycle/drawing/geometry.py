@@ -1,17 +1,33 @@
-"""Boxes and curves in a plane whose y axis points up, in points.
+"""Boxes, curves and the room that a text takes, in points, in a plane whose y axis points up.
 
-Pure arithmetic (the four operations and square roots, so that every machine gets the same digits); it
-must never know what a box or a curve stands for.
+Only the four operations and square roots are used, so that every machine gets the same digits.
 """
 
+import unicodedata
+from collections.abc import Iterable
 from itertools import pairwise
 from math import sqrt
 from typing import NamedTuple
 
 Point = tuple[float, float]
 
-SAMPLES = 14
+FONT, BOLD_FONT = "Helvetica", "Helvetica-Bold"
+TITLE_SIZE, SUBTITLE_SIZE, TEXT_SIZE = 22.0, 13.0, 11.0
+NAME_SIZE, CENTRAL_SIZE, CAPTION_SIZE, LABEL_SIZE = 14.0, 24.0, 11.0, 12.0
+LINE_HEIGHT = 1.2
+"""Of a line of text, in font sizes."""
+
+_SAMPLES = 14
 """Pieces into which a curve is cut to see what it meets."""
+# The widths of the printable ASCII characters, in thousandths of the font size (Adobe's font metrics).
+_WIDTHS = (
+    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
+    556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833,
+    722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556,
+    556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334,
+    260, 334, 584,
+)  # fmt: skip
+_BOLD_FACTOR, _WIDE, _OTHER = 1.08, 1000, 667
 
 
 class Box(NamedTuple):
@@ -43,41 +59,75 @@ class Box(NamedTuple):
         return self.y + self.height / 2
 
     def grown(self, margin: float) -> "Box":
-        """The same box with a margin around it."""
+        """Return the same box with a margin around it."""
         return Box(self.x, self.y, self.width + 2 * margin, self.height + 2 * margin)
 
-    def contains(self, point: Point) -> bool:
-        """Whether the point lies strictly inside."""
-        return abs(point[0] - self.x) * 2 < self.width and abs(point[1] - self.y) * 2 < self.height
-
     def overlaps(self, other: "Box") -> bool:
-        """Whether the two share an area."""
-        return (
-            abs(self.x - other.x) * 2 < self.width + other.width
-            and abs(self.y - other.y) * 2 < self.height + other.height
-        )
+        """Return whether the two share an area."""
+        near = abs(self.x - other.x) * 2 < self.width + other.width
+        return near and abs(self.y - other.y) * 2 < self.height + other.height
 
     def port(self, side: Point, offset: float) -> Point:
-        """A point on the side that faces ``side``, ``offset`` (-0.5 to 0.5) away from its middle."""
-        dx, dy = side
-        return (
-            self.x + self.width * (dx / 2 + abs(dy) * offset),
-            self.y + self.height * (dy / 2 + abs(dx) * offset),
-        )
+        """Return a point on the side that faces ``side``, ``offset`` (-0.5 to 0.5) away from its middle."""
+        (dx, dy), (width, height) = side, self[2:]
+        return self.x + width * (dx / 2 + abs(dy) * offset), self.y + height * (dy / 2 + abs(dx) * offset)
 
 
-def around(boxes: list[Box]) -> Box:
-    """The smallest box that holds them all."""
-    left, right = min(b.left for b in boxes), max(b.right for b in boxes)
-    bottom, top = min(b.bottom for b in boxes), max(b.top for b in boxes)
+def around(things: Iterable["Box | Piece"]) -> Box:
+    """Return the smallest box that holds them all."""
+    every = tuple(things)
+    left, right = min(thing.left for thing in every), max(thing.right for thing in every)
+    bottom, top = min(thing.bottom for thing in every), max(thing.top for thing in every)
     return Box((left + right) / 2, (bottom + top) / 2, right - left, top - bottom)
 
 
-def around_points(points: tuple[Point, ...]) -> Box:
-    """The smallest box that holds them all."""
-    left, right = min(p[0] for p in points), max(p[0] for p in points)
-    bottom, top = min(p[1] for p in points), max(p[1] for p in points)
-    return Box((left + right) / 2, (bottom + top) / 2, right - left, top - bottom)
+def distance(a: Point, b: Point) -> float:
+    """Return how far apart two points are."""
+    return sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]))
+
+
+def along(point: Point, direction: Point, length: float) -> Point:
+    """Return the point reached by going ``length`` from ``point``."""
+    return (point[0] + direction[0] * length, point[1] + direction[1] * length)
+
+
+class Piece:
+    """A straight piece of a curve, with its bounds."""
+
+    __slots__ = ("a", "b", "bottom", "left", "length", "right", "top")
+
+    def __init__(self, a: Point, b: Point) -> None:
+        self.a, self.b, self.length = a, b, distance(a, b)
+        self.left, self.right = (a[0], b[0]) if a[0] < b[0] else (b[0], a[0])
+        self.bottom, self.top = (a[1], b[1]) if a[1] < b[1] else (b[1], a[1])
+
+    def is_within(self, reach: float, point: Point) -> bool:
+        """Return whether the point is nearer than ``reach``."""
+        x, y = point
+        if not (self.left - reach < x < self.right + reach and self.bottom - reach < y < self.top + reach):
+            return False
+        dx, dy = self.b[0] - self.a[0], self.b[1] - self.a[1]
+        share = ((x - self.a[0]) * dx + (y - self.a[1]) * dy) / (dx * dx + dy * dy or 1.0)
+        return distance(along(self.a, (dx, dy), max(0.0, min(1.0, share))), point) < reach
+
+    def meets(self, box: Box) -> bool:
+        """Return whether any of it lies in the box."""
+        left, right, bottom, top = box.left, box.right, box.bottom, box.top
+        if self.right <= left or self.left >= right or self.top <= bottom or self.bottom >= top:
+            return False
+        return len({_turns_left(self.a, self.b, (x, y)) for x in (left, right) for y in (bottom, top)}) == 2
+
+    def crosses(self, other: "Piece") -> bool:
+        """Return whether the two cross."""
+        if self.left > other.right or other.left > self.right or self.bottom > other.top or other.bottom > self.top:
+            return False
+        return _turns_left(self.a, self.b, other.a) != _turns_left(self.a, self.b, other.b) and _turns_left(
+            other.a, other.b, self.a
+        ) != _turns_left(other.a, other.b, self.b)
+
+
+def _turns_left(a: Point, b: Point, c: Point) -> bool:
+    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
 
 
 class Curve(NamedTuple):
@@ -89,7 +139,7 @@ class Curve(NamedTuple):
     end: Point
 
     def at(self, t: float) -> Point:
-        """The point at ``t`` (0 to 1)."""
+        """Return the point at ``t`` (0 to 1)."""
         u = 1 - t
         a, b, c, d = u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
         return (
@@ -97,92 +147,56 @@ class Curve(NamedTuple):
             a * self.start[1] + b * self.pull[1] + c * self.push[1] + d * self.end[1],
         )
 
-    def samples(self) -> tuple[Point, ...]:
-        """Points along the whole of it, both ends included."""
-        return tuple(self.at(i / SAMPLES) for i in range(SAMPLES + 1))
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return straight pieces along the whole of it."""
+        return tuple(Piece(a, b) for a, b in pairwise([self.at(i / _SAMPLES) for i in range(_SAMPLES + 1)]))
 
-    def split(self, t: float = 0.5) -> tuple["Curve", "Curve"]:
-        """The same curve as two."""
-        a, b, c = (
-            _between(self.start, self.pull, t),
-            _between(self.pull, self.push, t),
-            _between(self.push, self.end, t),
-        )
-        d, e = _between(a, b, t), _between(b, c, t)
-        middle = _between(d, e, t)
-        return Curve(self.start, a, d, middle), Curve(middle, e, c, self.end)
+    def halves(self) -> tuple["Curve", "Curve"]:
+        """Return the same curve as two."""
+        a, b, c = (_middle(one, other) for one, other in pairwise(self))
+        d, e = _middle(a, b), _middle(b, c)
+        return Curve(self.start, a, d, _middle(d, e)), Curve(_middle(d, e), e, c, self.end)
 
 
-def distance(a: Point, b: Point) -> float:
-    """How far apart two points are."""
-    dx, dy = a[0] - b[0], a[1] - b[1]
-    return sqrt(dx * dx + dy * dy)
+def _middle(a: Point, b: Point) -> Point:
+    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
-def along(point: Point, direction: Point, length: float) -> Point:
-    """The point reached by going ``length`` from ``point``."""
-    return (point[0] + direction[0] * length, point[1] + direction[1] * length)
+# ---- Lettering ------------------------------------------------------------------------------------
 
 
-class Piece(NamedTuple):
-    """A straight piece of a polyline, and how far it reaches."""
-
-    a: Point
-    b: Point
-    left: float
-    right: float
-    bottom: float
-    top: float
-
-    @property
-    def length(self) -> float:
-        """How long it is."""
-        return distance(self.a, self.b)
-
-    def is_within(self, reach: float, point: Point) -> bool:
-        """Whether the point is nearer than ``reach``."""
-        x, y = point
-        if not (self.left - reach < x < self.right + reach and self.bottom - reach < y < self.top + reach):
-            return False
-        dx, dy = self.b[0] - self.a[0], self.b[1] - self.a[1]
-        squared = dx * dx + dy * dy
-        t = ((x - self.a[0]) * dx + (y - self.a[1]) * dy) / squared if squared else 0.0
-        t = max(0.0, min(1.0, t))
-        return distance((self.a[0] + t * dx, self.a[1] + t * dy), point) < reach
-
-    def meets(self, box: Box) -> bool:
-        """Whether any of it lies in the box."""
-        if self.right <= box.left or self.left >= box.right or self.top <= box.bottom or self.bottom >= box.top:
-            return False
-        corners = ((x, y) for x in (box.left, box.right) for y in (box.bottom, box.top))
-        return len({_turn(self.a, self.b, corner) for corner in corners}) == 2
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Return the width of the longest line; a close upper bound beyond ASCII."""
+    widest = max(sum(map(_width, line)) for line in text.split("\n"))
+    return widest * size / 1000 * (_BOLD_FACTOR if bold else 1)
 
 
-def pieces(points: tuple[Point, ...]) -> tuple[Piece, ...]:
-    """The polyline through these points."""
-    return tuple(_piece(a, b) for a, b in pairwise(points))
+def text_height(text: str, size: float) -> float:
+    """Return the height of all lines."""
+    return (text.count("\n") + 1) * size * LINE_HEIGHT
 
 
-def crossings(one: tuple[Piece, ...], other: tuple[Piece, ...]) -> int:
-    """How often two polylines cross."""
-    count = 0
-    for p in one:
-        for q in other:
-            if p.left <= q.right and q.left <= p.right and p.bottom <= q.top and q.bottom <= p.top:
-                count += _turn(p.a, p.b, q.a) != _turn(p.a, p.b, q.b) and _turn(q.a, q.b, p.a) != _turn(q.a, q.b, p.b)
-    return count
+def wrap(text: str, width: float, size: float) -> str:
+    """Return the text with line breaks between words, so that no line is wider than ``width`` unless a word is."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        first, *words = paragraph.split(" ")
+        lines.append(first)
+        for word in words:
+            longer = f"{lines[-1]} {word}"
+            if lines[-1] and text_width(longer, size) > width:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+    return "\n".join(lines)
 
 
-def _piece(a: Point, b: Point) -> Piece:
-    (ax, ay), (bx, by) = a, b
-    left, right = (ax, bx) if ax < bx else (bx, ax)
-    bottom, top = (ay, by) if ay < by else (by, ay)
-    return Piece(a, b, left, right, bottom, top)
+def balance(text: str, size: float, lines: int = 2, least: float = 0.0) -> str:
+    """Return the text on about that many lines of like width, unless it is narrower than ``least`` anyway."""
+    return wrap(text, max(least, text_width(text, size) / lines * 1.08), size)
 
 
-def _turn(a: Point, b: Point, c: Point) -> bool:
-    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
-
-
-def _between(a: Point, b: Point, t: float) -> Point:
-    return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
+def _width(char: str) -> int:
+    if " " <= char <= "~":
+        return _WIDTHS[ord(char) - 32]
+    return _WIDE if unicodedata.east_asian_width(char) in "WF" else _OTHER

@@ -1,32 +1,46 @@
-"""Routes: the way of every arrow and the spot of every label, found by trying many and taking the best.
+"""The way of every arrow and the spot of every label.
 
-An arrow leaves and meets boxes at right angles and keeps out of all others; a label lies beside its own
-arrow and on nothing else. Knows boxes and curves; it must never know what they stand for.
+Graphviz keeps boxes where they are told to stand, but then draws the arrows between them as it likes: several
+in one stroke, labels across lines, loops over a neighbour. So the ways are found here, by trying many and taking
+the cheapest; prices are in points of length that one would rather go.
+
+A way is one cubic curve that leaves and meets a box at a right angle. Each arrow has some hundred ways: four
+sides to leave, four to meet, a few ports on each side (the middle, off it, level with the other box), a few
+strengths of pull. Alone, a way costs its length, and more for a turn, for a port off the middle, for leaving the
+sheet, and very much for cutting through a box. Two ways cost each other for crossing, for running close together,
+for passing near a tip, and most for sharing a port.
+
+Each arrow in turn takes the way that is cheapest in view of all others; a second pass lets it change its mind,
+and two that still disturb each other are taken up and laid again, the one or the other first. Who comes later
+makes way, so several orders are tried and the cheapest whole is taken. A way is drawn only when nothing cheaper
+is left (a heap by the least that it can cost), for most are never looked at. Nothing is random: the same sketch
+gives the same picture on every machine.
+
+Labels come last: each takes the cheapest spot beside its own arrow, off every box, label and line.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from heapq import heapify, heappop, heappush
 from itertools import combinations, product
 from math import fsum  # exact, and so the same in every version of Python
 from typing import NamedTuple
 
-from .geometry import Box, Curve, Piece, Point, along, around_points, crossings, distance, pieces
+from .geometry import Box, Curve, Point, along, around, distance
 
-NORTH, EAST, SOUTH, WEST = (0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)
-_SIDES = (EAST, NORTH, SOUTH, WEST)
-_OFFSETS = (0.0, 0.29, -0.29)
-
-# How far an arrow is pulled straight out of its two boxes before it turns: in points where both sides look
-# the same way, else as a share of the distance.
+_SIDES: tuple[Point, ...] = (1.0, 0.0), (0.0, 1.0), (0.0, -1.0), (-1.0, 0.0)
+_PORTS = (0.0, 0.29, -0.29)
+"""Where an arrow may leave a side, in shares of its length away from the middle."""
 _ARCS = (45.0, 80.0, 115.0, 150.0, 190.0, 235.0)
 _PULLS = ((0.4, 0.4), (0.7, 0.7), (0.25, 0.9), (0.9, 0.25), (1.0, 1.0))
-_LOOP_REACH, _LOOP_SPREAD = 34.0, 11.0
-_PASSES = 2
-
-# What makes a way a bad one, in points of length that one would rather go.
-_HIT, _CROSSING, _ON_TIP, _SAME_PORT, _NEAR = 2000.0, 70.0, 60.0, 200.0, 0.4
-_OFF_CENTRE, _TURN, _BEYOND = 5.0, 25.0, 1.5
+"""How far an arrow is pulled straight out of its boxes: in points where both sides look the same way, else in shares of
+the distance."""
+_HIT, _OFF_CENTRE, _TURN, _BEYOND = 2000.0, 5.0, 25.0, 1.5
+_CROSSING, _ON_TIP, _SAME_PORT, _NEAR = 70.0, 60.0, 200.0, 0.4
 _MARGIN, _CLOSE, _TIP_REACH, _PORT_APART = 7.0, 8.0, 18.0, 9.0
+_LOOP_REACH, _LOOP_SPREAD = 34.0, 11.0
+_SPOTS, _AWAY = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82), (3.0, 9.0, 16.0, 28.0)
+_ON_BOX, _ON_LINE, _ASTRAY, _OFF_MIDDLE, _BELOW = 1000.0, 60.0, 2.0, 40.0, 0.5
 
 
 class Trip(NamedTuple):
@@ -43,274 +57,194 @@ class Trip(NamedTuple):
     """... and that of a head at its tail."""
 
 
-class Route(NamedTuple):
-    """An arrow's way: the tips, and the curve between the heads."""
+class Route:
+    """An arrow's way: the tips, and the curve between the heads. Two are the same only if they are one object."""
 
-    start: Point
-    end: Point
-    curve: Curve
-    pieces: tuple[Piece, ...]
-    extent: Box
+    __slots__ = ("curve", "end", "extent", "pieces", "start")
+
+    def __init__(self, start: Point, end: Point, curve: Curve) -> None:
+        self.start, self.end, self.curve, self.pieces = start, end, curve, curve.pieces()
+        self.extent = around(self.pieces)
+
+    @property
+    def length(self) -> float:
+        """How long the curve is."""
+        return fsum(piece.length for piece in self.pieces)
 
 
 def route_all(trips: Sequence[Trip], settled: Sequence[Route]) -> tuple[Route, ...]:
-    """A way for every trip, the whole as good as can be found; those that are ``settled`` stay as they are.
-
-    Who comes later makes way, so it matters who comes first: the nearest, the farthest, or as they are told.
-    """
-    disturbance = _Disturbance()
+    """Return a way for every trip, the whole as good as can be found; the ``settled`` ones stay as they are."""
+    disturbance = cache(_disturbance)
     offers = [_Offers(trip, disturbance) for trip in trips]
-    nearest = sorted(range(len(trips)), key=lambda i: offers[i].distance)
-    sheets = [_Sheet(offers, order, settled) for order in (nearest, nearest[::-1], range(len(trips)))]
-    for sheet in sheets:
-        sheet.fill()
-    found = min(sheets, key=_Sheet.cost).found
-    return tuple(found[i] for i in range(len(trips)))
-
-
-class _Sheet:
-    """The ways so far: each was the best that there was when its turn came."""
-
-    def __init__(self, offers: Sequence["_Offers"], order: Sequence[int], settled: Sequence[Route]) -> None:
-        self.found: dict[int, Route] = {}
-        self._offers = offers
-        self._order = order
-        self._settled = settled
-
-    def fill(self) -> None:
-        """Find a way for all, and then better ones, as long as there are any."""
-        for _ in range(_PASSES):
-            before = dict(self.found)
-            self._reroute()
-            self._untangle()
-            if self.found == before:
-                break
-
-    def cost(self) -> float:
-        """What all of it costs."""
-        return fsum(self._offers[i].cost(route, self._others(i)) for i, route in self.found.items())
-
-    def _reroute(self) -> None:
-        """Each once more, the nearest first, knowing all others."""
-        for i in self._order:
-            self.found[i] = self._offers[i].best(self._others(i))[1]
-
-    def _untangle(self) -> None:
-        """Two that are in each other's way are taken up and laid again, the one or the other first."""
-        for i, j in combinations(self._order, 2):
-            if self._offers[i].disturbance(self.found[i], self.found[j]) >= _CROSSING:
-                self._relay(i, j)
-
-    def _relay(self, i: int, j: int) -> None:
-        rest = self._others(i, j)
-        best = self._offers[i].cost(self.found[i], rest) + self._offers[j].cost(self.found[j], self._others(j))
-        for first, second in ((i, j), (j, i)):
-            lead_cost, lead = self._offers[first].best(rest)
-            follow_cost, follow = self._offers[second].best([*rest, lead])
-            if lead_cost + follow_cost < best - 1:
-                best, self.found[first], self.found[second] = lead_cost + follow_cost, lead, follow
-
-    def _others(self, *left_out: int) -> list[Route]:
-        return [*self._settled, *(route for i, route in self.found.items() if i not in left_out)]
-
-
-def route_loop(trip: Trip, width: float, height: float) -> tuple[Route, Box]:
-    """A loop, and the spot for its label right outside the bend: where that has room, above the box if it can."""
-    best, best_cost = None, float("inf")
-    for rank, (side, shift) in enumerate(product((NORTH, SOUTH, EAST, WEST), (0.0, 0.25, -0.25))):
-        across = (abs(side[1]), abs(side[0]))
-        middle = trip.tail.port(side, shift)
-        start, end = along(middle, across, -_LOOP_SPREAD), along(middle, across, _LOOP_SPREAD)
-        found = _Way(0.0, start, side, end, side, (_LOOP_REACH, _LOOP_REACH)).drawn(trip)
-        reach = _LOOP_REACH * 0.75 + (abs(side[0]) * width + abs(side[1]) * height) / 2 + 3
-        label = Box(*along(middle, side, reach), width, height)
-        cost = rank + _HIT * sum(box.overlaps(other) for box in (label, found.extent) for other in trip.obstacles)
+    nearest = sorted(range(len(trips)), key=lambda i: distance(trips[i].tail[:2], trips[i].head[:2]))
+    best, best_cost = list[Route](), float("inf")
+    for order in (nearest, nearest[::-1], range(len(trips))):
+        found = _settle(offers, order, settled)
+        cost = fsum(offers[i].cost(found[i], _others(found, settled, i)) for i in order)
         if cost < best_cost:
-            best, best_cost = (found, label), cost
-    assert best is not None, "there is always a side, if a bad one"
-    return best
+            best, best_cost = [found[i] for i in range(len(trips))], cost
+    return tuple(best)
 
 
-# ---- What is on offer -----------------------------------------------------------------------------
+def _settle(offers: Sequence["_Offers"], order: Sequence[int], settled: Sequence[Route]) -> dict[int, Route]:
+    """Return ways that were each the best when their turn came, improved in a second pass."""
+    found: dict[int, Route] = {}
+    for _ in range(2):
+        for i in order:
+            found[i] = offers[i].best(_others(found, settled, i))
+        for i, j in combinations(order, 2):
+            if offers[i].disturbance(found[i], found[j]) < _CROSSING:
+                continue
+            rest = _others(found, settled, i, j)
+            cost = offers[i].cost(found[i], rest) + offers[j].cost(found[j], [*rest, found[i]])
+            for first, second in ((i, j), (j, i)):
+                lead = offers[first].best(rest)
+                follow = offers[second].best([*rest, lead])
+                cost_so = offers[first].cost(lead, rest) + offers[second].cost(follow, [*rest, lead])
+                if cost_so < cost - 1:
+                    cost, found[first], found[second] = cost_so, lead, follow
+    return found
 
 
-class _Way(NamedTuple):
-    """A way worth trying, not yet drawn."""
-
-    extra: float
-    """What it costs beside its length."""
-    start: Point
-    leaving: Point
-    end: Point
-    meeting: Point
-    pulls: tuple[float, float]
-
-    @property
-    def least(self) -> float:
-        """The least that it can cost."""
-        return self.extra + distance(self.start, self.end)
-
-    def drawn(self, trip: Trip) -> Route:
-        """The way as a route."""
-        begin, stop = along(self.start, self.leaving, trip.tail_gap), along(self.end, self.meeting, trip.gap)
-        pull, push = along(self.start, self.leaving, self.pulls[0]), along(self.end, self.meeting, self.pulls[1])
-        curve = Curve(begin, pull, push, stop)
-        samples = curve.samples()
-        return Route(self.start, self.end, curve, pieces(samples), around_points(samples))
+def _others(found: dict[int, Route], settled: Sequence[Route], *left_out: int) -> list[Route]:
+    return [*settled, *(route for i, route in found.items() if i not in left_out)]
 
 
 class _Offers:
-    """All ways of one trip, the best on an empty sheet first; each is drawn when its turn comes."""
+    """All ways of one trip, the cheapest on an empty sheet first."""
 
-    def __init__(self, trip: Trip, disturbance: "_Disturbance") -> None:
-        self.disturbance = disturbance.between
-        self.distance = distance((trip.tail.x, trip.tail.y), (trip.head.x, trip.head.y))
+    def __init__(self, trip: Trip, disturbance: Callable[[Route, Route], float]) -> None:
+        self.disturbance = disturbance
         self._trip = trip
-        self._obstacles = [box.grown(_MARGIN) for box in trip.obstacles]
-        self._obstacles += [trip.tail.grown(-2), trip.head.grown(-2)]
-        self._waiting: list[tuple[float, int, _Way | Route]] = [(w.least, i, w) for i, w in enumerate(_ways(trip))]
+        self._obstacles = [*(box.grown(_MARGIN) for box in trip.obstacles), trip.tail.grown(-2), trip.head.grown(-2)]
+        self._waiting = [(least, i, way) for i, (least, way) in enumerate(_ways(trip))]
         heapify(self._waiting)
-        self._known: list[tuple[float, Route]] = []
+        self._drawn: dict[Route, float] = {}
 
-    def best(self, others: Sequence[Route]) -> tuple[float, Route]:
-        """The best way in view of those that are already there, and what it costs."""
+    def best(self, others: Sequence[Route]) -> Route:
+        """Return the best way in view of those that are already there."""
         best, best_cost = None, float("inf")
-        for cost, found in self._in_order():
+        for route, cost in self._in_order():
             if cost >= best_cost:
                 break
             for other in others:
-                cost += self.disturbance(found, other)
+                cost += self.disturbance(route, other)
                 if cost >= best_cost:
                     break
             else:
-                best, best_cost = found, cost
+                best, best_cost = route, cost
         assert best is not None, "there is always a way, if a bad one"
-        return best_cost, best
+        return best
 
     def cost(self, route: Route, others: Sequence[Route]) -> float:
-        """What one of these ways costs in view of others."""
-        alone = next(cost for cost, known in self._known if known is route)
-        return alone + fsum(self.disturbance(route, other) for other in others)
+        """Return what one of these ways costs in view of others."""
+        return self._drawn[route] + fsum(self.disturbance(route, other) for other in others)
 
-    def _in_order(self) -> Iterator[tuple[float, Route]]:
-        yield from tuple(self._known)
+    def _in_order(self) -> Iterator[tuple[Route, float]]:
+        """Yield the ways with what each costs alone, the cheapest first; a way is drawn when its turn comes."""
+        yield from tuple(self._drawn.items())
         while self._waiting:
-            cost, i, offer = heappop(self._waiting)
-            if isinstance(offer, Route):
-                self._known.append((cost, offer))
-                yield cost, offer
+            cost, i, way = heappop(self._waiting)
+            if isinstance(way, Route):
+                self._drawn[way] = cost
+                yield way, cost
             else:
-                route = offer.drawn(self._trip)
-                heappush(self._waiting, (offer.extra + _length(route) + self._obstruction(route), i, route))
+                extra, route = way[0], _drawn(self._trip, *way[1:])
+                heappush(self._waiting, (extra + route.length + self._obstruction(route), i, route))
 
     def _obstruction(self, route: Route) -> float:
-        """What stands in its way: other boxes, its own if it cuts through them, the edge of the sheet."""
+        """Return the price of what stands in its way: boxes, and the edge of the sheet."""
         near = [box for box in self._obstacles if box.overlaps(route.extent)]
         above, below = route.extent.top - self._trip.sheet.top, self._trip.sheet.bottom - route.extent.bottom
-        beyond = max(0.0, above) + max(0.0, below)
-        return _BEYOND * beyond + _HIT * sum(piece.meets(box) for box in near for piece in route.pieces)
+        hits = sum(piece.meets(box) for box in near for piece in route.pieces)
+        return _BEYOND * (max(0.0, above) + max(0.0, below)) + _HIT * hits
 
 
-def _ways(trip: Trip) -> Iterator[_Way]:
+_Way = tuple[float, Point, Point, Point, Point, tuple[float, float]]
+"""A way that is not drawn: what it costs beside its length; start and side; end and side; pulls."""
+
+
+def _ways(trip: Trip) -> Iterator[tuple[float, _Way | Route]]:
+    """Yield every way with the least that it can cost."""
     for leaving, meeting in product(_SIDES, _SIDES):
-        for (start, one), (end, other) in product(
-            _ports(trip.tail, leaving, trip.head), _ports(trip.head, meeting, trip.tail)
-        ):
-            for pulls in _pulls(leaving == meeting, distance(start, end), trip.gap):
-                turn = 0.0 if leaving in (meeting, (-meeting[0], -meeting[1])) else _TURN
-                yield _Way(one + other + turn, start, leaving, end, meeting, pulls)
-
-
-def _pulls(is_arc: bool, apart: float, gap: float) -> Iterator[tuple[float, float]]:
-    if is_arc:
-        yield from ((pull, pull) for pull in _ARCS)
-    else:
-        yield from ((max(apart * one, 2 * gap), max(apart * other, 2 * gap)) for one, other in _PULLS)
+        turn = 0.0 if leaving in (meeting, (-meeting[0], -meeting[1])) else _TURN
+        ports = product(_ports(trip.tail, leaving, trip.head), _ports(trip.head, meeting, trip.tail))
+        for (start, one), (end, other) in ports:
+            apart, least = distance(start, end), 2 * trip.gap
+            arcs = [(arc, arc) for arc in _ARCS]
+            pulls = arcs if leaving == meeting else [(max(apart * a, least), max(apart * b, least)) for a, b in _PULLS]
+            extra = one + other + turn
+            yield from ((extra + apart, (extra, start, leaving, end, meeting, pull)) for pull in pulls)
 
 
 def _ports(box: Box, side: Point, other: Box) -> list[tuple[Point, float]]:
-    """Where an arrow may leave or meet a side: in the middle, off it, or level with the other box."""
-    ports = [(box.port(side, offset), _OFF_CENTRE * (offset != 0)) for offset in _OFFSETS]
+    ports = [(box.port(side, offset), _OFF_CENTRE * (offset != 0)) for offset in _PORTS]
     level = (other.y - box.y) / box.height if side[0] else (other.x - box.x) / box.width
     if 0.02 < abs(level) <= 0.44:
         ports.append((box.port(side, level), 0.0))
     return ports
 
 
-# ---- What a way costs -----------------------------------------------------------------------------
+def _drawn(trip: Trip, start: Point, leaving: Point, end: Point, meeting: Point, pulls: tuple[float, float]) -> Route:
+    begin, stop = along(start, leaving, trip.tail_gap), along(end, meeting, trip.gap)
+    return Route(start, end, Curve(begin, along(start, leaving, pulls[0]), along(end, meeting, pulls[1]), stop))
 
 
-def _length(route: Route) -> float:
-    return fsum(piece.length for piece in route.pieces)
-
-
-class _Disturbance:
-    """What two ways do to each other; each pair is measured once."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, int], float] = {}
-
-    def between(self, found: Route, other: Route) -> float:
-        """What it costs that both are there."""
-        pair = id(found), id(other)  # all of them live as long as the sheet
-        if pair not in self._known:
-            self._known[pair] = _disturbance(found, other)
-        return self._known[pair]
-
-
-def _disturbance(found: Route, other: Route) -> float:
-    if not found.extent.grown(_TIP_REACH).overlaps(other.extent.grown(_TIP_REACH)):
+def _disturbance(route: Route, other: Route) -> float:
+    """Return what it costs that both are there."""
+    if not route.extent.grown(_TIP_REACH).overlaps(other.extent.grown(_TIP_REACH)):
         return 0.0
-    touched = sum(_touches(tip, other) for tip in (found.start, found.end))
-    touched += sum(_touches(tip, found) for tip in (other.start, other.end))
-    tips = product((found.start, found.end), (other.start, other.end))
+    crossed = sum(p.crosses(q) for p in route.pieces for q in other.pieces)
+    touched = sum(
+        any(piece.is_within(_TIP_REACH, tip) for piece in line.pieces)
+        for line, tips in ((other, (route.start, route.end)), (route, (other.start, other.end)))
+        for tip in tips
+    )
+    tips = product((route.start, route.end), (other.start, other.end))
     shared = sum(distance(one, another) < _PORT_APART for one, another in tips)
-    crossed = crossings(found.pieces, other.pieces)
-    return _CROSSING * crossed + _ON_TIP * touched + _SAME_PORT * shared + _NEAR * _nearness(found, other)
+    near = fsum(p.length for p in route.pieces[2:-1] if any(q.is_within(_CLOSE, p.a) for q in other.pieces))
+    return _CROSSING * crossed + _ON_TIP * touched + _SAME_PORT * shared + _NEAR * near
 
 
-def _touches(tip: Point, route: Route) -> bool:
-    """Whether a line passes so close to a tip that one may take it for the other's."""
-    return any(piece.is_within(_TIP_REACH, tip) for piece in route.pieces)
+def route_loop(trip: Trip, width: float, height: float) -> tuple[Route, Box]:
+    """Return a loop, and the spot for its label right outside the bend: above the box if there is room."""
+    best: tuple[float, Route, Box] | None = None
+    for rank, (side, shift) in enumerate(
+        product(((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0)), (0.0, 0.25, -0.25))
+    ):
+        middle, across = trip.tail.port(side, shift), (abs(side[1]), abs(side[0]))
+        start, end = along(middle, across, -_LOOP_SPREAD), along(middle, across, _LOOP_SPREAD)
+        route = _drawn(trip, start, side, end, side, (_LOOP_REACH, _LOOP_REACH))
+        reach = _LOOP_REACH * 0.75 + (abs(side[0]) * width + abs(side[1]) * height) / 2 + 3
+        label = Box(*along(middle, side, reach), width, height)
+        cost = rank + _HIT * sum(box.overlaps(other) for box in (label, route.extent) for other in trip.obstacles)
+        if best is None or cost < best[0]:
+            best = cost, route, label
+    assert best is not None
+    return best[1:]
 
 
-def _nearness(found: Route, other: Route) -> float:
-    """For what length it runs so close to the other that the two are hard to tell apart."""
-    inner = found.pieces[2:-1]
-    return fsum(p.length for p in inner if any(q.is_within(_CLOSE, p.a) for q in other.pieces))
-
-
-# ---- Labels ---------------------------------------------------------------------------------------
-_ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
-_AWAY = (3.0, 9.0, 16.0)
-_ON_BOX, _ON_LINE, _ASTRAY, _OFF_MIDDLE, _BELOW = 1000.0, 60.0, 2.0, 40.0, 0.5
-
-
-def label_spot(width: float, height: float, own: Route, routes: Sequence[Route], taken: Sequence[Box]) -> Box:
-    """The best spot for a label of that size beside its own arrow, off every box, label and line."""
-    best, best_cost = None, float("inf")
-    for cost, box in sorted(_spots(width, height, own), key=lambda pair: pair[0]):
+def label_spot(
+    width: float, height: float, own: Route, pen: float, routes: Sequence[Route], taken: Sequence[Box]
+) -> Box:
+    """Return the best spot for a label of that size beside its own arrow, which is ``pen`` points wide."""
+    spots = []
+    for t, away, side in product(_SPOTS, _AWAY, (1, -1)):
+        point, (ax, ay), (bx, by) = (own.curve.at(at) for at in (t, t - 0.05, t + 0.05))
+        length = distance((ax, ay), (bx, by)) or 1.0
+        normal = (ay - by) / length, (bx - ax) / length
+        reach = side * ((abs(normal[0]) * width + abs(normal[1]) * height + pen) / 2 + away)
+        cost = _OFF_MIDDLE * abs(t - 0.5) + _ASTRAY * (away - _AWAY[0]) + _BELOW * (side * normal[1] < 0)
+        spots.append((cost, Box(*along(point, normal, reach), width, height)))
+    best, best_cost = spots[0][1], float("inf")
+    for cost, box in sorted(spots, key=lambda spot: spot[0]):
         if cost >= best_cost:
             break
-        roomy, wide = box.grown(2), box.grown(8)
-        cost += _ON_BOX * sum(roomy.overlaps(other) for other in taken)
-        for other in routes:
-            room = box if other is own else wide
-            if room.overlaps(other.extent.grown(1)):
-                cost += _ON_LINE * sum(piece.meets(room) for piece in other.pieces)
+        cost += _ON_BOX * sum(box.grown(6).overlaps(other) for other in taken)
+        for route in routes:
+            room = box if route is own else box.grown(8)
+            if room.overlaps(route.extent.grown(1)):
+                cost += _ON_LINE * sum(piece.meets(room) for piece in route.pieces)
         if cost < best_cost:
             best, best_cost = box, cost
-    assert best is not None, "there is always a spot, if a bad one"
     return best
-
-
-def _spots(width: float, height: float, own: Route) -> Iterator[tuple[float, Box]]:
-    for t in _ALONG:
-        x, y = own.curve.at(t)
-        (ax, ay), (bx, by) = own.curve.at(t - 0.05), own.curve.at(t + 0.05)
-        length = distance((ax, ay), (bx, by)) or 1.0
-        nx, ny = (ay - by) / length, (bx - ax) / length
-        for away, side in product(_AWAY, (1, -1)):
-            reach = side * ((abs(nx) * width + abs(ny) * height) / 2 + away)
-            cost = _OFF_MIDDLE * abs(t - 0.5) + _ASTRAY * (away - _AWAY[0]) + _BELOW * (side * ny < 0)
-            yield cost, Box(x + nx * reach, y + ny * reach, width, height)

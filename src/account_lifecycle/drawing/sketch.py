@@ -1,19 +1,17 @@
-"""A sketch: what a picture shows, before anybody says where.
+"""A sketch: what a picture shows, before it is laid out, and the colours and lines in which that is drawn.
 
-Knows states, arrows and words; it must never know a coordinate (``layout``) nor a file format (``dot``,
-``mermaid``), nor where what it shows comes from.
+Every text keeps a contrast of at least 4.5 to 1 to its ground unless it is meant to be faint, and no meaning rests on
+a colour alone.
 """
 
 from enum import StrEnum
 from typing import NamedTuple
 
 from ..lifecycle.status import Health, Status
-from .moves import Pair
-from .roles import Roles
+from .table import Pair, Roles
 
 GROUP = "LOST_GROUP"
 """The key of the group of lost states, where an arrow begins or ends at all of them."""
-
 GROUP_NAME = "connection lost"
 
 
@@ -22,14 +20,58 @@ class Look(StrEnum):
 
     MAIN = "main"
     """The chain that is to be seen at a glance."""
-    LAWFUL = "lawful"
-    """Any other lawful move."""
+    EXPECTED = "expected"
+    """Any other expected move."""
     SHARED = "shared"
-    """Many lawful moves to one place, folded into one arrow."""
-    ILLEGAL = "illegal"
-    """A move or a hold that the life cycle does not allow."""
+    """Many expected moves to one place, folded into one arrow."""
+    ANOMALY = "anomaly"
+    """A move or a hold that the life cycle does not expect."""
     FAINT = "faint"
     """There for orientation only."""
+
+
+INK, SOFT_INK, WHITE = "#111827", "#4b5563", "#ffffff"
+
+
+class Paint(NamedTuple):
+    """How a box is coloured."""
+
+    fill: str
+    line: str
+    text: str = INK
+
+
+HEALTH_PAINT: dict[Health, Paint] = {
+    Health.UNKNOWN: Paint("#f3f4f6", "#6b7280"),
+    Health.STARTING: Paint("#dbeafe", "#1d4ed8"),
+    Health.LIVE: Paint("#166534", "#14532d", WHITE),
+    Health.INTERRUPTED: Paint("#fef3c7", "#b45309"),
+    Health.ACTION_REQUIRED: Paint("#f5d0fe", "#86198f"),
+    Health.RECOVERING: Paint("#ccfbf1", "#0f766e"),
+    Health.FAILED: Paint("#e7e5e4", "#57534e"),
+    Health.GONE: Paint("#1f2937", "#111827", WHITE),
+}
+FAINT_PAINT = Paint(WHITE, "#d1d5db", "#9ca3af")
+FRAME_PAINT = Paint("#f9fafb", "#9ca3af", SOFT_INK)
+TAG_PAINT = Paint(INK, WHITE, WHITE)
+
+
+class Pen(NamedTuple):
+    """How an arrow is drawn."""
+
+    colour: str
+    width: float
+    """In points."""
+    style: str = "solid"
+
+
+PENS: dict[Look, Pen] = {
+    Look.MAIN: Pen(INK, 3.2),
+    Look.EXPECTED: Pen(SOFT_INK, 1.2),
+    Look.SHARED: Pen(SOFT_INK, 1.2, "dashed"),
+    Look.ANOMALY: Pen("#c81e1e", 1.6, "dashed"),
+    Look.FAINT: Pen("#d1d5db", 1.2),
+}
 
 
 class State(NamedTuple):
@@ -49,6 +91,11 @@ class State(NamedTuple):
     tag: str = ""
     """A flag on the box, such as "now"; blank for none."""
 
+    @property
+    def paint(self) -> Paint:
+        """Its colours."""
+        return FAINT_PAINT if self.faint else HEALTH_PAINT[self.health]
+
 
 class Hub(NamedTuple):
     """A small box at which arrows are folded: it stands for many states, or for what many moves share."""
@@ -67,13 +114,19 @@ class Arrow(NamedTuple):
 
     tail: str
     head: str
-    look: Look = Look.LAWFUL
+    look: Look = Look.EXPECTED
     label: str = ""
     two_way: bool = False
     width: float | None = None
     """In points; None for what the look asks for."""
     covers: tuple[Pair, ...] = ()
     """Every single move that it stands for."""
+
+    @property
+    def pen(self) -> Pen:
+        """Its line."""
+        pen = PENS[self.look]
+        return pen if self.width is None else pen._replace(width=self.width)
 
 
 class Sketch(NamedTuple):
@@ -93,9 +146,14 @@ class Sketch(NamedTuple):
     notes: tuple[str, ...] = ()
     """Sentences below the picture."""
     log: tuple[tuple[Look, str], ...] = ()
-    """Short lines below the picture, one for each event that is told."""
+    """Short lines below the picture, one for each event."""
 
     @property
     def group(self) -> tuple[Status, ...]:
         """The states that stand in a frame of their own."""
         return self.roles.lost
+
+
+def health_words(health: Health) -> str:
+    """Return a health's name for people."""
+    return health.value.replace("_", " ").lower()

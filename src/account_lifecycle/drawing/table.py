@@ -1,0 +1,271 @@
+"""What the compiled table allows: moves between statuses, their guards, the part that each status plays, and folds.
+
+Every picture is made of what is read here, and no status is named: the table is asked what may follow what, the
+parts (birth, life, loss, return, end) are worked out from the answers, and moves that say the same are folded into
+one bundle. A bundle lists every move that it stands for, and is made only where the table has each of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import combinations
+from typing import NamedTuple
+
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.compiled import Step, compiled, health_of
+from ..lifecycle.definition import ANNOUNCEMENTS, INITIAL, LOSSES, PROVES_LIFE, TERMINAL, Guard
+from ..lifecycle.machine import INITIAL as BEGINNING
+from ..lifecycle.machine import Situation
+from ..lifecycle.status import Health, Status
+
+
+class GuardWords(NamedTuple):
+    """How a picture words a guard."""
+
+    holds: str
+    """On an arrow that needs it to hold ..."""
+    fails: str
+    """... and on one that needs it not to hold."""
+    meaning: str = ""
+    """What it means, for a note below the picture; blank where the words say it all."""
+
+
+GUARD_WORDS: Mapping[Guard, GuardWords] = {
+    Guard.EXISTS: GuardWords(
+        "known account", "new account", "something has proved that the vendor holds it (new account: nothing yet)"
+    ),
+    Guard.LOST: GuardWords("lost", "not lost", "the connection was announced as lost, and not yet as restored"),
+    Guard.ANNOUNCES_SYNC: GuardWords("if its provider announces syncs", "if its provider announces no syncs"),
+}
+"""One row for each guard of the definition; this is the only place that words them."""
+
+Pair = tuple[Status, Status]
+"""A move: the status before and the status after."""
+Unit = tuple[Status, ...]
+"""One status, or the whole group of lost ones."""
+
+_PLACE_OF = {status: place for place, status in enumerate(Status)}
+
+
+class Move(NamedTuple):
+    """A status that another may follow, as expected or with an anomaly of ``kind``."""
+
+    before: Status
+    after: Status
+    guard: str = ""
+    """On what it depends, in words; blank for nothing."""
+    kind: AnomalyKind | None = None
+
+
+class Hold(NamedTuple):
+    """Announcements that are recorded as an anomaly in some states, and move nothing."""
+
+    kind: AnomalyKind
+    announced: tuple[Status, ...]
+    states: tuple[Status, ...]
+    guard: str = ""
+
+
+class Stay(NamedTuple):
+    """An announcement that is expected in another state and leaves it as it is."""
+
+    status: Status
+    announced: Status
+
+
+# ---- Moves, holds and stays -----------------------------------------------------------------------
+
+
+def expected_moves(announces_sync: bool | None = None) -> tuple[Move, ...]:
+    """Return every expected move; None for both kinds of provider, a guard telling them apart."""
+    if announces_sync is not None:
+        met = reachable(announces_sync)
+        return tuple(move for move in _moves(announces_sync, expected=True) if move.before in met)
+    everywhere = {(move.before, move.after) for move in _moves(False, expected=True)}
+    sync = GUARD_WORDS[Guard.ANNOUNCES_SYNC].holds
+    return tuple(
+        move if (move.before, move.after) in everywhere else move._replace(guard=_joined(move.guard, sync))
+        for move in _moves(True, expected=True)
+    )
+
+
+def deviant_moves(announces_sync: bool = True) -> tuple[Move, ...]:
+    """Return every move that the engine follows although the announcement is unexpected."""
+    return _moves(announces_sync, expected=False)
+
+
+def holds() -> tuple[Hold, ...]:
+    """Return every hold: first those of the providers that announce everything, then what the others add."""
+    found = _holds(True, "")
+    known = {hold.kind for hold in found}
+    return (*found, *(h for h in _holds(False, "from a provider that never announces it") if h.kind not in known))
+
+
+def stays(announces_sync: bool = True) -> tuple[Stay, ...]:
+    """Return the expected announcements, other than a state's own, that leave it as it is."""
+    found = (Stay(s.before.status, s.announced) for s in _rows(announces_sync) if s.expected and not s.moved)
+    return tuple(dict.fromkeys(stay for stay in found if stay.status is not stay.announced))
+
+
+def reachable(announces_sync: bool = True) -> tuple[Status, ...]:
+    """Return the statuses that an account can be in, if everything is expected."""
+    afters = {step.after.status for step in _rows(announces_sync) if step.expected}
+    return tuple(status for status in Status if status in afters or status not in ANNOUNCEMENTS)
+
+
+@cache
+def deviant_kinds() -> frozenset[AnomalyKind]:
+    """Return the kinds that make a move or a hold unexpected; all others only ride along."""
+    return frozenset(step.deviation for sync in (False, True) for step in _rows(sync) if step.deviation)
+
+
+def _rows(announces_sync: bool) -> tuple[Step, ...]:
+    return tuple(compiled().rows(announces_sync=announces_sync))
+
+
+def _moves(announces_sync: bool, *, expected: bool) -> tuple[Move, ...]:
+    found: dict[Move, list[Situation]] = {}
+    for step in _rows(announces_sync):
+        if step.moved and step.expected is expected:
+            move = Move(step.before.status, step.after.status, kind=step.deviation)
+            found.setdefault(move, []).append(step.before)
+    return tuple(move._replace(guard=_guard(situations)) for move, situations in found.items())
+
+
+def _holds(announces_sync: bool, fixed: str) -> tuple[Hold, ...]:
+    """Return one row for each kind and set of states, with the guards of those states."""
+    held: dict[tuple[AnomalyKind, Status], list[Situation]] = {}
+    for step in _rows(announces_sync):
+        if step.deviation and not step.accepted:
+            held.setdefault((step.deviation, step.announced), []).append(step.before)
+    found: dict[Hold, list[Status]] = {}
+    for (kind, announced), situations in held.items():
+        states = tuple(dict.fromkeys(situation.status for situation in situations))
+        guards = [(state, _guard([s for s in situations if s.status is state])) for state in states]
+        exceptions = ", ".join(f"{state}: {guard}" for state, guard in guards if guard)
+        found.setdefault(Hold(kind, (), states, _joined(fixed, exceptions)), []).append(announced)
+    return tuple(hold._replace(announced=tuple(announced)) for hold, announced in found.items())
+
+
+def _guard(situations: list[Situation]) -> str:
+    """Word the fewest facts that tell these situations from all others of the same status."""
+    status = situations[0].status
+    others = [s for s in compiled().situations if s.status is status and s not in situations]
+    facts = [(guard, value) for value in (True, False) for guard in GUARD_WORDS if guard in Situation._fields]
+
+    def told(situation: Situation, chosen: Iterable[tuple[Guard, bool]]) -> bool:
+        return all(getattr(situation, guard) is value for guard, value in chosen)
+
+    for size in range(len(facts)):
+        for chosen in combinations(facts, size):
+            if all(told(s, chosen) for s in situations) and not any(told(s, chosen) for s in others):
+                words = ((GUARD_WORDS[guard], value) for guard, value in chosen)
+                return ", ".join(word.holds if value else word.fails for word, value in words)
+    raise AssertionError(f"no guard tells {situations} from {others}")
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(filter(None, parts))
+
+
+# ---- The part that each status plays ---------------------------------------------------------------
+
+
+class Roles(NamedTuple):
+    """Which status plays which part; every status that can be reached plays one."""
+
+    birth: tuple[Status, ...]
+    """The longest expected way to the first life, without its end."""
+    life: Status
+    lost: tuple[Status, ...]
+    back: tuple[Status, ...]
+    """On the way from a loss back to life."""
+    aside: tuple[Status, ...]
+    """Neither on the way to life nor back to it."""
+    end: Status
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """All of them, in order of appearance."""
+        return (*self.birth, *self.aside, self.life, *self.lost, *self.back, self.end)
+
+
+@cache
+def roles_of(announces_sync: bool = True) -> Roles:
+    """Return the parts for one kind of provider."""
+    birth = _longest_birth(BEGINNING, (INITIAL,), announces_sync)
+    taken = {*birth, PROVES_LIFE, *LOSSES, TERMINAL}
+    rest = tuple(status for status in reachable(announces_sync) if status not in taken)
+    back = tuple(status for status in rest if healths_of(status)[0] is Health.RECOVERING)
+    aside = tuple(status for status in rest if status not in back)
+    return Roles(birth, PROVES_LIFE, LOSSES, back, aside, TERMINAL)
+
+
+def healths_of(status: Status) -> tuple[Health, ...]:
+    """Return everything that a status can mean to a caller, first what it means when it is first met."""
+    situations = [s for s in compiled().situations if s.status is status]
+    return tuple(dict.fromkeys(health_of(s, ok_heard=heard) for heard in (False, True) for s in situations))
+
+
+def _longest_birth(situation: Situation, trail: tuple[Status, ...], announces_sync: bool) -> tuple[Status, ...]:
+    """Return the longest expected trail to the first life, the earliest in the definition's order, without its end."""
+    best: tuple[Status, ...] = ()
+    for announced in ANNOUNCEMENTS:
+        step = compiled().step(situation, announced, announces_sync=announces_sync)
+        after = step.after.status
+        if not (step.expected and step.moved) or after in trail:
+            continue
+        if after is PROVES_LIFE:
+            best = max(best, trail, key=len)
+        elif health_of(step.after, ok_heard=False) is Health.STARTING:
+            best = max(best, _longest_birth(step.after, (*trail, after), announces_sync), key=len)
+    return best
+
+
+# ---- Folding: many moves that say the same become one bundle ---------------------------------------
+
+
+class Bundle(NamedTuple):
+    """Moves from every tail to every head, except from a status to itself."""
+
+    tails: Unit
+    heads: Unit
+    guard: str = ""
+    kind: AnomalyKind | None = None
+    shared: bool = False
+    """Whether the tails are most of the states there are, rather than one status or the group."""
+
+    @property
+    def covers(self) -> tuple[Pair, ...]:
+        """Every single move that it stands for."""
+        return tuple((t, h) for t in self.tails for h in self.heads if t is not h)
+
+
+def fold(moves: Iterable[Move], roles: Roles, *, share: bool = True) -> tuple[Bundle, ...]:
+    """Return the moves as few bundles: what most states share, then to and from the group, then one by one."""
+    alike: dict[tuple[str, AnomalyKind | None], set[Pair]] = {}
+    for move in moves:
+        alike.setdefault((move.guard, move.kind), set()).add((move.before, move.after))
+    units = (*((status,) for status in roles.statuses if status not in roles.lost), roles.lost)
+    bundles: list[Bundle] = []
+    for (guard, kind), pairs in alike.items():
+        found = _shared(pairs, units) if share else []
+        left = pairs.difference(*(bundle.covers for bundle in found))
+        every = [Bundle(tails, heads) for tails in units for heads in units if tails is not heads]
+        found += [bundle for bundle in every if left.issuperset(bundle.covers)]
+        left = left.difference(*(bundle.covers for bundle in found))
+        found += [Bundle((t,), (h,)) for t, h in sorted(left, key=lambda pair: [_PLACE_OF[end] for end in pair])]
+        bundles += [bundle._replace(guard=guard, kind=kind) for bundle in found]
+    return tuple(bundles)
+
+
+def _shared(pairs: set[Pair], units: tuple[Unit, ...]) -> list[Bundle]:
+    """Return what more than half of all other units lead to."""
+    found = []
+    for heads in units:
+        tails = [unit for unit in units if unit is not heads and pairs.issuperset(Bundle(unit, heads).covers)]
+        if len(tails) * 2 > len(units) - 1:
+            if pairs.issuperset(Bundle(heads, heads).covers):
+                tails.append(heads)
+            among = sorted((status for unit in tails for status in unit), key=_PLACE_OF.__getitem__)
+            found.append(Bundle(tuple(among), heads, shared=True))
+    return found
