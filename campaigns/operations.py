@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import apsw
-
 from account_lifecycle import Decision, Engine, HookCall
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.stores.sql import migrations
 
 from .board import Board
 from .webhooks import Sent, ToldClock, feed_on, names, run_hooks_for_days, webhooks
@@ -31,9 +28,6 @@ ERASED = [sent.payload for sent in FED_BEFORE if sent.account_id == ACCOUNTS[0]]
 CUT = FED_BEFORE[len(FED_BEFORE) // 2].received_at
 """What was received before this is taken out by pruning."""
 HOOKED = (EffectKind.ENTERED, EffectKind.ANOMALY)
-
-_OLD_ROWS = Path(__file__).with_name("version-1.sql")
-_APPLICATION_ID = 0x41434C43
 
 
 @dataclass
@@ -121,18 +115,6 @@ def _succeed(call: HookCall) -> None:
     del call
 
 
-def _an_old_store(folder: Path) -> None:
-    """A file of schema version 1, with rows that its version wrote."""
-    db = apsw.Connection(str(folder / STORE))
-    for script in (
-        migrations("sqlite")[0],
-        _OLD_ROWS.read_text(encoding="utf-8"),
-        f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = 1; PRAGMA journal_mode = WAL",
-    ):
-        db.execute(script).fetchall()
-    db.close()
-
-
 # ---- Acts ------------------------------------------------------------------------------------------
 
 
@@ -207,10 +189,6 @@ def _tell_too_early(scene: Scene) -> None:
 # ---- What is not there yet -------------------------------------------------------------------------
 
 
-def _no_migration() -> str:
-    return "" if len(migrations("sqlite")) > 1 else "not there yet: there is no second schema version"
-
-
 def _no_backup() -> str:
     try:
         importlib.import_module("account_lifecycle.databases")
@@ -233,7 +211,6 @@ OPERATIONS: Sequence[Operation] = (
     Operation("hooks of what waited", _a_small_store, _run_hooks, has_hooks=True),
     Operation("a feed and the closing", _a_store, _feed_and_close),
     Operation("the first opening", _no_store, _open, is_opening=True),
-    Operation("a migration", _an_old_store, _open, is_opening=True, is_missing=_no_migration),
     Operation("a backup", _a_store, _back_up, is_missing=_no_backup),
     Operation("an erasure", _a_store, _erase, is_missing=_no_such("erase_account")),
     Operation("a pruning", _a_settled_store, _prune, is_missing=_no_such("prune")),

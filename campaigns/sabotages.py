@@ -6,9 +6,8 @@ Knows the source as it stands, word for word: whoever changes one of these lines
 from typing import NamedTuple
 
 _SRC = "src/account_lifecycle"
-_SQLITE_SQL = f"{_SRC}/stores/sql/sqlite/statements.sql"
-_POSTGRES_SQL = f"{_SRC}/stores/sql/postgres/statements.sql"
-_IN_MEMORY = "tests/stores/test_memory.py::TestMemoryStore"
+_SQLITE_SQL = f"{_SRC}/stores/sqlite/statements.sql"
+_POSTGRES_SQL = f"{_SRC}/stores/postgres/statements.sql"
 _IN_SQLITE = "tests/stores/test_sqlite.py::TestSQLiteStore"
 _IN_POSTGRES = "tests/stores/test_postgres.py::TestPostgresStore"
 _STALE = "test_a_stale_claim_is_refused_and_changes_nothing"
@@ -117,13 +116,6 @@ SABOTAGES = (
         "RETURNING d.delivery_id, d.token",
         "WHERE d.delivery_id = s.delivery_id AND d.state = 'running'\nRETURNING d.delivery_id, s.token",
         (f"{_IN_POSTGRES}::{_STALE}",),
-    ),
-    Sabotage(
-        "any token settles, memory",
-        f"{_SRC}/stores/memory_outbox.py",
-        "return row if row is not None and row.token == claim.token else None",
-        "return row",
-        (f"{_IN_MEMORY}::{_STALE}",),
     ),
     Sabotage(
         "a refused settlement counts",

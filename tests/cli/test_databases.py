@@ -36,6 +36,14 @@ def test_a_store_in_good_order_is_checked_in_a_few_lines(run: Run, store: Path) 
     assert f"record holds: {LOG_EVENTS} events of 5 accounts head" in told
 
 
+def test_a_store_of_another_version_is_refused_and_left_alone(run: Run, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as db:
+        db.execute("PRAGMA user_version = 7")
+    ran = run("db", "check")
+    assert (ran.code, ran.out) == (1, "")
+    assert "has schema version 7" in ran.err
+
+
 def test_a_record_that_does_not_hold_is_told_with_its_first_fault(run: Run, store: Path) -> None:
     with closing(sqlite3.connect(store)) as db, db:
         db.execute("UPDATE account SET is_stuck = 1 WHERE account_id = 'acc_live'")

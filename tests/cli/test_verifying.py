@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.stores.admin import has_head
-from account_lifecycle.stores.memory import MemoryStore
 from cli.shell import LOG, Run, webhook
 
 LOG_EVENTS = len(LOG) - 2
@@ -100,12 +98,8 @@ def test_a_head_from_before_a_prune_is_that_of_the_archive(run: Run, store: Path
     head = run("verify", "--json").document["head"]
     with Engine.open(f"sqlite:///{store}") as engine:
         (segment,) = engine.store.segments()
-        assert has_head(engine.store, segment.head)
-        assert has_head(engine.store, head)
-
-
-def test_a_store_without_a_chain_has_no_head() -> None:
-    assert not has_head(MemoryStore(), NO_HEAD)
+        assert engine.store.has_head(segment.head)
+        assert engine.store.has_head(head)
 
 
 @pytest.mark.parametrize("word", ["12", "4g" * 32, "4f" * 33])

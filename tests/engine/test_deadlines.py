@@ -14,7 +14,7 @@ from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
-from account_lifecycle.stores.memory import MemoryStore
+from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.testing import Clock
 from builders import T0, announced, at, judged, webhook
 
@@ -195,7 +195,7 @@ def test_a_stay_whose_deadline_was_told_has_no_other(life: list[StatusAnnounced]
 def test_whoever_looks_at_any_time_finds_what_had_passed_by_then_and_not_a_moment_earlier(
     life: list[StatusAnnounced], policy: Policy, end: datetime
 ) -> None:
-    store = MemoryStore()
+    store = TemporaryStore()
     account = store.advance(life, decide)[-1].account
     passed = deadline_before(account, end, policy)
     found = list(passed_deadlines(store, policy, end))

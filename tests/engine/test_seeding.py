@@ -18,7 +18,7 @@ from account_lifecycle.lifecycle.events import DeadlinePassed, Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.records import Refused
 from account_lifecycle.simulate.log import Faults, simulate
-from account_lifecycle.stores.memory import MemoryStore
+from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.testing import Clock
 from builders import T0, announced, at, webhook
 from engine.event_logs import MALFORMED, event_logs, outcome, payloads, times
@@ -205,7 +205,7 @@ def test_a_policy_means_what_it_means_to_an_engine(url: str) -> None:
 
 
 def test_the_accounts_that_deadlines_are_told_from_are_those_of_the_store() -> None:
-    store = MemoryStore()
+    store = TemporaryStore()
     sower = _Sower(store, DEFAULT_POLICY, NOW, adds_deadlines=True)
     for _ in sower.take(simulated(1)):
         sower.keep(None)
@@ -277,7 +277,7 @@ def test_a_payload_without_a_time_came_now() -> None:
 
 
 def test_now_is_kept_in_utc() -> None:
-    store = MemoryStore()
+    store = TemporaryStore()
     seed(store, [Received(b"?"), Received(webhook("a", "OK"))], now=NOW.astimezone(timezone(timedelta(hours=-3))))
     assert [entry.received_at.tzinfo for entry in store.ledger()] == [UTC]
     assert [kept.received_at.tzinfo for kept in store.quarantined()] == [UTC]
@@ -363,7 +363,7 @@ def test_progress_is_told_after_each_commit_of_what_is_committed_by_then(url: st
 
 
 def test_no_batch_is_much_larger_than_it_was_asked_to_be() -> None:
-    store, sizes = MemoryStore(), list[int]()
+    store, sizes = TemporaryStore(), list[int]()
     before = 0
 
     def measure(so_far: Seeding) -> None:
@@ -451,7 +451,7 @@ def test_somebody_who_feeds_the_same_accounts_meanwhile_is_noticed(url: str) -> 
     ("setting", "wrong"), [("batch_size", 0), ("now", datetime(2026, 5, 1)), ("until", datetime(2026, 5, 1))]
 )
 def test_a_setting_that_cannot_be_meant_is_refused(setting: str, wrong: Any) -> None:
-    store = MemoryStore()
+    store = TemporaryStore()
     with pytest.raises(ConfigurationError) as refused:
         seed(store, log_of((0, "a", "OK")), **{"now": NOW, setting: wrong})
     assert refused.value.setting == setting

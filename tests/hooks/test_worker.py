@@ -13,7 +13,7 @@ from account_lifecycle.engine.core import utc_now
 from account_lifecycle.errors import StoreBusy, StoreError
 from account_lifecycle.hooks.worker import THREADS, Worker
 from account_lifecycle.records import Delivery, Settlement
-from account_lifecycle.stores.memory import MemoryStore
+from account_lifecycle.stores.sqlite import TemporaryStore
 from builders import webhook
 from hooks.answers import Answering, feed, states
 from hooks.waiting import PATIENCE_S, eventually
@@ -256,7 +256,7 @@ def test_closing_the_engine_stops_its_worker(url: str) -> None:
 # ---- Trouble -------------------------------------------------------------------------------------------
 
 
-class Moody(MemoryStore):
+class Moody(TemporaryStore):
     """A store that cannot be used for a while, as one is that others write to without end."""
 
     def __init__(self, error: StoreError) -> None:

@@ -112,9 +112,6 @@ WAYS: dict[str, Callable[[Store, Path], None]] = {
 class ProverContract:
     """A subclass has a fixture ``store``: a new, empty one."""
 
-    KEEPS_CHAIN = True
-    """Whether the store has something to stand for the whole ledger; a subclass may deny it."""
-
     # ---- Evidence ----------------------------------------------------------------------------------
 
     def test_evidence_is_everything_that_was_decided_by_account_and_sequence(self, store: Store) -> None:
@@ -187,11 +184,21 @@ class ProverContract:
         for event in [*events_with_every_window(), announced("open", "CONNECTING", 30)]:
             store.advance([event], decide)
             heads.append(store.head())
-        if not self.KEEPS_CHAIN:
-            assert set(heads) == {""}
-        else:
-            assert len(set(heads)) == len(heads)
-            assert {len(bytes.fromhex(head)) for head in heads[1:]} == {32}
+        assert len(set(heads)) == len(heads)
+        assert {len(bytes.fromhex(head)) for head in heads[1:]} == {32}
+
+    def test_a_head_that_was_noted_down_is_found_after_pruning_and_no_other_is(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        feed(store, "a", "OK", "ERROR")
+        noted = store.head()
+        segment = store.prune(at(9), tmp_path / "archive.jsonl.gz", at(9))
+        assert segment is not None
+        feed(store, "b", "OK")
+        for head in (noted, segment.head, store.head()):
+            assert store.has_head(head)
+        for other in ("4f" * 32, "", "no head"):
+            assert not store.has_head(other)
 
     def test_the_head_stays_while_nothing_is_fed(self, store: Store, tmp_path: Path) -> None:
         feed(store, "a", "OK", "ERROR")

@@ -15,8 +15,8 @@ from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import AccountFilter, AuditFilter, Decide, Refused
-from account_lifecycle.stores.memory import MemoryStore
 from account_lifecycle.stores.protocol import Store
+from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.verify.record import verify
 from builders import T0, announced, at, judged
 from stores.hooks import ALL, feed, hook, one_for_each_kind, planned, records, run_all
@@ -61,7 +61,7 @@ class QuietContract:
 
     @pytest.mark.parametrize("size", [1, 7, len(LOG)])
     def test_the_record_is_that_of_a_feed_that_is_not_quiet(self, store: Store, size: int) -> None:
-        loud = MemoryStore()
+        loud = TemporaryStore()
         loud.advance(LOG, decide, RULES)
         for first in range(0, len(LOG), size):
             feed_quietly(store, LOG[first : first + size])

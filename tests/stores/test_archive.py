@@ -12,7 +12,7 @@ from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.records import Evidence
 from account_lifecycle.stores.archive import write_archive
-from account_lifecycle.stores.memory import MemoryStore
+from account_lifecycle.stores.sqlite import TemporaryStore
 from builders import announced, at, deadline_of, judged
 from stores.ledger_contract import entry_of
 
@@ -122,7 +122,7 @@ def test_a_full_disk_leaves_nothing_and_takes_nothing_out(path: Path) -> None:
     """/dev/full is a disk that is always full."""
     full = path.with_name(f".{path.name}.part")
     full.symlink_to("/dev/full")
-    store = MemoryStore()
+    store = TemporaryStore()
     store.advance([announced("a", "OK", payload=bytes(range(256)) * 256)], decide)
     with pytest.raises(StoreError, match="could not be written"):
         store.prune(at(9), path, at(9))

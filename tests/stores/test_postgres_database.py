@@ -19,8 +19,8 @@ from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.postgres import PostgresStore
+from account_lifecycle.stores.postgres.connections import SCHEMA_VERSION
 from account_lifecycle.stores.postgres.words import encoded, escaped, unescaped
-from account_lifecycle.stores.sql import migrations
 from builders import T0, announced, at
 from postgres_server import PostgresServer, PrivateServer
 from stores.hooks import claim, feed, hook, planned, settle, states
@@ -152,13 +152,13 @@ def test_many_may_make_a_database_ready_at_once(new_database: str) -> None:
     store.close()
 
 
-def test_a_newer_schema_is_refused(new_database: str) -> None:
+def test_another_schema_is_refused(new_database: str) -> None:
     PostgresStore(new_database).close()
-    newer = len(migrations("postgres")) + 1
+    newer = SCHEMA_VERSION + 1
     change(new_database, f"INSERT INTO account_lifecycle_version VALUES ({newer})")
     told = refusal_of(new_database)
     assert f"schema version {newer}" in told
-    assert "Install the newer version" in told
+    assert "Install the version that made it" in told
 
 
 # ---- Words ---------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """The SQLite file itself: its settings, its marks, what is refused and how every trouble is told."""
 
+import gc
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,14 +17,20 @@ from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
-from account_lifecycle.stores.sql import migrations
-from account_lifecycle.stores.sqlite import APPLICATION_ID, SQLiteStore, check_library, connection, ledger, migrating
+from account_lifecycle.stores.sqlite import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    SQLiteStore,
+    TemporaryStore,
+    check_library,
+    connection,
+    ledger,
+)
 from builders import T0, announced, at
 from stores.hooks import back_off, claim, hook, planned, settle
 from stores.ledger_contract import everything_in
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
-NEWEST = len(migrations("sqlite"))
 NOBODY = 65_534
 """The user who may do nothing; permissions do not bind the superuser."""
 
@@ -93,7 +102,7 @@ def test_commits_are_logged_ahead_and_synced_and_wait_for_other_writers(
 def test_a_file_is_marked_as_ours_with_its_schema_version(path: Path) -> None:
     SQLiteStore(path).close()
     assert ask(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
-    assert ask(path, "PRAGMA user_version") == [(len(migrations("sqlite")),)]
+    assert ask(path, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
 
 
 def test_every_table_is_strict(path: Path) -> None:
@@ -162,9 +171,9 @@ def text(path: Path) -> None:
     path.write_text("Dear diary, " * 100)
 
 
-def of_a_newer_version(path: Path) -> None:
+def of_another_version(path: Path) -> None:
     SQLiteStore(path).close()
-    ask(path, f"PRAGMA user_version = {len(migrations('sqlite')) + 1}")
+    ask(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +183,7 @@ def of_a_newer_version(path: Path) -> None:
         (foreign_without_tables, "another program"),
         (tables_of_nobody, "another program"),
         (text, "not a SQLite file"),
-        (of_a_newer_version, f"schema version {NEWEST + 1}, but this version of account-lifecycle knows only {NEWEST}"),
+        (of_another_version, f"has schema version {SCHEMA_VERSION + 1}, but"),
     ],
 )
 def test_a_file_that_is_not_for_us_is_refused_and_left_as_it_is(
@@ -264,54 +273,62 @@ def test_no_file_is_touched_by_a_sqlite_that_can_lose_commits(path: Path, monkey
     assert not path.exists()
 
 
-# ---- Migrations ----------------------------------------------------------------------------------------
+# ---- The schema ----------------------------------------------------------------------------------------
 
 
-def migrate_with(monkeypatch: pytest.MonkeyPatch, *further: str) -> None:
-    """From now on there are further migrations."""
-    scripts = (*migrations("sqlite"), *further)
-    monkeypatch.setattr(migrating, "migrations", lambda _: scripts)
-
-
-def test_missing_migrations_run_once_and_keep_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = a_full_file(path)
-    migrate_with(monkeypatch, "CREATE TABLE second (x) STRICT; CREATE TABLE twice (x)".replace("(x) S", "(x ANY) S"))
-    for _ in range(2):
-        store = SQLiteStore(path)
-        assert everything_in(store) == shown
-        store.close()
-    assert ask(path, "PRAGMA user_version") == [(NEWEST + 1,)]
-    assert ask(path, "SELECT name FROM sqlite_schema WHERE name IN ('second', 'twice')") == [("second",), ("twice",)]
-
-
-def test_a_migration_that_fails_leaves_the_version_before_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = a_full_file(path)
-    with monkeypatch.context() as newer:
-        migrate_with(newer, "CREATE TABLE second (x)", "CREATE TABLE third (x); DROP TABLE event; NONSENSE")
-        with told_in_one_sentence(path, "NONSENSE"):
-            SQLiteStore(path)
-    assert ask(path, "PRAGMA user_version") == [(NEWEST + 1,)]
-    assert ask(path, "SELECT name FROM sqlite_schema WHERE name IN ('second', 'third')") == [("second",)]
-    migrate_with(monkeypatch, "CREATE TABLE second (x)")
-    store = SQLiteStore(path)
-    assert everything_in(store) == shown
-    store.close()
-
-
-def test_a_new_file_whose_first_migration_fails_can_be_made_by_the_next(
+def test_a_new_file_whose_tables_could_not_be_made_can_be_made_by_the_next(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(migrating, "migrations", lambda _: ("CREATE TABLE account (x); NONSENSE",))
+        broken.setattr(connection, "schema_script", lambda _: "CREATE TABLE account (x); NONSENSE")
         with told_in_one_sentence(path, "NONSENSE"):
             SQLiteStore(path)
     a_full_file(path)
 
 
-def test_a_migration_that_answers_something_runs_to_its_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    migrate_with(monkeypatch, "SELECT 1; SELECT 2; CREATE TABLE second (x)")
-    SQLiteStore(path).close()
-    assert ask(path, "SELECT name FROM sqlite_schema WHERE name = 'second'") == [("second",)]
+# ---- A temporary file -----------------------------------------------------------------------------------
+
+
+def test_a_temporary_store_is_gone_when_it_is_closed() -> None:
+    store = TemporaryStore()
+    store.advance([announced("a", "OK")], decide)
+    assert store.path.exists()
+    for _ in range(2):
+        store.close()
+        assert not store.path.parent.exists()
+
+
+def test_a_temporary_store_that_nobody_closed_is_gone_with_its_object() -> None:
+    store = TemporaryStore()
+    store.advance([announced("a", "OK")], decide)
+    folder = store.path.parent
+    del store
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_temporary_store_that_nobody_closed_is_gone_with_its_interpreter() -> None:
+    program = (
+        "from account_lifecycle.stores.sqlite import TemporaryStore; store = TemporaryStore(); print(store.path.parent)"
+    )
+    folder = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    assert folder
+    assert not Path(folder).exists()
+
+
+def test_a_forked_child_shares_a_temporary_store_and_never_removes_it() -> None:
+    store = TemporaryStore()
+    store.advance([announced("a", "OK")], decide)
+    child = os.fork()
+    if child == 0:
+        try:
+            store.advance([announced("a", "ERROR", 1)], decide)
+            store.close()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert [entry.sequence for entry in store.history("a")] == [1, 2]
+    store.close()
 
 
 # ---- Trouble later on ------------------------------------------------------------------------------------

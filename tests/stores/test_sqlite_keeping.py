@@ -9,8 +9,8 @@ from account_lifecycle import StoreError
 from account_lifecycle.errors import StoreBusy
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.records import AccountFilter, Refused
-from account_lifecycle.stores.sqlite import SQLiteStore, connection, file_system
-from account_lifecycle.stores.sqlite.file_system import check_file_system, mount_of
+from account_lifecycle.stores.sqlite import SQLiteStore, connection
+from account_lifecycle.stores.sqlite.connection import check_file_system, mount_of
 from account_lifecycle.verify.record import verify
 from builders import T0, announced
 from stores.ledger_contract import everything_in
@@ -173,7 +173,7 @@ def test_a_file_on_a_disk_serves_and_so_does_one_of_which_nothing_is_known(tmp_p
 def test_opening_looks_where_the_file_lies(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 1 0:1 / {tmp_path} rw - nfs server:/ rw\n")
-    monkeypatch.setattr(file_system, "MOUNTS", mounts)
+    monkeypatch.setattr(connection, "MOUNTS", mounts)
     with pytest.raises(StoreError, match="network file system"):
         SQLiteStore(path)
     assert not path.exists()

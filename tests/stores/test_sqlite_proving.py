@@ -10,7 +10,7 @@ from account_lifecycle.lifecycle.decide import decide, rules_of
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.records import AccountFilter, DeliveryState, Fault, Refused
 from account_lifecycle.stores.sqlite import SQLiteStore
-from account_lifecycle.stores.sqlite.migrating import schema
+from account_lifecycle.stores.sqlite.connection import schema
 from account_lifecycle.verify.record import verify
 from builders import T0, announced, at
 from stores.hooks import back_off, claim, hook, one_for_each_kind, planned, settle

@@ -14,7 +14,7 @@ from account_lifecycle import AnomalyKind, BlindWindow, EffectKind, Status, Verd
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.machine import Situation
 from account_lifecycle.records import AccountFilter, AuditFilter, Evidence, Fault
-from account_lifecycle.stores.memory import MemoryStore
+from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.verify.record import MAX_FAULTS, verify
 from builders import announced, at
 from verify.fleets import OLD_RULES, everything, feed
@@ -23,7 +23,7 @@ Change = Callable[[Any], Any]
 ELSEWHERE = Situation(Status("ERROR"), exists=True, lost=True)
 
 
-class Forger(MemoryStore):
+class Forger(TemporaryStore):
     """A store in which some rows were changed."""
 
     def __init__(self) -> None:
@@ -140,7 +140,7 @@ def test_what_an_event_says_and_what_became_of_it_have_to_fit(store: Forger) -> 
 
 def test_an_event_that_is_missing_is_found(store: Forger) -> None:
     store.event, store.forge = ("recovered", 2), {"evidence": lambda each: None}
-    store.history = lambda account_id: (e for e in MemoryStore.history(store, account_id) if e.sequence != 2)  # type: ignore[method-assign]
+    store.history = lambda account_id: (e for e in TemporaryStore.history(store, account_id) if e.sequence != 2)  # type: ignore[method-assign]
     found = verify(store)
     assert found.first is not None
     assert found.first.place == "event 3 of account recovered"
@@ -206,7 +206,7 @@ def test_an_account_that_is_not_there_is_found(store: Forger) -> None:
 
 def test_an_account_that_nothing_was_fed_for_is_found(store: Forger) -> None:
     store.event, store.forge = ("stuck", 1), {"evidence": lambda each: None}
-    store.history = lambda account_id: (e for e in MemoryStore.history(store, account_id) if account_id != "stuck")  # type: ignore[method-assign]
+    store.history = lambda account_id: (e for e in TemporaryStore.history(store, account_id) if account_id != "stuck")  # type: ignore[method-assign]
     fault = the_fault_about("account stuck", store)
     assert fault.finding == "it is stored, but the ledger has none of its events"
 
@@ -278,7 +278,7 @@ def test_a_hundred_faults_are_told_and_all_are_counted() -> None:
     store.account = lambda account_id: (
         each and each._replace(stuck=True) if (each := original_one(account_id)) else None
     )  # type: ignore[method-assign]
-    original_one = lambda account_id: MemoryStore.account(store, account_id)  # noqa: E731
+    original_one = lambda account_id: TemporaryStore.account(store, account_id)  # noqa: E731
     found = verify(store)
     assert (len(found.faults), found.fault_count) == (MAX_FAULTS, MAX_FAULTS + 20)
 

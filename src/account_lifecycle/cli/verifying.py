@@ -11,7 +11,6 @@ from ..lifecycle.decide import redelivery_window_of
 from ..lifecycle.machine import Situation
 from ..lifecycle.wording import JsonObject, lasting, time_text
 from ..report.words import counted, printable, short
-from ..stores.admin import has_head
 from ..verify.record import Verification
 from ..verify.rejudge import DifferenceGroup, Differences, Outcome
 from .commands import Command, ExitCode, Failed
@@ -67,7 +66,7 @@ def verify(against_definition: bool, expect_head: str | None, as_json: bool, **o
         began = time.perf_counter()
         found = engine.verify()
         seconds = time.perf_counter() - began
-        is_head_there = expect_head is None or has_head(engine.store, expect_head)
+        is_head_there = expect_head is None or engine.store.has_head(expect_head)
         differences = engine.verify_against_definition() if against_definition else None
     if as_json:
         write_json(

@@ -1,10 +1,6 @@
-"""A store as a database: whether its tables are of this version, its heads, backups and copies of it.
-
-Names concrete stores beside ``wiring``, for whoever keeps them; it must never feed, judge or read an event itself.
-"""
+"""A store as a database: backups and copies of it."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,38 +25,6 @@ class Copied(NamedTuple):
     """How many rows each table has, there and here."""
     head: str
     """What stands for the whole ledger on the other side."""
-
-
-def pending_upgrades(url: str) -> tuple[str, ...]:
-    """The names of the migrations that opening a store would run, in order; nothing is changed.
-
-    Raises ``StoreError`` if there is no such store, or if a newer version has made it.
-    """
-    path = store_file(url)
-    if path is not None:
-        from .sqlite import pending_migrations
-
-        return tuple(pending_migrations(path))
-    if url.startswith(_SERVERS) and find_spec("psycopg"):
-        from .postgres.pending import pending_migrations as pending_on_server
-
-        return tuple(pending_on_server(url))
-    open_store(url).close()  # which tells what is missing, or what is wrong with the URL
-    return ()
-
-
-def has_head(store: Store, head: str) -> bool:
-    """Whether a head that was noted down, in hexadecimal, is in the ledger: nothing up to it was cut off or changed.
-
-    In one chain every digest was the head once. A store with a chain for each account can tell only its present
-    head, and those at which it was pruned; a store that keeps no chain knows none.
-    """
-    if head in {store.head(), *(segment.head for segment in store.segments())}:
-        return True
-    from .sqlite import SQLiteStore
-    from .sqlite.heads import has_digest
-
-    return isinstance(store, SQLiteStore) and has_digest(store, head)
 
 
 def back_up(store: Store, target: Path) -> None:

@@ -13,9 +13,9 @@ def open_store(url: str) -> Store:
     """The store that a URL names."""
     scheme, _, rest = url.partition(":")
     if url in ("memory:", "memory://"):
-        from .memory import MemoryStore
+        from .sqlite import TemporaryStore
 
-        return MemoryStore()
+        return TemporaryStore()
     if scheme == "sqlite" and rest.startswith("///") and rest[3:] not in ("", ":memory:") and "\0" not in rest:
         from .sqlite import SQLiteStore
 

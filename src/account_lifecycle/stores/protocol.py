@@ -119,7 +119,13 @@ class Prover(Protocol):
 
     def head(self) -> str:
         """What stands for the whole ledger, in hexadecimal: the digest of its last event, or on stores with a chain
-        for each account the SHA-256 of all their heads; blank for a store that keeps no chain."""
+        for each account the SHA-256 of all their heads."""
+
+    def has_head(self, head: str) -> bool:
+        """Return whether ``head``, in hexadecimal, was the ledger's head once: nothing up to it was cut off or changed.
+
+        A store with a chain for each account knows only its present head, and those at which it was pruned.
+        """
 
 
 class Outbox(Protocol):

@@ -10,10 +10,9 @@ from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
 from ...records import Decide, Refused
 from ..commit_group import CommitGroup
-from .connections import Connections
+from .connections import Connections, prepare
 from .filling import PostgresFiller
 from .ledger import FeedTurn, Request, feed, quarantine_rows
-from .migrating import migrate
 from .outbox import PostgresOutbox
 from .proving import PostgresProver
 from .reading import PostgresReader
@@ -37,7 +36,7 @@ class PostgresStore(PostgresReader, PostgresRetention, PostgresProver, PostgresO
         place = self._connections.place
         try:
             with told_plainly(place), self._connections.lent() as connection:
-                migrate(connection, place)
+                prepare(connection, place)
         except BaseException:
             self.close()
             raise

@@ -17,7 +17,7 @@ from psycopg import conninfo
 from psycopg.pq import TransactionStatus
 
 from ...errors import ConfigurationError, StoreError, without_password
-from ..sql import statements
+from .. import schema_script, statements
 from . import troubles
 from .words import adapt
 
@@ -31,6 +31,8 @@ ABANDONED_AFTER_MS = 60_000
 """How long a transaction may rest before the server ends it, so that a process cut off from it blocks nobody."""
 OLDEST_SERVER = 13
 """The oldest major version of PostgreSQL that will do."""
+SCHEMA_VERSION = 1
+"""The version of ``schema.sql``; a schema of any other is refused."""
 
 
 @cache
@@ -166,6 +168,27 @@ def _check_server(connection: Connection, place: str) -> None:
         raise StoreError(f"{place}: the server is PostgreSQL {version}. Version {OLDEST_SERVER} or newer is needed.")
     if encoding != "UTF8":
         raise StoreError(f"{place}: the database is in {encoding}. Make one in UTF8: createdb -E UTF8 -T template0.")
+
+
+def prepare(connection: Connection, place: str) -> None:
+    """Make the tables in an empty schema, and wait while another process does; raise ``StoreError`` for another's.
+
+    ``place`` is what messages call the database.
+    """
+    ((has_version,),) = connection.execute(statement("has_version")).fetchall()
+    if not has_version:
+        with connection.transaction():
+            connection.execute(statement("preparing"))
+            connection.execute(statement("version_table"))
+            if connection.execute(statement("version")).fetchall() == [(0,)]:  # or else another was faster
+                connection.execute(schema_script("postgres").encode())
+                connection.execute(statement("save_version"), (SCHEMA_VERSION,))
+    ((version,),) = connection.execute(statement("version")).fetchall()
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{place} has schema version {version}, but this version of account-lifecycle knows only {SCHEMA_VERSION}. "
+            "Install the version that made it, or name another schema."
+        )
 
 
 # ---- Forks ---------------------------------------------------------------------------------------

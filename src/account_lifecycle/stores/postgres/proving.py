@@ -47,6 +47,10 @@ class PostgresProver:
         """The SHA-256 of the heads of all accounts' chains in the order of the accounts' ids, in hexadecimal."""
         return joined(self._transactions.stream("heads")).hex()
 
+    def has_head(self, head: str) -> bool:
+        """Return whether ``head``, in hexadecimal, is the present head, or one at which the ledger was pruned."""
+        return head == self.head() or any(segment.head == head for segment in self.segments())
+
     def faults(self) -> Iterator[Fault]:
         """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
         return faults_in(self._transactions.stream)

@@ -1,12 +1,16 @@
-"""The store in one file: SQLite through apsw, in WAL mode, synced at every commit.
+"""The store in one file: SQLite through apsw, in WAL mode, synced at every commit."""
 
-Knows which parts make it; each has a module of its own.
-"""
+import os
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from weakref import finalize
+
+from typing_extensions import override
 
 from .backup import SQLiteBackup
-from .connection import BUSY_TIMEOUT_MS, CACHE_KIB, check_library
+from .connection import APPLICATION_ID, BUSY_TIMEOUT_MS, CACHE_KIB, SCHEMA_VERSION, check_library
 from .ledger import REMEMBERED_ACCOUNTS, SQLiteLedger
-from .migrating import APPLICATION_ID, pending_migrations
 from .outbox import SQLiteOutbox
 from .proving import SQLiteProver
 from .pruning import SQLitePruner
@@ -17,14 +21,39 @@ __all__ = (
     "BUSY_TIMEOUT_MS",
     "CACHE_KIB",
     "REMEMBERED_ACCOUNTS",
+    "SCHEMA_VERSION",
     "SQLiteStore",
+    "TemporaryStore",
     "check_library",
-    "pending_migrations",
 )
 
 
 class SQLiteStore(SQLiteLedger, SQLitePruner, SQLiteReader, SQLiteProver, SQLiteOutbox, SQLiteBackup):
-    """Everything in one SQLite file, made if it is not there. Safe to share between threads and processes.
+    """Everything in one SQLite file, made if it does not exist. Safe to share between threads and processes.
 
-    Raises ``StoreError`` when the file cannot be opened, is not one of ours, or was made by a newer version.
+    Raises ``StoreError`` when the file cannot be opened, is not one of ours, or has another version's schema.
     """
+
+
+class TemporaryStore(SQLiteStore):
+    """The same in a private file that is never synced: the store of ``memory:``, for tests and a first look.
+
+    The file has a directory of its own, which is removed when the store is closed or collected as garbage, and at
+    the latest when the interpreter exits. A forked child shares the file but never removes it.
+    """
+
+    def __init__(self) -> None:
+        directory = Path(mkdtemp(prefix="account-lifecycle-"))
+        self._remove = finalize(self, _remove, directory, os.getpid())
+        super().__init__(directory / "accounts.db", synchronous="OFF")
+
+    @override
+    def close(self) -> None:
+        """Close the store and remove its file; closing twice is harmless."""
+        super().close()
+        self._remove()
+
+
+def _remove(directory: Path, owner_pid: int) -> None:
+    if os.getpid() == owner_pid:
+        rmtree(directory, ignore_errors=True)

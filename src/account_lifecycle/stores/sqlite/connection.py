@@ -1,19 +1,24 @@
-"""Connections to a SQLite file: how they are opened, what one transaction is, and how trouble is told.
-
-Knows SQLite's settings and its errors; it must never know a table.
-"""
+"""Connections to a SQLite file: which files are ours, how they are opened, and what errors say."""
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from ...errors import StoreBusy, StoreError, StoreFull
+from .. import schema_script
 from ..rows import Row
 
+APPLICATION_ID = 0x41434C43
+"""What marks a SQLite file as one of ours ("ACLC")."""
+SCHEMA_VERSION = 1
+"""The version of ``schema.sql``; a file of any other is refused."""
 BUSY_TIMEOUT_MS = 10_000
 """How long to wait for others who are writing, in milliseconds."""
 CACHE_KIB = 32 * 1024
@@ -34,36 +39,39 @@ def check_library(version: str) -> None:
         )
 
 
-def open_writer(path: Path) -> apsw.Connection:
-    """The connection that writes: makes the file if it is not there."""
+def open_writer(path: Path, synchronous: str) -> apsw.Connection:
+    """Open the connection that writes, and make the file if it does not exist.
+
+    ``synchronous`` is SQLite's setting of that name: FULL syncs the disk at every commit, OFF never.
+    """
     db = _open(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
-    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    every(db, f"PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -{CACHE_KIB}")
     return db
 
 
 def open_reader(path: Path) -> apsw.Connection:
-    """A connection that only reads, with a snapshot of its own; it never makes a file."""
+    """Open a connection that only reads, with a snapshot of its own; it never makes a file."""
     db = _open(path, apsw.SQLITE_OPEN_READWRITE)
     every(db, "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0")
     return db
 
 
 def _open(path: Path, flags: int) -> apsw.Connection:
-    """None checkpoints when it is closed: that is for whoever holds the file's lock."""
+    # None checkpoints when it is closed: only the holder of the file's lock may.
     db = apsw.Connection(str(path), flags=flags)
     db.set_busy_timeout(BUSY_TIMEOUT_MS)
     db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    every(db, "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST")
+    db.execute("PRAGMA secure_delete = FAST")
     return db
 
 
 def every(db: apsw.Connection, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-    """All rows of a statement, or of several: apsw stops at the first row of several unless exhausted."""
+    """Return all rows of a statement, or of several: apsw stops at the first row of several unless exhausted."""
     return db.execute(sql, bindings).fetchall()
 
 
 def pragma(db: apsw.Connection, name: str) -> Any:
-    """The value of a setting."""
+    """Return the value of a setting."""
     return every(db, f"PRAGMA {name}")[0][0]
 
 
@@ -78,6 +86,115 @@ def transaction(db: apsw.Connection, mode: str) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+# ---- Files of ours --------------------------------------------------------------------------------
+
+
+@cache
+def schema() -> dict[str, str]:
+    """Return the definitions of the tables and indexes by name, as a file has them."""
+    db = apsw.Connection(":memory:")
+    try:
+        every(db, schema_script("sqlite"))
+        return dict(every(db, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"))
+    finally:
+        db.close()
+
+
+def prepare(db: apsw.Connection, path: Path, locked: Callable[[], AbstractContextManager[None]]) -> None:
+    """Make the tables in a new file, and wait while another process does; raise ``StoreError`` for a foreign file.
+
+    ``locked`` holds the file's lock.
+    """
+    patience_ends = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            if _check_is_ours(db, path) and pragma(db, "journal_mode") == "wal":
+                return
+            with locked():
+                _make_tables(db, path)
+                every(db, "PRAGMA journal_mode = WAL")
+            return
+        except apsw.BusyError:  # SQLite itself does not wait for a change of the journal mode
+            if time.monotonic() > patience_ends:
+                raise
+            time.sleep(0.02)
+
+
+def _check_is_ours(db: apsw.Connection, path: Path) -> bool:
+    """Return whether the tables are there; raise ``StoreError`` for another program's file, or another version's."""
+    with transaction(db, "DEFERRED"):
+        return _has_tables(db, path)
+
+
+def _has_tables(db: apsw.Connection, path: Path) -> bool:
+    application_id, version = pragma(db, "application_id"), pragma(db, "user_version")
+    if application_id == 0 and pragma(db, "schema_version") == 0:
+        return False
+    if application_id != APPLICATION_ID:
+        raise StoreError(f"{path} is a SQLite file of another program. Name a file of your own.")
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has schema version {version}, but this version of account-lifecycle knows only {SCHEMA_VERSION}. "
+            "Install the version that made it, or name another file."
+        )
+    return True
+
+
+def _make_tables(db: apsw.Connection, path: Path) -> None:
+    with transaction(db, "IMMEDIATE"):
+        if not _has_tables(db, path):  # or else another process was faster
+            every(db, schema_script("sqlite"))
+            every(db, f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+# ---- Where a file lies ----------------------------------------------------------------------------
+# SQLite's write-ahead log needs memory that all processes share, which no network gives.
+
+MOUNTS = Path("/proc/self/mountinfo")
+"""Where Linux tells them; elsewhere nothing is known and nothing refused."""
+
+NETWORKED = frozenset(
+    (
+        *("9p", "afs", "ceph", "cifs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb", "smb3", "smbfs"),
+        *("fuse.ceph", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
+    )
+)
+"""Kinds of file system on which other machines, or another kernel, may have the same file open."""
+
+
+def check_file_system(path: Path, mounts: Path | None = None) -> None:
+    """Raise ``StoreError`` for a file on a network file system."""
+    try:
+        told = (mounts or MOUNTS).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return
+    mount, kind = mount_of(path.resolve(), told)
+    if kind in NETWORKED:
+        raise StoreError(
+            f"{path} lies on a network file system ({kind}, mounted at {mount}), on which SQLite can lose what was "
+            "committed. Put it on a disk of this machine, or use a database server."
+        )
+
+
+def mount_of(path: Path, told: str) -> tuple[str, str]:
+    """The mount point that a path lies below, and its kind, from the text of ``mountinfo``; blank if there is none."""
+    found = ("", "")
+    for line in told.splitlines():
+        before, separator, after = line.partition(" - ")
+        columns = before.split(" ")
+        if not separator or len(columns) < 5:
+            continue
+        mount = _unescaped(columns[4])
+        if path.is_relative_to(mount) and len(mount) >= len(found[0]):  # of two at one place the later is in force
+            found = mount, after.split(" ")[0]
+    return found
+
+
+def _unescaped(text: str) -> str:
+    """White space in a mount point is told in octal."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
 # ---- Trouble --------------------------------------------------------------------------------------

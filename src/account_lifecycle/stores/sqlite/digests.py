@@ -5,9 +5,8 @@ Knows which columns they cover; it must never know why a row is written.
 
 import apsw
 
-from .. import chain
+from .. import chain, statements
 from ..rows import Row
-from ..sql import statements
 from .connection import every
 
 _SQL = statements("sqlite")

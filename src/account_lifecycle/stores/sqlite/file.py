@@ -17,10 +17,8 @@ from ...errors import StoreBusy, StoreError
 from ..commit_group import CommitGroup, Turn
 from ..rows import Row
 from . import connection
-from .connection import check_library, every, open_reader, open_writer, told_plainly
+from .connection import check_file_system, check_library, every, open_reader, open_writer, prepare, told_plainly
 from .file_lock import FileLock
-from .file_system import check_file_system
-from .migrating import prepare
 
 Given = TypeVar("Given")
 Record = TypeVar("Record")
@@ -36,8 +34,9 @@ class Work:
 class SQLiteFile:
     """One SQLite file, made if it is not there. Safe to share between threads, and to carry through a fork."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, synchronous: str = "FULL") -> None:
         check_library(apsw.sqlite_lib_version())
+        self._synchronous = synchronous
         self.path = path = path.absolute()  # the working directory may change
         check_file_system(path)
         self._closed_because = ""
@@ -46,7 +45,7 @@ class SQLiteFile:
         self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._group: CommitGroup[Any, Any] = CommitGroup(self._commit)
         with told_plainly(path):
-            db = open_writer(path)
+            db = open_writer(path, synchronous)
             try:
                 prepare(db, path, self._locked)
             except BaseException:
@@ -112,7 +111,7 @@ class SQLiteFile:
         """The connection that writes, opened anew after a fork; only for whoever has the store to itself."""
         self._check_open()
         if self._db is None:
-            self._db = open_writer(self.path)
+            self._db = open_writer(self.path, self._synchronous)
             self._forget()
         return self._db
 

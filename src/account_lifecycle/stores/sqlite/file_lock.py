@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import finalize
 
 from ...errors import StoreBusy
 
@@ -31,6 +32,7 @@ class FileLock:
         self._guarded = path
         self._path = path.with_name(path.name + "-lock")
         self._handle: int | None = None
+        self._closing: finalize[..., FileLock] | None = None
 
     @contextmanager
     def held(self, patience_s: float) -> Iterator[None]:
@@ -44,13 +46,14 @@ class FileLock:
 
     def close(self) -> None:
         """Let its file go; it is opened again when it is needed."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if self._closing is not None:
+            self._closing()
+            self._handle = self._closing = None
 
     def _open(self) -> int:
         if self._handle is None:
             self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+            self._closing = finalize(self, os.close, self._handle)  # a lock that is forgotten is closed all the same
             with suppress(OSError):
                 _share(self._handle, self._guarded)
         return self._handle

@@ -17,10 +17,9 @@ from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
 from ...records import Decide, Refused
-from .. import chain, rows
+from .. import chain, rows, statements
 from ..commit_group import Turn
 from ..erasure import ERASED, mentions
-from ..sql import statements
 from .connection import every, pragma
 from .digests import baseline_with_digest
 from .file import SQLiteFile
@@ -45,11 +44,11 @@ class Feed(NamedTuple):
 class SQLiteLedger(SQLiteFile):
     """``ports.Ledger`` but for taking out."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, synchronous: str = "FULL") -> None:
         self._remembered: dict[str, Account] = {}
         self._remembered_version = -1
         self._changed: dict[str, Account] = {}
-        super().__init__(path)
+        super().__init__(path, synchronous)
 
     def advance(
         self,

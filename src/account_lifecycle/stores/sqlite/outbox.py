@@ -23,9 +23,8 @@ from ...records import (
     Settlement,
     SubscribedHook,
 )
-from .. import outbox_rows, rows
+from .. import outbox_rows, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
-from ..sql import statements
 from .connection import every, told_plainly
 from .digests import with_digest
 from .file import SQLiteFile
@@ -198,7 +197,7 @@ def _plan(db: apsw.Connection, events: Sequence[rows.Row], now: datetime) -> int
         return 0
     if events:
         made = outbox_rows.planned(last_delivery(db) + 1, events, hooks, now)
-        _save(db, _without_those_of_version_1(db, events, made))
+        _save(db, made)
         if made:
             count_deliveries(db, made[-1].delivery_id)
         db.executemany(_SQL["forget_pending"], [event[:1] for event in events])
@@ -213,15 +212,6 @@ def last_delivery(db: apsw.Connection) -> int:
 def count_deliveries(db: apsw.Connection, last: int) -> None:
     """Numbers were given up to this one."""
     db.execute(_SQL["save_counter"], with_digest("counter", ("delivery", last)))
-
-
-def _without_those_of_version_1(
-    db: apsw.Connection, events: Sequence[rows.Row], made: list[DeliveryRow]
-) -> list[DeliveryRow]:
-    """Version 1 looked at effects one by one: of an event that still waits, some may have been delivered."""
-    first, last = events[0][0] * EFFECTS_PER_EVENT, (events[-1][0] + 1) * EFFECTS_PER_EVENT
-    before = set(every(db, _SQL["planned_before"], (first, last)))
-    return [row for row in made if (row.effect_id, row.hook) not in before] if before else made
 
 
 def _claimable(

@@ -9,14 +9,12 @@ from itertools import groupby
 import apsw
 
 from ...records import Fault
-from .. import chain, rows
+from .. import chain, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT
 from ..rows import NO_EFFECTS, Row, effects_from
-from ..sql import statements
-from .connection import told_plainly
+from .connection import schema, told_plainly
 from .digests import baseline_digest, holds
 from .file import Snapshot, SQLiteFile
-from .migrating import schema
 
 _SQL = statements("sqlite")
 
@@ -35,6 +33,19 @@ class SQLiteProver(SQLiteFile):
         with self.snapshot() as snapshot, told_plainly(self.path):
             for check in _CHECKS:
                 yield from _told(check, snapshot)
+
+    def has_head(self, head: str) -> bool:
+        """Return whether ``head``, in hexadecimal, was the ledger's head once: nothing up to it was cut off or changed.
+
+        In one chain every digest was the head once; those of archived events are known by the heads of their segments.
+        """
+        try:
+            digest = bytes.fromhex(head)
+        except ValueError:
+            return False
+        if any(segment[6] == digest for segment in self._all(_SQL["segments"])):
+            return True
+        return next(self._stream("SELECT 1 FROM event WHERE digest = ? LIMIT 1", (digest,)), None) is not None
 
 
 def _told(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> Iterator[Fault]:

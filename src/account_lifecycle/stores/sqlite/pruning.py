@@ -13,11 +13,10 @@ import apsw
 from ...errors import StoreError
 from ...lifecycle.account import Account
 from ...records import Evidence, Segment
-from .. import rows
+from .. import rows, statements
 from ..archive import write_archive
 from ..outbox_rows import EFFECTS_PER_EVENT
 from ..snapshots import retold
-from ..sql import statements
 from .connection import every
 from .digests import baseline_with_digest, with_digest
 from .file import SQLiteFile

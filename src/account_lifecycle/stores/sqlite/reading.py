@@ -14,8 +14,7 @@ from ...lifecycle.explain import Anomaly
 from ...lifecycle.status import Status
 from ...lifecycle.windows import BlindWindow
 from ...records import AccountFilter, AuditFilter, Evidence, LedgerEntry, Quarantined, Segment
-from .. import rows
-from ..sql import statements
+from .. import rows, statements
 from .connection import told_plainly
 from .file import Record, SQLiteFile
 from .ledger import head, load

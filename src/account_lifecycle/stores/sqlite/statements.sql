@@ -128,9 +128,6 @@ SELECT count(*) FROM pending
 -- name: is_any_pending
 SELECT EXISTS (SELECT 1 FROM pending)
 
--- name: planned_before
-SELECT effect_id, hook FROM delivery WHERE effect_id BETWEEN ? AND ?
-
 -- name: last_delivery
 SELECT coalesce(max(value), 0) FROM counter WHERE name = 'delivery'
 

@@ -1,15 +1,25 @@
--- The ledger becomes a chain, and the outbox a table of deliveries that many processes share.
--- What needs Python follows in the same transaction: the events of version 1 are sealed, its deliveries carried over.
+-- Times are whole microseconds since 1970-01-01T00:00:00Z. Facts are 0 or 1.
 
-PRAGMA secure_delete = ON;        -- what is moved leaves nothing behind
-PRAGMA legacy_alter_table = ON;   -- anomalies go on pointing to "event"
+CREATE TABLE account (
+    account_id      TEXT PRIMARY KEY,
+    status          TEXT NOT NULL,
+    is_existing     INTEGER NOT NULL,
+    is_lost         INTEGER NOT NULL,
+    sequence        INTEGER NOT NULL,
+    provider        TEXT,
+    name            TEXT,
+    since           INTEGER,
+    last_announced  TEXT,
+    last_product    TEXT NOT NULL,
+    last_heard_at   INTEGER,
+    last_ok_at      INTEGER,
+    synced_products TEXT NOT NULL,     -- a JSON array, sorted
+    window_sequence INTEGER,           -- the blind window that is open now
+    is_stuck        INTEGER NOT NULL,
+    health          TEXT NOT NULL      -- a projection of the columns above, to search by
+) STRICT, WITHOUT ROWID;
 
-DROP INDEX event_of_account;
-DROP INDEX delivery_due;
-ALTER TABLE event RENAME TO event_1;
-ALTER TABLE effect RENAME TO effect_1;
-ALTER TABLE delivery RENAME TO delivery_1;
-ALTER TABLE quarantine RENAME TO quarantine_1;
+CREATE INDEX account_transient ON account (status) WHERE is_stuck = 0;
 
 -- The ledger: every event ever fed, in the order in which they were fed, without gaps.
 CREATE TABLE event (
@@ -35,6 +45,35 @@ CREATE TABLE event (
     private_digest   BLOB,             -- of an erased event: what stands for its name and payload
     digest           BLOB NOT NULL     -- over the row before it, and everything that was decided about this one
 ) STRICT;
+
+CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
+
+-- Deviations found. What they share with their event is read from there.
+CREATE TABLE anomaly (
+    event_id       INTEGER NOT NULL REFERENCES event,
+    ordinal        INTEGER NOT NULL,
+    kind           TEXT NOT NULL,
+    provider       TEXT,               -- the one in force
+    since          INTEGER,
+    last_announced TEXT,
+    last_heard_at  INTEGER,
+    detail         TEXT NOT NULL,
+    PRIMARY KEY (event_id, ordinal)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX anomaly_of_kind ON anomaly (kind);
+
+CREATE TABLE blind_window (
+    account_id      TEXT NOT NULL,
+    sequence        INTEGER NOT NULL,  -- the account's, at the event that opened it
+    last_ok_at      INTEGER,
+    opened_at       INTEGER NOT NULL,
+    closed_at       INTEGER,
+    closed_sequence INTEGER,
+    is_recovered    INTEGER NOT NULL,
+    causes          TEXT NOT NULL,     -- a JSON array, in the order in which they were heard
+    PRIMARY KEY (account_id, sequence)
+) STRICT, WITHOUT ROWID;
 
 -- The outbox: the effects of each event that has any.
 CREATE TABLE effect (
@@ -88,7 +127,6 @@ CREATE INDEX delivery_lane ON delivery (hook, account_id, effect_id, delivery_id
     WHERE state IN ('waiting', 'running', 'halted');
 CREATE INDEX delivery_due ON delivery (effect_id, delivery_id, due_at) WHERE state = 'waiting';
 CREATE INDEX delivery_leased ON delivery (leased_until) WHERE state = 'running';
-CREATE INDEX delivery_of_effect ON delivery (effect_id, hook);
 CREATE INDEX delivery_of_account ON delivery (account_id);
 CREATE UNIQUE INDEX delivery_redriven ON delivery (redrive_of) WHERE redrive_of IS NOT NULL;
 

@@ -16,7 +16,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE
 -- name: begin_reading
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
 
--- name: migrating
+-- name: preparing
 SELECT pg_advisory_xact_lock(1094929475, hashtext('migrate ' || coalesce(current_schema(), '')))
 
 -- name: version_table
