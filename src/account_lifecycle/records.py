@@ -386,6 +386,17 @@ class AuditFilter(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
 
+    def to_dict(self) -> JsonObject:
+        """Return the filter as a JSON object."""
+        return {
+            "kind": plain(self.kind),
+            "severity": plain(self.severity),
+            "account_id": self.account_id,
+            "provider": plain(self.provider),
+            "since": time_text(self.since),
+            "until": time_text(self.until),
+        }
+
 
 class DeliveryFilter(NamedTuple):
     """Which deliveries to read or to redrive."""

@@ -8,7 +8,7 @@ from cli.shell import LOG, Run
 
 def test_the_audit_is_grouped_and_explained(run: Run, store: Path) -> None:
     ran = run("audit")
-    assert ran.out.startswith("5 anomalies on 4 of 5 accounts: 1 error, 2 warnings and 2 for information.")
+    assert ran.out.startswith("5 anomalies on 4 of 5 accounts: 1 error, 2 warnings and 2 info.")
     assert "AFTER_DELETION: an event for a deleted account" in ran.out
     assert ran.err == ""
 

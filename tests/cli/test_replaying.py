@@ -59,7 +59,7 @@ def test_the_audit_tells_what_was_read_and_what_deviated(run: Run, log: Path) ->
     ran = run("replay", "log.jsonl")
     assert ran.code == 0
     lines = ran.out.splitlines()
-    assert lines[0] == "6 anomalies on 4 of 5 accounts: 1 error, 3 warnings and 2 for information."
+    assert lines[0] == "6 anomalies on 4 of 5 accounts: 1 error, 3 warnings and 2 info."
     assert "16 events from log.jsonl." in lines
     assert "From 2026-05-01 08:00:00 UTC to 2026-05-06 08:00:00 UTC." in lines
     assert "2 lines could not be read; every byte is in refused.jsonl." in lines

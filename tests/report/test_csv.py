@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.explain import Anomaly
-from account_lifecycle.report.as_csv import ANOMALY_COLUMNS, GROUP_COLUMNS, cell, write_csv, write_csv_in_full
+from account_lifecycle.report.as_data import ANOMALY_COLUMNS, GROUP_COLUMNS, cell, write_csv, write_csv_in_full
 from account_lifecycle.report.audit import build_report
 from report.fleet import NOW, anomaly, fed, stranger
 

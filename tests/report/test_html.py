@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.records import AuditFilter
-from account_lifecycle.report import sections
-from account_lifecycle.report.as_html import write_html
+from account_lifecycle.report.as_html import MAX_GROUPS_OF_A_KIND, write_html
 from account_lifecycle.report.audit import EVERYTHING, AuditReport, build_report
 from account_lifecycle.report.grouping import group
 from builders import notification, webhook
@@ -72,7 +71,7 @@ def report_on(wanted: AuditFilter = EVERYTHING, **options: int) -> AuditReport:
 
 def test_it_says_what_was_found_in_which_period() -> None:
     text = page().text
-    assert "8 anomalies on 4 of 5 accounts: 3 errors, 3 warnings and 2 for information." in text
+    assert "8 anomalies on 4 of 5 accounts: 3 errors, 3 warnings and 2 info." in text
     assert "From the first event to 2026-05-03 12:00:00 UTC." in text
 
 
@@ -89,7 +88,7 @@ def test_every_group_is_there_with_its_explanation_and_next_step() -> None:
 
 def test_it_tells_windows_quarantine_and_fleet() -> None:
     text = page().text
-    assert "2 blind windows, 1 still open: 48.5 h lost (49.3 h to backfill)." in text
+    assert "2 blind windows, 1 still open: 48.5 h of downtime (49.3 h to backfill)." in text
     assert "1 window began before the account was first heard of" in text
     assert "2 payloads could not be read; every byte is in quarantine." in text
     assert "INTERRUPTED" in text
@@ -110,7 +109,7 @@ def test_a_long_list_is_cut_and_says_so_and_how_to_get_the_rest() -> None:
 def test_many_groups_of_a_kind_are_cut_and_counted() -> None:
     anomalies = [stranger(f"WORD {number:02}") for number in range(30)]
     found = page(report_on()._replace(groups=tuple(group(anomalies))))
-    left_out = 30 - sections.MAX_GROUPS_OF_A_KIND
+    left_out = 30 - MAX_GROUPS_OF_A_KIND
     assert f"And {left_out} more groups with {left_out} anomalies" in found.text
 
 

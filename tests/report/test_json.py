@@ -4,7 +4,7 @@ import json
 from io import StringIO
 
 from account_lifecycle.records import AuditFilter
-from account_lifecycle.report.as_json import write_json, write_json_lines
+from account_lifecycle.report.as_data import write_json, write_json_in_full
 from account_lifecycle.report.audit import EVERYTHING, build_report
 from report.fleet import NOW, fed, stranger
 
@@ -50,7 +50,7 @@ def test_what_was_asked_for_is_on_record() -> None:
 
 def test_in_full_every_anomaly_is_one_line() -> None:
     anomalies, stream = fed().audit(), StringIO()
-    write_json_lines(anomalies, stream)
+    write_json_in_full(anomalies, stream)
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [a.to_dict() for a in anomalies]
 
 
@@ -63,12 +63,12 @@ def test_the_lines_are_written_as_the_anomalies_are_read() -> None:
             seen.append(stream.getvalue().count("\n"))
             yield stranger(f"WORD {number}")
 
-    write_json_lines(anomalies(), stream)
+    write_json_in_full(anomalies(), stream)
     assert seen == [0, 1, 2]
 
 
 def test_any_stream_can_carry_it() -> None:
     stream = StringIO()
-    write_json_lines([stranger("ПАУЗА\u2028\n", account_id="é")], stream)
+    write_json_in_full([stranger("ПАУЗА\u2028\n", account_id="é")], stream)
     assert stream.getvalue().isascii()
     assert len(stream.getvalue().splitlines()) == 1

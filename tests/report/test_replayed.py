@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle.replay import Audit, replay
-from account_lifecycle.report.as_html import write_html
-from account_lifecycle.report.as_json import report_record, write_json
-from account_lifecycle.report.as_notebook import summary_html
+from account_lifecycle.report.as_data import write_json
+from account_lifecycle.report.as_html import summary_html, write_html
 from account_lifecycle.report.as_text import write_text
 from account_lifecycle.report.audit import AuditReport, build_report
-from account_lifecycle.report.words import reading_told, share, sources_told
+from account_lifecycle.report.words import reading, share, sources
 from builders import T0, at, webhook
 from report.fleet import EVENTS, NOW, fed
 from report.test_html import Page, contrast
@@ -95,14 +94,14 @@ def test_of_each_kind_only_the_largest_groups_are_told_and_the_rest_counted(
     text = as_text(report, 100, monkeypatch)
     assert text.count("UNKNOWN_STATUS: ") == 3
     assert "    5            UNKNOWN_STATUS in 5 more groups; --json has all of them\n" in text
-    assert len(report_record(report)["groups"]) == 8
+    assert len(report.to_dict()["groups"]) == 8
 
 
 def test_json_has_what_was_read_beside_what_every_audit_has(report: AuditReport) -> None:
     stream = StringIO()
     write_json(report, stream)
     document = json.loads(stream.getvalue())
-    assert set(document) - set(report_record(build_report(fed().store, now=NOW))) == {"log"}
+    assert set(document) - set(build_report(fed().store, now=NOW).to_dict()) == {"log"}
     log = document["log"]
     assert (log["sources"], log["events"], log["refused"], log["refused_to"]) == (
         ["fleet.jsonl"],
@@ -126,7 +125,7 @@ def test_the_page_has_sections_of_its_own_and_no_word_about_stores(report: Audit
     assert titles[:3] == ["What was read", "By provider", "Totals by kind"]
     assert {"Time in each status", "The fleet at the end"} <= set(titles)
     assert "2 lines could not be read; every byte is in refused.jsonl." in found.text
-    assert "Refused lines" in found.text
+    assert "Unreadable lines" in found.text
     assert not re.search("quarantine|payload", found.text.replace("payloads carry no time", ""), re.IGNORECASE)
     assert "accounts are OK at the end" in found.text
 
@@ -168,19 +167,19 @@ def test_each_anomaly_can_be_had_with_its_place(audit: Audit) -> None:
 def test_many_logs_are_named_in_part(report: AuditReport) -> None:
     assert report.log is not None
     log = report.log._replace(sources=tuple(f"{n}.jsonl" for n in range(8)))
-    assert sources_told(log) == "0.jsonl, 1.jsonl, 2.jsonl, 3.jsonl, 4.jsonl and 3 more"
-    assert sources_told(log._replace(sources=("a", "b"))) == "a and b"
+    assert sources(log) == "0.jsonl, 1.jsonl, 2.jsonl, 3.jsonl, 4.jsonl and 3 more"
+    assert sources(log._replace(sources=("a", "b"))) == "a and b"
 
 
 def test_the_name_of_a_log_is_made_safe_to_print(report: AuditReport) -> None:
     assert report.log is not None
-    assert reading_told(report.log._replace(sources=("\x1b[2J",))) == "19 events from \\x1b[2J."
+    assert reading(report.log._replace(sources=("\x1b[2J",))) == "19 events from \\x1b[2J."
 
 
 def test_events_without_a_time_are_counted(report: AuditReport) -> None:
     assert report.log is not None
-    assert "2 of them carried no time" in reading_told(report.log._replace(undated=2))
-    assert "All of them carried no time" in reading_told(report.log._replace(undated=19))
+    assert "2 of them carried no time" in reading(report.log._replace(undated=2))
+    assert "All of them carried no time" in reading(report.log._replace(undated=19))
 
 
 def test_a_share_that_is_next_to_nothing_is_not_told_as_nothing() -> None:

@@ -12,10 +12,10 @@ from ..engine.diagnosis import HEALTH_MEANINGS, Diagnosis, age
 from ..lifecycle.account import Account
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.status import Health, Status
-from ..lifecycle.wording import moment
+from ..lifecycle.wording import escaped, moment
 from ..records import AccountFilter, LedgerEntry
-from ..report.tables import STYLES, Column
-from ..report.words import counted, printable
+from ..report.tables import STYLES, Column, style_of
+from ..report.words import counted
 from .commands import Command, Group, NotFound
 from .opening import open_to_read
 from .options import PROVIDER, Words, confirm, json_option, now_option, store_option, yes_option
@@ -26,7 +26,6 @@ from .output import (
     joined,
     say,
     screen,
-    style_of,
     styled,
     write_fields,
     write_heading,
@@ -136,7 +135,7 @@ def erase(account_id: str, is_confirmed: bool, as_json: bool, store: str | None)
     """
     with open_to_read(store) as engine:
         is_known = engine.account(account_id) is not None
-        confirm(f"Erase the payloads and names of account {printable(account_id)} for good?", is_confirmed)
+        confirm(f"Erase the payloads and names of account {escaped(account_id)} for good?", is_confirmed)
         erased = engine.erase_account(account_id)
     if not (is_known or erased):
         raise _not_found(account_id)

@@ -94,16 +94,14 @@ def written_to(output: Path | None) -> Iterator[TextIO]:
 
 
 def _write_in_full(anomalies: Iterable[Anomaly], form: str, stream: TextIO) -> None:
-    from ..report.as_csv import write_csv_in_full
-    from ..report.as_json import write_json_lines
+    from ..report.as_data import write_csv_in_full, write_json_in_full
     from ..report.as_text import write_text_in_full
 
-    {"text": write_text_in_full, "json": write_json_lines, "csv": write_csv_in_full}[form](anomalies, stream)
+    {"text": write_text_in_full, "json": write_json_in_full, "csv": write_csv_in_full}[form](anomalies, stream)
 
 
 def _write_report(reader: Reader, wanted: AuditFilter, form: str, stream: TextIO, watch: FailOn) -> None:
-    from ..report.as_csv import write_csv
-    from ..report.as_json import write_json
+    from ..report.as_data import write_csv, write_json
     from ..report.as_text import write_text
     from ..report.audit import build_report
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..lifecycle.wording import lasting
-from ..report.tables import GAP, MAX_LINE, STYLES, UNLIMITED, Column, Table, painted, wrapped
-from ..report.words import printable
+from ..lifecycle.wording import escaped, lasting
+from ..report.tables import GAP, MAX_LINE, UNLIMITED, Column, Table, painted, style_of, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,15 +61,10 @@ class Sheet:
     def note(self, lead: str, text: str, word: str = "", style: str = "") -> None:
         """Write wrapped text below a row, after ``lead``; ``word``, with which the text begins, is in a style."""
         width = min(self._width if self._is_terminal else PIPED_WIDTH, MAX_LINE) - len(lead)
-        lines = wrapped(printable(text), max(20, width))
+        lines = wrapped(escaped(text), max(20, width))
         if self._colour and lines[0].startswith(word):
             lines[0] = painted(word, style) + lines[0].removeprefix(word)
         sys.stdout.write(lead + f"\n{' ' * len(lead)}".join(lines) + "\n")
-
-
-def style_of(word: str) -> str:
-    """Return the style of a health, severity or verdict; blank for other words."""
-    return STYLES.get(word, "")
 
 
 def clock(at: datetime | None) -> str:
@@ -110,7 +104,7 @@ def styled(word: object, style: str | None = None) -> "Text":
     """Return a word in its colour, with what a terminal could act upon escaped."""
     from rich.text import Text
 
-    return Text(printable(str(word)), style=style_of(str(word)) if style is None else style)
+    return Text(escaped(str(word)), style=style_of(str(word)) if style is None else style)
 
 
 def joined(*parts: "str | Text") -> "Text":

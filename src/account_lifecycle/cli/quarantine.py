@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import click
 
 from ..intake.quarantine import Replayed
-from ..lifecycle.wording import JsonObject
+from ..lifecycle.wording import JsonObject, escaped
 from ..records import Quarantined
-from ..report.tables import Column
-from ..report.words import counted, printable
+from ..report.tables import Column, style_of
+from ..report.words import counted
 from ..stores.protocol import Reader
 from .commands import Group, NotFound
 from .opening import open_existing, open_to_read, read_settings
@@ -23,7 +23,6 @@ from .output import (
     joined,
     say,
     screen,
-    style_of,
     styled,
     write_fields,
     write_json,
@@ -167,4 +166,4 @@ def _write_one(found: Quarantined) -> None:
     )
     console.print()
     for line in found.payload.decode(errors="backslashreplace").splitlines():
-        write_paragraph(console, printable(line), 2)
+        write_paragraph(console, escaped(line), 2)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..lifecycle.policy import Policy
+from ..lifecycle.wording import escaped
 from ..report.audit import MAX_LISTED
-from ..report.words import counted, printable
+from ..report.words import counted
 from ..stores.opening import open_store
 from ..stores.protocol import Store
 from .commands import Failed, Interrupted
@@ -172,7 +173,7 @@ def _open_store(url: str) -> Store:
 
 
 def _write(report: "AuditReport", as_json: bool) -> None:
-    from ..report.as_json import write_json
+    from ..report.as_data import write_json
     from ..report.as_text import write_text
 
     (write_json if as_json else write_text)(report, sys.stdout)
@@ -193,4 +194,4 @@ def _tell_refused(audit: "Audit", kept_in: Path | None) -> None:
     first = f", the first {MAX_TOLD} of {count:,}" if count > MAX_TOLD else ""
     say(f"Could not be read{first} (all in {kept_in}):")
     for line in islice(audit.refused(), MAX_TOLD):
-        say(f"  {printable(line.source)}, line {line.line:,}: {line.reason}")
+        say(f"  {escaped(line.source)}, line {line.line:,}: {line.reason}")

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..lifecycle.wording import JsonObject
-from ..report.as_csv import ANOMALY_COLUMNS, write_rows
-from ..report.as_json import write_lines
+from ..report.as_data import ANOMALY_COLUMNS, write_csv_rows, write_json_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,9 +94,9 @@ def write_table(audit: "Audit", output: Output, target: Target) -> None:
         return
     with target.written_to.open("w", encoding="utf-8", newline="") as stream:
         if output.form == CSV:
-            write_rows(output.table.columns, map(_flat, output.table.records(audit)), stream)
+            write_csv_rows(output.table.columns, map(_flat, output.table.records(audit)), stream)
         else:
-            write_lines(output.table.records(audit), stream)
+            write_json_lines(output.table.records(audit), stream)
 
 
 def _write_parquet(audit: "Audit", table: Table, path: Path) -> None:

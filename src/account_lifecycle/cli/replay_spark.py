@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.wording import JsonObject, time_text
-from ..report.words import counted, printable
+from ..lifecycle.wording import JsonObject, escaped, time_text
+from ..report.words import counted
 from .commands import Failed, Interrupted
 from .options import FailOn
 from .output import clock, joined, say, screen, styled, write_fields, write_heading, write_json
@@ -89,7 +89,7 @@ def _plainly(folder: Path | None) -> Iterator[None]:
 def _first_line(error: Exception) -> str:
     if "JAVA_GATEWAY_EXITED" in str(error):
         return _NEEDS_JAVA
-    return printable((str(error).strip() or type(error).__name__).splitlines()[0])
+    return escaped((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def _write(asked: Asked, totals: "Totals", refused: int) -> None:
@@ -99,7 +99,7 @@ def _write(asked: Asked, totals: "Totals", refused: int) -> None:
     console.print(joined(styled(anomalies, "bold"), f" in {counted(totals.events, 'event')}"))
     verdicts = ", ".join(f"{count:,} {verdict.lower()}" for verdict, count in totals.verdicts.items())
     period = f"{clock(totals.first_at)} to {clock(totals.last_at)} UTC" if totals.events else ""
-    fields = [("logs", ", ".join(map(printable, asked.logs))), ("period", period), ("verdicts", verdicts)]
+    fields = [("logs", ", ".join(map(escaped, asked.logs))), ("period", period), ("verdicts", verdicts)]
     write_fields(console, [*fields, ("refused", f"{refused:,}" if refused else "none")])
     if totals.kinds:
         write_heading(console, "By kind")

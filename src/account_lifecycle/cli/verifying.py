@@ -9,8 +9,8 @@ import click
 
 from ..lifecycle.decide import redelivery_window_of
 from ..lifecycle.machine import Situation
-from ..lifecycle.wording import JsonObject, lasting, time_text
-from ..report.words import counted, printable, short
+from ..lifecycle.wording import JsonObject, escaped, lasting, time_text
+from ..report.words import counted, short
 from ..verify.record import Verification
 from ..verify.rejudge import DifferenceGroup, Differences, Outcome
 from .commands import Command, ExitCode, Failed
@@ -95,7 +95,7 @@ def summary(found: Verification) -> str:
     """Return the result in a line."""
     if found.is_intact:
         return f"holds: {counted(found.events, 'event')} of {counted(found.accounts, 'account')}"
-    return f"does not hold: {counted(found.fault_count, 'fault')}, the first: {printable(str(found.first))}"
+    return f"does not hold: {counted(found.fault_count, 'fault')}, the first: {escaped(str(found.first))}"
 
 
 def _write(found: Verification, seconds: float, differences: Differences | None) -> None:
@@ -168,7 +168,7 @@ def _write_differences(console: "Console", found: Differences) -> None:
     for group in found.groups[:MAX_SHOWN]:
         title = f"  {short(group.announced)} while {group.before.status}"
         write_heading(console, title, counted(group.accounts, "account"))
-        examples = (f"account {printable(e.account_id)}, event {e.sequence:,}" for e in group.examples)
+        examples = (f"account {escaped(e.account_id)}, event {e.sequence:,}" for e in group.examples)
         write_fields(
             console,
             [
@@ -188,7 +188,7 @@ def _outcome_text(outcome: Outcome) -> str:
     if outcome.anomalies:
         parts.append(f"anomalies: {', '.join(outcome.anomalies)}")
     if outcome.effects:
-        parts.append(f"hooks: {', '.join(printable(' '.join(effect).strip()) for effect in outcome.effects)}")
+        parts.append(f"hooks: {', '.join(escaped(' '.join(effect).strip()) for effect in outcome.effects)}")
     return "; ".join(parts)
 
 

@@ -19,9 +19,8 @@ from ..lifecycle.policy import Policy
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..lifecycle.wording import JsonObject, lasting, moment, time_text
+from ..lifecycle.wording import JsonObject, escaped, lasting, moment, time_text
 from ..records import LedgerEntry
-from ..report.words import printable
 from ..stores.protocol import Reader
 
 HEALTH_MEANINGS: dict[Health, str] = {
@@ -143,16 +142,16 @@ class Diagnosis(NamedTuple):
 
     def __str__(self) -> str:
         """Return the diagnosis as text, lines of at most 80 characters."""
-        lines = [printable(f"{self.account.account_id}  {self.account.provider or 'provider unknown'}")]
+        lines = [escaped(f"{self.account.account_id}  {self.account.provider or 'provider unknown'}")]
         for title, note, rows in self.sections():
             lines += ["", f"{title}  {note}".rstrip()] if title else []
             width = max(len(name) for name, _ in rows)
             for name, text in rows:
                 lead = f"  {name:<{width}}  " if width else "  - "
-                lines.append(fill(printable(text), TEXT_WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead)))
+                lines.append(fill(escaped(text), TEXT_WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead)))
         lines += ["", f"Last events  of {self.account.sequence:,}"]
         for entry in self.recent:
-            event = f"{entry.sequence:>5}  {moment(entry.received_at)}  {printable(entry.announced)}"
+            event = f"{entry.sequence:>5}  {moment(entry.received_at)}  {escaped(entry.announced)}"
             lines.append(f"{event}: {entry.verdict}, {entry.status}")
             lines += [f"       ! {anomaly.kind}: {anomaly.meaning}" for anomaly in entry.anomalies]
         return "\n".join(lines)

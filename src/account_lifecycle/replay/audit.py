@@ -199,7 +199,7 @@ class Audit:
 
     def _repr_html_(self) -> str:
         """The summary that a notebook shows."""
-        from ..report.as_notebook import summary_html
+        from ..report.as_html import summary_html
 
         return summary_html(self.report(max_listed=0))
 

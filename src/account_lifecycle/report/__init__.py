@@ -1,4 +1,1 @@
-"""The audit of a fleet, for people and for programs: grouped or in full, as text, JSON, CSV or one HTML file.
-
-Reads a store and writes to a stream; it must never judge an event, write to a store or know a URL.
-"""
+"""The audit of a fleet: built from a store (or a replay), written as text, JSON, CSV or one HTML file."""

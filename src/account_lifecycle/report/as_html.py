@@ -1,88 +1,79 @@
-"""The audit as one HTML file that can be mailed: it needs nothing from anywhere, and runs nothing.
+"""The audit as HTML: one file that can be mailed, and a short fragment for notebooks.
 
-Knows the page; its sections are ``sections``, and its look is ``page.css``, which becomes a part of the
-file. The picture comes in as SVG, from whoever can draw.
+The file needs nothing from anywhere and runs nothing, whatever it might come to hold: style and picture are inside it,
+and a Content-Security-Policy forbids the rest. Templates escape every value; besides, what a terminal could act upon is
+written as an escape, so that the text can be copied. The picture comes in as SVG and becomes an image, in which a
+script or a link does nothing.
 """
 
-from collections.abc import Iterable, Iterator
-from importlib.resources import files
-from typing import TextIO
+import re
+from base64 import b64encode
+from functools import cache
+from typing import TYPE_CHECKING, TextIO
 
 from ..lifecycle import definition
-from . import log_sections, sections
+from ..lifecycle.anomalies import Severity
+from ..lifecycle.wording import escaped, moment, time_text
+from . import words
 from .audit import AuditReport
-from .markup import Markup, element
-from .words import headline, hours, limits, period, reading_told, severity_words, when_told
+from .grouping import by_kind
 
-TITLE = "Account life cycle audit"
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""For the browser: nothing is loaded and nothing runs, whatever the page might come to hold."""
+MAX_GROUPS_OF_A_KIND = 8
+"""How many groups of one kind the page shows; the smaller ones are only counted."""
+MAX_SOURCES = 20
+"""How many logs the page names; JSON has all of them."""
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC")
+_MARKS = {Severity.ERROR: "#d6453d", Severity.WARNING: "#b7791f", Severity.INFO: "#3b82c4"}
+"""Colours for a notebook, which stand out from white as from black."""
 
 
 def write_html(report: AuditReport, stream: TextIO, diagram_svg: str = "") -> None:
     """Write the report as one HTML file, in UTF-8, with the diagram if there is one."""
-    stream.write(f'<!DOCTYPE html>\n<html lang="en">\n{_head()}\n<body>\n')
-    stream.writelines(f"{part}\n" for part in _body(report, diagram_svg))
-    stream.write("</body>\n</html>\n")
-
-
-def _head() -> Markup:
-    css = Markup(files(__package__).joinpath("page.css").read_text("utf-8"))
-    meta = Markup(
-        '\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+    in_order = report.listed if report.log is None else sorted(report.listed, key=lambda anomaly: anomaly.at)
+    page = _templates().get_template("page.html.j2")
+    html = page.render(
+        report=report,
+        kinds=by_kind(report.groups, MAX_GROUPS_OF_A_KIND),
+        newest_first=[*reversed(in_order)],
+        picture=b64encode(diagram_svg.encode()).decode("ascii"),
     )
-    return element("head", meta, element("title", TITLE), element("style", css))
+    stream.write(html.strip() + "\n")
 
 
-def _body(report: AuditReport, diagram_svg: str) -> Iterator[Markup]:
-    contents = (
-        ("read", "What was read", log_sections.read_section(report)),
-        ("providers", "By provider", log_sections.providers_section(report)),
-        ("totals", "Totals by kind", sections.totals_section(report)),
-        ("groups", "What was found", sections.groups_section(report)),
-        ("accounts", "Accounts with the most anomalies", sections.accounts_section(report)),
-        ("blind", "Blind windows", sections.blind_section(report)),
-        ("dwelt", "Time in each status", log_sections.dwelt_section(report)),
-        ("fleet", f"The fleet {when_told(report)}", sections.fleet_section(report)),
-        ("quarantine", "Quarantine", sections.quarantine_section(report)),
-        ("picture", "The life cycle", sections.picture_section(diagram_svg)),
-        ("list", "One by one", sections.list_section(report)),
-        ("reading", "How to read this", sections.reading_section(report)),
+def summary_html(report: AuditReport) -> str:
+    """Return the report in short, as a fragment of HTML that fits between the cells of a notebook, dark or light."""
+    return _templates().get_template("notebook.html.j2").render(report=report, marks=_MARKS).strip()
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    templates = Environment(
+        loader=PackageLoader(__package__, ""),
+        autoescape=True,
+        finalize=_printable,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    shown = [row for row in contents if row[2]]
-    yield _header(report, [(name, title) for name, title, _ in shown])
-    yield Markup("<main>")
-    for name, title, content in shown:
-        heading = element("h2", title, id=f"{name}-title")
-        yield element("section", heading, content, id=name, aria_labelledby=f"{name}-title")
-    yield Markup("</main>")
+    templates.globals.update(words=words, definition=definition, MAX_SOURCES=MAX_SOURCES)
+    templates.filters.update(moment=moment, time_text=time_text, timed=_timed, number="{:,}".format)
+    return templates
 
 
-def _header(report: AuditReport, titles: Iterable[tuple[str, str]]) -> Markup:
-    links = [element("li", element("a", title, href=f"#{name}")) for name, title in titles]
-    return element(
-        "header",
-        element("h1", TITLE),
-        element("p", headline(report), class_="headline"),
-        *([] if report.log is None else [element("p", reading_told(report.log))]),
-        element("p", f"{period(report)}. {limits(report)}", class_="quiet"),
-        element("ul", *_tiles(report), class_="tiles"),
-        element("nav", element("ul", *links), aria_label="Contents"),
-    )
+def _printable(value: object) -> object:
+    """Return what is written for a value: markup as it is, words without what a terminal could act upon."""
+    return value if hasattr(value, "__html__") else escaped(str(value))
 
 
-def _tiles(report: AuditReport) -> Iterator[Markup]:
-    for severity, count in report.by_severity.items():
-        yield _tile(f"{count:,}", severity_words(severity, count), severity if count else "")
-    yield _tile(f"{report.affected_accounts:,} of {report.accounts:,}", "accounts have anomalies")
-    alive = report.accounts_by_status.get(definition.PROVES_LIFE, 0)
-    yield _tile(f"{alive:,} of {report.accounts:,}", f"accounts are {definition.PROVES_LIFE} {when_told(report)}")
-    yield _tile(hours(report.windows.lost), "lost in blind windows")
-    yield _tile(f"{report.windows.open:,}", "blind windows are open")
-    yield _tile(f"{report.quarantined:,}", "payloads in quarantine" if report.log is None else "lines were refused")
+def _timed(text: str) -> "Markup":
+    """Return a sentence whose times stay on one line each."""
+    from markupsafe import Markup, escape
 
-
-def _tile(figure: str, label: str, class_: str = "") -> Markup:
-    return element("li", element("strong", figure), label, class_=f"tile {class_}".rstrip())
+    return Markup(_TIME.sub(r'<span class="when">\g<0></span>', str(escape(escaped(text)))))

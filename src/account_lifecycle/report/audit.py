@@ -1,19 +1,17 @@
-"""The audit of a fleet: everything a report tells, read from a store once.
-
-Knows what is counted and over which period; it must never know how it is shown, nor the clock.
-"""
+"""The audit of a fleet as data: everything that a report shows, read from a store once and added up."""
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
+from ..lifecycle.wording import JsonObject, plain, time_text
 from ..records import AccountFilter, AuditFilter
 from ..stores.protocol import Reader
 from .grouping import Group, Groups
@@ -31,6 +29,15 @@ class TopAccount(NamedTuple):
     anomalies: int
     account: Account | None
 
+    def to_dict(self) -> JsonObject:
+        """Return the account and its number of anomalies as a JSON object."""
+        return {
+            "account_id": self.account_id,
+            "anomalies": self.anomalies,
+            "status": None if self.account is None else self.account.status.value,
+            "health": None if self.account is None else self.account.health.value,
+        }
+
 
 class CauseTotals(NamedTuple):
     """The blind windows that began with one announcement."""
@@ -41,41 +48,70 @@ class CauseTotals(NamedTuple):
     open: int = 0
     lost: timedelta = timedelta(0)
 
+    def to_dict(self) -> JsonObject:
+        """Return the totals as a JSON object."""
+        lost_hours = _hours(self.lost)
+        return {"cause": plain(self.cause), "windows": self.windows, "open": self.open, "lost_hours": lost_hours}
+
 
 class WindowTotals(NamedTuple):
     """Blind windows, added up over the part of each that lies within the period."""
 
     windows: int = 0
     open: int = 0
-    """How many last to this day."""
+    """How many are ongoing."""
     unknown_start: int = 0
-    """How many began before anything was heard of the account: they lost more than is counted."""
+    """How many began before anything was heard of the account: their downtime is longer than is counted."""
     lost: timedelta = timedelta(0)
-    """From the first bad news to the recovery: what was lost for certain."""
+    """Downtime: from the first announcement of a loss to the recovery."""
     lost_at_most: timedelta = timedelta(0)
     """From the last proof of life to the recovery: what a backfill has to cover."""
     by_cause: tuple[CauseTotals, ...] = ()
-    """The costliest cause first."""
+    """The cause of the longest downtime first."""
+
+    def to_dict(self) -> JsonObject:
+        """Return the totals as a JSON object."""
+        return {
+            "windows": self.windows,
+            "open": self.open,
+            "unknown_start": self.unknown_start,
+            "lost_hours": _hours(self.lost),
+            "lost_hours_at_most": _hours(self.lost_at_most),
+            "by_cause": [cause.to_dict() for cause in self.by_cause],
+        }
 
 
 class ProviderTotals(NamedTuple):
-    """What a log held of the accounts of one provider."""
+    """What a log holds of the accounts of one provider."""
 
     provider: str | None
-    """The family, ``OTHER_PROVIDERS`` for all unknown ones together, or None for accounts of which none was told."""
+    """The family, ``OTHER_PROVIDERS`` for all unknown ones together, or None for accounts without one."""
     accounts: int
     affected_accounts: int
     events: int
     anomalies: int
     windows: int
     lost: timedelta
-    """In blind windows, from the first bad news to the recovery."""
+    """Downtime in blind windows, from the first announcement of a loss to the recovery."""
     dwelt: Mapping[Status, timedelta]
     """For how long its accounts were in each status, added up."""
 
+    def to_dict(self) -> JsonObject:
+        """Return the totals as a JSON object."""
+        return {
+            "provider": self.provider,
+            "accounts": self.accounts,
+            "affected_accounts": self.affected_accounts,
+            "events": self.events,
+            "anomalies": self.anomalies,
+            "windows": self.windows,
+            "lost_hours": _hours(self.lost),
+            "status_hours": {status.value: _hours(length) for status, length in self.dwelt.items() if length},
+        }
+
 
 class LogTotals(NamedTuple):
-    """What was read, where the report is one of logs that were replayed and not of a store."""
+    """What was read, where the report is one of replayed logs and not of a store."""
 
     sources: tuple[str, ...]
     events: int
@@ -99,6 +135,22 @@ class LogTotals(NamedTuple):
         """For how long accounts were in each status, added up."""
         lengths = {status: sum((p.dwelt[status] for p in self.providers), timedelta(0)) for status in Status}
         return {status: length for status, length in lengths.items() if length}
+
+    def to_dict(self) -> JsonObject:
+        """Return the totals as a JSON object."""
+        return {
+            "sources": list(self.sources),
+            "events": self.events,
+            "undated": self.undated,
+            "refused": self.refused,
+            "refused_to": self.refused_to,
+            "first_at": time_text(self.first_at),
+            "until": time_text(self.until),
+            "verdicts": _counts(self.verdicts),
+            "deadlines": self.deadlines,
+            "status_hours": {status.value: _hours(length) for status, length in self.dwelt.items()},
+            "providers": [totals.to_dict() for totals in self.providers],
+        }
 
 
 OTHER_PROVIDERS = "other providers"
@@ -148,11 +200,41 @@ class AuditReport(NamedTuple):
             counts[group.kind] += group.count
         return dict(counts.most_common())
 
+    def to_dict(self) -> JsonObject:
+        """Return the report as a JSON object, without the anomalies that it lists one by one."""
+        record = {
+            "generated_at": time_text(self.generated_at),
+            "wanted": self.wanted.to_dict(),
+            "totals": {
+                "anomalies": self.anomalies,
+                "groups": len(self.groups),
+                "accounts": self.accounts,
+                "affected_accounts": self.affected_accounts,
+                "quarantined": self.quarantined,
+                "by_severity": _counts(self.by_severity),
+                "by_kind": _counts(self.by_kind),
+                "accounts_by_status": _counts(self.accounts_by_status),
+                "accounts_by_health": _counts(self.accounts_by_health),
+            },
+            "groups": [group.to_dict() for group in self.groups],
+            "top_accounts": [top.to_dict() for top in self.top_accounts],
+            "blind_windows": self.windows.to_dict(),
+        }
+        return record if self.log is None else record | {"log": self.log.to_dict()}
+
+
+def _hours(length: timedelta) -> float:
+    return round(length.total_seconds() / 3600, 3)
+
+
+def _counts(counts: Mapping[Any, int]) -> JsonObject:
+    return {str(word): count for word, count in counts.items()}
+
 
 def build_report(
     store: Reader, wanted: AuditFilter = EVERYTHING, *, now: datetime, max_listed: int = MAX_LISTED
 ) -> AuditReport:
-    """Read a store and add everything up.
+    """Return the audit of a store: everything in it read once, and added up.
 
     ``now`` (aware) is when the report is made, and where open blind windows are measured to. Streams are
     read one row at a time; what is kept are the groups, ``max_listed`` anomalies, and one number for each
@@ -201,15 +283,15 @@ def _is_within(at: datetime, wanted: AuditFilter) -> bool:
 
 
 def _windows(store: Reader, wanted: AuditFilter, now: datetime) -> Iterator[BlindWindow]:
-    """The windows that overlap the period, of the accounts that are meant."""
+    """The windows that overlap the period, of the accounts that are wanted."""
     for window in store.blind_windows(wanted.account_id, open_only=False):
         begins_in_time = window.opened_at < (wanted.until or now)
         ends_in_time = wanted.since is None or window.closed_at is None or window.closed_at > wanted.since
-        if begins_in_time and ends_in_time and _is_provider_meant(store, window.account_id, wanted.provider):
+        if begins_in_time and ends_in_time and _has_provider(store, window.account_id, wanted.provider):
             yield window
 
 
-def _is_provider_meant(store: Reader, account_id: str, provider: str | None) -> bool:
+def _has_provider(store: Reader, account_id: str, provider: str | None) -> bool:
     if provider is None:
         return True
     account = store.account(account_id)

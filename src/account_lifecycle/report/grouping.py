@@ -1,10 +1,10 @@
-"""Anomalies of a kind, told once: what deviates in the same way becomes one group with one example.
+"""Anomalies in groups: those that deviate in the same way are counted together, with the latest as an example.
 
-Knows what makes two anomalies alike. It reads a stream and keeps its groups only, however long the stream
-and whatever words strangers send.
+A stream of anomalies is read once and only its groups are kept, however long the stream is and whatever words
+strangers send: words that this version does not know fold into one group from some number on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.providers import PROFILES
 from ..lifecycle.status import Status
+from ..lifecycle.wording import JsonObject, plain, time_text
 
 OTHER_WORDS = "other words"
 """Stands for the unknown words that got no group of their own."""
@@ -29,7 +30,7 @@ class Group(NamedTuple):
     announced: str
     """The word that was announced, or ``OTHER_WORDS``."""
     provider: str | None
-    """The provider in force, the unknown word, ``OTHER_WORDS``, or None where none was told."""
+    """The provider in force, the unknown word, ``OTHER_WORDS``, or None where none was announced."""
     count: int  # type: ignore[assignment]  # the plain word is worth hiding tuple.count
     first_seen: datetime
     last_seen: datetime
@@ -41,9 +42,48 @@ class Group(NamedTuple):
         """How much it should worry you."""
         return self.kind.severity
 
+    def to_dict(self) -> JsonObject:
+        """Return the group as a JSON object: what its anomalies share, how many there are, and the example."""
+        return {
+            "kind": self.kind.value,
+            "severity": self.severity.value,
+            "meaning": self.kind.meaning,
+            "status_before": self.before.value,
+            "announced": plain(self.announced),
+            "provider": plain(self.provider),
+            "count": self.count,
+            "first_seen": time_text(self.first_seen),
+            "last_seen": time_text(self.last_seen),
+            "next_step": self.example.next_step.value,
+            "example": self.example.to_dict(),
+        }
+
+
+class KindGroups(NamedTuple):
+    """The groups of one kind, the largest first."""
+
+    kind: AnomalyKind
+    largest: Sequence[Group]
+    rest: Sequence[Group]
+    """The smaller ones, where only so many are shown."""
+
+    @property
+    def total(self) -> int:
+        """How many anomalies of this kind there are."""
+        return sum(group.count for group in (*self.largest, *self.rest))
+
+
+def by_kind(groups: Iterable[Group], most: int) -> list[KindGroups]:
+    """Return ranked groups by kind, at most ``most`` of each apart: the most severe first, then the most frequent."""
+    kinds: dict[AnomalyKind, list[Group]] = {}
+    for group in groups:
+        kinds.setdefault(group.kind, []).append(group)
+    found = [KindGroups(kind, ranked[:most], ranked[most:]) for kind, ranked in kinds.items()]
+    return sorted(found, key=lambda each: (_SEVERITY[each.kind.severity], -each.total))
+
 
 def group(anomalies: Iterable[Anomaly]) -> list[Group]:
-    """Fold a stream of anomalies into groups: the most severe first, then the most frequent.
+    """Return the groups of a stream of anomalies: the most severe first, then the most frequent.
 
     Equal ones come in the order of their kind, status, announcement and provider.
     """
@@ -65,12 +105,8 @@ class Groups:
 
     def add(self, anomaly: Anomaly) -> None:
         """Count one anomaly."""
-        at = anomaly.at
-        self.merge(
-            Group(
-                anomaly.kind, anomaly.situation.status, anomaly.announced, anomaly.provider, 1, at, at, anomaly
-            )
-        )  # fmt: skip
+        at, before = anomaly.at, anomaly.situation.status
+        self.merge(Group(anomaly.kind, before, anomaly.announced, anomaly.provider, 1, at, at, anomaly))
 
     def merge(self, more: Group) -> None:
         """Count anomalies that were grouped already, and came later than those before."""
@@ -87,39 +123,29 @@ class Groups:
         )
 
     def ranked(self) -> list[Group]:
-        """The groups so far, in the order of ``group``."""
+        """Return the groups so far, in the order of ``group``."""
         return sorted(self._groups.values(), key=_rank)
 
     def _key(self, key: _Key) -> _Key:
-        if key in self._groups or not _is_foreign(key):
+        """Return the key of the group to count in, with unknown words folded once there are too many of them."""
+        if key in self._groups:
+            return key
+        kind, before, announced, provider = key
+        is_known = announced in definition.ANNOUNCEMENTS
+        is_known_provider = provider is None or provider in PROFILES
+        if is_known and is_known_provider:
             return key
         if self._foreign < MAX_FOREIGN_GROUPS:
             self._foreign += 1
             return key
-        return _folded(key)
+        return kind, before, announced if is_known else OTHER_WORDS, provider if is_known_provider else OTHER_WORDS
 
 
-def _is_foreign(key: _Key) -> bool:
-    return key != _folded(key)
-
-
-def _folded(key: _Key) -> _Key:
-    """The same key with unknown words replaced, of which there are as many as strangers care to send."""
-    kind, before, announced, provider = key
-    return (
-        kind,
-        before,
-        announced if announced in definition.ANNOUNCEMENTS else OTHER_WORDS,
-        provider if provider is None or provider in PROFILES else OTHER_WORDS,
-    )
+_SEVERITY = {severity: -place for place, severity in enumerate(Severity)}
+_KIND = {kind: place for place, kind in enumerate(AnomalyKind)}
+_STATUS = {status: place for place, status in enumerate(Status)}
 
 
 def _rank(group: Group) -> tuple[int, int, int, int, str, str]:
-    return (
-        -list(Severity).index(group.severity),
-        -group.count,
-        list(AnomalyKind).index(group.kind),
-        list(Status).index(group.before),
-        group.announced,
-        group.provider or "",
-    )
+    facts = (_SEVERITY[group.severity], -group.count, _KIND[group.kind], _STATUS[group.before])
+    return (*facts, group.announced, group.provider or "")

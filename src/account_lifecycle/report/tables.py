@@ -7,14 +7,11 @@ that the screen has no room for moves to lines of its own. No cell is ever cut: 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..lifecycle.anomalies import Severity
 from ..lifecycle.status import Health, Verdict
 from ..lifecycle.wording import escaped
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 GAP = "  "
 INDENT = " " * 4
@@ -22,6 +19,9 @@ UNLIMITED = 10_000
 """The width of a pipe."""
 MAX_LINE = 100
 """Paragraphs are not wider than this, however wide the screen."""
+
+MIN_ROOM = 20
+"""Text is never wrapped to fewer columns than this, however narrow the screen."""
 
 STYLES: dict[str, str] = {
     Health.UNKNOWN: "dim",
@@ -64,13 +64,17 @@ class Column(NamedTuple):
 class Table:
     """Rows as strings, each with its line break, in columns whose widths are known before the first row.
 
-    ``width`` is that of the screen in columns; ``colour`` says whether styles are written.
+    ``width`` is that of the screen in columns; ``colour`` says whether styles are written. With ``hanging`` a last
+    cell without room is wrapped under its own title.
     """
 
-    def __init__(self, columns: Sequence[Column], *, width: int = UNLIMITED, colour: bool = False) -> None:
+    def __init__(
+        self, columns: Sequence[Column], *, width: int = UNLIMITED, colour: bool = False, hanging: bool = False
+    ) -> None:
         self._columns = tuple(c._replace(width=max(c.width, cell_width(c.title))) for c in columns)
         self._width = width
         self._colour = colour
+        self._hanging = hanging
         self._styled = [(place, c) for place, c in enumerate(self._columns) if c.style] if colour else []
         *padded, last = self._columns
         cells = [f"{{:{'>' if c.right else '<'}{c.width}}}" for c in padded]
@@ -108,17 +112,20 @@ class Table:
         taken = sum(max(c.width, width) + len(GAP) for c, width in zip(columns[:-1], widths, strict=False)) + widths[-1]
         if taken <= self._width:
             return GAP.join(parts).rstrip() + "\n"
-        return self._folded(GAP.join(parts[:-1]), cells[-1])
+        return self._folded(GAP.join([*parts[:-1], ""]), cells[-1])
 
     def _folded(self, line: str, last: str) -> str:
-        below = wrapped(last, max(20, min(self._width, MAX_LINE) - len(INDENT)))
+        if self._hanging:
+            taken = sum(column.width + len(GAP) for column in self._columns[:-1])
+            below = wrapped(last, max(MIN_ROOM, self._width - taken))
+            return line + f"\n{' ' * taken}".join(below) + "\n"
+        below = wrapped(last, max(MIN_ROOM, min(self._width, MAX_LINE) - len(INDENT)))
         return "\n".join([line.rstrip(), *(INDENT + each for each in below)]) + "\n"
 
 
-def table_on(console: "Console", columns: Sequence[Column]) -> Table:
-    """Return a table for a console: as wide as its terminal, and in colour where the console would use it."""
-    width = console.width if console.is_terminal else UNLIMITED
-    return Table(columns, width=width, colour=console.color_system is not None and not console.no_color)
+def style_of(word: str) -> str:
+    """Return the style of a health, a severity or a verdict; blank for any other word."""
+    return STYLES.get(word, "")
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[Column]:

@@ -1,18 +1,18 @@
-"""The audit for spreadsheets: CSV after RFC 4180, safe to open.
+"""The audit for programs and spreadsheets: JSON, JSON Lines and CSV.
 
-Knows cells. What strangers sent must never become a formula, nor break a row in two.
+JSON is ASCII only, so that any stream can carry it. CSV follows RFC 4180, and no cell of it can become a formula or
+break a row in two, whatever strangers sent.
 """
 
 import csv
+import json
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.wording import JsonObject
-from .as_json import group_record
+from ..lifecycle.wording import JsonObject, escaped
 from .audit import AuditReport
 from .grouping import Group
-from .words import printable
 
 GROUP_COLUMNS = (
     "kind", "severity", "meaning", "status_before", "announced", "provider", "count", "first_seen", "last_seen",
@@ -27,17 +27,34 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 """What makes a spreadsheet calculate a cell, full-width forms included."""
 
 
+def write_json(report: AuditReport, stream: TextIO) -> None:
+    """Write the report, grouped, as one JSON document."""
+    json.dump(report.to_dict(), stream, indent=2)
+    stream.write("\n")
+
+
+def write_json_in_full(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
+    """Write every anomaly as one line of JSON, as the stream is read."""
+    write_json_lines((anomaly.to_dict() for anomaly in anomalies), stream)
+
+
+def write_json_lines(records: Iterable[JsonObject], stream: TextIO) -> None:
+    """Write records of any kind, one a line, as the stream is read."""
+    for record in records:
+        stream.write(json.dumps(record) + "\n")
+
+
 def write_csv(report: AuditReport, stream: TextIO) -> None:
     """Write the groups, one a row. Open a file for it with ``newline=""``: rows end in CR LF."""
-    write_rows(GROUP_COLUMNS, map(_group_row, report.groups), stream)
+    write_csv_rows(GROUP_COLUMNS, map(_group_row, report.groups), stream)
 
 
 def write_csv_in_full(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
     """Write every anomaly, one a row, as the stream is read. Open a file for it with ``newline=""``."""
-    write_rows(ANOMALY_COLUMNS, (anomaly.to_dict() for anomaly in anomalies), stream)
+    write_csv_rows(ANOMALY_COLUMNS, (anomaly.to_dict() for anomaly in anomalies), stream)
 
 
-def write_rows(columns: Sequence[str], records: Iterable[JsonObject], stream: TextIO) -> None:
+def write_csv_rows(columns: Sequence[str], records: Iterable[JsonObject], stream: TextIO) -> None:
     """Write records of any kind, one a row under the names of their fields, as the stream is read."""
     rows = csv.writer(stream, lineterminator="\r\n")
     rows.writerow(columns)
@@ -45,17 +62,17 @@ def write_rows(columns: Sequence[str], records: Iterable[JsonObject], stream: Te
 
 
 def cell(value: object) -> str:
-    """One value as a cell: blank for None, words of a list with spaces between them, text made harmless."""
+    """Return a value as a cell: blank for None, the words of a list with spaces between them, text made harmless."""
     if value is None:
         return ""
     if not isinstance(value, str | list):
         return str(value)
     text = value if isinstance(value, str) else " ".join(value)
     guard = "'" if text.startswith(_FORMULA_STARTS) else ""
-    return guard + printable(text)
+    return guard + escaped(text)
 
 
 def _group_row(group: Group) -> JsonObject:
-    record = group_record(group)
+    record = group.to_dict()
     example = record.pop("example")
     return record | {f"example_{name}": example[name] for name in ("account_id", "sequence", "explanation")}
