@@ -19,8 +19,8 @@ from .lifecycle.wording import JsonObject, plain, time_text
 Decide = Callable[[Account, Event], Decision]
 """The pure step, with the policy in force."""
 
-Clock = Callable[[], datetime]
-"""Tells the present time: aware, UTC."""
+TimeSource = Callable[[], datetime]
+"""Returns the present time: aware, UTC."""
 
 
 class Observer(Protocol):

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from account_lifecycle import Engine, HookCall, Verdict
-from account_lifecycle.hooks.delivery import PAGE
+from account_lifecycle.hooks.delivery import OUTBOX_PAGE
 from account_lifecycle.stores.sqlite import connection
 from account_lifecycle.testing import Clock
 from builders import at, webhook
@@ -159,7 +159,7 @@ def test_an_event_stays_fed_when_the_store_cannot_note_that_its_hooks_ran(
 
 
 def test_more_than_a_page_of_effects_and_failures_is_run_each_once(engine: Engine) -> None:
-    many = PAGE * 2 + 1
+    many = OUTBOX_PAGE * 2 + 1
     for _ in engine.feed_events(webhook(f"account-{number:04}", "OK") for number in range(many)):
         pass
     failing = Failing(many)

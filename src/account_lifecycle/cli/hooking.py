@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from ..engine.core import GIVEN_UP, Engine
+from ..engine.core import DEAD_LETTERED, Engine
 from ..engine.diagnosis import age
 from ..errors import ConfigurationError
 from ..lifecycle.wording import JsonObject, moment, time_text
@@ -19,7 +19,7 @@ from .opening import open_to_read
 from .options import Words, json_option, now_option, store_option
 from .output import Sheet, clock, say, write_json, write_json_line
 
-_OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *GIVEN_UP)
+_OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *DEAD_LETTERED)
 _STYLES: dict[str, str] = {
     DeliveryState.WAITING: "",
     DeliveryState.RUNNING: "cyan",

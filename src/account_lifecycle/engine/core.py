@@ -1,7 +1,7 @@
-"""The one door: a payload goes in, an explained decision comes out.
+"""The engine: a payload goes in, an explained decision comes out.
 
-Knows the order of things (stamp the time, read, advance, tell, run hooks) and holds no rule, no SQL
-and no format of its own.
+``Engine`` stamps the time, reads the payload, has the store judge and keep it in one transaction, and then shows the
+decision to the observers and runs the hooks. Everything else is asked of the store.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +32,6 @@ from ..lifecycle.windows import BlindWindow
 from ..records import (
     AccountFilter,
     AuditFilter,
-    Clock,
     DeliveryFilter,
     DeliveryRecord,
     DeliveryState,
@@ -41,6 +40,7 @@ from ..records import (
     Quarantined,
     Segment,
     SubscribedHook,
+    TimeSource,
 )
 from ..stores.opening import open_store
 from ..stores.protocol import Store
@@ -55,28 +55,27 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 1000
 """How many payloads ``feed_events`` commits at a time."""
-
+UNREADABLE_KEPT = 100
+"""How many errors ``UnreadablePayloads`` holds."""
+DEAD_LETTERED = (DeliveryState.DEAD, DeliveryState.HALTED)
+"""The deliveries that ``redrive`` means by default."""
 
 utc_now = partial(datetime.now, UTC)
 """The present time: aware, UTC."""
 
 
-GIVEN_UP = (DeliveryState.DEAD, DeliveryState.HALTED)
-"""What a redrive means unless it is told otherwise."""
-
-_Refusal = tuple[PayloadError, datetime]
-"""What could not be read, and when it arrived."""
-
-
 class Engine(HookRegistry):
-    """The life-cycle engine over a store; ``Engine.open`` opens one by its URL."""
+    """The life-cycle engine over a store; ``Engine.open`` opens one by its URL.
+
+    A context manager, which closes it. Every method may raise ``StoreError`` if the store cannot be used.
+    """
 
     def __init__(
         self,
         store: Store,
         *,
         policy: Policy = DEFAULT_POLICY,
-        clock: Clock = utc_now,
+        clock: TimeSource = utc_now,
         observers: Sequence[Observer] = (),
     ) -> None:
         super().__init__()
@@ -96,7 +95,7 @@ class Engine(HookRegistry):
         url: str,
         *,
         policy: Policy = DEFAULT_POLICY,
-        clock: Clock = utc_now,
+        clock: TimeSource = utc_now,
         observers: Sequence[Observer] = (log_anomalies,),
     ) -> Self:
         """Open an engine on a store: ``memory:``, ``sqlite:///FILE``, which is made if it is not there, or
@@ -105,7 +104,7 @@ class Engine(HookRegistry):
         ``sqlite:///accounts.db`` is relative to the working directory, ``sqlite:////var/lib/accounts.db``
         is absolute. A ``postgresql:`` URL is libpq's, with all its parameters, and needs the extra
         ``account-lifecycle[postgres]``. By default every anomaly is logged. Use it as a context manager, or close
-        it. Raises ``ConfigurationError`` for a URL that names no store and ``StoreError`` for one that cannot
+        it. Raise ``ConfigurationError`` for a URL that names no store and ``StoreError`` for one that cannot
         be opened.
         """
         return cls(open_store(url), policy=policy, clock=clock, observers=observers)
@@ -121,18 +120,13 @@ class Engine(HookRegistry):
         self.stop_runner()
         self.store.close()
 
-    @cached_property
-    def _rules(self) -> str:
-        """What events are judged by, as it is kept with each."""
-        return rules_of(self.policy)
-
     # ---- Feeding ---------------------------------------------------------------------------------
 
     def feed_event(self, payload: Payload, *, received_at: datetime | None = None) -> Decision:
-        """Feed one payload: judge it, keep it, run its hooks.
+        """Feed one payload: judge it, keep it, run its hooks; return the decision.
 
         ``received_at`` (aware) is when it arrived; now, unless you replay a log. When this returns, the
-        event is committed. Raises ``PayloadError`` for a payload that cannot be read, after its bytes
+        event is committed. Raise ``PayloadError`` for a payload that cannot be read, after its bytes
         were put into the quarantine, and ``StoreError`` if the store cannot be written: then nothing was
         kept, and the payload may be fed again.
         """
@@ -142,11 +136,9 @@ class Engine(HookRegistry):
         except PayloadError as error:
             self._quarantine([(error, at)])
             raise
-        decision = self.store.advance((event,), self._decide, self._rules)[0]
-        self._tell(decision)
-        if self.subscriptions:
-            self._run_hooks((decision,))
-        return decision
+        decisions = self.store.advance((event,), self._decide, self._rules)
+        self._follow_up(decisions)
+        return decisions[0]
 
     def feed_events(
         self,
@@ -155,45 +147,93 @@ class Engine(HookRegistry):
         batch_size: int = BATCH_SIZE,
         on_unreadable: Callable[[PayloadError], object] | None = None,
     ) -> Iterator[Decision]:
-        """Feed many payloads, one transaction for each batch; yields a decision for each that can be read.
+        """Feed many payloads, one transaction for each batch; yield a decision for each that can be read.
 
         This is a generator: iterate over it, or nothing is fed. A decision is yielded after its batch is
-        committed. Payloads that cannot be read are put into the quarantine and do not stop the feed: each is
-        told to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at the end. If
-        ``payloads`` itself breaks, what was taken from it is fed before its error is raised.
+        committed. Payloads that cannot be read are put into the quarantine and do not stop the feed: each error
+        is passed to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at the end. If
+        ``payloads`` itself raises an error, what was taken from it is fed first.
         """
         if batch_size < 1:
             raise ConfigurationError("batch_size", str(batch_size), "1 or more")
-        unreadable = _Unreadable()
+        unreadable: list[PayloadError] = []
+        count = 0
         for batch in _batches(payloads, batch_size):
-            events, errors = self._parse_all(batch)
-            if errors:
-                self._quarantine(errors)
+            events: list[Event] = []
+            refusals: list[tuple[PayloadError, datetime]] = []
+            for item in batch:
+                payload, received_at = item if isinstance(item, Received) else (item, None)
+                at = self._clock() if received_at is None else received_at
+                try:
+                    events.append(parse(payload, at))
+                except PayloadError as error:
+                    refusals.append((error, at))
+            if refusals:
+                self._quarantine(refusals)
             decisions = self.store.advance(events, self._decide, self._rules) if events else []
             self._follow_up(decisions)
-            for error, _ in errors:
-                (on_unreadable or unreadable.add)(error)
+            for refused, _ in refusals:
+                if on_unreadable is not None:
+                    on_unreadable(refused)
+                    continue
+                count += 1
+                if count <= UNREADABLE_KEPT:
+                    unreadable.append(refused)
             yield from decisions
-        unreadable.raise_any()
+        if unreadable:
+            raise UnreadablePayloads(unreadable, count)
+
+    @cached_property
+    def _rules(self) -> str:
+        """What events are judged by, as it is kept with each."""
+        return rules_of(self.policy)
+
+    def _quarantine(self, refusals: Sequence[tuple[PayloadError, datetime]]) -> None:
+        """Put what could not be read, and when it arrived, into the quarantine, and number the errors."""
+        rows = [refusal(error, at, self._clock) for error, at in refusals]
+        for (error, _), number in zip(refusals, self.store.quarantine(rows), strict=True):
+            error.quarantine_id = number
+
+    def _follow_up(self, decisions: Sequence[Decision]) -> None:
+        """After the commit: call the observers, run the hooks. Nothing here can undo the feed."""
+        for decision in decisions:
+            for observer in self._observers:
+                try:
+                    observer(decision)
+                except Exception:
+                    logger().exception("observer failed", account_id=decision.account.account_id)
+        if not self.subscriptions:
+            return
+        if self._worker is not None and self._worker.is_running:
+            self._worker.nudge()
+            return
+        try:
+            self._runner.run_events([(d.account.account_id, d.sequence) for d in decisions if d.effects])
+        except StoreError:  # the events are committed all the same; their effects stay pending
+            logger().exception("hooks could not be run; they are due under run_hooks()")
+
+    # ---- Deadlines -------------------------------------------------------------------------------
 
     def check_deadlines(self, now: datetime | None = None) -> list[Decision]:
-        """Look for transient statuses that have lasted too long; one decision, with STUCK, for each.
+        """Look for transient statuses that have lasted too long; return one decision, with STUCK, for each.
 
         An account is reported once for each stay in a status. ``now`` (aware) defaults to the clock.
         """
         due = passed_deadlines(self.store, self.policy, self._clock() if now is None else in_utc("now", now))
-        found: list[Decision] = []
+        stuck: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
             decisions = [d for d in self.store.advance(batch, self._decide, self._rules) if d.anomalies]
             self._follow_up(decisions)
-            found += decisions
-        return found
+            stuck += decisions
+        return stuck
+
+    # ---- Hooks: registered by the methods on_…, which HookRegistry has -----------------------------
 
     def run_hooks(self) -> list[HookOutcome]:
         """Run every hook that is due, also those of effects that no process with hooks has seen yet.
 
         Feeding runs the hooks of its own event already; this is for what failed, or what a process that
-        had no hooks or crashed has left. Returns what happened, in order.
+        had no hooks or crashed has left. Return what happened, in order.
         """
         return self._runner.run_due()
 
@@ -213,10 +253,8 @@ class Engine(HookRegistry):
             self._worker.stop()
             self._worker = None
 
-    # ---- Keeping hooks ---------------------------------------------------------------------------
-
     def subscribed_hooks(self) -> list[SubscribedHook]:
-        """Every hook that the store knows, of whichever process, by name."""
+        """Return every hook that the store knows, of whichever process, by name."""
         return self.store.subscribed()
 
     def deliveries(
@@ -226,8 +264,9 @@ class Engine(HookRegistry):
         hook: str | None = None,
         account_id: str | None = None,
     ) -> list[DeliveryRecord]:
-        """The deliveries that fit, in the order in which they were made; ``state="dead"`` are those given up."""
-        return list(self.store.deliveries(DeliveryFilter(_state(state), hook, account_id)))
+        """Return the deliveries that fit, in the order in which they were made; ``state="dead"``: dead letters."""
+        state = None if state is None else DeliveryState(state)
+        return list(self.store.deliveries(DeliveryFilter(state, hook, account_id)))
 
     def redrive(
         self,
@@ -237,41 +276,40 @@ class Engine(HookRegistry):
         hook: str | None = None,
         account_id: str | None = None,
     ) -> list[int]:
-        """Try deliveries again that were given up: one by its number, or all that fit; the new ones' numbers.
+        """Try dead-lettered deliveries again: one by its number, or all that fit; return the new ones' numbers.
 
-        Without a number or a state this means those that are dead or hold their lane; a number also serves
+        Without a number or a state this means those that are dead or halt their lane; a number also serves
         for one that is done. Each becomes a new delivery under the same idempotency key.
         """
-        wanted = DeliveryFilter(_state(state), hook, account_id, delivery_id)
-        found = self.store.deliveries(wanted)
+        state = None if state is None else DeliveryState(state)
+        records = self.store.deliveries(DeliveryFilter(state, hook, account_id, delivery_id))
         if delivery_id is None and state is None:
-            found = (record for record in found if record.state in GIVEN_UP)
-        return self.store.redrive([record.delivery_id for record in found], self._clock())
+            records = (record for record in records if record.state in DEAD_LETTERED)
+        return self.store.redrive([record.delivery_id for record in records], self._clock())
 
     def enable_hook(self, hook: str) -> bool:
-        """Let a disabled hook go on with what waits for it; False if the store does not know it."""
+        """Let a disabled hook go on with what waits for it; return False if the store does not know it."""
         return self.store.enable(hook)
 
     def forget_hook(self, hook: str) -> bool:
-        """Forget a hook that no process registers any more, with what waits for it; False if it is not known."""
+        """Forget a hook that no process registers any more, with what waits for it; return False if it is unknown."""
         return self.store.unsubscribe(hook)
 
-    # ---- Proving and keeping the record ------------------------------------------------------------
+    # ---- The record ------------------------------------------------------------------------------
 
     def verify(self) -> Verification:
         """Prove the record: the chain, and that folding the ledger gives exactly what is stored.
 
-        It may be asked while others feed. ``is_intact`` is the answer, ``first`` the first row that does
-        not hold.
+        Others may feed meanwhile. ``is_intact`` is the answer, ``first`` the first row that does not hold.
         """
         return verify(self.store)
 
     def verify_against_definition(self) -> Differences:
-        """What today's rules and this engine's policy would decide differently about every event ever fed."""
+        """Return what today's rules and this engine's policy would decide differently about every event ever fed."""
         return against_definition(self.store, self._decide, self._rules)
 
     def erase_account(self, account_id: str) -> int:
-        """Erase an account's payloads and names for good; how many payloads that were.
+        """Erase an account's payloads and names for good; return how many payloads that were.
 
         Its events stay, with digests in place of what was erased, so that the ledger still verifies.
         """
@@ -281,18 +319,25 @@ class Engine(HookRegistry):
         """Feed what can be read by now of the quarantine, each payload once; None means all of it."""
         return replay_quarantine(self.store, self._advance_released, quarantine_ids)
 
+    def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
+        """Feed an event from the quarantine, which is marked in the same transaction."""
+        released, now = (quarantine_id,), self._clock()
+        decisions = self.store.advance((event,), self._decide, self._rules, releasing=released, released_at=now)
+        self._follow_up(decisions)
+        return decisions[0]
+
     def prune(self, until: datetime, archive: Path) -> Segment | None:
         """Archive the events received before ``until`` (aware) in a file and take them out of the store.
 
         Accounts, open windows and whatever a hook still waits for stay, and the ledger still verifies, from
-        the archive's last digest on. None if there was nothing to take out.
+        the archive's last digest on. Return None if there was nothing to take out.
         """
         return self.store.prune(in_utc("until", until), archive, self._clock())
 
     # ---- Asking ----------------------------------------------------------------------------------
 
     def account(self, account_id: str) -> Account | None:
-        """The account as it is now, or None if nothing was ever fed for it."""
+        """Return the account as it is now, or None if nothing was ever fed for it."""
         return self.store.account(account_id)
 
     def accounts(
@@ -302,16 +347,16 @@ class Engine(HookRegistry):
         health: Health | str | None = None,
         provider: str | None = None,
     ) -> list[Account]:
-        """The accounts that fit, in the order of their ids."""
-        wanted = AccountFilter(
+        """Return the accounts that fit, in the order of their ids."""
+        which = AccountFilter(
             None if status is None else Status(status),
             None if health is None else Health(health),
-            _family(provider),
+            None if provider is None else family_of(provider),
         )
-        return list(self.store.accounts(wanted))
+        return list(self.store.accounts(which))
 
     def history(self, account_id: str) -> list[LedgerEntry]:
-        """Every event ever fed for an account, with its verdict, oldest first."""
+        """Return every event ever fed for an account, with its verdict, oldest first."""
         return list(self.store.history(account_id))
 
     def audit(
@@ -324,26 +369,26 @@ class Engine(HookRegistry):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list[Anomaly]:
-        """The anomalies that fit, in the order in which their events were fed.
+        """Return the anomalies that fit, in the order in which their events were fed.
 
         ``since`` (included) and ``until`` (not included) are aware times of receipt.
         """
-        wanted = AuditFilter(
+        which = AuditFilter(
             None if kind is None else AnomalyKind(kind),
             None if severity is None else Severity(severity),
             account_id,
-            _family(provider),
+            None if provider is None else family_of(provider),
             None if since is None else in_utc("since", since),
             None if until is None else in_utc("until", until),
         )
-        return list(self.store.audit(wanted))
+        return list(self.store.audit(which))
 
     def quarantine(self) -> list[Quarantined]:
-        """Every payload that could not be read, byte for byte, oldest first."""
+        """Return every payload that could not be read, byte for byte, oldest first."""
         return list(self.store.quarantined())
 
     def blind_windows(self, *, account_id: str | None = None, open_only: bool = False) -> list[BlindWindow]:
-        """The intervals in which accounts were not OK, in the order in which they began."""
+        """Return the intervals in which accounts were not OK, in the order in which they began."""
         return list(self.store.blind_windows(account_id, open_only=open_only))
 
     def explain(self, account_id: str, *, now: datetime | None = None) -> Diagnosis:
@@ -356,88 +401,19 @@ class Engine(HookRegistry):
         return diagnose(self.store, account, self.policy, self._clock() if now is None else in_utc("now", now))
 
     def machine_for(self, account_id: str) -> BoundModel:
-        """A model at the account's situation, bound to the shared ``transitions`` machine.
+        """Return a model at the account's situation, bound to the shared ``transitions`` machine.
 
         For interactive use: ``may_OK()`` asks, ``OK()`` tries, ``get_graph()`` draws. It is a copy: the
-        store never hears of it. An account that was never heard of is UNSEEN.
+        store is not changed by it. An account for which nothing was ever fed is UNSEEN.
         """
         account = self.store.account(account_id)
         situation = account.situation if account else INITIAL
         profile = profile_of(account.provider if account else None)
         return BoundModel(situation, _draw, announces_sync=profile.announces_sync)
 
-    # ---- Below the door ---------------------------------------------------------------------------
-
-    def _parse_all(self, batch: Sequence[Payload | Received]) -> tuple[list[Event], list[_Refusal]]:
-        events: list[Event] = []
-        errors: list[_Refusal] = []
-        for item in batch:
-            payload, received_at = item if isinstance(item, Received) else (item, None)
-            at = self._clock() if received_at is None else received_at
-            try:
-                events.append(parse(payload, at))
-            except PayloadError as error:
-                errors.append((error, at))
-        return events, errors
-
-    def _quarantine(self, refusals: Sequence[_Refusal]) -> None:
-        rows = [refusal(error, at, self._clock) for error, at in refusals]
-        for (error, _), number in zip(refusals, self.store.quarantine(rows), strict=True):
-            error.quarantine_id = number
-
-    def _follow_up(self, decisions: Sequence[Decision]) -> None:
-        """After the commit: tell the observers, run the hooks. Nothing here can undo the feed."""
-        for decision in decisions:
-            self._tell(decision)
-        if self.subscriptions:
-            self._run_hooks(decisions)
-
-    def _tell(self, decision: Decision) -> None:
-        for observer in self._observers:
-            try:
-                observer(decision)
-            except Exception:
-                logger().exception("observer failed", account_id=decision.account.account_id)
-
-    def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
-        """Feed an event from the quarantine, which is marked in the same transaction."""
-        now = self._clock()
-        released = (quarantine_id,)
-        decisions = self.store.advance((event,), self._decide, self._rules, releasing=released, released_at=now)
-        self._follow_up(decisions)
-        return decisions[0]
-
-    def _run_hooks(self, decisions: Sequence[Decision]) -> None:
-        if self._worker is not None and self._worker.is_running:
-            self._worker.nudge()
-            return
-        try:
-            self._runner.run_events([(d.account.account_id, d.sequence) for d in decisions if d.effects])
-        except StoreError:  # the events are committed all the same; their effects stay pending
-            logger().exception("hooks could not be run; they are due under run_hooks()")
-
-
-class _Unreadable:
-    """The errors of a batch feed that nobody asked to be told about."""
-
-    KEPT = 100
-
-    def __init__(self) -> None:
-        self._errors: list[PayloadError] = []
-        self._count = 0
-
-    def add(self, error: PayloadError) -> None:
-        self._count += 1
-        if len(self._errors) < self.KEPT:
-            self._errors.append(error)
-
-    def raise_any(self) -> None:
-        if self._errors:
-            raise UnreadablePayloads(self._errors, self._count)
-
 
 def _batches(payloads: Iterable[Payload | Received], size: int) -> Iterator[list[Payload | Received]]:
-    """Lists of ``size``; if the source breaks, what was taken from it comes before its error."""
+    """Yield lists of ``size``; if the source raises an error, what was taken from it comes first."""
     batch: list[Payload | Received] = []
     try:
         for payload in payloads:
@@ -451,15 +427,6 @@ def _batches(payloads: Iterable[Payload | Received], size: int) -> Iterator[list
         raise
     if batch:
         yield batch
-
-
-def _state(state: DeliveryState | str | None) -> DeliveryState | None:
-    return None if state is None else DeliveryState(state)
-
-
-def _family(provider: str | None) -> str | None:
-    """A provider as the account holds it, whichever alias it is asked by."""
-    return None if provider is None else family_of(provider)
 
 
 def _draw(situation: Situation) -> "Digraph":

@@ -1,7 +1,4 @@
-"""Deadlines: which accounts have been in a transient status for too long.
-
-Makes events of them; what such an event does, ``decide`` says.
-"""
+"""Deadlines: the accounts that have been in a transient status for too long, as events to be fed."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,11 +11,11 @@ from ..lifecycle.status import Status
 from ..stores.protocol import Reader
 
 _AFTER = timedelta(microseconds=1)
-"""How long after a deadline it has passed: the least that a time can tell."""
+"""How long after a deadline it has passed: the resolution of a time."""
 
 
 def passed_deadlines(reader: Reader, policy: Policy, now: datetime) -> Iterator[DeadlinePassed]:
-    """An event for every account whose present status has outlived its deadline and is not yet stuck."""
+    """Yield an event for every account whose present status has outlived its deadline and is not yet stuck."""
     for account in reader.transient(transient_statuses(policy)):
         passed = deadline_before(account, now, policy)
         if passed is not None:
@@ -26,9 +23,9 @@ def passed_deadlines(reader: Reader, policy: Policy, now: datetime) -> Iterator[
 
 
 def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:
-    """The deadline that the account's present stay has outlived before ``at``, noticed as soon as it had passed.
+    """Return the deadline that the account's present stay has outlived before ``at``, as if noticed when it passed.
 
-    None if there is none, or if the account is stuck already: a stay is told once.
+    Return None if there is none, or if the account is stuck already: a stay is reported once.
     """
     if account.stuck or account.since is None:
         return None
@@ -39,11 +36,11 @@ def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlineP
 
 
 def transient_statuses(policy: Policy) -> tuple[Status, ...]:
-    """The statuses that have a deadline for any provider."""
+    """Return the statuses that have a deadline for any provider."""
     tables = [PERMISSIVE.deadlines, *(p.deadlines for p in PROFILES.values()), *policy.deadlines.values()]
     return tuple(status for status in Status if any(status in table for table in tables))
 
 
 def by_family(policy: Policy) -> Policy:
-    """The policy with its providers by family, as accounts hold them, whichever alias each was named by."""
+    """Return the policy with its providers by family, as accounts hold them, whichever alias each was named by."""
     return policy._replace(deadlines={family_of(p) or p: own for p, own in policy.deadlines.items()})

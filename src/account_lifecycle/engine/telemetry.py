@@ -1,7 +1,7 @@
-"""What the engine tells the people who run it: structured logs.
+"""Structured logs of what the engine decides.
 
-Knows observers and loggers; it must never change a decision. Logs go through ``structlog`` as you have
-configured it, or else through the standard library's ``logging`` under the name ``account_lifecycle``.
+Logs go through ``structlog`` as you have configured it, or else through the standard library's ``logging`` under the
+name ``account_lifecycle``.
 """
 
 import logging
@@ -15,7 +15,7 @@ _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Sever
 
 
 def log_anomalies(decision: Decision) -> None:
-    """An observer that logs every anomaly, each at the level of its severity."""
+    """Log every anomaly of a decision, each at the level of its severity; an observer."""
     for anomaly in decision.anomalies:
         logger().log(
             _LEVELS[anomaly.severity],

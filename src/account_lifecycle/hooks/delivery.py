@@ -29,13 +29,13 @@ from typing import NamedTuple
 from ..errors import logger
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
-from ..records import Claim, Clock, Delivery, DeliveryFilter, DeliveryState, OnDead, Settlement
+from ..records import Claim, Delivery, DeliveryFilter, DeliveryState, OnDead, Settlement, TimeSource
 from ..stores.protocol import Store
-from .leases import LEASE, LONGEST, Leases
+from .leases import LEASE, LONGEST_CALL, Leases
 from .outcomes import Dead, Disable, RetryAt
 from .registry import HookCall, HookOutcome, HookRegistry, Subscription
 
-PAGE = 100
+OUTBOX_PAGE = 100
 """How many events or deliveries are taken from the outbox at a time."""
 ABANDONED = "its worker died or lost its lease"
 """Why a delivery failed whose lease has run out."""
@@ -155,9 +155,9 @@ class Deliverer:
         self,
         store: Store,
         registry: HookRegistry,
-        clock: Clock,
+        clock: TimeSource,
         lease: timedelta = LEASE,
-        longest: timedelta = LONGEST,
+        longest: timedelta = LONGEST_CALL,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -177,26 +177,26 @@ class Deliverer:
         count, is_more = 0, True
         while is_more:
             now = self._clock()
-            expired = self._store.expired(now, PAGE)
+            expired = self._store.expired(now, OUTBOX_PAGE)
             completions = [failed(delivery, ABANDONED, now) for delivery in expired]
             taken = self._store.settle(completions) if expired else []
             for delivery, completion, is_taken in zip(expired, completions, taken, strict=True):
                 if is_taken:
                     _log(delivery, completion)
             count += sum(taken)
-            is_more = len(expired) == PAGE and any(taken)
+            is_more = len(expired) == OUTBOX_PAGE and any(taken)
         return count
 
     def plan(self) -> int:
         """Make deliveries of all effects that wait; return of how many events."""
         count = 0
-        while planned := self._store.plan(self._clock(), PAGE):
+        while planned := self._store.plan(self._clock(), OUTBOX_PAGE):
             count += planned
         return count
 
     def plan_for(self, account_ids: Sequence[str]) -> int:
         """Make deliveries of the effects that wait for some accounts; return of how many events."""
-        return self._store.plan(self._clock(), PAGE, account_ids)
+        return self._store.plan(self._clock(), OUTBOX_PAGE, account_ids)
 
     def claim(self, limit: int, account_ids: Sequence[str] | None = None) -> list[Delivery]:
         """Take at most ``limit`` deliveries that are due, of some accounts or of all.

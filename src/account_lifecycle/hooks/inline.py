@@ -12,9 +12,9 @@ from contextlib import suppress
 from datetime import timedelta
 
 from ..errors import StoreError
-from ..records import Clock, Delivery
+from ..records import Delivery, TimeSource
 from ..stores.protocol import Store
-from .delivery import PAGE, Called, Deliverer
+from .delivery import OUTBOX_PAGE, Called, Deliverer
 from .leases import LEASE
 from .registry import HookOutcome, HookRegistry
 
@@ -25,7 +25,7 @@ QUICK_S = 0.1
 class Runner:
     """Calls hooks for effects, each in isolation. Safe to use from several threads, and from within a hook."""
 
-    def __init__(self, store: Store, registry: HookRegistry, clock: Clock, lease: timedelta = LEASE) -> None:
+    def __init__(self, store: Store, registry: HookRegistry, clock: TimeSource, lease: timedelta = LEASE) -> None:
         self._registry = registry
         self._deliverer = Deliverer(store, registry, clock, lease)
 
@@ -37,8 +37,8 @@ class Runner:
         account_ids = list(dict.fromkeys(account_id for account_id, _ in events))
         if account_ids:
             self._deliverer.subscribe()
-        for start in range(0, len(account_ids), PAGE):
-            page = account_ids[start : start + PAGE]
+        for start in range(0, len(account_ids), OUTBOX_PAGE):
+            page = account_ids[start : start + OUTBOX_PAGE]
             self._deliverer.plan_for(page)
             _Drain(self._deliverer, page, first_attempts_only=True).run()
 
@@ -65,7 +65,7 @@ class _Drain:
         self._deliverer = deliverer
         self._account_ids = account_ids
         self._first_attempts_only = first_attempts_only
-        self._page = PAGE
+        self._page = OUTBOX_PAGE
         self._errors: dict[int, str | None] = {}  # of every delivery that was called
         self._set_aside: list[Delivery] = []  # claimed so that they are out of the way, and released in the end
 
@@ -97,7 +97,7 @@ class _Drain:
         batch, others = (together, alone) if together else (alone[:1], alone[1:])
         outcomes = self._call(batch, others)
         was_quick = len(outcomes) == len(batch)
-        self._page = 1 if alone else min(PAGE, 2 * self._page) if was_quick else len(outcomes)
+        self._page = 1 if alone else min(OUTBOX_PAGE, 2 * self._page) if was_quick else len(outcomes)
         return outcomes
 
     def _call(self, batch: Sequence[Delivery], others: Sequence[Delivery]) -> list[HookOutcome]:

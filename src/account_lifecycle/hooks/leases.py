@@ -9,7 +9,7 @@ before a lease is lost. It starts with the first claim and sleeps while nothing 
   delivery may be another worker's by now. It cannot know that, so expiry alone would not be safe: every claim has a
   fencing token that grows with each claim of the delivery, and the store refuses renewals and completions under any
   but the latest. Clocks decide when a delivery may be claimed again; tokens decide whose completion counts.
-* A call that never returns would hold its lane for ever. After ``LONGEST`` its lease is renewed no more.
+* A call that never returns would hold its lane for ever. After ``LONGEST_CALL`` its lease is renewed no more.
 * A forked child has no heartbeat and must not renew what its parent claimed, or the leases would outlive the parent:
   it begins with nothing held.
 
@@ -27,11 +27,11 @@ from threading import Condition, Thread
 from typing import Protocol
 
 from ..errors import StoreError, logger
-from ..records import Claim, Clock
+from ..records import Claim, TimeSource
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds without being renewed."""
-LONGEST = timedelta(hours=1)
+LONGEST_CALL = timedelta(hours=1)
 """How long a call's lease is renewed; after that another worker may take the delivery over."""
 HEARTBEAT = "account-lifecycle heartbeat"
 """The name of the thread."""
@@ -49,7 +49,9 @@ class Renewing(Protocol):
 class Leases:
     """The claims that are held on one store, renewed every third of ``lease``. Safe to share between threads."""
 
-    def __init__(self, store: Renewing, clock: Clock, lease: timedelta = LEASE, longest: timedelta = LONGEST) -> None:
+    def __init__(
+        self, store: Renewing, clock: TimeSource, lease: timedelta = LEASE, longest: timedelta = LONGEST_CALL
+    ) -> None:
         self._store = store
         self._clock = clock
         self._lease = lease

@@ -14,7 +14,7 @@ from threading import Condition, Thread, current_thread
 from typing import Self
 
 from ..errors import StoreError, logger
-from ..records import Clock, Delivery
+from ..records import Delivery, TimeSource
 from ..stores.protocol import Store
 from .delivery import Called, Deliverer
 from .leases import LEASE
@@ -42,7 +42,7 @@ class Worker:
         self,
         store: Store,
         registry: HookRegistry,
-        clock: Clock,
+        clock: TimeSource,
         *,
         threads: int = 4,
         poll_s: float = 1.0,

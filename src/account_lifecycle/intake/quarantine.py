@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import ConfigurationError, PayloadError, StoreError
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
-from ..records import Clock, Quarantined, Refused
+from ..records import Quarantined, Refused, TimeSource
 from ..stores.protocol import Store
 from .payloads import parse
 from .times import in_utc
@@ -32,7 +32,7 @@ class Replayed(NamedTuple):
     """Whether there is such a number in the quarantine."""
 
 
-def refusal(error: PayloadError, at: datetime, clock: Clock) -> Refused:
+def refusal(error: PayloadError, at: datetime, clock: TimeSource) -> Refused:
     """What could not be read, as it is put into the quarantine.
 
     ``at`` is when it came; if that is what could not be read, it came now.
