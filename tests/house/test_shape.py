@@ -1,16 +1,93 @@
-"""The house: the size of things, and that every public name is documented and typed."""
+"""The house: how many modules and how long, one meaning for each name, values that stay as they are made, and that
+every public name is documented.
+"""
 
 import ast
 import importlib
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median, quantiles
+
+import pytest
 
 import account_lifecycle
 
 PACKAGE = Path(account_lifecycle.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
+TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in FILES}
+VALUES = {name: tree for name, tree in TREES.items() if name.startswith("lifecycle/") or name == "records.py"}
+
+TWO_MEANINGS = frozenset(
+    [
+        "ACCOUNTS",
+        "ALIVE",
+        "ANOMALY_COLUMNS",
+        "Asked",
+        "BLOCK",
+        "CSV",
+        "Copied",
+        "ENDS",
+        "Event",
+        "FAULTS",
+        "FINISHES_SYNC",
+        "Feed",
+        "FunctionT",
+        "Given",
+        "Group",
+        "INITIAL",
+        "KINDS",
+        "Ledger",
+        "MAX_EXAMPLES",
+        "MAX_LINE",
+        "MAX_SHOWN",
+        "MAX_SOURCES",
+        "MOMENT",
+        "NAMES",
+        "Outcome",
+        "PARQUET",
+        "PREFIX",
+        "PROVES_LIFE",
+        "PROVIDER",
+        "RESTARTS_SYNC",
+        "ROWS",
+        "Record",
+        "Row",
+        "Rows",
+        "SECOND",
+        "START",
+        "SUFFIXES",
+        "Scanned",
+        "Session",
+        "Source",
+        "Step",
+        "Table",
+        "Tally",
+        "Target",
+        "Transition",
+        "UNREADABLE",
+        "VERDICTS",
+        "Words",
+        "Work",
+        "code",
+        "escaped",
+        "find",
+        "holds",
+        "joined",
+        "main",
+        "prepare",
+        "replay",
+        "roles_of",
+        "room_for",
+        "told_plainly",
+        "write_json",
+    ]
+)
+"""Names that are still defined twice. The list is to be empty: nothing is added to it."""
+
+MODELS = {"LifecycleModel", "BoundModel"}
+"""What ``transitions`` moves from state to state: models, not values."""
 
 CONTRACT = ("Engine", "Status", "Health", "Verdict", "AnomalyKind", "Severity", "PayloadError")
 ENGINE = [
@@ -40,52 +117,114 @@ ENGINE = [
 ]
 
 
-def own_lines(function: ast.AST, lines: list[str]) -> int:
-    """The lines of a function that are code: no docstring, comment or blank line, no inner function."""
-    body = function.body
-    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        body = body[1:]
-    if not body:
-        return 0
-    inner = {
-        number
-        for node in ast.walk(function)
-        if node is not function and isinstance(node, ast.FunctionDef)
-        for number in range(node.lineno, node.end_lineno + 1)
+def test_modules_are_few_and_short() -> None:
+    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for path in FILES}
+    assert {name: length for name, length in lengths.items() if length > 500} == {}
+    assert len(lengths) <= 220  # to be 165
+
+
+def test_every_module_says_what_it_does() -> None:
+    assert [name for name, tree in TREES.items() if not ast.get_docstring(tree)] == []
+
+
+# ---- One name, one meaning -------------------------------------------------------------------------------
+
+
+def names_in(tree: ast.Module) -> Iterator[str]:
+    """The public names that a module defines, commands of the command line aside: they are called what users type."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+            if not any(".command(" in text or ".group(" in text or text.endswith(".group") for text in decorators):
+                yield node.name
+        else:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in filter(None, targets):
+                yield from (name.id for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
+def concern(file: str) -> str:
+    """The two SQL stores have the same file, and the same names, for the same concern."""
+    return file.replace("stores/postgres/", "stores/sqlite/")
+
+
+def test_no_public_name_has_two_meanings() -> None:
+    places: dict[str, dict[int, str]] = defaultdict(dict)
+    for file, tree in TREES.items():
+        module = importlib.import_module("account_lifecycle." + file.removesuffix(".py").replace("/", "."))
+        for name in names_in(tree):
+            if not name.startswith("_"):
+                places[name][id(getattr(module, name, name))] = file
+    twice = {
+        name: sorted(found.values()) for name, found in places.items() if len(set(map(concern, found.values()))) > 1
     }
-    numbers = range(body[0].lineno, body[-1].end_lineno + 1)
-    return sum(
-        bool(lines[n - 1].strip()) and not lines[n - 1].strip().startswith("#") for n in numbers if n not in inner
-    )
+    assert {name: files for name, files in twice.items() if name not in TWO_MEANINGS} == {}
 
 
-def function_sizes() -> dict[str, int]:
-    sizes = {}
-    for path in FILES:
-        text = path.read_text()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                sizes[f"{path.relative_to(PACKAGE)}:{node.name}"] = own_lines(node, text.splitlines())
-    return sizes
+# ---- Values stay as they are made ------------------------------------------------------------------------
 
 
-def test_functions_are_short() -> None:
-    sizes = function_sizes()
-    assert median(sizes.values()) <= 8
-    assert quantiles(sizes.values(), n=10)[-1] <= 20
-    assert {name: size for name, size in sizes.items() if size > 60} == {}
+@pytest.mark.xfail(reason="parts are still being rewritten", strict=False)
+def test_values_are_tuples_enums_or_have_slots() -> None:
+    kinds = {"NamedTuple", "StrEnum", "Enum", "Protocol", "TypedDict"}
+    loose = []
+    for file, tree in VALUES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                names = {name.id for statement in node.body for name in ast.walk(statement)
+                         if isinstance(statement, ast.Assign) and isinstance(name, ast.Name)}  # fmt: skip
+                bases = {ast.unparse(base).split("[")[0] for base in node.bases}
+                if not bases & kinds and "__slots__" not in names and node.name not in MODELS:
+                    loose.append(f"{file}: {node.name}")
+    assert loose == []
 
 
-def test_modules_are_short() -> None:
-    assert {
-        str(path.relative_to(PACKAGE)): n for path in FILES if (n := len(path.read_text().splitlines())) > 500
-    } == {}
+def test_nothing_is_assigned_to_a_value_after_it_is_made() -> None:
+    assigned = [
+        f"{file}:{node.lineno} in {function.name}"
+        for file, tree in VALUES.items()
+        for owner in ast.walk(tree)
+        if isinstance(owner, ast.ClassDef) and owner.name not in MODELS
+        for function in ast.walk(owner)
+        if isinstance(function, ast.FunctionDef) and function.name != "__init__"
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del)
+        if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+    ]
+    assert assigned == []
 
 
-def test_every_module_says_what_it_knows() -> None:
-    assert [
-        str(path.relative_to(PACKAGE)) for path in FILES if not ast.get_docstring(ast.parse(path.read_text()))
-    ] == []
+@pytest.mark.xfail(reason="parts are still being rewritten", strict=False)
+def test_nothing_is_made_behind_the_back_of_its_class() -> None:
+    made = [
+        f"{file}:{node.lineno}: {ast.unparse(node)}"
+        for file, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "__new__" and ast.unparse(node.value) != "super()"
+    ]
+    assert made == []
+
+
+@pytest.mark.xfail(reason="parts are still being rewritten", strict=False)
+def test_no_enum_is_unpacked_by_position() -> None:
+    classes = [node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    kinds = {"Enum", "StrEnum", "IntEnum"}
+    enums = {node.name for node in classes if kinds & {ast.unparse(base) for base in node.bases}}
+    assert {"Status", "Guard", "Verdict"} <= enums
+    in_order = {form for name in enums for form in (name, f"*{name}", *(f"{how}({name})" for how in ("tuple", "list")))}
+    unpacked = [
+        f"{file}:{node.lineno}"
+        for file, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and any(isinstance(target, ast.Tuple | ast.List) for target in node.targets)
+        if in_order & {ast.unparse(value) for value in getattr(node.value, "elts", [node.value])}
+    ]
+    assert unpacked == []
+
+
+# ---- Public names ------------------------------------------------------------------------------------------
 
 
 def test_the_public_names_are_there() -> None:
