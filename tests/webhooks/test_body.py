@@ -11,7 +11,7 @@ from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import Transition
-from account_lifecycle.webhooks.body import body_of
+from account_lifecycle.webhooks.endpoint import body_of
 from builders import announced, at, judged
 from webhooks.receiving import a_call
 

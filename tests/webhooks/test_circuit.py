@@ -3,7 +3,7 @@
 from datetime import timedelta
 from threading import Barrier, Thread
 
-from account_lifecycle.webhooks.circuit import Circuit, Entry
+from account_lifecycle.webhooks.endpoint import Circuit, Entry
 from builders import T0, at
 
 GO = Entry()

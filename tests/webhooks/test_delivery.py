@@ -12,7 +12,7 @@ from account_lifecycle import ConfigurationError, Engine
 from account_lifecycle.hooks.outcomes import Disable, Done, Outcome, RetryAt
 from account_lifecycle.testing import Clock
 from account_lifecycle.webhooks import WebhookEndpoint, verify_signature
-from account_lifecycle.webhooks.target import DEFAULT_PORTS
+from account_lifecycle.webhooks.addresses import DEFAULT_PORTS
 from builders import T0, webhook
 from webhooks.receiving import OK, OTHER_SECRET, SECRET, a_call, answer, dripping, endpoint, receiver
 

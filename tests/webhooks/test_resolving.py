@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from account_lifecycle.hooks.outcomes import Done, RetryAt
-from account_lifecycle.webhooks.target import resolve
+from account_lifecycle.webhooks.addresses import resolve
 from webhooks.receiving import a_call, endpoint, receiver
 
 

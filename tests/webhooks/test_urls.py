@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle import ConfigurationError
-from account_lifecycle.webhooks.addresses import read_allowance
-from account_lifecycle.webhooks.target import Target, read_url
+from account_lifecycle.webhooks.addresses import Target, read_allowance, read_url
 
 NOTHING = read_allowance([])
 INTERNAL = read_allowance(["crm.internal", "127.0.0.1", "fd00::/8"])

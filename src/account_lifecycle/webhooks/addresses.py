@@ -1,20 +1,50 @@
-"""Which addresses a webhook may be sent to: the public ones, and those that the operator has allowed.
+"""Where a webhook may go: its URL read strictly, the addresses behind it, and which of them are allowed.
 
-Knows networks and what stands in for other addresses; it must never know a URL or resolve a name. The rows are
-IANA's registries of special-purpose addresses, written out here because what ``ipaddress`` calls global changes
-with the version of Python.
+Whoever can have a URL registered can try to reach what only this machine reaches: the cloud's metadata service, a
+database without a password, a router. The defence has one order, which must not be changed:
+
+1. The URL is read strictly when the endpoint is made. A host that is no plain name is refused, because resolvers read
+   ``2130706433``, ``0x7f.1`` and ``0177.0.0.1`` as 127.0.0.1; so are credentials, odd ports, and http to a public host.
+2. The name is resolved once for each attempt, and every address that comes back is checked. One that is refused is
+   enough to refuse all: no honest zone mixes public addresses with private ones.
+3. Only a checked address is connected to (``exchange``). Nothing after the check looks at the name again, so a name
+   that answers differently the second time (DNS rebinding) gains nothing; TLS still checks the certificate for it.
+
+An address is allowed if it is public, or if the operator named its host or its network in ``allow``. IPv6 addresses
+that stand for an IPv4 address, or are tunnelled or translated to one, are checked as both. Metadata services are
+refused whatever is allowed. The rows are IANA's registries of special-purpose addresses, written out here because what
+``ipaddress`` calls global changes with the version of Python.
 """
 
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import ConfigurationError
-from ..lifecycle.wording import shown
-from .names import is_host_name
+from ..lifecycle.wording import printable, shown
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+Resolver = Callable[[str, int], Sequence[str]]
+"""Returns the addresses of a host, as text. Raises ``OSError`` when it has none."""
+
+DEFAULT_PORTS = {"https": 443, "http": 80}
+FIRST_FREE_PORT = 1024
+"""Below it live mail, shells and directories, which must not be spoken to by accident."""
+
+_AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[^][@]+)\]|(?P<host>[^][@:]+))(?::(?P<port>[0-9]{1,5}))?")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_EXAMPLE = "such as https://crm.example.com/hooks"
+
+
+# ---- What is allowed ------------------------------------------------------------------------------------
 
 
 class Allowance(NamedTuple):
@@ -28,16 +58,16 @@ class Allowance(NamedTuple):
     """Any address in these, whichever host it belongs to."""
 
     def names(self, host: str) -> bool:
-        """Whether a host is allowed by its name."""
+        """Return whether a host is allowed by its name."""
         return host in self.hosts or host.endswith(self.suffixes)
 
     def holds(self, address: Address) -> bool:
-        """Whether an address lies in an allowed network."""
+        """Return whether an address lies in an allowed network."""
         return any(address in network for network in self.networks)
 
 
 def read_allowance(entries: Sequence[str]) -> Allowance:
-    """Read host names, ``.suffixes`` and networks. Raises ``ConfigurationError`` for an entry that is none of them."""
+    """Return what host names, ``.suffixes`` and networks allow. Raise ``ConfigurationError`` for any other entry."""
     if isinstance(entries, str):
         raise ConfigurationError("allow", "one text", 'a list such as ["crm.internal", ".internal", "10.1.0.0/16"]')
     hosts, suffixes, networks = set(), [], []
@@ -55,22 +85,169 @@ def read_allowance(entries: Sequence[str]) -> Allowance:
     return Allowance(frozenset(hosts), tuple(suffixes), tuple(networks))
 
 
+def _network(entry: str) -> Network | None:
+    try:
+        return ip_network(entry)
+    except ValueError:
+        return None
+
+
+# ---- URLs ---------------------------------------------------------------------------------------------
+
+
+class Target(NamedTuple):
+    """A receiver's URL in its parts."""
+
+    scheme: str
+    host: str
+    """In ASCII and lower case, without brackets and without a dot at the end."""
+    port: int
+    path: str
+    """With the query, if it has one."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether TLS is spoken."""
+        return self.scheme == "https"
+
+    @property
+    def authority(self) -> str:
+        """What the ``Host`` header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+class RefusedAddress(Exception):
+    """A host resolved to an address that may not be connected to."""
+
+
+def read_url(url: str, allowance: Allowance) -> Target:
+    """Return the parts of a URL. Raise ``ConfigurationError``, which names what is invalid, never the whole URL."""
+    if not url.isascii() or not url.isprintable() or set(url) & set(" \\#"):
+        raise _invalid("a blank, backslash, fragment or foreign letter", "ASCII (xn-- for the host, %xx for the rest)")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise _invalid(printable(str(error), 80), _EXAMPLE) from None
+    host, address, port = _read_authority(parts)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    target = Target(parts.scheme, host, DEFAULT_PORTS[parts.scheme] if port is None else port, path)
+    _check_reach(target, address, allowance)
+    return target
+
+
+def _read_authority(parts: SplitResult) -> tuple[str, Address | None, int | None]:
+    """Return the host, the address that it spells out if it does, and the port if one is given."""
+    if parts.scheme not in DEFAULT_PORTS:
+        raise _invalid(f"the scheme {shown(parts.scheme)}", "https (or http, to a host in allow)")
+    if "@" in parts.netloc:
+        raise _invalid("credentials in it", "none: receivers know a webhook by its signature")
+    found = _AUTHORITY.fullmatch(parts.netloc.lower())
+    if found is None:
+        raise _invalid(f"{shown(parts.netloc)} for a host" if parts.netloc else "no host", _EXAMPLE)
+    host = (found["host"] or found["ipv6"]).removesuffix(".")
+    address = _literal(host)
+    is_plain = isinstance(address, IPv6Address) if found["ipv6"] else address is not None or is_host_name(host)
+    if not is_plain:
+        raise _invalid(f"the host {shown(host)}", "a host name, a.b.c.d or [IPv6], in its plain spelling")
+    return host, address, None if found["port"] is None else int(found["port"])
+
+
+def _check_reach(target: Target, address: Address | None, allowance: Allowance) -> None:
+    """Raise ``ConfigurationError`` for what only a host in ``allow`` may have: a private address, http, any port."""
+    if address is not None and (why := why_refused(address, target.host, allowance)):
+        raise _invalid(f"{target.host} ({why})", 'a public host, or an entry in allow such as "10.1.0.0/16"')
+    is_allowed = allowance.names(target.host) or (address is not None and allowance.holds(address))
+    if not is_allowed and not target.is_secure:
+        raise _invalid("http", "https, or the host in allow")
+    if not 0 < target.port < 65_536 or (
+        not is_allowed and target.port < FIRST_FREE_PORT and target.port != DEFAULT_PORTS["https"]
+    ):
+        raise _invalid(f"port {target.port}", f"443, or one from {FIRST_FREE_PORT} on, or the host in allow")
+
+
+def _invalid(found: str, expected: str) -> ConfigurationError:
+    return ConfigurationError("url", found, expected)
+
+
+def _literal(host: str) -> Address | None:
+    """Return the address that a host spells out, if it does."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def is_host_name(host: str) -> bool:
+    """Return whether lower-case text is a host name, and not a number in an old spelling of an IPv4 address.
+
+    The system's resolver reads ``2130706433``, ``0x7f.1`` and ``0177.0.0.1`` as 127.0.0.1: whatever ends in a
+    number is therefore no name.
+    """
+    return len(host) <= 253 and _NAME.fullmatch(host) is not None and _NUMBER.fullmatch(host.rpartition(".")[2]) is None
+
+
+# ---- Addresses ------------------------------------------------------------------------------------------
+
+
+def checked_addresses(target: Target, allowance: Allowance, resolver: Resolver, timeout_s: float) -> list[Address]:
+    """Return the addresses of a target, in the resolver's order: resolved once, and every one of them checked.
+
+    Raise ``RefusedAddress`` if one of them is refused, and ``OSError`` for a name without addresses or one that is not
+    resolved within ``timeout_s``.
+    """
+    literal = _literal(target.host)
+    found = [literal] if literal is not None else _resolved(target, resolver, timeout_s)
+    for address in found:
+        if why := why_refused(address, target.host, allowance):
+            raise RefusedAddress(why)
+    return found
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, as the system resolves it, each once."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
+def _resolved(target: Target, resolver: Resolver, timeout_s: float) -> list[Address]:
+    """Return what the resolver answers in time. The system's takes no timeout, so it is left behind in its thread."""
+    answers: SimpleQueue[Sequence[str] | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(resolver(target.host, target.port))
+        except Exception as error:
+            answers.put(error)
+
+    Thread(target=ask, name="webhook-resolver", daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout_s)
+    except Empty:
+        raise OSError("its name was not resolved in time") from None
+    if isinstance(answer, Exception):
+        raise answer
+    if not answer:
+        raise OSError("it has no address")
+    return [ip_address(text) for text in answer]
+
+
 def why_refused(address: Address, host: str, allowance: Allowance) -> str | None:
-    """Why an address that a host resolved to may not be connected to; None if it may.
+    """Return why an address that a host resolved to may not be connected to; None if it may.
 
     An address that carries another one is judged by both.
     """
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         return f"{address} is tied to one network interface"
     is_named = allowance.names(host)
-    for face in (address, *embedded_in(address)):
-        if what := _what_is_wrong_with(face, allowance, is_named=is_named):
-            return f"{address} is {what}" if face is address else f"{address} stands for {face}, which is {what}"
+    for each in (address, *embedded_in(address)):
+        if what := _what_is_wrong_with(each, allowance, is_named=is_named):
+            return f"{address} is {what}" if each is address else f"{address} stands for {each}, which is {what}"
     return None
 
 
 def embedded_in(address: Address) -> Iterator[IPv4Address]:
-    """The IPv4 addresses that an IPv6 address stands for, or may be translated or tunnelled to."""
+    """Yield the IPv4 addresses that an IPv6 address stands for, or may be translated or tunnelled to."""
     if not isinstance(address, IPv6Address) or int(address) <= 1:
         return
     is_isatap = (int(address) >> 32) & _ISATAP_MASK == _ISATAP
@@ -80,13 +257,6 @@ def embedded_in(address: Address) -> Iterator[IPv4Address]:
         yield address.sixtofour
     if address.teredo is not None:
         yield from address.teredo
-
-
-def _network(entry: str) -> Network | None:
-    try:
-        return ip_network(entry)
-    except ValueError:
-        return None
 
 
 def _what_is_wrong_with(address: Address, allowance: Allowance, *, is_named: bool) -> str | None:

@@ -1,9 +1,18 @@
-"""A hook that posts what it is told to a URL, signed, and answers with what became of it.
+"""A receiver of webhooks, as a hook: it posts what happened to a URL, signed, and returns what became of it.
 
-Knows how to put the parts together and what a receiver's answer means for the delivery; it must never know how
-deliveries are kept or when they are tried again.
+The body is JSON under keys that are a contract with receivers (``docs/webhooks.md``), in ASCII, so that no encoding on
+the way can harm it. What a receiver answers decides about the delivery: 2xx is done; 410 disables the hook; anything
+else is tried again, with the usual backoff, or when 429 or 5xx name a time in ``Retry-After``.
+
+A circuit breaker keeps attempts from being wasted on a receiver that is down, and its timeouts from holding up other
+hooks. After ``failures_limit`` failures in a row the circuit opens: calls are put off, without counting as attempts,
+until a pause is over. Then one call goes ahead as a probe, while the others still wait. Its failure opens the circuit
+anew for twice as long, up to a longest pause; any success closes it, even that of a call which began before it opened.
+A probe that has not come back within the timeout of an attempt is not waited for: the next call becomes the probe, so
+that a thread that hangs keeps no circuit open. The state is that of one endpoint in one process; it is not stored.
 """
 
+import json
 import math
 import ssl
 from collections.abc import Callable, Sequence
@@ -14,22 +23,22 @@ from hashlib import sha256
 from http import HTTPStatus
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
+from typing import NamedTuple
 
 from ..errors import ConfigurationError
 from ..hooks.outcomes import Disable, Done, Outcome, RetryAt
 from ..hooks.registry import HookCall
-from ..lifecycle.wording import printable
-from .addresses import read_allowance
-from .body import body_of
-from .circuit import Circuit
+from ..lifecycle.effects import EffectKind
+from ..lifecycle.wording import printable, time_text
+from .addresses import RefusedAddress, Resolver, checked_addresses, read_allowance, read_url, resolve
 from .exchange import Answer, Deadline, exchange
 from .signing import read_secrets, safe_id, signed_headers
-from .target import RefusedAddress, Resolver, checked_addresses, read_url, resolve
 
 LONGEST_RETRY_AFTER = timedelta(days=1)
 """However long a receiver asks to be left alone, it is asked again after this."""
-_TOLD_CHARACTERS = 200
-"""How much of a receiver's answer is told."""
+_MAX_WORDS = 200
+"""How many characters of a receiver's answer are shown."""
 
 
 def _utc_now() -> datetime:
@@ -50,7 +59,7 @@ class WebhookEndpoint:
     ``tls`` is for receivers with certificates of your own authority. ``name`` is the default name under which its
     deliveries are kept; without one it is made from the URL, and changes with it.
 
-    Raises ``ConfigurationError`` for what cannot be meant. May be called by many threads at once.
+    Raise ``ConfigurationError`` for an invalid setting. May be called by many threads at once.
     """
 
     __qualname__: str
@@ -99,7 +108,7 @@ class WebhookEndpoint:
         return f"<WebhookEndpoint {self.name}>"  # a URL may hold a secret
 
     def __call__(self, call: HookCall, /) -> Outcome:
-        """Send a webhook. Every failure of the receiver is an outcome, not an exception."""
+        """Send a webhook and return what became of it. A failure of the receiver is an outcome, not an exception."""
         if self._is_closed:
             return RetryAt(reason="the webhook endpoint was closed", counts=False)
         entry = self._circuit.enter(self._clock())
@@ -124,11 +133,11 @@ class WebhookEndpoint:
         try:
             answer = self._exchange(call)
         except RefusedAddress as error:
-            return RetryAt(reason=f"{host} was not contacted: {error}. Mend its DNS records, or name it in allow")
+            return RetryAt(reason=f"{host} was not contacted: {error}. Correct its DNS records, or name it in allow")
         except TimeoutError:
             return RetryAt(reason=f"{host} did not answer within {self._timeout_s:g} s")
         except (OSError, HTTPException) as error:
-            return RetryAt(reason=f"{host}: {_told(error)}")
+            return RetryAt(reason=f"{host}: {_failure(error)}")
         return outcome_of(answer, host, self._clock())
 
     def _exchange(self, call: HookCall) -> Answer:
@@ -143,24 +152,43 @@ class WebhookEndpoint:
         return exchange(self._target, addresses, self._tls, headers, body, deadline, self._connect_timeout_s)
 
 
+# ---- Bodies ---------------------------------------------------------------------------------------------
+
+
+def type_of(kind: EffectKind) -> str:
+    """Return the type of a webhook, such as ``account.recovered``."""
+    return f"account.{kind}"
+
+
+def body_of(call: HookCall) -> bytes:
+    """Return the body of a webhook."""
+    record = {"type": type_of(call.kind), "timestamp": time_text(call.occurred_at), "data": call.to_dict()}
+    return json.dumps(record, separators=(",", ":")).encode("ascii")
+
+
+# ---- Answers --------------------------------------------------------------------------------------------
+
+
 def outcome_of(answer: Answer, host: str, now: datetime) -> Outcome:
-    """What a receiver's answer means for the delivery."""
+    """Return what a receiver's answer means for the delivery."""
     status = answer.status
     if 200 <= status < 300:
         return Done()
     if status == HTTPStatus.GONE:
-        return Disable(f"{_said(answer, host)}. It wants no more webhooks; enable the hook when it does")
+        return Disable(f"{_answered(answer, host)}. It wants no more webhooks; enable the hook when it does")
     if 300 <= status < 400:
-        where = f" to {printable(answer.location, _TOLD_CHARACTERS)}" if answer.location else ""
-        return RetryAt(reason=f"{_said(answer, host)}: a redirect{where}, which is not followed. Give its final URL")
+        where = f" to {printable(answer.location, _MAX_WORDS)}" if answer.location else ""
+        return RetryAt(
+            reason=f"{_answered(answer, host)}: a redirect{where}, which is not followed. Give its final URL"
+        )
     heeded = status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500
-    return RetryAt(read_retry_after(answer.retry_after, now) if heeded else None, _said(answer, host))
+    return RetryAt(read_retry_after(answer.retry_after, now) if heeded else None, _answered(answer, host))
 
 
 def read_retry_after(text: str | None, now: datetime) -> datetime | None:
-    """When a ``Retry-After`` (seconds or an HTTP date) asks to be tried again, at most a day from ``now``.
+    """Return when a ``Retry-After`` (seconds or an HTTP date) asks to be tried again, at most a day from ``now``.
 
-    None without one, for one that cannot be read, and for one that asks for no pause: the usual backoff is longer.
+    Return None without one, for an unreadable one, and for one that asks for no pause: the usual backoff is longer.
     """
     at = None if text is None else _moment_in(text.strip(), now)
     return None if at is None or at <= now else min(at, now + LONGEST_RETRY_AFTER)
@@ -176,22 +204,78 @@ def _moment_in(text: str, now: datetime) -> datetime | None:
         return None
 
 
-def _said(answer: Answer, host: str) -> str:
-    """The status, and the first words that came with it, safe to print."""
+def _answered(answer: Answer, host: str) -> str:
+    """Return the status of an answer, and the first words that came with it, safe to print."""
     phrase = next((f" {status.phrase}" for status in HTTPStatus if status == answer.status), "")
     words = " ".join(answer.excerpt.decode("utf-8", "replace").split())
-    return f"{host} answered {answer.status}{phrase}" + (f" ({printable(words, _TOLD_CHARACTERS)})" if words else "")
+    return f"{host} answered {answer.status}{phrase}" + (f" ({printable(words, _MAX_WORDS)})" if words else "")
 
 
-def _told(error: OSError | HTTPException) -> str:
-    """A failure in words: what the receiver or the way to it did."""
+def _failure(error: OSError | HTTPException) -> str:
+    """Return a failure of the receiver, or on the way to it, in words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted: {error.verify_message}"
     if isinstance(error, ConnectionResetError):  # before HTTP's failures, of which one is also this
         return "it closed the connection without an answer"
     if isinstance(error, HTTPException):
         return f"it answered with something that is not HTTP ({type(error).__name__})"
-    return printable(str(error.strerror or error), _TOLD_CHARACTERS)
+    return printable(str(error.strerror or error), _MAX_WORDS)
+
+
+# ---- The circuit ----------------------------------------------------------------------------------------
+
+
+class Entry(NamedTuple):
+    """Whether a call may go ahead."""
+
+    waits_until: datetime | None = None
+    """When to come again; None: go ahead, and ``leave`` afterwards."""
+    is_probe: bool = False
+    """Whether this is the one call that finds out how the receiver is."""
+
+
+class Circuit:
+    """Counts failures in a row. May be used by many threads at once; times are aware and come from the caller."""
+
+    def __init__(self, failures_limit: int, first_pause: timedelta, longest_pause: timedelta, probe: timedelta) -> None:
+        self._failures_limit = failures_limit
+        self._first_pause = first_pause
+        self._longest_pause = longest_pause
+        self._probe = probe  # a probe that has not come back by then counts for nothing
+        self._lock = Lock()
+        self._failures = 0
+        self._openings = 0
+        self._paused_until: datetime | None = None  # None while calls go ahead
+
+    def enter(self, now: datetime) -> Entry:
+        """Return whether a call may go ahead: none while it is open, and after the pause one at a time, as a probe."""
+        with self._lock:
+            if self._paused_until is None:
+                return Entry()
+            if now < self._paused_until:
+                return Entry(waits_until=self._paused_until)
+            self._paused_until = now + self._probe
+            return Entry(is_probe=True)
+
+    def leave(self, entry: Entry, now: datetime, *, failed: bool) -> None:
+        """Record how a call ended that went ahead."""
+        with self._lock:
+            if not failed:
+                self._failures, self._openings, self._paused_until = 0, 0, None
+                return
+            self._failures += 1
+            is_opening = self._paused_until is None and self._failures >= self._failures_limit
+            if entry.is_probe or is_opening:
+                self._openings += 1
+                self._paused_until = now + self._pause()
+
+    def _pause(self) -> timedelta:
+        """Return the pause: twice as long each time, up to the longest."""
+        doublings = min(self._openings - 1, 32)
+        return min(self._first_pause * (1 << doublings), self._longest_pause)
+
+
+# ---- Settings -------------------------------------------------------------------------------------------
 
 
 def _check_lengths(**lengths_s: float) -> None:

@@ -1,7 +1,6 @@
 """One request to one checked address, and as much of the answer as is needed, before a deadline.
 
-Knows sockets, TLS and HTTP; it must never know what is sent or what follows from the answer, and it resolves nothing.
-No proxy of the environment is used and no redirect followed: ``http.client`` does neither.
+Nothing is resolved here. No proxy of the environment is used and no redirect followed: ``http.client`` does neither.
 """
 
 import io
@@ -13,8 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from .addresses import Address
-from .target import Target
+from .addresses import Address, Target
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -40,7 +38,7 @@ class Deadline:
         self._end = monotonic() + timeout_s
 
     def left_s(self) -> float:
-        """How many seconds are left. Raises ``TimeoutError`` when none are."""
+        """Return how many seconds are left. Raise ``TimeoutError`` when none are."""
         left_s = self._end - monotonic()
         if left_s <= 0:
             raise TimeoutError
@@ -56,10 +54,10 @@ def exchange(
     deadline: Deadline,
     connect_timeout_s: float,
 ) -> Answer:
-    """Post a body to the first of the addresses that can be connected to.
+    """Post a body to the first of the addresses that can be connected to, and return the answer.
 
-    The certificate is checked for the target's host. Raises ``TimeoutError`` when the deadline passes, and other
-    kinds of ``OSError`` or ``http.client.HTTPException`` for what goes wrong before.
+    The certificate is checked for the target's host. Raise ``TimeoutError`` when the deadline passes, and other kinds
+    of ``OSError`` or ``http.client.HTTPException`` for failures before it.
     """
     with _connected(addresses, target.port, deadline, connect_timeout_s) as plain:
         plain.settimeout(deadline.left_s())  # which bounds the whole handshake
@@ -92,7 +90,7 @@ def _answer(connection: HTTPConnection) -> Answer:
     response = connection.getresponse()
     excerpt = b""
     if not 200 <= response.status < 300:
-        with suppress(OSError, HTTPException):  # what it says besides is a courtesy
+        with suppress(OSError, HTTPException):  # the words are for people only
             excerpt = response.read1(EXCERPT_BYTES)
     return Answer(response.status, response.getheader("Retry-After"), response.getheader("Location"), excerpt)
 
@@ -117,7 +115,7 @@ class _TimedLink:
         return io.BufferedReader(_TimedReader(self._link, self._deadline))
 
     def close(self) -> None:
-        """The socket is closed by whoever opened it."""
+        """Do nothing: ``exchange`` closes the socket."""
 
 
 class _TimedReader(io.RawIOBase):

@@ -1,7 +1,6 @@
 """Signatures after Standard Webhooks 1.0: made for what is sent, verified for what is received.
 
-Knows secrets, the three headers and HMAC; it must never know what a body says or where it goes. No error shows a
-secret. Specification: https://www.standardwebhooks.com
+No error shows a secret. Specification: https://www.standardwebhooks.com
 """
 
 import hmac
@@ -22,7 +21,7 @@ _LONGEST_ID = 255
 
 
 class SignatureError(AccountLifecycleError):
-    """A webhook that was not signed by whom it claims, or not lately: answer it with 401 and do nothing else."""
+    """A webhook without a valid and recent signature: answer it with 401 and do nothing else."""
 
     def __init__(self, header: str, found: str, expected: str) -> None:
         super().__init__(f"{header}: found {found}; expected {expected}")
@@ -33,7 +32,7 @@ class SignatureError(AccountLifecycleError):
 
 
 def read_secrets(secrets: Sequence[str]) -> tuple[bytes, ...]:
-    """The keys behind ``whsec_…`` secrets. Raises ``ConfigurationError`` if there is none, or one that is none."""
+    """Return the keys of ``whsec_…`` secrets. Raise ``ConfigurationError`` without any, or for an invalid one."""
     if isinstance(secrets, str) or not secrets:
         raise ConfigurationError(
             "secrets", "one text" if secrets else "none", 'a list such as ["whsec_…"], the newest first'
@@ -42,8 +41,10 @@ def read_secrets(secrets: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def safe_id(key: str) -> str:
-    """An idempotency key as a ``webhook-id``: the same for the same key, without the dots that would let two
-    different webhooks be signed alike, and short enough for a header."""
+    """Return an idempotency key as a ``webhook-id``: the same for the same key, and short enough for a header.
+
+    It has no dots, which would let two different webhooks be signed alike.
+    """
     plain = key.replace(".", "%2E")
     if len(plain) <= _LONGEST_ID and plain.isascii() and plain.isprintable() and " " not in plain:
         return plain
@@ -51,7 +52,7 @@ def safe_id(key: str) -> str:
 
 
 def signed_headers(keys: Sequence[bytes], webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The three headers of one attempt: one signature for each key, in their order. ``at`` is aware."""
+    """Return the three headers of one attempt: one signature for each key, in their order. ``at`` is aware."""
     timestamp = str(int(at.timestamp()))
     signatures = " ".join(_VERSION + _signature(key, webhook_id, timestamp, body) for key in keys)
     return {ID: webhook_id, TIMESTAMP: timestamp, SIGNATURE: signatures}
@@ -60,19 +61,19 @@ def signed_headers(keys: Sequence[bytes], webhook_id: str, at: datetime, body: b
 def verify_signature(
     secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: datetime, tolerance_s: float = 300
 ) -> str:
-    """Verify a webhook that was received; its id, by which to tell a repeat.
+    """Verify a webhook that was received and return its id, by which to recognize a repeat.
 
     ``body`` is what came in, byte for byte; ``now`` is aware. The names of the headers may be in any case. One
-    signature by one of the secrets is enough, so that either side can change its secrets first. Raises
-    ``SignatureError``, or ``ConfigurationError`` for secrets that are none.
+    signature by one of the secrets is enough, so that either side can change its secrets first. Raise
+    ``SignatureError``, or ``ConfigurationError`` for invalid secrets.
     """
     keys = read_secrets(secrets)
     lowered = {name.lower(): value for name, value in headers.items()}
     webhook_id, timestamp, signatures = (_header(lowered, name) for name in (ID, TIMESTAMP, SIGNATURE))
     _check_time(timestamp, now, tolerance_s)
     given = [word.removeprefix(_VERSION) for word in signatures.split() if word.startswith(_VERSION)]
-    wanted = [_signature(key, webhook_id, timestamp, body) for key in keys]
-    if not any(_is_same(one, other) for one in given for other in wanted):
+    expected = [_signature(key, webhook_id, timestamp, body) for key in keys]
+    if not any(_is_same(one, other) for one in given for other in expected):
         raise SignatureError(SIGNATURE, "no signature by any of the secrets", "one over exactly this id, time and body")
     return webhook_id
 
@@ -97,7 +98,7 @@ def _signature(key: bytes, webhook_id: str, timestamp: str, body: bytes) -> str:
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Whether two signatures are the same, in a time that does not tell where they differ."""
+    """Compare two signatures in a time that does not depend on where they differ."""
     return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("ascii"))
 
 
