@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-Stream = Sequence[Any]
-"""Payloads in the order of their arrival, or whatever else the contenders work through."""
+Stream = Sequence[bytes]
+"""Payloads in the order of their arrival."""
 
 Step = Callable[[Stream], object]
 """Works through some payloads: what is timed."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from account_lifecycle.cli.explaining import Imagined, imagine
+from account_lifecycle.cli.explaining import Question, answer
 from account_lifecycle.cli.settings import read_duration
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.compiled import compiled
@@ -68,7 +68,7 @@ def test_time_makes_a_difference_to_a_repeat(run: Run) -> None:
 @pytest.mark.parametrize("announced", definition.ANNOUNCEMENTS)
 def test_every_answer_is_the_tables(situation: Situation, announced: Status) -> None:
     step = compiled().step(situation, announced)
-    decision = imagine(Imagined(situation, announced, None, read_duration("5min")))
+    decision = answer(Question(situation, announced, None, read_duration("5min")))
     assert decision.account.situation == step.after
     if decision.verdict is Verdict.REPEATED:
         assert announced is situation.status

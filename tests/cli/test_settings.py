@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from account_lifecycle.cli.settings import DEFAULT_STORE, Settings, Source, read_duration
+from account_lifecycle.cli.settings import DEFAULT_STORE, Settings, SettingSource, read_duration
 from account_lifecycle.engine.core import BATCH_SIZE
 from account_lifecycle.errors import ConfigurationError
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
@@ -28,7 +28,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.store == "sqlite:///here.db"
     assert settings.policy().redelivery_window == timedelta(seconds=90)
     assert settings.policy().deadlines_of("LINKEDIN")[Status.CONNECTING] == timedelta(minutes=45)
-    assert {origin.source for origin in settings.origins()} == {Source.ENVIRONMENT, Source.DEFAULT}
+    assert {origin.source for origin in settings.origins()} == {SettingSource.ENVIRONMENT, SettingSource.DEFAULT}
 
 
 @pytest.mark.parametrize("alias", ALIASES)
@@ -99,7 +99,7 @@ def test_lengths_are_written_the_way_people_write_them(text: str, seconds: float
 
 @pytest.mark.parametrize("text", ["", "h", "-1h", "1y", "1h30", "one hour", NOW])
 def test_anything_else_is_no_length(text: str) -> None:
-    with pytest.raises(ValueError, match="is no length of time such as"):
+    with pytest.raises(ValueError, match="is not a length of time such as"):
         read_duration(text)
 
 

@@ -16,9 +16,9 @@ from ..lifecycle.wording import escaped, moment
 from ..records import AccountFilter, LedgerEntry
 from ..report.tables import STYLES, Column, style_of
 from ..report.words import counted
-from .commands import Command, Group, NotFound
+from .commands import Command, CommandGroup, NotFound
 from .opening import open_to_read
-from .options import PROVIDER, Words, confirm, json_option, now_option, store_option, yes_option
+from .options import PROVIDER, Keyword, confirm, json_option, now_option, store_option, yes_option
 from .output import (
     Sheet,
     about,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     short_help="List accounts, show one, explain why one is down, erase",
     examples=[("Why is this account down?", "account-lifecycle account explain h_EKCy2lRLef5NzHp0iw4A")],
 )
@@ -56,8 +56,8 @@ def account() -> None:
         ("For a program, one JSON object a line", "account-lifecycle account list --provider LINKEDIN --json"),
     ],
 )
-@click.option("--status", type=Words(Status), metavar="STATUS", help="Only accounts in this status.")
-@click.option("--health", type=Words(Health), metavar="HEALTH", help="Only accounts of this health.")
+@click.option("--status", type=Keyword(Status), metavar="STATUS", help="Only accounts in this status.")
+@click.option("--health", type=Keyword(Health), metavar="HEALTH", help="Only accounts of this health.")
 @click.option("--provider", type=PROVIDER, metavar="PROVIDER", help="Only accounts of this provider.")
 @now_option
 @json_option
@@ -86,7 +86,7 @@ def list_accounts(
 def show(account_id: str, now: datetime, as_json: bool, store: str | None) -> None:
     """Show what is known of one account."""
     with open_to_read(store) as engine:
-        found = find(engine, account_id)
+        found = find_account(engine, account_id)
     if as_json:
         write_json(found.to_dict(now))
         return
@@ -108,7 +108,7 @@ def show(account_id: str, now: datetime, as_json: bool, store: str | None) -> No
 def explain(account_id: str, now: datetime, as_json: bool, store: str | None) -> None:
     """Explain one account: why it is down, since when, what was missed, and what may follow."""
     with open_to_read(store) as engine:
-        find(engine, account_id)
+        find_account(engine, account_id)
         found = engine.explain(account_id, now=now)
     if as_json:
         write_json(found.to_dict())
@@ -160,7 +160,7 @@ def erase(account_id: str, is_confirmed: bool, as_json: bool, store: str | None)
 def history(account_id: str, last: int | None, as_json: bool, store: str | None) -> None:
     """Show every event ever fed for an account, oldest first, with its verdict and anomalies."""
     with open_to_read(store) as engine:
-        find(engine, account_id)
+        find_account(engine, account_id)
         entries: Iterable[LedgerEntry] = engine.store.history(account_id)
         if last is not None:
             entries = deque(entries, maxlen=last)
@@ -210,7 +210,7 @@ def write_accounts(accounts: Iterable[Account], now: datetime) -> int:
     return sheet.row_count
 
 
-def find(engine: Engine, account_id: str) -> Account:
+def find_account(engine: Engine, account_id: str) -> Account:
     """Return the account. Raise ``NotFound`` if nothing was ever fed for it."""
     found = engine.account(account_id)
     if found is None:

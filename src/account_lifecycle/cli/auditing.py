@@ -17,7 +17,7 @@ from ..stores.protocol import Reader
 from .commands import Command
 from .drawing import traffic_svg
 from .opening import open_to_read
-from .options import MOMENT, PROVIDER, FailOn, Words, fail_on_option, store_option
+from .options import MOMENT, PROVIDER, FailOn, Keyword, fail_on_option, store_option
 from .output import say
 
 FORMATS = ("text", "json", "csv", "html")
@@ -33,9 +33,9 @@ FORMATS = ("text", "json", "csv", "html")
         ("In a pipeline: fail if there is any error", "account-lifecycle audit --since 24h --fail-on error"),
     ],
 )
-@click.option("--kind", type=Words(AnomalyKind), metavar="KIND", help="Only this kind of anomaly.")
+@click.option("--kind", type=Keyword(AnomalyKind), metavar="KIND", help="Only this kind of anomaly.")
 @click.option(
-    "--severity", type=Words(Severity), metavar="SEVERITY", help="Only this severity: info, warning or error."
+    "--severity", type=Keyword(Severity), metavar="SEVERITY", help="Only this severity: info, warning or error."
 )
 @click.option("--account", "account_id", metavar="ID", help="Only this account.")
 @click.option("--provider", type=PROVIDER, metavar="PROVIDER", help="Only accounts of this provider.")

@@ -96,7 +96,7 @@ class Command(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """Commands under one name, in the order in which they were added."""
 
     command_class = Command
@@ -117,10 +117,10 @@ class Group(click.Group):
         super().format_epilog(ctx, formatter)
 
 
-Group.group_class = Group
+CommandGroup.group_class = CommandGroup
 
 
-class Program(Group):
+class Program(CommandGroup):
     """The whole command line, which turns errors into one line and an exit code."""
 
     def __init__(self, *args: Any, sections: Mapping[str, Sequence[str]], **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ import click
 from ..errors import without_password
 from ..report.words import counted
 from ..stores.admin import back_up, copy
-from .commands import Failed, Group
+from .commands import CommandGroup, Failed
 from .opening import open_to_read
 from .options import MOMENT, confirm, json_option, store_option, yes_option
 from .output import clock, say, screen, write_fields, write_json
@@ -17,7 +17,7 @@ from .verifying import summary
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     short_help="Check, back up, copy or prune the database",
     examples=[("Is everything in good order?", "account-lifecycle db check")],
 )

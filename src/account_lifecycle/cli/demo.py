@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ACCOUNTS, DAYS, SEED = 60, 240, 44
-FAULTS = Faults.everything(0.012)
+FAULT_RATES = Faults.everything(0.012)
 MAX_ROWS = 8
 """How many accounts or windows of a kind are shown."""
 MAX_EXPLAINED = 3
@@ -119,7 +119,7 @@ def _simulation() -> Simulation:
 
 
 def _simulate(start: datetime) -> Simulation:
-    return simulate(accounts=ACCOUNTS, seed=SEED, start=start, days=DAYS, faults=FAULTS)
+    return simulate(accounts=ACCOUNTS, seed=SEED, start=start, days=DAYS, faults=FAULT_RATES)
 
 
 def _example(engine: Engine) -> Account:

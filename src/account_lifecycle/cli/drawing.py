@@ -10,7 +10,7 @@ import click
 
 from ..lifecycle.account import Account
 from ..stores.protocol import Reader
-from .accounts import find
+from .accounts import find_account
 from .commands import Command
 from .opening import open_to_read
 from .options import KNOWN_PROVIDER, store_option
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ..drawing import Picture
     from ..replay.tally import Crossed
 
-SUFFIXES = {"svg": ".svg", "png": ".png", "dot": ".dot", "mermaid": ".mmd"}
+PICTURE_FORMATS = {"svg": ".svg", "png": ".png", "dot": ".dot", "mermaid": ".mmd"}
 """The formats, and how their files end."""
-_BY_SUFFIX = {suffix: form for form, suffix in SUFFIXES.items()} | {".gv": "dot", ".mermaid": "mermaid"}
+_BY_SUFFIX = {suffix: form for form, suffix in PICTURE_FORMATS.items()} | {".gv": "dot", ".mermaid": "mermaid"}
 
 
 @click.command(
@@ -39,7 +39,7 @@ _BY_SUFFIX = {suffix: form for form, suffix in SUFFIXES.items()} | {".gv": "dot"
 @click.option("--deviations", is_flag=True, help="What unexpected announcements do.")
 @click.option("--account", "account_id", metavar="ID", help="The path of this account.")
 @click.option("--traffic", is_flag=True, help="The traffic of the whole fleet.")
-@click.option("--format", "form", type=click.Choice(tuple(SUFFIXES)), help="[default: as FILE ends, or dot]")
+@click.option("--format", "form", type=click.Choice(tuple(PICTURE_FORMATS)), help="[default: as FILE ends, or dot]")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to this file.")
 @store_option
 def diagram(
@@ -78,7 +78,7 @@ def _picture(
         with open_to_read(store) as engine:
             if account_id is None:
                 return draw_traffic(engine.store)
-            return draw_path(engine.store, find(engine, account_id))
+            return draw_path(engine.store, find_account(engine, account_id))
     return drawing.provider(provider) if provider else drawing.deviations() if deviations else drawing.lifecycle()
 
 
@@ -136,15 +136,11 @@ def save(picture: "Picture", stem: Path, missing: set[str]) -> list[Path]:
     from ..drawing import DrawingError
 
     written = []
-    for form, suffix in SUFFIXES.items():
+    for suffix in PICTURE_FORMATS.values():
         try:
-            drawn = in_format(picture, form)
+            written.append(picture.write(stem.with_suffix(suffix)))
         except DrawingError as error:
             missing.add(str(error))
-            continue
-        path = stem.with_suffix(suffix)
-        path.write_bytes(drawn)
-        written.append(path)
     return written
 
 

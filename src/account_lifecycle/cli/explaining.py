@@ -21,7 +21,7 @@ from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import JsonObject, lasting
 from ..report.tables import STYLES
 from .commands import Command
-from .options import KNOWN_PROVIDER, LENGTH, Words, json_option
+from .options import KNOWN_PROVIDER, LENGTH, Keyword, json_option
 from .output import joined, screen, styled, write_fields, write_json, write_paragraph
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-class Imagined(NamedTuple):
-    """What the person asks about."""
+class Question(NamedTuple):
+    """What the question is about."""
 
     situation: Situation
     announced: Status
     provider: str | None
     after: timedelta
-    """How long the account had been there."""
+    """How long the account has been in the situation."""
 
 
 @click.command(
@@ -48,9 +48,9 @@ class Imagined(NamedTuple):
         ("A repeat that is too late for a redelivery", "account-lifecycle explain OK OK --after 2h"),
     ],
 )  # fmt: skip
-@click.argument("start", metavar="FROM", type=Words(Status))
-@click.argument("announcement", metavar="ANNOUNCEMENT", type=Words(definition.ANNOUNCEMENTS))
-@click.option("--provider", type=KNOWN_PROVIDER, metavar="PROVIDER", help="Of this provider.  [default: any]")
+@click.argument("start", metavar="FROM", type=Keyword(Status))
+@click.argument("announcement", metavar="ANNOUNCEMENT", type=Keyword(definition.ANNOUNCEMENTS))
+@click.option("--provider", type=KNOWN_PROVIDER, metavar="PROVIDER", help="Only this provider.  [default: any]")
 @click.option("--exists/--not-exists", default=None, help="Whether the account is known to exist.")
 @click.option("--lost/--not-lost", default=None, help="Whether its connection is lost.")
 @click.option("--after", type=LENGTH, default="5min", metavar="LENGTH", help="After so long in FROM.  [default: 5min]")
@@ -66,15 +66,15 @@ def explain(
 ) -> None:
     """Explain what ANNOUNCEMENT would do to an account that is FROM, and why.
 
-    Where FROM can mean several situations (a CONNECTING account may exist already or not), each is
-    answered, unless the options say which is meant.
+    If FROM can mean several situations (a CONNECTING account may exist already or not), each is answered,
+    unless the options say which.
     """
     situations = [s for s in _situations(Status(start)) if exists in (None, s.exists) and lost in (None, s.lost)]
     if not situations:
         possible = " or ".join(_facts(s) for s in _situations(Status(start)))
         raise click.UsageError(f"An account that is {start} is always: {possible}.")
-    asked = [Imagined(s, Status(announcement), provider, after) for s in situations]
-    answers = [(each, imagine(each)) for each in asked]
+    questions = [Question(s, Status(announcement), provider, after) for s in situations]
+    answers = [(each, answer(each)) for each in questions]
     if as_json:
         write_json({"answers": [_record(each, decision) for each, decision in answers]})
         return
@@ -85,30 +85,30 @@ def explain(
         _write_answer(console, each, decision)
 
 
-def imagine(asked: Imagined) -> Decision:
-    """What the engine's step makes of it; nothing is kept anywhere."""
+def answer(question: Question) -> Decision:
+    """Return what the engine would decide about an account in that situation; nothing is stored."""
     now = utc_now().replace(second=0, microsecond=0)
-    since = now - asked.after
-    situation = asked.situation
+    since = now - question.after
+    situation = question.situation
     unseen = situation == INITIAL
     was_ok = (situation, True) in _reachable()
     is_blind = was_ok and situation.status not in (definition.PROVES_LIFE, definition.TERMINAL)
     account = Account(
         "the account",
         situation,
-        provider=asked.provider,
+        provider=question.provider,
         since=None if unseen else since,
         last_announced=None if unseen else situation.status,
         last_heard_at=None if unseen else since,
         last_ok_at=since if was_ok else None,
         blind_window=BlindWindow("the account", 1, since, since) if is_blind else None,
     )
-    return decide(account, StatusAnnounced(account.account_id, asked.announced, now, asked.provider))
+    return decide(account, StatusAnnounced(account.account_id, question.announced, now, question.provider))
 
 
 @cache
 def _reachable() -> frozenset[tuple[Situation, bool]]:
-    """Every situation, with whether OK can have been heard by then."""
+    """Return every situation with whether OK may have been announced by then."""
     seen = {(INITIAL, False)}
     frontier = [(INITIAL, False)]
     while frontier:
@@ -130,41 +130,41 @@ def _facts(situation: Situation) -> str:
     return f"{exists}, {'lost' if situation.lost else 'not lost'}"
 
 
-def _setting(asked: Imagined) -> str:
-    """The rest of what is assumed."""
-    lasted = "" if asked.situation == INITIAL else f", for {lasting(asked.after)}"
-    return f"({_facts(asked.situation)}{lasted}; {asked.provider or 'any provider'})"
+def _setting(question: Question) -> str:
+    """Return the rest of what is assumed."""
+    lasted = "" if question.situation == INITIAL else f", for {lasting(question.after)}"
+    return f"({_facts(question.situation)}{lasted}; {question.provider or 'any provider'})"
 
 
-def _expected(asked: Imagined) -> tuple[Status, ...]:
-    return expected_from(asked.situation, profile_of(asked.provider).announces_sync)
+def _expected(question: Question) -> tuple[Status, ...]:
+    return expected_from(question.situation, profile_of(question.provider).announces_sync)
 
 
-def _record(asked: Imagined, decision: Decision) -> JsonObject:
+def _record(question: Question, decision: Decision) -> JsonObject:
     return {
-        "from": str(asked.situation.status),
-        "exists": asked.situation.exists,
-        "lost": asked.situation.lost,
-        "announced": str(asked.announced),
-        "provider": asked.provider and str(asked.provider),
-        "after_s": asked.after.total_seconds(),
+        "from": str(question.situation.status),
+        "exists": question.situation.exists,
+        "lost": question.situation.lost,
+        "announced": str(question.announced),
+        "provider": question.provider and str(question.provider),
+        "after_s": question.after.total_seconds(),
         "verdict": str(decision.verdict),
         "status_after": str(decision.account.status),
         "health_before": str(decision.previous.health),
         "health_after": str(decision.account.health),
-        "expected": [str(status) for status in _expected(asked)],
+        "expected": [str(status) for status in _expected(question)],
         "anomalies": [anomaly.to_dict() for anomaly in decision.anomalies],
         "effects": [{"kind": str(e.kind), "subject": str(e.subject)} for e in decision.effects],
     }
 
 
-def _write_answer(console: "Console", asked: Imagined, decision: Decision) -> None:
-    title = styled(f"{asked.announced} while {asked.situation.status}", "bold")
-    write_paragraph(console, joined(title, f"  {_setting(asked)}"))
-    write_fields(console, _answer(asked, decision))
+def _write_answer(console: "Console", question: Question, decision: Decision) -> None:
+    title = styled(f"{question.announced} while {question.situation.status}", "bold")
+    write_paragraph(console, joined(title, f"  {_setting(question)}"))
+    write_fields(console, _answer(question, decision))
 
 
-def _answer(asked: Imagined, decision: Decision) -> "Iterator[tuple[str, str | Text]]":
+def _answer(question: Question, decision: Decision) -> "Iterator[tuple[str, str | Text]]":
     before, after = decision.previous, decision.account
     stays = before.status is after.status
     yield "verdict", joined(styled(decision.verdict), f": the account {'stays' if stays else 'becomes'} {after.status}")
@@ -178,5 +178,5 @@ def _answer(asked: Imagined, decision: Decision) -> "Iterator[tuple[str, str | T
         yield "explained", anomaly.explanation
         yield "likely path", " → ".join(anomaly.likely_path)
         yield "next step", anomaly.next_step
-    yield "expected", ", ".join(_expected(asked))
+    yield "expected", ", ".join(_expected(question))
     yield "hooks", ", ".join(f"{effect.kind} {effect.subject}".rstrip() for effect in decision.effects) or "none"

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 DEFAULT_FAULT_RATE = 0.01
 """How often each fault strikes by default: the probability for one announcement."""
 
-Feed = Callable[[Iterable[Received]], Iterator[Decision]]
+FeedLines = Callable[[Iterable[Received]], Iterator[Decision]]
 """Feeds payloads and yields their decisions, in order, none for those that cannot be read."""
 
 
@@ -106,7 +106,7 @@ def feed(logs: tuple[str, ...], truth: Path | None, fail_on: tuple[str, ...], as
     watch.end()
 
 
-def counting_feed(engine: Engine, counts: FeedCounts, batch_size: int) -> Feed:
+def counting_feed(engine: Engine, counts: FeedCounts, batch_size: int) -> FeedLines:
     """Return a function that feeds the engine and counts everything."""
 
     def feed_lines(lines: Iterable[Received]) -> Iterator[Decision]:
@@ -208,7 +208,7 @@ class ScoredLines:
         self.line = 0
         """How many lines the feed has answered."""
 
-    def heard(self, feed: Feed) -> Iterator[Heard]:
+    def heard(self, feed: FeedLines) -> Iterator[Heard]:
         """Feed everything and yield what was said about each line, in order."""
         for decision in feed(self._read()):
             yield from self._unreadable()

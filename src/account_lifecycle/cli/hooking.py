@@ -14,9 +14,9 @@ from ..lifecycle.wording import JsonObject, moment, time_text
 from ..records import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook
 from ..report.tables import Column
 from ..report.words import counted
-from .commands import Group, NotFound
+from .commands import CommandGroup, NotFound
 from .opening import open_to_read
-from .options import Words, json_option, now_option, store_option
+from .options import Keyword, json_option, now_option, store_option
 from .output import Sheet, clock, say, write_json, write_json_line
 
 _OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *DEAD_LETTERED)
@@ -29,7 +29,7 @@ _STYLES: dict[str, str] = {
 }
 
 state_option = click.option(
-    "--state", type=Words(DeliveryState), metavar="STATE", help="Only deliveries in this state."
+    "--state", type=Keyword(DeliveryState), metavar="STATE", help="Only deliveries in this state."
 )
 hook_option = click.option("--hook", metavar="NAME", help="Only deliveries of this hook.")
 account_option = click.option("--account", "account_id", metavar="ID", help="Only deliveries for this account.")
@@ -51,7 +51,7 @@ class Standing(NamedTuple):
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     short_help="Hooks, their deliveries, and redrives of dead letters",
     examples=[
         ("How do the hooks stand?", "account-lifecycle hooks list"),

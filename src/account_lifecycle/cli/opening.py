@@ -8,7 +8,7 @@ from ..engine.core import Engine
 from ..errors import ConfigurationError, StoreError
 from ..report.tables import Column
 from ..stores.admin import store_file
-from .commands import Group
+from .commands import CommandGroup
 from .options import batch_option, json_option, policy_options, store_option
 from .output import Sheet, say, write_json
 
@@ -53,7 +53,7 @@ def read_settings(**options: object) -> "Settings":
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     short_help="Show the settings in force",
     examples=[("Which settings are in force, and why", "account-lifecycle config show")],
 )

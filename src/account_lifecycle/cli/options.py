@@ -68,7 +68,7 @@ class Length(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(f"{error}.", param, ctx)
 
 
-class Words(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+class Keyword(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """One of a closed set of words, in any case; the shell completes it."""
 
     name = "word"
@@ -90,7 +90,7 @@ class Words(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return [CompletionItem(word) for key, word in self._by_key.items() if key.startswith(incomplete.casefold())]
 
 
-class ProviderWord(Words):
+class ProviderWord(Keyword):
     """A provider by any of its names; an unknown word is taken as it is, with a warning."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class ProviderWord(Words):
         return ALIASES.get(word, word)
 
 
-class KnownProvider(Words):
+class KnownProvider(Keyword):
     """A provider that this version knows, by any of its names."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ MOMENT = Moment()
 LENGTH = Length()
 PROVIDER = ProviderWord()
 KNOWN_PROVIDER = KnownProvider()
-FAIL_ON = Words([*Severity, *AnomalyKind])
+FAIL_ON = Keyword([*Severity, *AnomalyKind])
 
 
 def json_option(function: FunctionT) -> FunctionT:

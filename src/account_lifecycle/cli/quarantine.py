@@ -14,7 +14,7 @@ from ..records import Quarantined
 from ..report.tables import Column, style_of
 from ..report.words import counted
 from ..stores.protocol import Reader
-from .commands import Group, NotFound
+from .commands import CommandGroup, NotFound
 from .opening import open_existing, open_to_read, read_settings
 from .options import json_option, policy_options, store_option
 from .output import (
@@ -32,7 +32,7 @@ from .output import (
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     short_help="Unreadable payloads, byte for byte",
     examples=[("Unreadable payloads, and why", "account-lifecycle quarantine list")],
 )

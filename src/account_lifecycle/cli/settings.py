@@ -1,7 +1,6 @@
-"""Settings: what a deployment may choose, read from options and the environment, checked before use.
+"""Settings of a deployment, read from options and the environment, and checked before use.
 
-Knows names, defaults and what would be right for each; only the command line and the composition root
-read it, so that the library itself never waits for pydantic-settings. It must never open anything.
+The library never reads them, so it never imports pydantic-settings.
 """
 
 import json
@@ -21,10 +20,10 @@ from ..lifecycle.providers import ALIASES, PERMISSIVE, PROFILES, Provider
 from ..lifecycle.status import Status
 from ..lifecycle.wording import one_of, shown
 
-PREFIX = "ACCOUNT_LIFECYCLE_"
+VARIABLE_PREFIX = "ACCOUNT_LIFECYCLE_"
 """What every environment variable that is read here begins with."""
 DEFAULT_STORE = "sqlite:///account-lifecycle.db"
-"""The store of a command that is not told one."""
+"""The store of a command by default."""
 LONGEST = timedelta(days=3650)
 """No deadline and no redelivery window is longer."""
 A_LENGTH = "90s, 30min, 6h or 7d"
@@ -33,7 +32,7 @@ A_LENGTH = "90s, 30min, 6h or 7d"
 Deadlines = Mapping[str, Mapping[Status, timedelta]]
 
 
-class Source(StrEnum):
+class SettingSource(StrEnum):
     """Where a setting's value comes from; the later of these wins."""
 
     DEFAULT = "default"
@@ -46,19 +45,19 @@ class Origin(NamedTuple):
 
     name: str
     value: str
-    source: Source
+    source: SettingSource
     variable: str
     """The environment variable that sets it."""
 
 
 def read_duration(text: str) -> timedelta:
-    """A length of time: ``90`` or ``90s`` in seconds, ``30min``, ``6h``, ``7d``, ``2w``.
+    """Return a length of time: ``90`` or ``90s`` in seconds, ``30min``, ``6h``, ``7d``, ``2w``.
 
-    Raises ``ValueError`` for anything else.
+    Raise ``ValueError`` for anything else.
     """
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d|w|)", text.strip().lower())
     if not found:
-        raise ValueError(f"{shown(text)} is no length of time such as {A_LENGTH}")
+        raise ValueError(f"{shown(text)} is not a length of time such as {A_LENGTH}")
     return timedelta(seconds=float(found[1]) * _UNITS_S[found[2]])
 
 
@@ -69,7 +68,7 @@ _TRANSIENT = tuple(
 
 
 class _Wrong(ValueError):
-    """A finding inside a value, with what would be right just there."""
+    """A part of a value that is wrong, and what would be right there."""
 
     def __init__(self, found: str, expected: str) -> None:
         super().__init__(found, expected)
@@ -98,7 +97,7 @@ def _check_deadlines(found: Mapping[str, Mapping[str, float | str]]) -> Deadline
 
 
 def _transient(word: str) -> Status:
-    """A status that can have a deadline."""
+    """Return a status that can have a deadline. Raise ``_Wrong`` for another."""
     name = word.strip().upper()
     if name not in _TRANSIENT:
         raise _Wrong(f"the status {shown(word)}", f"one that can have a deadline: {one_of(_TRANSIENT)}")
@@ -128,7 +127,7 @@ _DeadlinesField = Annotated[
 class Settings(BaseSettings):
     """Every setting, checked. Make it with ``Settings.read``, which explains what is wrong."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=VARIABLE_PREFIX, extra="ignore", frozen=True)
 
     store: str = Field(DEFAULT_STORE, min_length=1)
     """The URL of the store."""
@@ -143,23 +142,23 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls, **options: object) -> Self:
-        """The settings in force: options that are not None, else the environment, else the defaults.
+        """Return the settings in force: options that are not None, else the environment, else the defaults.
 
-        Raises ``ConfigurationError`` for a value that cannot be meant.
+        Raise ``ConfigurationError`` for an invalid value.
         """
         given = {name: value for name, value in options.items() if value is not None}
         try:
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:
-            raise _told_plainly(error, given) from None
+            raise _configuration_error(error, given) from None
 
     def policy(self) -> Policy:
-        """What of these settings the engine judges by."""
+        """Return what the engine judges by."""
         deadlines: Any = self.deadlines
         return Policy(timedelta(seconds=self.redelivery_window_s), deadlines)
 
     def origins(self, **options: object) -> list[Origin]:
-        """Every setting with its value and where that comes from; ``options`` as they were given to ``read``."""
+        """Return every setting with its value and where that comes from; ``options`` as they were given to ``read``."""
         given = {name for name, value in options.items() if value is not None}
         return [
             Origin(name, self._as_text(name), _source(name, given), _variable(name)) for name in type(self).model_fields
@@ -175,27 +174,27 @@ class Settings(BaseSettings):
 
 
 def unknown_variables() -> list[str]:
-    """Environment variables that look like settings and are none: misspelt, most likely."""
+    """Return environment variables that look like settings but are none: most likely misspelt."""
     known = {_variable(name) for name in Settings.model_fields}
-    return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return sorted(name for name in os.environ if name.upper().startswith(VARIABLE_PREFIX) and name.upper() not in known)
 
 
 def _variable(name: str) -> str:
-    return f"{PREFIX}{name.upper()}"
+    return f"{VARIABLE_PREFIX}{name.upper()}"
 
 
-def _source(name: str, given: Collection[str]) -> Source:
+def _source(name: str, given: Collection[str]) -> SettingSource:
     if name in given:
-        return Source.OPTION
+        return SettingSource.OPTION
     is_set = _variable(name) in {variable.upper() for variable in os.environ}
-    return Source.ENVIRONMENT if is_set else Source.DEFAULT
+    return SettingSource.ENVIRONMENT if is_set else SettingSource.DEFAULT
 
 
-def _told_plainly(error: ValidationError, given: dict[str, object]) -> ConfigurationError:
-    """Pydantic's first finding, in our words."""
+def _configuration_error(error: ValidationError, given: dict[str, object]) -> ConfigurationError:
+    """Return pydantic's first finding in our words."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0])
-    setting = _variable(name) if _source(name, given) is Source.ENVIRONMENT else name
+    setting = _variable(name) if _source(name, given) is SettingSource.ENVIRONMENT else name
     if first["type"] == "value_error":
         wrong: _Wrong = first["ctx"]["error"]
         return ConfigurationError(setting, wrong.found, wrong.expected)

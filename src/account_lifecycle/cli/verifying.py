@@ -22,7 +22,7 @@ from .progress import waiting_for
 if TYPE_CHECKING:
     from rich.console import Console
 
-MAX_SHOWN = 20
+_SHOWN = 20
 """How many faults and groups of differences a screen shows; JSON has more."""
 
 
@@ -117,8 +117,8 @@ def _write(found: Verification, seconds: float, differences: Differences | None)
         ],
     )
     if not found.is_intact:
-        write_heading(console, "Faults", f"the first {MAX_SHOWN}" if found.fault_count > MAX_SHOWN else "")
-        for fault in found.faults[:MAX_SHOWN]:
+        write_heading(console, "Faults", f"the first {_SHOWN}" if found.fault_count > _SHOWN else "")
+        for fault in found.faults[:_SHOWN]:
             write_paragraph(console, joined(styled(fault.place, "bold"), f": {fault.finding}"), 4, first="  ·")
     if differences is not None:
         _write_differences(console, differences)
@@ -165,7 +165,7 @@ def _write_differences(console: "Console", found: Differences) -> None:
         f"{counted(found.events, 'event')} would be decided differently.",
         2,
     )
-    for group in found.groups[:MAX_SHOWN]:
+    for group in found.groups[:_SHOWN]:
         title = f"  {short(group.announced)} while {group.before.status}"
         write_heading(console, title, counted(group.accounts, "account"))
         examples = (f"account {escaped(e.account_id)}, event {e.sequence:,}" for e in group.examples)
@@ -178,8 +178,8 @@ def _write_differences(console: "Console", found: Differences) -> None:
             ],
             4,
         )
-    if len(found.groups) > MAX_SHOWN:
-        write_paragraph(console, f"... and in {len(found.groups) - MAX_SHOWN:,} more ways: see --json.", 2)
+    if len(found.groups) > _SHOWN:
+        write_paragraph(console, f"... and in {len(found.groups) - _SHOWN:,} more ways: see --json.", 2)
 
 
 def _outcome_text(outcome: Outcome) -> str:

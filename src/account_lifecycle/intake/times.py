@@ -1,4 +1,7 @@
-"""Times from outside, made sure of before anything relies on them."""
+"""Moments: times that somebody else tells, made sure of before anything relies on them.
+
+Knows what makes a time usable, aware and in UTC; it must never ask what time it is.
+"""
 
 from datetime import UTC, datetime
 
@@ -6,7 +9,7 @@ from ..errors import ConfigurationError
 
 
 def in_utc(name: str, at: datetime) -> datetime:
-    """Return a time in UTC. Raise ``ConfigurationError`` about the setting ``name`` if it is not aware."""
+    """A time as it is kept. ``name`` is what it was given as; raises ``ConfigurationError`` if it is not aware."""
     if not isinstance(at, datetime) or at.utcoffset() is None:
         raise ConfigurationError(name, repr(at), "a datetime with a time zone")
     try:
