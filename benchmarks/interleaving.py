@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-Stream = Sequence[bytes]
-"""Payloads in the order of their arrival."""
+Stream = Sequence[Any]
+"""Payloads in the order of their arrival, or whatever else the contenders work through."""
 
 Step = Callable[[Stream], object]
 """Works through some payloads: what is timed."""

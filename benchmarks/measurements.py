@@ -13,6 +13,7 @@ import contenders
 import disk
 import footprint
 import outbox
+import rows
 import threads
 from interleaving import Comparison, Spread, Start, compare, race, slices, spread
 from lives import payloads, webhook
@@ -210,6 +211,17 @@ def postgres(effort: Effort) -> Iterator[Row]:
         yield _faster("PostgreSQL feed_event, one commit each / psycopg by hand, elapsed", found, None)
 
 
+# ---- On a screen ----------------------------------------------------------------------------------------
+
+
+def text_rows(effort: Effort) -> Iterator[Row]:
+    """Rows of a table against ``str.format`` of the same tuples."""
+    stream = slices(list(rows.account_rows()), 20_000)
+    for name, start in (("in a pipe", rows.in_a_pipe), ("in colour", rows.in_colour), ("folded", rows.folded)):
+        found = race(start, rows.by_format, stream, effort.slow_passes)
+        yield _costs(f"{rows.ROWS:,} rows as text, {name} / str.format", found, 10)
+
+
 # ---- Footprint ------------------------------------------------------------------------------------------
 
 
@@ -302,6 +314,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "threads": many_threads,
     "outbox": hook_deliveries,
     "postgres": postgres,
+    "rows": text_rows,
     "import": imports,
     "compile": compiling,
     "replay": replay,

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from account_lifecycle import Engine, PayloadError
+from account_lifecycle import AnomalyKind, Engine, PayloadError
+from account_lifecycle.hooks.registry import HookCall
 from account_lifecycle.lifecycle.wording import time_text
-from account_lifecycle.records import Quarantined
+from account_lifecycle.records import AuditFilter, DeliveryFilter, Fault, Quarantined, Segment
 from builders import T0, at, notification, webhook
 from report.fleet import NOW, fed
 
@@ -35,9 +36,29 @@ def test_every_record_is_made_of_plain_json_types() -> None:
         *(quarantined.to_dict() for quarantined in engine.quarantine()),
         engine.feed_event(webhook("bob", "CREDENTIALS"), received_at=NOW).to_dict(),
         engine.feed_event(webhook("bob", "OK"), received_at=NOW).to_dict(),
+        AuditFilter(AnomalyKind.STUCK, since=T0).to_dict(),
+        Fault("event 17", "not as it follows", "bob", 17).to_dict(),
+        Segment(1, T0, NOW, 40, "old.jsonl.gz", "4f" * 32, "5a" * 32).to_dict(),
     ]
     assert all(map(is_plain, records))
     assert json.loads(json.dumps(records)) == records
+
+
+def test_hooks_calls_and_deliveries_are_plain_json_too() -> None:
+    calls: list[HookCall] = []
+    with Engine.open("memory:", observers=()) as engine:
+        engine.on_anomaly(name="log")(calls.append)
+        engine.feed_event(webhook("acc", "OK"), received_at=T0)
+        engine.run_hooks()
+        records = [
+            *(call.to_dict() for call in calls),
+            *(hook.to_dict() for hook in engine.subscribed_hooks()),
+            *(delivery.to_dict() for delivery in engine.store.deliveries(DeliveryFilter())),
+        ]
+    assert [len(calls), len(records)] == [1, 3]
+    assert all(map(is_plain, records))
+    assert records[0]["anomaly"]["kind"] == "ADOPTED"
+    assert (records[1]["hook"], records[2]["state"]) == (records[2]["hook"], "done")
 
 
 def test_an_anomaly_has_the_promised_fields() -> None:

@@ -130,7 +130,7 @@ def test_a_payload_that_another_process_feeds_meanwhile_is_passed_over(engine: E
     looks = iter([stale])
     original = engine.store.quarantined
     engine.store.quarantined = lambda: iter(next(looks, None) or original())  # type: ignore[method-assign]
-    results = quarantine.replay_quarantine(engine.store, advanced)
+    results = quarantine.replay_quarantine(engine.store.quarantined, advanced)
     assert [each.quarantine_id for each in results] == [2]
     assert len(engine.history("a")) == 2
 
@@ -142,7 +142,7 @@ def test_a_store_that_fails_is_no_double_release(engine: Engine, upgraded: None)
         raise StoreFull("no room")
 
     with pytest.raises(StoreError, match="no room"):
-        quarantine.replay_quarantine(engine.store, is_full)
+        quarantine.replay_quarantine(engine.store.quarantined, is_full)
     assert engine.quarantine()[0].released_at is None
 
 

@@ -32,7 +32,7 @@ def test_another_seed_tells_another_log(fleet):
 
 def test_the_order_of_hashes_in_a_process_changes_nothing(fleet):
     program = (
-        "from datetime import UTC, datetime; from account_lifecycle.simulate import Faults, simulate\n"
+        "from datetime import UTC, datetime; from account_lifecycle.simulate.log import Faults, simulate\n"
         "start = datetime(2026, 5, 1, tzinfo=UTC)\n"
         "for line in simulate(accounts=40, seed=1, start=start, days=500, faults=Faults.everything(0.02)): print(line)"
     )

@@ -317,7 +317,7 @@ class Engine(HookRegistry):
 
     def replay_quarantine(self, quarantine_ids: Sequence[int] | None = None) -> list[Replayed]:
         """Feed what can be read by now of the quarantine, each payload once; None means all of it."""
-        return replay_quarantine(self.store, self._advance_released, quarantine_ids)
+        return replay_quarantine(self.store.quarantined, self._advance_released, quarantine_ids)
 
     def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
         """Feed an event from the quarantine, which is marked in the same transaction."""

@@ -1,26 +1,38 @@
 """The vendor's JSON, read: bytes in, an event out, or a ``PayloadError`` that names the field.
 
-Knows the two formats on the wire, their limits and their aliases, and is the only home of pydantic
-models. It must never judge what a status means. Source: the vendor's page "Account status updates".
+What the payloads look like is said by the rows of ``dialects``. They are compiled into one pydantic model of all known
+fields, whose core validator reads a payload once whichever dialect it is in. That model is stricter than any dialect:
+a status webhook may have a ``status`` of any type beside its object, which the model refuses because notifications
+have text there. So a payload that the model refuses is read again by the model of its own dialect alone, which settles
+whether it is in order and, if it is not, what is said about it.
 
-A *status webhook* is ``{"AccountStatus": {"account_id": ..., "account_type": ..., "message": ...}}``; a
-*hosted-auth notification* is ``{"status": ..., "account_id": ..., "name": ...}``. Keys that are not known
-are never refused; they stay in the payload that the ledger keeps.
+A known field that is given twice with different values is refused, and validators keep the last one only. Where the
+payload has as many colons as the model found keys, every key was there once; only the others are read key by key.
+Keys that are not known are never refused; they stay in the payload that the ledger keeps.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from functools import reduce
+from typing import Any, NoReturn
 
-from pydantic import StringConstraints, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core.core_schema import (
+    CoreSchema,
+    any_schema,
+    nullable_schema,
+    str_schema,
+    typed_dict_field,
+    typed_dict_schema,
+)
 
 from ..errors import PayloadError
 from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.events import StatusAnnounced
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.wording import printable, shown
+from .dialects import DIALECTS, Dialect, Path, check, write
 
 MAX_BYTES = 64 * 1024
 """The longest payload that is read, and how much of a longer one is kept."""
@@ -29,120 +41,162 @@ MAX_ID_CHARACTERS = 256
 
 Payload = Mapping[str, Any] | str | bytes | bytearray | memoryview
 
-_Text = Annotated[str, StringConstraints(strict=True)]
-_Id = Annotated[str, StringConstraints(strict=True, max_length=MAX_ID_CHARACTERS)]
-
-
-class _AccountStatus(TypedDict, total=False):
-    account_id: _Id | None
-    account_type: _Text | None
-    message: _Text | None
-    product: _Text | None
-
-
-class _Webhook(TypedDict, total=False):
-    AccountStatus: _AccountStatus
-
-
-class _Notification(TypedDict, total=False):
-    account_id: _Id | None
-    status: _Text | None
-    name: _Text | None
-
-
-# The validators themselves: the adapter's own methods add half again to the time that they take.
-_WEBHOOK = TypeAdapter(_Webhook).validator
-_NOTIFICATION = TypeAdapter(_Notification).validator
-
-_EXPECTED = {
-    "AccountStatus": 'an object such as {"account_id": "...", "account_type": "LINKEDIN", "message": "OK"}',
-    "account_id": f"the account's id: text of 1 to {MAX_ID_CHARACTERS} printable characters",
-    "account_type": 'text such as "LINKEDIN", or nothing',
-    "message": 'a status such as "CREDENTIALS"',
-    "status": 'a status such as "CREATION_SUCCESS"',
-    "product": 'text such as "recruiter", or nothing',
-    "name": "your own user id as text, or nothing",
-    "payload": 'a JSON object in UTF-8: {"AccountStatus": {...}} or {"status": ..., "account_id": ...}',
-    "received_at": "a datetime with a time zone, or nothing for now",
-}
 _MARK = b"\xef\xbb\xbf"
-_KNOWN_WORDS = frozenset(str(word) for word in ANNOUNCEMENTS)
 
 
 def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
-    """Read one payload, whichever format it has.
+    """Return the event in a payload, whichever dialect it is in.
 
-    ``received_at`` is when it arrived. Raises ``PayloadError`` for a payload that names no account or no
-    status, or has a wrong type in a known field, or is over a limit.
+    ``received_at`` is when it arrived. Raise ``PayloadError`` for a payload that names no account or no status, has a
+    wrong type in a known field, or is over a limit.
     """
     data = payload if isinstance(payload, bytes) else _as_bytes(payload)
     if type(received_at) is not datetime or received_at.tzinfo is not UTC:
         received_at = _in_utc(received_at, data)
     if len(data) > MAX_BYTES:
         _refuse_as("payload", f"{len(data):,} bytes", data, f"at most {MAX_BYTES:,} bytes")
+    wire = WIRE
     try:
-        wire: _Webhook = _WEBHOOK.validate_json(data)
-    except ValidationError as error:
-        wire = _without_mark(error, data)
-    webhook = wire.get("AccountStatus")
-    if webhook is None:
-        return _read_notification(data, received_at)
-    if data.count(b":") != 1 + len(webhook):
-        _refuse_contradictions(data)  # there is more in it than known fields, each given once
-    account_id, word = webhook.get("account_id"), webhook.get("message")
-    if not account_id or not account_id.isprintable() or account_id.isspace():
-        _refuse("AccountStatus.account_id", account_id, data)
-    status = word if word in _KNOWN_WORDS else status_of(word)
-    if not status:
-        _refuse("AccountStatus.message", word, data)
-    product, account_type = webhook.get("product"), webhook.get("account_type")
-    provider = None if account_type is None else ALIASES.get(account_type) or provider_of(account_type)
-    product = product_of(product) if product else ""
-    return tuple.__new__(StatusAnnounced, (account_id, status, received_at, provider, product, None, data))
+        found = wire.validate(data)
+    except ValidationError:
+        found = wire.read_alone(data)
+    for form in wire.forms:
+        if form.key in found and (not form.more or form.more <= found.keys()):
+            break
+    else:
+        form = wire.last
+    fields: Any
+    if form.is_scattered:
+        fields, keys = form.gather(found)
+    elif form.parent:
+        fields = found[form.parent]
+        keys = len(found) + len(fields)
+    else:
+        fields, keys = found, len(found)
+    if data.count(b":") != keys:
+        _refuse_contradictions(form, data)
+    account_id, word = fields.get(form.account_id), fields.get(form.status)
+    status = form.words.get(word) or form.status_of(word)
+    if not status or not account_id or not account_id.isprintable() or account_id.isspace() or form.demands:
+        _refuse_missing(wire, form, fields, data)
+    account_type, product = fields.get(form.provider), fields.get(form.product)
+    return StatusAnnounced(
+        account_id,
+        status,
+        received_at,
+        None if account_type is None else ALIASES.get(account_type) or provider_of(account_type),
+        product_of(product) if product else "",
+        fields.get(form.name) or None,
+        data,
+    )
 
 
 def status_of(word: str | None) -> str:
-    """A status as it is compared: stripped and upper-cased; blank if it says nothing."""
+    """Return a status as it is compared: stripped and upper-cased; blank if it says nothing."""
     return word.strip().upper() if word else ""
 
 
 def provider_of(account_type: str) -> str | None:
-    """The family that an account type belongs to, or the unknown word as it is compared; None if it is blank."""
+    """Return the family of an account type, or the unknown word as it is compared; None if it is blank."""
     word = status_of(account_type)
     return ALIASES.get(word, word) or None
 
 
 def product_of(product: str) -> str:
-    """A product as it is compared: stripped and case-folded."""
+    """Return a product as it is compared: stripped and case-folded."""
     return product.strip().casefold()
 
 
-def _read_notification(data: bytes, received_at: datetime) -> StatusAnnounced:
-    try:
-        wire: _Notification = _NOTIFICATION.validate_json(data.removeprefix(_MARK))
-    except ValidationError as error:
-        _refuse_invalid(error, data)
-    _refuse_contradictions(data)
-    account_id, word = wire.get("account_id"), wire.get("status")
-    if word is None and account_id is None:
-        _refuse_as("payload", "neither AccountStatus nor status", data)
-    status = status_of(word)
-    if not status:
-        _refuse("status", word, data)
-    if not account_id or not account_id.isprintable() or account_id.isspace():
-        _refuse("account_id", account_id, data)
-    return StatusAnnounced(account_id, status, received_at, None, "", wire.get("name") or None, data)
+# ---- The dialects, compiled ------------------------------------------------------------------------
 
 
-def _without_mark(error: ValidationError, data: bytes) -> _Webhook:
-    """Read again without a byte order mark, which is needless in UTF-8 but harmless."""
-    if not data.startswith(_MARK):
-        _refuse_invalid(error, data)
-    try:
-        wire: _Webhook = _WEBHOOK.validate_json(data[len(_MARK) :])
-    except ValidationError as without:
-        _refuse_invalid(without, data)
-    return wire
+class Form:
+    """One dialect, compiled: where ``parse`` finds its fields, and what it says where something is wrong."""
+
+    __slots__ = (
+        "account_id", "demands", "dialect", "expected", "is_scattered", "key", "more", "name", "parent", "product",
+        "provider", "status", "validate", "words",
+    )  # fmt: skip
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.validate = SchemaValidator(_schema([dialect])).validate_json
+        self.key, self.more = dialect.keys[0] if dialect.keys else "", frozenset(dialect.keys[1:])
+        self.words = {str(word): str(word) for word in ANNOUNCEMENTS} | dict(dialect.words)
+        self.demands = len(dialect.required) > 2  # more than the account and its status
+        parents = {path[:-1] for path in dialect.fields.values()}
+        # Fields are read where they stand if that is in one object that is there for sure, else they are gathered.
+        self.is_scattered = parents != {()} and parents != {(self.key,)}
+        self.parent = "" if self.is_scattered or () in parents else self.key
+        at = {field: field if self.is_scattered else path[-1] for field, path in dialect.fields.items()}
+        self.account_id, self.status = at["account_id"], at["status"]
+        self.provider, self.product, self.name = at.get("provider"), at.get("product"), at.get("name")
+        self.expected = _expected(dialect)
+
+    def gather(self, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+        """Return the fields by their names in an event, and how many keys were found in all."""
+        fields = {}
+        for field, (*parents, key) in self.dialect.fields.items():
+            fields[field] = reduce(lambda inner, parent: inner.get(parent) or {}, parents, found).get(key)
+        return fields, _count_keys(found)
+
+    def status_of(self, word: str | None) -> str:
+        """Return the status that a word of the dialect means, as it is compared."""
+        status = status_of(word)
+        return self.words.get(status, status)
+
+
+class Wire:
+    """All dialects, compiled into one model. Raise ``ValueError`` for rows that cannot be told apart."""
+
+    __slots__ = ("dialects", "expected", "forms", "last", "probe", "validate")
+
+    def __init__(self, dialects: Sequence[Dialect] = DIALECTS) -> None:
+        check(dialects)
+        self.dialects = tuple(dialects)
+        self.validate = SchemaValidator(_schema(dialects)).validate_json
+        keys = {key: typed_dict_field(any_schema(), required=False) for row in dialects for key in row.keys}
+        self.probe = SchemaValidator(typed_dict_schema(keys)).validate_json
+        *self.forms, self.last = map(Form, dialects)
+        self.expected = "a JSON object in UTF-8: " + " or ".join(map(_outline, dialects))
+
+    def read_alone(self, data: bytes) -> Any:
+        """Read a payload by the model of its own dialect, without a byte order mark, which UTF-8 does not need."""
+        text = data.removeprefix(_MARK)
+        form = None
+        try:
+            keys = self.probe(text).keys()
+            form = next((form for form in self.forms if {*form.dialect.keys} <= keys), self.last)
+            return form.validate(text)
+        except ValidationError as error:
+            _refuse_invalid(form, error, data)
+
+
+def _count_keys(found: Mapping[str, Any]) -> int:
+    return len(found) + sum(_count_keys(value) for value in found.values() if isinstance(value, dict))
+
+
+def _schema(dialects: Sequence[Dialect]) -> CoreSchema:
+    """Return the pydantic model of all known fields of some dialects: optional, nullable, and strictly text."""
+    tree: dict[str, Any] = {}
+    for dialect in dialects:
+        for field, (*parents, key) in dialect.by_reading_order.items():
+            inner = tree
+            for parent in parents:
+                inner = inner.setdefault(parent, {})
+            # A key that is an id in any dialect is limited in the model of all: it only sends to the model of one.
+            if field == "account_id" or key not in inner:
+                inner[key] = nullable_schema(
+                    str_schema(strict=True, max_length=MAX_ID_CHARACTERS if field == "account_id" else None)
+                )
+    for key in {key for dialect in dialects for key in dialect.keys} - tree.keys():
+        tree[key] = any_schema()
+    return _object_schema(tree)
+
+
+def _object_schema(tree: Mapping[str, Any]) -> CoreSchema:
+    schemas = {key: inner if "type" in inner else _object_schema(inner) for key, inner in tree.items()}
+    return typed_dict_schema({key: typed_dict_field(schema, required=False) for key, schema in schemas.items()})
 
 
 # ---- What arrives without bytes of its own ---------------------------------------------------------
@@ -178,73 +232,108 @@ def _displayed(value: object) -> str:
 
 
 def _in_utc(received_at: datetime, data: bytes) -> datetime:
+    expected = "a datetime with a time zone, or nothing for now"
     if not isinstance(received_at, datetime):
-        _refuse("received_at", received_at, data)
+        _refuse_as("received_at", _found(received_at), data, expected)
     if received_at.utcoffset() is None:
-        _refuse_as("received_at", f"{received_at.isoformat()} without a time zone", data)
+        _refuse_as("received_at", f"{received_at.isoformat()} without a time zone", data, expected)
     try:
         return received_at.astimezone(UTC)
     except OverflowError:
-        _refuse_as("received_at", f"{received_at.isoformat()}, which UTC has no year for", data)
+        _refuse_as("received_at", f"{received_at.isoformat()}, which UTC has no year for", data, expected)
 
 
 # ---- The same field twice ------------------------------------------------------------------------
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that remembers which of its keys were given twice, with different values."""
+    """A JSON object that remembers the places in it at which two different values were given."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        self.contradictions = {key for key, value in pairs if self[key] != value}
+        self.contradictions: set[Path] = {(key,) for key, value in pairs if self[key] != value}
         for key, value in pairs:  # also in an object that a later one of the same key hides
-            if key == "AccountStatus" and isinstance(value, _Object):
-                self.contradictions |= {f"AccountStatus.{inner}" for inner in value.contradictions}
+            if isinstance(value, _Object) and value.contradictions:
+                self.contradictions |= {(key, *path) for path in value.contradictions}
 
 
-def _refuse_contradictions(data: bytes) -> None:
+def _refuse_contradictions(form: Form, data: bytes) -> None:
     """Refuse a payload that gives a known field twice with different values: nobody can tell which is meant."""
     whole = json.loads(data, object_pairs_hook=_Object, parse_int=_digits, parse_float=_digits, parse_constant=_digits)
-    known = [f"AccountStatus.{field}" for field in _AccountStatus.__annotations__]
-    known = ["AccountStatus", *known] if "AccountStatus" in whole else [*_Notification.__annotations__]
-    for field in known:
-        if field in whole.contradictions:
-            _refuse_as(field, "two different values", data, "the field once")
+    for path in form.expected if whole.contradictions else ():
+        if path in whole.contradictions:
+            _refuse_as(".".join(path), "two different values", data, "the field once")
 
 
 def _digits(text: str) -> tuple[str]:
-    """A number as it was written, equal to no text of the same digits."""
+    """Return a number as it was written, equal to no text of the same digits."""
     return (text,)
 
 
 # ---- Refusals -----------------------------------------------------------------------------------
 
 
-def _refuse(field: str, value: object, data: bytes) -> NoReturn:
-    is_blank = isinstance(value, str) and not value.strip()
-    _refuse_as(field, "nothing" if value is None else "blank text" if is_blank else _show(value), data)
+def _expected(dialect: Dialect) -> dict[Path, str]:
+    """Return what would be right at each place that a dialect knows, objects first."""
+    texts = {
+        "account_id": f"the account's id: text of 1 to {MAX_ID_CHARACTERS} printable characters",
+        "provider": 'text such as "LINKEDIN", or nothing',
+        "status": f'a status such as "{dialect.example}"',
+        "product": 'text such as "recruiter", or nothing',
+        "name": "your own user id as text, or nothing",
+    }
+    samples = {"account_id": "...", "provider": "LINKEDIN", "status": "OK"}
+    sample = write(dialect, {field: samples[field] for field in dialect.fields if field in samples})
+    objects = {path: reduce(lambda inner, key: inner.get(key, {}), path, sample) for path in dialect.objects}
+    return {
+        **{(key,): "something" for key in dialect.keys},
+        **{path: f"an object such as {json.dumps(inner)}" for path, inner in objects.items()},
+        **{path: texts[field] for field, path in dialect.by_reading_order.items()},
+    }
 
 
-def _refuse_invalid(error: ValidationError, data: bytes) -> NoReturn:
-    """Tell pydantic's first finding in our words."""
+def _outline(dialect: Dialect) -> str:
+    """Return what a payload looks like from outside."""
+    required = [dialect.fields[field] for field in dialect.fields if field in dialect.required]
+    inner = dict.fromkeys(dialect.keys, "...") | {path[0]: "{...}" if path[1:] else "..." for path in required}
+    return "{" + ", ".join(f'"{key}": {text}' for key, text in inner.items()) + "}"
+
+
+def _refuse_missing(wire: Wire, form: Form, fields: Mapping[str, Any], data: bytes) -> None:
+    """Refuse a payload in which a required field says nothing, or the account's id cannot be printed."""
+    paths = form.dialect.fields
+    values = {field: fields.get(field if form.is_scattered else path[-1]) for field, path in paths.items()}
+    values = {field: value for field, value in values.items() if field in form.dialect.required}
+    if form is wire.last and not any(value is not None for value in values.values()):
+        names = [key for dialect in wire.dialects for key in dialect.keys] + [paths["status"][0]]
+        _refuse_as("payload", f"neither {' nor '.join(names)}", data)
+    for field, value in values.items():
+        if not value or value.isspace() or (field == "account_id" and not value.isprintable()):
+            _refuse_as(".".join(paths[field]), _found(value), data, form.expected[paths[field]])
+
+
+def _refuse_invalid(form: Form | None, error: ValidationError, data: bytes) -> NoReturn:
+    """Say pydantic's first finding in our words."""
     first = error.errors(include_url=False)[0]
+    path, found = tuple(map(str, first["loc"])), _show(first["input"])
     if first["type"] == "json_invalid":
         _refuse_as("payload", _unreadable(data, str(first["ctx"]["error"])), data)
-    names = [str(part) for part in first["loc"] if part in ("AccountStatus", *_EXPECTED)]
-    found = _show(first["input"])
     if first["type"] == "string_too_long":
         found = f"{len(first['input'])} characters"
     elif first["type"] == "string_unicode":
         found = "text that is not valid Unicode"
-    elif not names:
+    elif not path:
         found = _kind(first["input"])
-    _refuse_as(".".join(names) or "payload", found, data)
+    _refuse_as(".".join(path) or "payload", found, data, form.expected[path] if form and path else None)
 
 
 def _refuse_as(field: str, found: str, data: bytes, expected: str | None = None) -> NoReturn:
-    raise PayloadError(
-        field, found, expected or _EXPECTED[field.rpartition(".")[2]], data[:MAX_BYTES], len(data)
-    ) from None
+    raise PayloadError(field, found, expected or WIRE.expected, data[:MAX_BYTES], len(data)) from None
+
+
+def _found(value: object) -> str:
+    is_blank = isinstance(value, str) and not value.strip()
+    return "nothing" if value is None else "blank text" if is_blank else _show(value)
 
 
 def _unreadable(data: bytes, why: str) -> str:
@@ -291,3 +380,7 @@ def _kind(value: object) -> str:
             return "an object"
         case _:
             return f"a Python {type(value).__name__}"
+
+
+WIRE = Wire()
+"""The dialects in force."""

@@ -1,10 +1,6 @@
-"""The quarantine: what goes into it, and what of it a newer parser understands and is fed after all, each payload once.
+"""The quarantine: what goes into it, and what of it a newer parser can read and is fed after all, each payload once."""
 
-Knows which payloads can be tried and in which order; how an event is fed, whoever asks knows. It must never judge
-why a payload could not be read.
-"""
-
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,12 +8,13 @@ from ..errors import ConfigurationError, PayloadError, StoreError
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
 from ..records import Quarantined, Refused, TimeSource
-from ..stores.protocol import Store
 from .payloads import parse
 from .times import in_utc
 
+Rows = Callable[[], Iterable[Quarantined]]
+"""Return the quarantine as it is now, in its order."""
 Advance = Callable[[Event, int], Decision]
-"""Feeds an event and marks its number in the quarantine as released, both or neither."""
+"""Feed an event and mark its number in the quarantine as released, both or neither."""
 
 
 class Replayed(NamedTuple):
@@ -33,9 +30,9 @@ class Replayed(NamedTuple):
 
 
 def refusal(error: PayloadError, at: datetime, clock: TimeSource) -> Refused:
-    """What could not be read, as it is put into the quarantine.
+    """Return the row that goes into the quarantine for a payload that could not be read.
 
-    ``at`` is when it came; if that is what could not be read, it came now.
+    ``at`` is when it arrived; if that is what could not be read, ``clock`` says when.
     """
     try:
         received_at = in_utc("received_at", at)
@@ -44,50 +41,42 @@ def refusal(error: PayloadError, at: datetime, clock: TimeSource) -> Refused:
     return Refused(received_at, error.payload, error.size, error.field, error.reason)
 
 
-def replay_quarantine(store: Store, advance: Advance, quarantine_ids: Collection[int] | None = None) -> list[Replayed]:
-    """Feed what can be read by now, in the order of the quarantine, each with the time at which it came.
+def replay_quarantine(rows: Rows, advance: Advance, quarantine_ids: Collection[int] | None = None) -> list[Replayed]:
+    """Feed what can be read by now, in the order of the quarantine, each payload with its own time of arrival.
 
-    None means whatever can be tried: payloads that are kept whole, not erased and not fed yet; they are also all
-    that the answer is about. Of numbers that are named, each is answered for. A payload is fed once, even if
-    several processes replay at the same time. Raises ``StoreError`` if the store fails; what was fed until then stays.
+    ``quarantine_ids`` None means whatever can be tried: payloads that are kept whole, not erased and not fed yet; the
+    result is about those alone. Of numbers that are named, each has a result. A payload is fed once, even if several
+    processes replay at the same time. Raise ``StoreError`` if the store fails; what was fed until then stays.
     """
-    wanted = None if quarantine_ids is None else set(quarantine_ids)
-    results = [result for kept in _chosen(store, wanted) if (result := _replay(store, advance, kept, wanted))]
-    missing = sorted((wanted or set()) - {result.quarantine_id for result in results})
-    return [*results, *(_unknown(number) for number in missing)]
+    asked = None if quarantine_ids is None else set(quarantine_ids)
+    chosen = (row for row in rows() if asked is None or row.quarantine_id in asked)
+    results = [result for row in chosen if (result := _replay(rows, advance, row, is_named=asked is not None))]
+    missing = sorted((asked or set()) - {result.quarantine_id for result in results})
+    unknown = "there is no number {} in the quarantine"
+    return [*results, *(Replayed(number, error=unknown.format(number), is_known=False) for number in missing)]
 
 
-def _chosen(store: Store, wanted: Collection[int] | None) -> Iterator[Quarantined]:
-    return (kept for kept in store.quarantined() if wanted is None or kept.quarantine_id in wanted)
+def _replay(rows: Rows, advance: Advance, row: Quarantined, *, is_named: bool) -> Replayed | None:
+    """Return what became of a payload; None for one that cannot be tried and was not named."""
+    number, hindrance = row.quarantine_id, hindrance_of(row)
+    if not hindrance:
+        try:
+            return Replayed(number, advance(parse(row.payload, row.received_at), number))
+        except PayloadError as error:
+            return Replayed(number, error=error.reason)
+        except StoreError:  # perhaps another process was first
+            now = next((other for other in rows() if other.quarantine_id == number), row)
+            if not (hindrance := hindrance_of(now)):
+                raise
+    return Replayed(number, error=hindrance) if is_named else None
 
 
-def _replay(store: Store, advance: Advance, kept: Quarantined, wanted: Collection[int] | None) -> Replayed | None:
-    """What became of a payload; None for one that nobody asked for by its number and that cannot be tried."""
-    number = kept.quarantine_id
-    hindrance = hindrance_of(kept)
-    if hindrance:
-        return None if wanted is None else Replayed(number, error=hindrance)
-    try:
-        return Replayed(number, advance(parse(kept.payload, kept.received_at), number))
-    except PayloadError as error:
-        return Replayed(number, error=error.reason)
-    except StoreError:
-        now = next(iter(_chosen(store, (number,))), kept)
-        if not (lost := hindrance_of(now)):
-            raise
-        return None if wanted is None else Replayed(number, error=lost)
-
-
-def _unknown(number: int) -> Replayed:
-    return Replayed(number, error=f"there is no number {number} in the quarantine", is_known=False)
-
-
-def hindrance_of(kept: Quarantined) -> str:
-    """Why a payload cannot be tried again; blank if it can."""
-    if kept.released_at is not None:
-        return f"it was fed at {kept.released_at:%Y-%m-%d %H:%M:%S} UTC"
-    if kept.is_erased:
+def hindrance_of(row: Quarantined) -> str:
+    """Return why a payload cannot be tried again; blank if it can."""
+    if row.released_at is not None:
+        return f"it was fed at {row.released_at:%Y-%m-%d %H:%M:%S} UTC"
+    if row.is_erased:
         return "its payload was erased"
-    if kept.size > len(kept.payload):
-        return f"only the first {len(kept.payload):,} of its {kept.size:,} bytes are kept"
+    if row.size > len(row.payload):
+        return f"only the first {len(row.payload):,} of its {row.size:,} bytes are kept"
     return ""

@@ -1,7 +1,4 @@
-"""Moments: times that somebody else tells, made sure of before anything relies on them.
-
-Knows what makes a time usable, aware and in UTC; it must never ask what time it is.
-"""
+"""Times from outside, made sure of before anything relies on them."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +6,7 @@ from ..errors import ConfigurationError
 
 
 def in_utc(name: str, at: datetime) -> datetime:
-    """A time as it is kept. ``name`` is what it was given as; raises ``ConfigurationError`` if it is not aware."""
+    """Return a time in UTC. Raise ``ConfigurationError`` about the setting ``name`` if it is not aware."""
     if not isinstance(at, datetime) or at.utcoffset() is None:
         raise ConfigurationError(name, repr(at), "a datetime with a time zone")
     try:

@@ -7,39 +7,12 @@ from typing import Any
 import pytest
 
 from account_lifecycle.intake.payloads import parse
-from payloads.samples import MISSING, NOON, as_bytes, notification, read, webhook
+from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
+from account_lifecycle.lifecycle.providers import ALIASES
+from intake.samples import MISSING, NOON, as_bytes, notification, read, webhook
 
-STATUSES = [
-    "CONNECTING",
-    "CREATION_SUCCESS",
-    "CREATION_FAIL",
-    "SYNC_SUCCESS",
-    "OK",
-    "CREDENTIALS",
-    "PERMISSIONS",
-    "ERROR",
-    "STOPPED",
-    "RECONNECTED",
-    "DELETED",
-]
-FAMILIES = {
-    "LINKEDIN": "LINKEDIN",
-    "WHATSAPP": "WHATSAPP",
-    "INSTAGRAM": "INSTAGRAM",
-    "MESSENGER": "MESSENGER",
-    "TELEGRAM": "TELEGRAM",
-    "X": "X",
-    "TWITTER": "X",
-    "GOOGLE": "GOOGLE",
-    "GOOGLE_OAUTH": "GOOGLE",
-    "GOOGLE_CALENDAR": "GOOGLE",
-    "MICROSOFT": "MICROSOFT",
-    "OUTLOOK": "MICROSOFT",
-    "EXCHANGE": "MICROSOFT",
-    "IMAP": "IMAP",
-    "MAIL": "IMAP",
-    "ICLOUD": "IMAP",
-}
+STATUSES = [str(status) for status in ANNOUNCEMENTS]
+FAMILIES = {alias: str(family) for alias, family in ALIASES.items()}
 SEEN_ON_THE_WIRE = [
     (webhook("CREDENTIALS", account_id="h_EKCy2lRLef5NzHp0iw4A"), ("CREDENTIALS", "LINKEDIN", "", None)),
     (webhook("SYNC_SUCCESS", product="classic"), ("SYNC_SUCCESS", "LINKEDIN", "classic", None)),

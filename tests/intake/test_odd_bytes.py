@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from account_lifecycle.errors import PayloadError
-from payloads.samples import NOON, as_bytes, filled_up_to, nested, notification, read, refusal, webhook
+from intake.samples import NOON, as_bytes, filled_up_to, nested, notification, read, refusal, webhook
 
 LONG_NUMBER = b"9" * 5_000
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.events import StatusAnnounced
-from payloads.samples import LIMIT, NOON, as_bytes, notification, webhook
+from intake.samples import LIMIT, NOON, as_bytes, notification, webhook
 
 FIELDS = ("AccountStatus", "account_id", "account_type", "message", "product", "status", "name")
 SPACE = " \t\r\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from payloads.samples import LIMIT, MISSING, NOON, as_bytes, filled_up_to, notification, read, refusal, webhook
+from intake.samples import LIMIT, MISSING, NOON, as_bytes, filled_up_to, notification, read, refusal, webhook
 
 WRONG_TYPES = [(7, "number"), (-1.5, "number"), (True, "true"), (False, "false"), ([], "array"), ({}, "object")]
 NOTHING_THERE = [(MISSING, "nothing"), (None, "nothing"), ("", "blank"), (" \t\n", "blank"), ("\u00a0\u3000", "blank")]
