@@ -17,7 +17,7 @@ from .lifecycle.status import Health, Status, Verdict
 from .lifecycle.wording import JsonObject, plain, time_text
 
 Decide = Callable[[Account, Event], Decision]
-"""The pure step, with the policy in force."""
+"""The pure step, with the policy in force: account and event in, decision out."""
 
 TimeSource = Callable[[], datetime]
 """Returns the present time: aware, UTC."""
@@ -129,7 +129,7 @@ class Quarantined(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """One move in an account's history, as a hook is told it."""
+    """One move in an account's history, as hooks see it."""
 
     sequence: int
     at: datetime
@@ -172,7 +172,7 @@ RECENT = 5
 
 
 class OnDead(StrEnum):
-    """What a delivery that was given up means for those after it in its lane."""
+    """What happens to the later deliveries of a lane when one is dead-lettered."""
 
     SKIP = "skip"
     """They go on without it."""
@@ -190,11 +190,11 @@ class SubscribedHook(NamedTuple):
     is_ordered: bool = True
     """Whether its deliveries for one account run one after the other, in the order of the effects."""
     attempts_limit: int = 8
-    """How many attempts are made before a delivery is given up."""
+    """How many attempts are made before a delivery is dead-lettered."""
     on_dead: OnDead = OnDead.SKIP
     subscribed_at: datetime | None = None
     disabled_at: datetime | None = None
-    """Since when its deliveries wait for somebody to enable it; None while it is enabled."""
+    """Since when its deliveries wait for it to be enabled; None while it is."""
     disabled_reason: str = ""
 
     def wants(self, kind: str, subject: str) -> bool:
@@ -222,12 +222,12 @@ class DeliveryState(StrEnum):
     WAITING = "waiting"
     """Due, or to be due."""
     RUNNING = "running"
-    """Claimed: somebody holds its lease."""
+    """Claimed: a worker holds its lease."""
     DONE = "done"
     DEAD = "dead"
-    """Given up after its last attempt."""
+    """Dead-lettered after its last attempt."""
     HALTED = "halted"
-    """Given up, and its lane waits until it is redriven."""
+    """Dead-lettered, and its lane waits until it is redriven."""
 
 
 UNFINISHED = (DeliveryState.WAITING, DeliveryState.RUNNING, DeliveryState.HALTED)
@@ -377,7 +377,7 @@ class AccountFilter(NamedTuple):
 
 
 class AuditFilter(NamedTuple):
-    """Which anomalies to read; ``since`` is included, ``until`` is not."""
+    """Which anomalies to read; ``since`` is inclusive, ``until`` exclusive."""
 
     kind: AnomalyKind | None = None
     severity: Severity | None = None

@@ -126,7 +126,7 @@ class LogTotals(NamedTuple):
     providers: tuple[ProviderTotals, ...]
     """The one with the most accounts first."""
     deadlines: int = 0
-    """Deadlines that passed and that nobody recorded: an anomaly each, and no event."""
+    """Deadlines that passed without an event in the log: an anomaly each."""
     refused_to: str | None = None
     """The file that keeps the lines which are no readable event; None where only the audit itself does."""
 
@@ -171,7 +171,7 @@ class AuditReport(NamedTuple):
     top_accounts: tuple[TopAccount, ...]
     windows: WindowTotals
     quarantined: int
-    """Unreadable payloads of the period, of the whole fleet: nobody can tell whose they are."""
+    """Unreadable payloads of the period, of the whole fleet: whose they are is unknown."""
     accounts_by_status: Mapping[Status, int]
     accounts_by_health: Mapping[Health, int]
     log: LogTotals | None = None

@@ -1,4 +1,4 @@
-"""Hooks over HTTP: webhooks that are signed, sent to public addresses only, and put off while nobody answers.
+"""Hooks over HTTP: webhooks that are signed, sent to public addresses only, and put off while a receiver is down.
 
     crm = WebhookEndpoint("https://crm.example.com/hooks", secrets=["whsec_…"])
     engine.on_recovered(crm, name="crm")
