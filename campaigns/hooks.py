@@ -91,8 +91,8 @@ def run(plan: Plan) -> Report:
             return Report(title, {}, skipped=site)
         for number in range(plan.rounds):
             broken += Round(plan, site, Random(plan.seed * 1000 + number), counts).run()
-    if plan.rounds * plan.stops >= STOPS_THAT_TELL and not counts["settlements refused as stale"]:
-        broken.append("workers were stopped past their lease, and yet no settlement was refused")
+    if plan.rounds * plan.stops >= STOPS_THAT_TELL and not counts["completions refused as stale"]:
+        broken.append("workers were stopped past their lease, and yet no completion was refused")
     figures: dict[str, object] = {**counts, "seconds": f"{time.monotonic() - started_s:.0f}"}
     return Report(title, figures, tuple(broken))
 
@@ -196,7 +196,7 @@ class Round:
                 kill(worker)
         broken = self._judge()
         if not is_over:
-            broken.insert(0, f"not everything was settled within {SETTLED_S:g} s")
+            broken.insert(0, f"not everything was completed within {SETTLED_S:g} s")
         self._site.drop(self._url)
         return broken
 
@@ -343,7 +343,7 @@ class Round:
         self._counts["calls again, each with a cause"] += attempts.begun - attempts.deliveries
         self._counts["completed more than once"] += attempts.completed_again
         self._counts["order inversions"] += inversions
-        self._counts["settlements refused as stale"] += attempts.stale
+        self._counts["completions refused as stale"] += attempts.stale
 
 
 def _badly_poisoned(records: Sequence[DeliveryRecord], plan: Plan) -> list[str]:

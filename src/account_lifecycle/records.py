@@ -239,7 +239,7 @@ class Delivery(NamedTuple):
 
     delivery_id: int
     token: int
-    """The fencing token of this claim: it grows with every claim, and only its holder can settle."""
+    """The fencing token of this claim: it grows with every claim, and only its holder can complete."""
     hook: SubscribedHook
     attempts: int
     """How many were made, this one included."""
@@ -247,13 +247,13 @@ class Delivery(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What proves that a delivery is one's own to settle or to renew."""
+    """What proves that a delivery is one's own to complete or to renew."""
 
     delivery_id: int
     token: int
 
 
-class Settlement(NamedTuple):
+class Completion(NamedTuple):
     """What became of a claimed delivery."""
 
     claim: Claim

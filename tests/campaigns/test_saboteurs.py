@@ -9,7 +9,7 @@ from campaigns.sabotages import SABOTAGES, Sabotage
 from campaigns.saboteurs import ROOT, copied_checkout, is_caught, misfit_of
 
 BY_NAME = {sabotage.name: sabotage for sabotage in SABOTAGES}
-QUICK = ("a batch is fed backwards", "any token settles, memory")
+QUICK = ("a batch is fed backwards", "any token settles, SQLite")
 
 
 @pytest.fixture(scope="module")

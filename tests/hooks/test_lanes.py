@@ -154,7 +154,7 @@ def feed_without_running(engine: Engine, clock: Clock) -> None:
 
 
 def abandon(engine: Engine, clock: Clock) -> None:
-    """Claim, and die of it: nobody settles."""
+    """Claim, and die of it: nobody completes."""
     clock.tick(hours=7)
     names = [subscription.name for subscription in engine.subscriptions]
     assert len(engine.store.claim(names, clock.now, clock.now + timedelta(seconds=60), 1)) == 1

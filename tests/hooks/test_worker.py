@@ -12,7 +12,7 @@ from account_lifecycle import Engine, HookCall
 from account_lifecycle.engine.core import utc_now
 from account_lifecycle.errors import StoreBusy, StoreError
 from account_lifecycle.hooks.worker import THREADS, Worker
-from account_lifecycle.records import Delivery, Settlement
+from account_lifecycle.records import Completion, Delivery
 from account_lifecycle.stores.sqlite import TemporaryStore
 from builders import webhook
 from hooks.answers import Answering, feed, states
@@ -281,9 +281,9 @@ class Moody(TemporaryStore):
         self._mind("expired")
         return super().expired(now, limit)
 
-    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        self._mind("settle")
-        return super().settle(settlements)
+    def complete(self, completions: Sequence[Completion]) -> list[bool]:
+        self._mind("complete")
+        return super().complete(completions)
 
     def accounts_by_id(self, account_ids: Any) -> Any:
         self._mind("accounts_by_id")
@@ -296,7 +296,7 @@ def moody(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield engine
 
 
-@pytest.mark.parametrize("what", ["plan", "claim", "expired", "settle", "accounts_by_id"])
+@pytest.mark.parametrize("what", ["plan", "claim", "expired", "complete", "accounts_by_id"])
 def test_a_store_that_cannot_be_used_for_a_while_costs_time_and_nothing_else(moody: Engine, what: str) -> None:
     hook = Answering(None)
     moody.on_connected(hook, attempts=1)
@@ -316,7 +316,7 @@ def test_a_worker_on_a_store_that_stays_unusable_can_still_be_stopped(moody: Eng
     store = moody.store
     assert isinstance(store, Moody)
     running = moody.start_runner(poll_s=SOON_S)
-    store.refusals = {"settle": 10**9}
+    store.refusals = {"complete": 10**9}
     feed(moody, "OK")
     assert begun.wait(PATIENCE_S)
     stopping = Thread(target=running.stop)

@@ -1,4 +1,4 @@
-"""What a store promises about deliveries: one claim at a time, one of a lane at a time, and only its holder settles."""
+"""What a store promises about deliveries: one claim at a time, one of a lane at a time, completed by its holder."""
 
 from datetime import UTC, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.records import Claim, DeliveryFilter, DeliveryState, OnDead, Settlement
+from account_lifecycle.records import Claim, Completion, DeliveryFilter, DeliveryState, OnDead
 from account_lifecycle.stores.protocol import Store
 from builders import announced, at
 from stores.hooks import (
@@ -14,14 +14,14 @@ from stores.hooks import (
     back_off,
     claim,
     claim_one,
+    complete,
+    completed,
     feed,
     hook,
     planned,
     record_of,
     records,
     sequences,
-    settle,
-    settled,
     states,
 )
 
@@ -119,12 +119,12 @@ class DeliveryContract:
         store.enable("mail")
         assert sequences(claim(store, "mail", account_ids=account_ids)) == [1]
 
-    def test_what_a_hook_had_in_hand_when_it_was_disabled_can_be_settled(self, store: Store) -> None:
+    def test_what_a_hook_had_in_hand_when_it_was_disabled_can_be_completed(self, store: Store) -> None:
         feed(store, "a", "OK")
         planned(store, hook())
         delivery = claim_one(store)
         store.disable("mail", at(1), "no")
-        assert store.settle([settled(delivery, WAITING, at(1), at(1), "no", counts=False)]) == [True]
+        assert store.complete([completed(delivery, WAITING, at(1), at(1), "no", counts=False)]) == [True]
         assert claim(store, now=at(2)) == []
         store.enable("mail")
         assert claim_one(store, now=at(2)).attempts == 1
@@ -139,7 +139,7 @@ class DeliveryContract:
             assert len(batch) == 1
             assert claim(store) == []
             found += sequences(batch)
-            settle(store, *batch)
+            complete(store, *batch)
         assert found == [1, 2, 3, 4]
 
     def test_lanes_of_other_accounts_and_other_hooks_do_not_wait(self, store: Store) -> None:
@@ -157,7 +157,7 @@ class DeliveryContract:
         while batch := claim(store):
             found += [delivery.row.effect.subject for delivery in batch]
             assert len(batch) == 1
-            settle(store, *batch)
+            complete(store, *batch)
         assert found == ["UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
 
     def test_an_unordered_hook_takes_everything_at_once(self, store: Store) -> None:
@@ -183,7 +183,7 @@ class DeliveryContract:
     def test_a_lane_goes_on_after_what_is_done_or_dead(self, store: Store, state: DeliveryState) -> None:
         feed(store, "a", "OK", "ERROR")
         planned(store, hook())
-        settle(store, claim_one(store), state=state)
+        complete(store, claim_one(store), state=state)
         assert sequences(claim(store)) == [2]
         assert states(store) == [state, "running"]
 
@@ -192,36 +192,36 @@ class DeliveryContract:
         feed(store, "b", "OK", "ERROR")
         planned(store, hook(on_dead=OnDead.HALT))
         halted, other = claim(store)
-        settle(store, halted, state=HALTED)
-        settle(store, other)
+        complete(store, halted, state=HALTED)
+        complete(store, other)
         assert [(d.row.account_id, d.row.sequence) for d in claim(store, now=at(999))] == [("b", 2)]
         assert states(store, account_id="a") == ["halted", "waiting"]
         (number,) = store.redrive([halted.delivery_id], at(1000))
         assert states(store, account_id="a") == ["dead", "waiting", "waiting"]
         again = claim_one(store, now=at(1000))
         assert (again.delivery_id, again.row.sequence, again.attempts) == (number, 1, 1)
-        settle(store, again)
+        complete(store, again)
         assert sequences(claim(store, now=at(1000))) == [2]
 
     def test_what_is_fed_later_takes_its_place_at_the_end_of_a_halted_lane(self, store: Store) -> None:
         feed(store, "a", "OK")
         planned(store, hook())
-        settle(store, claim_one(store), state=HALTED)
+        complete(store, claim_one(store), state=HALTED)
         feed(store, "a", "ERROR", minute=5)
         planned(store)
         assert claim(store, now=at(9)) == []
 
-    # ---- Settling ----------------------------------------------------------------------------------
+    # ---- Completing ----------------------------------------------------------------------------------
 
-    def test_a_settled_delivery_tells_how_its_last_attempt_ended(self, store: Store) -> None:
+    def test_a_completed_delivery_tells_how_its_last_attempt_ended(self, store: Store) -> None:
         feed(store, "a", "OK")
         planned(store, hook())
         delivery = claim_one(store)
-        store.settle([settled(delivery, WAITING, at(2), at(10), "ValueError: no\0 \N{SNOWMAN}")])
+        store.complete([completed(delivery, WAITING, at(2), at(10), "ValueError: no\0 \N{SNOWMAN}")])
         record = record_of(store, delivery.delivery_id)
         assert (record.state, record.attempts, record.leased_until) == (WAITING, 1, None)
         assert (record.due_at, record.settled_at, record.error) == (at(10), at(2), "ValueError: no\0 \N{SNOWMAN}")
-        store.settle([settled(claim_one(store, now=at(10)), DONE, at(11))])
+        store.complete([completed(claim_one(store, now=at(10)), DONE, at(11))])
         record = record_of(store, delivery.delivery_id)
         assert (record.state, record.attempts, record.settled_at, record.error) == (DONE, 2, at(11), None)
         assert record.created_at == at(0)
@@ -230,19 +230,19 @@ class DeliveryContract:
     def test_what_is_finished_is_never_claimed_again(self, store: Store, state: DeliveryState) -> None:
         feed(store, "a", "OK")
         planned(store, hook("mail"), hook("loose", is_ordered=False))
-        settle(store, *claim(store), state=state)
+        complete(store, *claim(store), state=state)
         assert states(store) == [state, state]
         assert claim(store, now=at(10_000)) == []
         assert store.expired(at(10_000), ALL) == []
 
-    def test_settling_twice_is_refused_and_changes_nothing(self, store: Store) -> None:
+    def test_completing_twice_is_refused_and_changes_nothing(self, store: Store) -> None:
         feed(store, "a", "OK")
         planned(store, hook())
         delivery = claim_one(store)
-        first = settled(delivery, DONE, at(1))
-        assert store.settle([first, settled(delivery, DEAD, at(2), error="too late")]) == [True, False]
+        first = completed(delivery, DONE, at(1))
+        assert store.complete([first, completed(delivery, DEAD, at(2), error="too late")]) == [True, False]
         before = records(store)
-        assert store.settle([settled(delivery, WAITING, at(3), at(3), "later still"), first]) == [False, False]
+        assert store.complete([completed(delivery, WAITING, at(3), at(3), "later still"), first]) == [False, False]
         assert records(store) == before
 
     def test_a_stale_claim_is_refused_and_changes_nothing(self, store: Store) -> None:
@@ -252,37 +252,37 @@ class DeliveryContract:
         late = claim_one(store, now=at(0))
         (reaped,) = store.expired(at(5), ALL)
         back_off(store, reaped, at(5))
-        assert settle(store, late) == [False], "it waits"
+        assert complete(store, late) == [False], "it waits"
         owner = claim_one(store, now=at(5))
         before = records(store)
-        assert settle(store, late) == [False], "somebody else has it"
+        assert complete(store, late) == [False], "somebody else has it"
         assert store.renew([Claim(late.delivery_id, late.token)], at(99)) == [False]
         assert records(store) == before
-        assert settle(store, owner) == [True]
+        assert complete(store, owner) == [True]
 
     def test_a_claim_that_never_was_is_refused(self, store: Store) -> None:
         feed(store, "a", "OK")
         planned(store, hook())
         (waiting,) = records(store)
         wrong = [Claim(waiting.delivery_id, token) for token in (0, 1)] + [Claim(waiting.delivery_id + 1, 1)]
-        assert store.settle([Settlement(each, DONE, at(1)) for each in wrong]) == [False, False, False]
+        assert store.complete([Completion(each, DONE, at(1)) for each in wrong]) == [False, False, False]
         delivery = claim_one(store)
         stranger = Claim(delivery.delivery_id, delivery.token + 1)
-        assert store.settle([Settlement(stranger, DONE, at(1))]) == [False]
+        assert store.complete([Completion(stranger, DONE, at(1))]) == [False]
         assert states(store) == ["running"]
 
-    def test_each_settlement_of_many_is_answered_for_itself(self, store: Store) -> None:
+    def test_each_completement_of_many_is_answered_for_itself(self, store: Store) -> None:
         for account_id in "abc":
             feed(store, account_id, "OK")
         planned(store, hook())
         a, b, c = claim(store)
-        settle(store, b)
-        answers = store.settle([settled(a, DEAD), settled(b, DEAD), settled(c, WAITING, at(1), at(2), "no")])
+        complete(store, b)
+        answers = store.complete([completed(a, DEAD), completed(b, DEAD), completed(c, WAITING, at(1), at(2), "no")])
         assert answers == [True, False, True]
         assert states(store) == ["dead", "done", "waiting"]
 
-    def test_settling_nothing_and_renewing_nothing_do_nothing(self, store: Store) -> None:
-        assert store.settle([]) == []
+    def test_completing_nothing_and_renewing_nothing_do_nothing(self, store: Store) -> None:
+        assert store.complete([]) == []
         assert store.renew([], at(0)) == []
         assert store.redrive([], at(0)) == []
 
@@ -294,7 +294,7 @@ class DeliveryContract:
             delivery = claim_one(store, now=at(minute))
             tokens.append(delivery.token)
             attempts.append(delivery.attempts)
-            store.settle([settled(delivery, WAITING, at(minute), at(minute + 1), "no", counts=counts)])
+            store.complete([completed(delivery, WAITING, at(minute), at(minute + 1), "no", counts=counts)])
         assert attempts == [1, 2, 2, 2, 3, 3]
         assert tokens == sorted(set(tokens))
         assert record_of(store, delivery.delivery_id).attempts == 3
@@ -309,17 +309,17 @@ class DeliveryContract:
         (long,) = claim(store, limit=1, lease_min=9)
         assert store.expired(at(1.9), ALL) == []
         assert store.expired(at(3), ALL) == [short]
-        assert store.expired(at(3), ALL) == [short], "until somebody settles it"
+        assert store.expired(at(3), ALL) == [short], "until somebody completes it"
         assert sorted(store.expired(at(10), ALL)) == sorted([short, long])
         assert len(store.expired(at(10), 1)) == 1
 
-    def test_what_expired_still_holds_its_lane_until_it_is_settled(self, store: Store) -> None:
+    def test_what_expired_still_holds_its_lane_until_it_is_completed(self, store: Store) -> None:
         feed(store, "a", "OK", "ERROR")
         planned(store, hook())
         claim_one(store)
         assert claim(store, now=at(99)) == []
         (late,) = store.expired(at(99), ALL)
-        settle(store, late, state=DEAD)
+        complete(store, late, state=DEAD)
         assert sequences(claim(store, now=at(99))) == [2]
 
     def test_a_renewed_lease_lasts_longer(self, store: Store) -> None:
@@ -330,7 +330,7 @@ class DeliveryContract:
         assert store.renew([held, held._replace(token=held.token + 1)], at(20)) == [True, False]
         assert record_of(store, delivery.delivery_id).leased_until == at(20)
         assert store.expired(at(19), ALL) == []
-        assert settle(store, delivery) == [True]
+        assert complete(store, delivery) == [True]
         assert store.renew([held], at(30)) == [False]
         assert record_of(store, delivery.delivery_id).leased_until is None
 
@@ -340,7 +340,7 @@ class DeliveryContract:
         delivery = claim_one(store)
         assert store.renew([Claim(delivery.delivery_id, delivery.token)], at(50)) == [True]
         assert store.expired(at(40), ALL) == []
-        assert settle(store, delivery) == [True]
+        assert complete(store, delivery) == [True]
 
     # ---- Reading -----------------------------------------------------------------------------------
 
@@ -348,7 +348,7 @@ class DeliveryContract:
         for account_id in "ab":
             feed(store, account_id, "OK", "ERROR")
         planned(store, hook("mail"), hook("page"))
-        settle(store, *claim(store, "mail"))
+        complete(store, *claim(store, "mail"))
         claim(store, "page", limit=1)
         everything = records(store)
         assert [r.delivery_id for r in everything] == sorted({r.delivery_id for r in everything})
@@ -374,7 +374,7 @@ class DeliveryContract:
         snapshot = records(store)
         rows = store.deliveries(DeliveryFilter())
         seen = [next(rows)]
-        settle(store, *claim(store))
+        complete(store, *claim(store))
         assert seen + list(rows) == snapshot
         assert records(store) != snapshot
 
@@ -387,7 +387,7 @@ class DeliveryContract:
         feed(store, "a", "OK")
         planned(store, hook())
         old = claim_one(store)
-        store.settle([settled(old, state, at(1), error=None if state is DONE else "no")])
+        store.complete([completed(old, state, at(1), error=None if state is DONE else "no")])
         (number,) = store.redrive([old.delivery_id], at(7))
         kept, new = records(store)
         assert kept.state is (DEAD if state is HALTED else state)
@@ -397,18 +397,18 @@ class DeliveryContract:
         assert claim(store, now=at(6)) == []
         again = claim_one(store, now=at(7))
         assert (again.row, again.attempts) == (old.row, 1)
-        assert settle(store, old) == [False]
-        assert settle(store, again) == [True]
+        assert complete(store, old) == [False]
+        assert complete(store, again) == [True]
 
     def test_a_delivery_is_redriven_once_and_then_its_redrive_is(self, store: Store) -> None:
         feed(store, "a", "OK")
         planned(store, hook())
         first = claim_one(store)
-        settle(store, first, state=DEAD)
+        complete(store, first, state=DEAD)
         assert len(numbers := store.redrive([first.delivery_id, first.delivery_id], at(1))) == 1
         assert store.redrive([first.delivery_id], at(1)) == []
         assert store.redrive(numbers, at(1)) == [], "it is not finished"
-        settle(store, claim_one(store, now=at(1)), state=DEAD)
+        complete(store, claim_one(store, now=at(1)), state=DEAD)
         assert store.redrive([first.delivery_id], at(2)) == []
         assert len(store.redrive(numbers, at(2))) == 1
 
@@ -417,7 +417,7 @@ class DeliveryContract:
             feed(store, account_id, "OK")
         planned(store, hook())
         (running, _, done) = claim(store)
-        settle(store, done)
+        complete(store, done)
         back_off(store, store.expired(at(9), ALL)[1], at(5))
         states_before = states(store)
         numbers = [record.delivery_id for record in records(store)]
@@ -425,33 +425,33 @@ class DeliveryContract:
         assert len(made) == 1
         assert record_of(store, made[0]).redrive_of == done.delivery_id
         assert states(store)[:3] == states_before == ["running", "waiting", "done"]
-        assert settle(store, running) == [True]
+        assert complete(store, running) == [True]
 
     def test_a_redrive_keeps_its_place_in_its_lane(self, store: Store) -> None:
         feed(store, "a", "OK", "ERROR", "OK", "STOPPED")
         planned(store, hook())
         dead = claim_one(store)
-        settle(store, dead, state=DEAD)
+        complete(store, dead, state=DEAD)
         running = claim_one(store)
         store.redrive([dead.delivery_id], at(0))
         assert claim(store) == [], "one of the lane is running"
-        settle(store, running)
+        complete(store, running)
         found = []
         while batch := claim(store):
             found += sequences(batch)
-            settle(store, *batch)
+            complete(store, *batch)
         assert found == [1, 3, 4]
 
     def test_redrives_of_a_page_of_dead_deliveries_come_in_the_order_of_their_effects(self, store: Store) -> None:
         feed(store, "a", "OK", "ERROR", "OK")
         planned(store, hook())
         dead = [claim_one(store)]
-        while settle(store, dead[-1], state=DEAD) and (batch := claim(store)):
+        while complete(store, dead[-1], state=DEAD) and (batch := claim(store)):
             dead += batch
         numbers = store.redrive([delivery.delivery_id for delivery in reversed(dead)], at(1))
         assert len(numbers) == 3
         found = []
         while batch := claim(store, now=at(1)):
             found += sequences(batch)
-            settle(store, *batch)
+            complete(store, *batch)
         assert found == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""Hooks, claims and settlements for the tests of the outbox, in few words."""
+"""Hooks, claims and completions for the tests of the outbox, in few words."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,11 +8,11 @@ from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import (
     Claim,
+    Completion,
     Delivery,
     DeliveryFilter,
     DeliveryRecord,
     DeliveryState,
-    Settlement,
     SubscribedHook,
 )
 from account_lifecycle.stores.protocol import Store
@@ -65,7 +65,7 @@ def claim_one(store: Store, *hooks: str, now: datetime = T0) -> Delivery:
     return delivery
 
 
-def settled(
+def completed(
     delivery: Delivery,
     state: DeliveryState = DeliveryState.DONE,
     now: datetime = LATER,
@@ -73,19 +73,19 @@ def settled(
     error: str | None = None,
     *,
     counts: bool = True,
-) -> Settlement:
+) -> Completion:
     """What became of a claimed delivery: done, unless told otherwise."""
-    return Settlement(Claim(delivery.delivery_id, delivery.token), state, now, due_at, error, counts)
+    return Completion(Claim(delivery.delivery_id, delivery.token), state, now, due_at, error, counts)
 
 
-def settle(store: Store, *deliveries: Delivery, state: DeliveryState = DeliveryState.DONE) -> list[bool]:
-    """Settle deliveries alike."""
-    return store.settle([settled(delivery, state) for delivery in deliveries])
+def complete(store: Store, *deliveries: Delivery, state: DeliveryState = DeliveryState.DONE) -> list[bool]:
+    """Complete deliveries alike."""
+    return store.complete([completed(delivery, state) for delivery in deliveries])
 
 
 def back_off(store: Store, delivery: Delivery, until: datetime) -> bool:
     """Let a delivery wait for its next attempt."""
-    return store.settle([settled(delivery, DeliveryState.WAITING, at(0), until, "ValueError: no")])[0]
+    return store.complete([completed(delivery, DeliveryState.WAITING, at(0), until, "ValueError: no")])[0]
 
 
 def records(store: Store, **wanted: Any) -> list[DeliveryRecord]:
@@ -105,12 +105,12 @@ def states(store: Store, **wanted: Any) -> list[str]:
 
 
 def run_all(store: Store, now: datetime = T0) -> list[Delivery]:
-    """Plan, claim and settle as done until nothing is left, as a runner whose hooks never fail."""
+    """Plan, claim and complete as done until nothing is left, as a runner whose hooks never fail."""
     while store.plan(now, ALL):
         pass
     done: list[Delivery] = []
     while batch := claim(store, now=now):
-        assert all(settle(store, *batch))
+        assert all(complete(store, *batch))
         done += batch
     return done
 

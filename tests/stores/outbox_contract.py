@@ -13,6 +13,7 @@ from stores.hooks import (
     ALL,
     claim,
     claim_one,
+    complete,
     feed,
     hook,
     one_for_each_kind,
@@ -20,7 +21,6 @@ from stores.hooks import (
     record_of,
     records,
     run_all,
-    settle,
     states,
 )
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
@@ -141,7 +141,7 @@ class OutboxContract:
         store.subscribe([hook("of this process")], at(0))
         feed(store, "a", "OK")
         store.plan(at(0), ALL)
-        settle(store, claim_one(store, "of this process"))
+        complete(store, claim_one(store, "of this process"))
         assert claim_one(store, "of another process").row.key == "a/1/entered/OK"
 
     def test_nothing_is_planned_twice(self, store: Store) -> None:
@@ -271,7 +271,7 @@ class OutboxContract:
         feed(store, "a b", "OK")
         planned(store, hook("mail"), hook("page"))
         first = claim(store)
-        settle(store, *first)
+        complete(store, *first)
         store.redrive([first[0].delivery_id], at(1))
         again = claim_one(store, now=at(1))
         assert {delivery.row.key for delivery in [*first, again]} == {"a%20b/1/entered/OK"}
@@ -281,13 +281,13 @@ class OutboxContract:
     def test_a_forgotten_hook_leaves_only_what_is_finished(self, store: Store) -> None:
         feed(store, "a", "OK", "ERROR", "OK")
         planned(store, hook("mail"), hook("page"))
-        settle(store, claim_one(store, "mail"))
+        complete(store, claim_one(store, "mail"))
         running = claim_one(store, "mail")
         assert store.unsubscribe("mail")
         assert [known.name for known in store.subscribed()] == ["page"]
         assert states(store, hook="mail") == ["done"]
         assert states(store, hook="page") == ["waiting"] * 3
-        assert settle(store, running) == [False]
+        assert complete(store, running) == [False]
         assert not store.unsubscribe("mail")
         assert claim(store, "mail") == []
 
@@ -301,13 +301,13 @@ class OutboxContract:
         planned(store, hook(), now=at(6))
         assert store.subscribed() == [hook(subscribed_at=at(6))]
         assert [delivery.row.sequence for delivery in claim(store, now=at(6))] == [3]
-        assert settle(store, held) == [False]
+        assert complete(store, held) == [False]
 
     def test_nothing_is_redriven_for_a_forgotten_hook(self, store: Store) -> None:
         feed(store, "a", "OK")
         planned(store, hook("mail"), hook("page"))
         done = claim_one(store, "mail")
-        settle(store, done)
+        complete(store, done)
         store.unsubscribe("mail")
         assert store.redrive([done.delivery_id], at(2)) == []
         assert record_of(store, done.delivery_id).state is DeliveryState.DONE

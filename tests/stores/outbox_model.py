@@ -6,7 +6,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.effects import EffectKind
-from account_lifecycle.records import Claim, Delivery, DeliveryState, Settlement
+from account_lifecycle.records import Claim, Completion, Delivery, DeliveryState
 from account_lifecycle.stores.protocol import Store
 from builders import at
 from stores.hooks import ALL, feed, hook, records
@@ -26,7 +26,7 @@ class Operation(NamedTuple):
     counts: bool
 
 
-OFTEN = ("feed", "claim", "settle", "redrive")
+OFTEN = ("feed", "claim", "complete", "redrive")
 NAMES = (*OFTEN, *OFTEN, "claim", "plan", "stale", "renew", "reap", "wait", "disable", "enable")
 
 OPERATIONS = st.builds(
@@ -91,7 +91,7 @@ class Rehearsal:
             self.now = max([self.now, *(row.due_at for row in self.rows.values())])
             halted = [row.delivery_id for row in self.rows.values() if row.state is HALTED]
             self._redrive_these(halted)
-            self._settle_all(DONE)
+            self._complete_all(DONE)
             self._claim_up_to(ALL, None)
         assert {row.state for row in self.rows.values()} <= {DONE, DEAD}
 
@@ -129,10 +129,10 @@ class Rehearsal:
         account_ids = self.account_ids[: operation.pick % ACCOUNTS + 1] if operation.counts else None
         self._claim_up_to(operation.minutes, account_ids)
 
-    def _settle(self, operation: Operation) -> None:
+    def _complete(self, operation: Operation) -> None:
         held = [row for row in self.rows.values() if row.state is RUNNING]
         if held:
-            self._settle_one(held[operation.pick % len(held)], operation)
+            self._complete_one(held[operation.pick % len(held)], operation)
 
     def _stale(self, operation: Operation) -> None:
         """Somebody comes with a claim that he once had: it may even hold."""
@@ -141,9 +141,9 @@ class Rehearsal:
         claim = self.claims[operation.pick % len(self.claims)]
         row = self.rows[claim.delivery_id]
         if row.state is RUNNING and row.token == claim.token:
-            self._settle_one(row, operation)
+            self._complete_one(row, operation)
         else:
-            assert self.store.settle([Settlement(claim, operation.state, self.now, self.now)]) == [False]
+            assert self.store.complete([Completion(claim, operation.state, self.now, self.now)]) == [False]
 
     def _renew(self, operation: Operation) -> None:
         until = self.now + timedelta(minutes=operation.minutes)
@@ -158,7 +158,7 @@ class Rehearsal:
         found = self.store.expired(self.now, ALL)
         assert {(d.delivery_id, d.token) for d in found} == {(n, self.rows[n].token) for n in late}
         for delivery in found:
-            self._settle_one(self.rows[delivery.delivery_id], operation)
+            self._complete_one(self.rows[delivery.delivery_id], operation)
 
     def _redrive(self, operation: Operation) -> None:
         numbers = list(self.rows)
@@ -209,17 +209,17 @@ class Rehearsal:
         row = self.rows[claim.delivery_id]
         return row.state is RUNNING and row.token == claim.token
 
-    def _settle_one(self, row: Expected, operation: Operation) -> None:
+    def _complete_one(self, row: Expected, operation: Operation) -> None:
         due_at = self.now + timedelta(minutes=operation.minutes) if operation.state is WAITING else None
         claim = Claim(row.delivery_id, row.token)
-        settlement = Settlement(claim, operation.state, self.now, due_at, "no", operation.counts)
-        assert self.store.settle([settlement]) == [True]
+        completion = Completion(claim, operation.state, self.now, due_at, "no", operation.counts)
+        assert self.store.complete([completion]) == [True]
         row.state, row.due_at, row.leased_until = operation.state, due_at or row.due_at, None
         row.attempts -= not operation.counts
 
-    def _settle_all(self, state: DeliveryState) -> None:
+    def _complete_all(self, state: DeliveryState) -> None:
         for row in [row for row in self.rows.values() if row.state is RUNNING]:
-            self._settle_one(row, Operation("settle", 0, state, 0, True))
+            self._complete_one(row, Operation("complete", 0, state, 0, True))
 
     def _redrive_these(self, numbers: list[int]) -> None:
         redriven = {row.redrive_of for row in self.rows.values()}

@@ -12,7 +12,7 @@ from account_lifecycle.records import DeliveryState, Evidence, OnDead, Refused
 from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, at, deadline_of
 from stores.exactness import shape
-from stores.hooks import ALL, back_off, claim, feed, hook, one_for_each_kind, planned, run_all, settle
+from stores.hooks import ALL, back_off, claim, complete, feed, hook, one_for_each_kind, planned, run_all
 from stores.ledger_contract import entry_of
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
@@ -88,15 +88,15 @@ def runs_hooks(store: Store, folder: Path) -> None:
     feeds(store, folder)
     planned(store)
     first, second, third, fourth, *others = claim(store, now=at(0))
-    settle(store, first, *others)
-    settle(store, second, state=DeliveryState.DEAD)
-    settle(store, third, state=DeliveryState.HALTED)
+    complete(store, first, *others)
+    complete(store, second, state=DeliveryState.DEAD)
+    complete(store, third, state=DeliveryState.HALTED)
     back_off(store, fourth, at(3))
     store.redrive([first.delivery_id, third.delivery_id], at(4))
     store.disable("on entered", at(5), "no")
     store.unsubscribe("on left")
     for expired in store.expired(at(99), ALL):
-        settle(store, expired)
+        complete(store, expired)
     claim(store, now=at(4))
     run_all(store, now=at(100))
 

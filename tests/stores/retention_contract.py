@@ -17,7 +17,7 @@ from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryState,
 from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, at, deadline_of, judged
 from stores.exactness import shape
-from stores.hooks import back_off, claim, claim_one, feed, hook, planned, records, run_all, settle
+from stores.hooks import back_off, claim, claim_one, complete, feed, hook, planned, records, run_all
 from stores.ledger_contract import entry_of, everything_in
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
@@ -146,7 +146,7 @@ class RetentionContract:
         planned(store, hook())
         first = claim_one(store)
         store.erase("a", at(9))
-        settle(store, first)
+        complete(store, first)
         assert [delivery.row.key for delivery in run_all(store)] == ["a/2/entered/ERROR"]
 
     def test_a_ledger_that_is_being_read_is_read_as_it_was_before_erasing(self, store: Store) -> None:
@@ -347,25 +347,25 @@ class RetentionContract:
         feed(store, "a", "OK", "ERROR")
         planned(store, hook())
         gone = claim_one(store)
-        settle(store, gone, state=state)
+        complete(store, gone, state=state)
         self.prune(store, 1, tmp_path)
         assert [record.sequence for record in records(store)] == [2]
         assert store.redrive([gone.delivery_id], at(9)) == []
         assert [delivery.row.sequence for delivery in run_all(store, now=at(9))] == [2]
 
     def test_numbers_are_never_used_again(self, store: Store, tmp_path: Path) -> None:
-        """A claim from before the prune must not settle what was made after it."""
+        """A claim from before the prune must not complete what was made after it."""
         feed(store, "a", "OK")
         planned(store, hook())
         stale = claim_one(store)
-        settle(store, stale)
+        complete(store, stale)
         self.prune(store, 99, tmp_path)
         feed(store, "a", "ERROR", minute=100)
         planned(store)
         fresh = claim_one(store)
         assert fresh.row.effect_id > stale.row.effect_id
         assert fresh.delivery_id > stale.delivery_id
-        assert settle(store, stale) == [False]
+        assert complete(store, stale) == [False]
 
     def prune(self, store: Store, minute: float, folder: Path) -> Segment:
         """Take out what is older, into a file of that name."""
@@ -384,10 +384,10 @@ class RetentionContract:
         if state == "backing off":
             back_off(store, delivery, at(50))
         elif state == "halted":
-            settle(store, delivery, state=DeliveryState.HALTED)
+            complete(store, delivery, state=DeliveryState.HALTED)
 
     def finish(self, store: Store) -> None:
-        settle(store, *store.expired(at(60), 9))
+        complete(store, *store.expired(at(60), 9))
         store.redrive([record.delivery_id for record in records(store, state=DeliveryState.HALTED)], at(60))
         run_all(store, now=at(60))
         assert claim(store, now=at(99)) == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from account_lifecycle.records import Delivery, DeliveryState
 from account_lifecycle.stores.protocol import Store
 from builders import at
-from stores.hooks import ALL, claim, claim_one, feed, hook, planned, records, sequences, settle
+from stores.hooks import ALL, claim, claim_one, complete, feed, hook, planned, records, sequences
 from stores.ledger_contract import new_ids, on_one_store
 from stores.outbox_model import OPERATIONS, Operation, Rehearsal
 
@@ -46,7 +46,7 @@ class RivalryContract:
                 with guard:
                     busy.difference_update(lanes)
                     done.extend(batch)
-                assert all(settle(store, *batch))
+                assert all(complete(store, *batch))
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(work, [1, 2, 5, 20]))
@@ -76,15 +76,15 @@ class RivalryContract:
         for n in range(4):
             assert [r.sequence for r in records(store, account_id=f"a{n}")] == [1, 2, 3, 4, 5]
 
-    @pytest.mark.parametrize("rival", ["settle", "redrive"])
+    @pytest.mark.parametrize("rival", ["complete", "redrive"])
     def test_of_several_threads_that_do_the_same_one_succeeds(self, store: Store, rival: str) -> None:
         feed(store, "a", "OK")
         planned(store, hook())
         delivery = claim_one(store)
         if rival == "redrive":
-            settle(store, delivery, state=DeliveryState.HALTED)
+            complete(store, delivery, state=DeliveryState.HALTED)
         acts: dict[str, Callable[[], list[bool] | list[int]]] = {
-            "settle": lambda: settle(store, delivery),
+            "complete": lambda: complete(store, delivery),
             "redrive": lambda: store.redrive([delivery.delivery_id], at(1)),
         }
         start = Barrier(4)

@@ -20,7 +20,7 @@ from account_lifecycle.stores.postgres import PostgresStore, transactions, troub
 from builders import T0, announced, at
 from postgres_server import PostgresServer, PrivateServer, private_server
 from stores.cutting import Cut, Wire, wire_to
-from stores.hooks import claim, claim_one, feed, hook, planned, records, settled, states
+from stores.hooks import claim, claim_one, completed, feed, hook, planned, records, states
 
 pytest_plugins = ("postgres_server",)
 
@@ -119,17 +119,17 @@ def test_a_quarantined_payload_whose_commit_was_cut_off_is_kept_once(
 
 @pytest.mark.parametrize("cut", Cut)
 @pytest.mark.parametrize("state", [DeliveryState.DONE, DeliveryState.WAITING])
-def test_a_settlement_whose_commit_was_cut_off_was_accepted(
+def test_a_completement_whose_commit_was_cut_off_was_accepted(
     wired: PostgresStore, wire: Wire, cut: Cut, state: DeliveryState
 ) -> None:
     feed(wired, "a", "OK")
     planned(wired, hook())
     delivery = claim_one(wired)
     wire.cut = cut
-    assert wired.settle([settled(delivery, state)]) == [True]
+    assert wired.complete([completed(delivery, state)]) == [True]
     assert wire.cuts == 1
     assert states(wired) == [state.value]
-    assert wired.settle([settled(delivery, state)]) == [False]
+    assert wired.complete([completed(delivery, state)]) == [False]
 
 
 @pytest.mark.parametrize("cut", Cut)
@@ -148,7 +148,7 @@ def test_a_redrive_whose_commit_was_cut_off_is_made_once(wired: PostgresStore, w
     feed(wired, "a", "OK")
     planned(wired, hook())
     delivery = claim_one(wired)
-    wired.settle([settled(delivery, DeliveryState.DEAD)])
+    wired.complete([completed(delivery, DeliveryState.DEAD)])
     wire.cut = cut
     (number,) = wired.redrive([delivery.delivery_id], at(1))
     assert [record.delivery_id for record in records(wired, state=DeliveryState.WAITING)] == [number]

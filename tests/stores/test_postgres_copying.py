@@ -15,7 +15,7 @@ from account_lifecycle.stores.protocol import Store
 from account_lifecycle.stores.sqlite import SQLiteStore
 from builders import T0, announced, at
 from stores.exactness import shape
-from stores.hooks import claim, claim_one, feed, hook, planned, run_all, settle
+from stores.hooks import claim, claim_one, complete, feed, hook, planned, run_all
 from stores.prover_contract import WAYS
 from stores.scenarios import events_with_every_anomaly
 
@@ -86,7 +86,7 @@ def test_feeding_and_running_go_on_where_they_were(source: SQLiteStore, target: 
     copy_store(source, target)
     assert feed(target, "a", "ERROR", "OK", minute=6)[0].sequence == 5
     assert target.quarantine([Refused(T0, b"x", 1, "payload", "because")]) == [numbers[-1] + 1]
-    assert settle(target, first) == [True]
+    assert complete(target, first) == [True]
     keys = [delivery.row.key for delivery in run_all(target)]
     assert keys == [f"a/{n}/entered/{word}" for n, word in enumerate(["ERROR", "STOPPED", "OK", "ERROR", "OK"], 2)]
     assert list(target.faults()) == []
@@ -98,7 +98,7 @@ def test_numbers_that_were_pruned_are_not_used_again(
     feed(source, "a", "OK")
     planned(source, hook())
     old = claim_one(source)
-    settle(source, old)
+    complete(source, old)
     source.prune(at(99), tmp_path / "archive.jsonl.gz", at(99))
     copy_store(source, target)
     feed(target, "a", "ERROR", minute=100)
@@ -172,7 +172,7 @@ def test_a_source_that_was_tampered_with_is_not_copied(
 def test_a_halted_lane_is_copied_as_it_stands(source: SQLiteStore, target: PostgresStore) -> None:
     feed(source, "a", "OK", "ERROR")
     planned(source, hook())
-    settle(source, claim_one(source), state=DeliveryState.HALTED)
+    complete(source, claim_one(source), state=DeliveryState.HALTED)
     copy_store(source, target)
     assert claim(target) == []
     (halted,) = target.deliveries(DeliveryFilter(state=DeliveryState.HALTED))

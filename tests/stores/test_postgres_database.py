@@ -23,7 +23,7 @@ from account_lifecycle.stores.postgres.connections import SCHEMA_VERSION
 from account_lifecycle.stores.postgres.words import encoded, escaped, unescaped
 from builders import T0, announced, at
 from postgres_server import PostgresServer, PrivateServer
-from stores.hooks import claim, feed, hook, planned, settle, states
+from stores.hooks import claim, complete, feed, hook, planned, states
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
 pytest_plugins = ("postgres_server",)
@@ -305,7 +305,7 @@ def test_claims_of_many_never_overlap_and_each_lane_runs_in_order(database: str,
         while idle < 20:
             batch = claim(stores[place % 2], "mail", "page", limit=3)
             done.extend((delivery.hook.name, delivery.row.account_id, delivery.row.sequence) for delivery in batch)
-            assert all(settle(stores[place % 2], *batch))
+            assert all(complete(stores[place % 2], *batch))
             idle = 0 if batch else idle + 1
 
     with ThreadPoolExecutor(4) as pool:

@@ -27,7 +27,7 @@ from account_lifecycle.stores.sqlite import (
     ledger,
 )
 from builders import T0, announced, at
-from stores.hooks import back_off, claim, hook, planned, settle
+from stores.hooks import back_off, claim, complete, hook, planned
 from stores.ledger_contract import everything_in
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
@@ -67,7 +67,7 @@ def a_full_file(path: Path) -> list[object]:
     planned(store, hook("mail"), hook("page"))
     store.advance([announced("late", "ERROR", 200)], decide)
     first, second, *_ = claim(store)
-    settle(store, first)
+    complete(store, first)
     back_off(store, second, at(30))
     shown = everything_in(store)
     store.close()
@@ -357,12 +357,12 @@ CALLS: dict[str, Callable[[SQLiteStore], object]] = {
     "claim": lambda store: store.claim(["mail"], T0, T0, 0),
     "expired": lambda store: store.expired(T0, 1),
     "renew": lambda store: store.renew([], T0),
-    "settle": lambda store: store.settle([]),
+    "complete": lambda store: store.complete([]),
     "redrive": lambda store: store.redrive([], T0),
     "deliveries": lambda store: list(store.deliveries(DeliveryFilter())),
     "waiting_effects": lambda store: store.waiting_effects(),
 }
-WRITES = ("advance", "quarantine", "erase", "subscribe", "plan", "renew", "settle", "redrive")
+WRITES = ("advance", "quarantine", "erase", "subscribe", "plan", "renew", "complete", "redrive")
 
 
 @pytest.mark.parametrize("call", CALLS)

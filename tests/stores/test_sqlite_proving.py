@@ -13,7 +13,7 @@ from account_lifecycle.stores.sqlite import SQLiteStore
 from account_lifecycle.stores.sqlite.connection import schema
 from account_lifecycle.verify.record import verify
 from builders import T0, announced, at
-from stores.hooks import back_off, claim, hook, one_for_each_kind, planned, settle
+from stores.hooks import back_off, claim, complete, hook, one_for_each_kind, planned
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
 LEFT_TO_VERIFY = ("account", "blind_window")
@@ -29,9 +29,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     store.subscribe([*one_for_each_kind(), hook("halting")], T0)
     store.advance(events_with_every_window(), decide, RULES)
     planned(store)
-    settle(store, *claim(store))
+    complete(store, *claim(store))
     while found := claim(store):
-        settle(store, *found)
+        complete(store, *found)
     store.prune(at(9), folder / "archive.gz", at(99))
     store.quarantine([Refused(T0, b"x", 1, "payload", "because")] * 2)
     store.quarantine([Refused(T0, b'{"account_id": "erased"', 1, "payload", "because")])
@@ -40,9 +40,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     store.erase("erased", T0)
     planned(store, now=at(1))
     first, second, third, *_ = claim(store, now=at(1))
-    settle(store, first, state=DeliveryState.HALTED)
+    complete(store, first, state=DeliveryState.HALTED)
     back_off(store, second, at(30))
-    settle(store, third)
+    complete(store, third)
     store.redrive([third.delivery_id], at(3))
     store.disable("halting", at(4), "no")
     store.advance([announced("waiting", "OK", 300), announced("waiting", "OK", 301)], decide, RULES)

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from ..errors import logger
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
-from ..records import Claim, Delivery, DeliveryFilter, DeliveryState, OnDead, Settlement, TimeSource
+from ..records import Claim, Completion, Delivery, DeliveryFilter, DeliveryState, OnDead, TimeSource
 from ..stores.protocol import Store
 from .leases import LEASE, LONGEST_CALL, Leases
 from .outcomes import Dead, Disable, RetryAt
@@ -54,7 +54,7 @@ _NO_ERRORS: Mapping[int, str | None] = MappingProxyType({})
 # ---- What becomes of a delivery: pure --------------------------------------------------------------------
 
 
-def completed(delivery: Delivery, answer: object, now: datetime) -> Settlement:
+def completed(delivery: Delivery, answer: object, now: datetime) -> Completion:
     """Return what becomes of a delivery whose hook returned ``answer``."""
     if isinstance(answer, RetryAt):
         return _retried(delivery, answer, now)
@@ -62,25 +62,25 @@ def completed(delivery: Delivery, answer: object, now: datetime) -> Settlement:
         return _dead(delivery, in_words(answer.reason) or "the hook declared it dead", now)
     if isinstance(answer, Disable):
         return released(delivery, now, now, in_words(answer.reason) or "the hook disabled itself")
-    return Settlement(claim_of(delivery), DeliveryState.DONE, now)
+    return Completion(claim_of(delivery), DeliveryState.DONE, now)
 
 
-def failed(delivery: Delivery, error: str, now: datetime, at: datetime | None = None) -> Settlement:
+def failed(delivery: Delivery, error: str, now: datetime, at: datetime | None = None) -> Completion:
     """Return what becomes of a delivery that failed: due again ``at`` a time, by default after its backoff, or dead
     after its last attempt.
     """
     if delivery.attempts >= delivery.hook.attempts_limit:
         return _dead(delivery, error, now)
     due_at = now + backoff(delivery.attempts, _jitter_key(delivery)) if at is None else at
-    return Settlement(claim_of(delivery), DeliveryState.WAITING, now, due_at, error)
+    return Completion(claim_of(delivery), DeliveryState.WAITING, now, due_at, error)
 
 
-def released(delivery: Delivery, now: datetime, due_at: datetime, error: str | None) -> Settlement:
+def released(delivery: Delivery, now: datetime, due_at: datetime, error: str | None) -> Completion:
     """Return a delivery to those that wait, as if it had not been claimed: the attempt does not count."""
-    return Settlement(claim_of(delivery), DeliveryState.WAITING, now, due_at, error, counts=False)
+    return Completion(claim_of(delivery), DeliveryState.WAITING, now, due_at, error, counts=False)
 
 
-def _retried(delivery: Delivery, answer: RetryAt, now: datetime) -> Settlement:
+def _retried(delivery: Delivery, answer: RetryAt, now: datetime) -> Completion:
     try:
         at = None if answer.at is None else in_utc("RetryAt.at", answer.at)
     except (TypeError, ValueError) as wrong:
@@ -92,10 +92,10 @@ def _retried(delivery: Delivery, answer: RetryAt, now: datetime) -> Settlement:
     return released(delivery, now, max(pause_ends, now + SHORTEST_PAUSE), reason)
 
 
-def _dead(delivery: Delivery, error: str, now: datetime) -> Settlement:
+def _dead(delivery: Delivery, error: str, now: datetime) -> Completion:
     is_halting = delivery.hook.on_dead is OnDead.HALT and delivery.hook.is_ordered
     state = DeliveryState.HALTED if is_halting else DeliveryState.DEAD
-    return Settlement(claim_of(delivery), state, now, None, error)
+    return Completion(claim_of(delivery), state, now, None, error)
 
 
 def backoff(attempt: int, key: str) -> timedelta:
@@ -133,7 +133,7 @@ class Called(NamedTuple):
     """A call that is over, and what is to be written of it."""
 
     outcome: HookOutcome
-    completion: Settlement
+    completion: Completion
     disables: str | None = None
     """Why the hook is not to be called any more."""
     interrupt: BaseException | None = None
@@ -179,7 +179,7 @@ class Deliverer:
             now = self._clock()
             expired = self._store.expired(now, OUTBOX_PAGE)
             completions = [failed(delivery, ABANDONED, now) for delivery in expired]
-            taken = self._store.settle(completions) if expired else []
+            taken = self._store.complete(completions) if expired else []
             for delivery, completion, is_taken in zip(expired, completions, taken, strict=True):
                 if is_taken:
                     _log(delivery, completion)
@@ -244,7 +244,7 @@ class Deliverer:
                 self._store.disable(each.outcome.hook, now, each.disables)
         completions = [each.completion for each in called]
         completions += [released(d, now, now, errors.get(d.delivery_id) or self._error_of(d)) for d in uncalled]
-        written = self._store.settle(completions) if completions else []
+        written = self._store.complete(completions) if completions else []
         return [
             each.outcome if is_written else self._lost(each)
             for each, is_written in zip(called, written, strict=False)  # the released ones follow
@@ -294,7 +294,7 @@ def _call_of(delivery: Delivery, account: Account) -> HookCall:
     )
 
 
-def _outcome(call: HookCall, delivery: Delivery, completion: Settlement) -> HookOutcome:
+def _outcome(call: HookCall, delivery: Delivery, completion: Completion) -> HookOutcome:
     return HookOutcome(delivery.hook.name, call, completion.error, completion.state, completion.due_at)
 
 
@@ -305,7 +305,7 @@ _MESSAGES = {
 }
 
 
-def _log(delivery: Delivery, completion: Settlement, answer: object = None, error: BaseException | None = None) -> None:
+def _log(delivery: Delivery, completion: Completion, answer: object = None, error: BaseException | None = None) -> None:
     """Log whatever is not simply done."""
     if completion.state is DeliveryState.DONE:
         return

@@ -11,7 +11,7 @@ from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
-from ..records import Delivery, DeliveryRecord, DeliveryState, EffectRow, OnDead, Settlement, SubscribedHook, Transition
+from ..records import Completion, Delivery, DeliveryRecord, DeliveryState, EffectRow, OnDead, SubscribedHook, Transition
 from .rows import Row, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
 
 EFFECTS_PER_EVENT = 16
@@ -144,9 +144,9 @@ def claimed(row: DeliveryRow, leased_until: datetime) -> DeliveryRow:
     )
 
 
-def settled(row: DeliveryRow, settlement: Settlement) -> DeliveryRow:
+def after_completion(row: DeliveryRow, completion: Completion) -> DeliveryRow:
     """A claimed delivery once it is known what became of it."""
-    _, state, at, due_at, error, counts = settlement
+    _, state, at, due_at, error, counts = completion
     return row._replace(
         state=state.value,
         attempts=row.attempts - (not counts),

@@ -15,6 +15,7 @@ from ..records import (
     AccountFilter,
     AuditFilter,
     Claim,
+    Completion,
     Decide,
     Delivery,
     DeliveryFilter,
@@ -25,7 +26,6 @@ from ..records import (
     Quarantined,
     Refused,
     Segment,
-    Settlement,
     SubscribedHook,
 )
 
@@ -173,10 +173,10 @@ class Outbox(Protocol):
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
         """Deliveries whose lease has run out, with the tokens that they were claimed by."""
 
-    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+    def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """Keep what became of deliveries, in one transaction; for each whether its claim still held.
 
-        A claim that does not hold (it was settled, or its lease ran out and somebody else took over) changes nothing.
+        A claim that does not hold (it was completed, or its lease ran out and somebody else took over) changes nothing.
         """
 
     def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:

@@ -1,4 +1,4 @@
-"""The outbox: effects on their way to hooks, planned, claimed and settled by any number of processes at once.
+"""The outbox: effects on their way to hooks, planned, claimed and completed by any number of processes at once.
 
 Knows hooks, lanes, leases and tokens; it must never know a clock, nor why an effect came about. Whether a claim of
 somebody else's is in the way the database alone decides: rows that are locked are skipped, and an index allows one
@@ -11,12 +11,12 @@ from datetime import datetime
 from ...lifecycle.explain import Anomaly
 from ...records import (
     Claim,
+    Completion,
     Delivery,
     DeliveryFilter,
     DeliveryRecord,
     DeliveryState,
     EffectRow,
-    Settlement,
     SubscribedHook,
     Transition,
 )
@@ -161,29 +161,29 @@ class PostgresOutbox:
         pairs.sort(key=lambda pair: (pair[0].effect_id, pair[0].delivery_id))
         return [delivery_from(row, hook, effects[row.effect_id]) for row, hook in pairs]
 
-    # ---- Settling --------------------------------------------------------------------------------
+    # ---- Completing --------------------------------------------------------------------------------
 
-    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+    def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """Keep what became of deliveries, in one transaction; for each whether its claim still held."""
-        first: dict[int, Settlement] = {}
-        for settlement in settlements:
-            first.setdefault(settlement.claim.delivery_id, settlement)
-        in_order = [_settle_row(first[delivery_id]) for delivery_id in sorted(first)]
+        first: dict[int, Completion] = {}
+        for completion in completions:
+            first.setdefault(completion.claim.delivery_id, completion)
+        in_order = [_completion_row(first[delivery_id]) for delivery_id in sorted(first)]
 
-        def settle(transaction: Transaction[set[Row]]) -> set[Row]:
+        def complete(transaction: Transaction[set[Row]]) -> set[Row]:
             columns = list(map(list, zip(*in_order, strict=True)))
             with transaction.round():
                 transaction.execute("lock_deliveries", (columns[0],))
-                settled = transaction.execute("settle", columns)
-                before = transaction.execute("settled_before", columns) if transaction.earlier else None
-            held = set(settled.fetchall())
+                completed = transaction.execute("complete", columns)
+                before = transaction.execute("completed_before", columns) if transaction.earlier else None
+            held = set(completed.fetchall())
             if before is not None and transaction.earlier is not None:
                 held |= transaction.earlier & set(before.fetchall())
             return held
 
-        held = self._transactions.run(settle) if settlements else set()
+        held = self._transactions.run(complete) if completions else set()
         return [
-            settlement is first[settlement.claim.delivery_id] and settlement.claim in held for settlement in settlements
+            completion is first[completion.claim.delivery_id] and completion.claim in held for completion in completions
         ]
 
     # ---- For people ------------------------------------------------------------------------------
@@ -216,8 +216,8 @@ class PostgresOutbox:
         return self._transactions.run(redrive) if wanted else []
 
 
-def _settle_row(settlement: Settlement) -> Row:
-    claim, state, at, due_at, error, counts = settlement
+def _completion_row(completion: Completion) -> Row:
+    claim, state, at, due_at, error, counts = completion
     due = rows.to_us(due_at or at) if state is DeliveryState.WAITING else None
     return claim.delivery_id, claim.token, state.value, rows.to_us(at), due, error, int(counts)
 

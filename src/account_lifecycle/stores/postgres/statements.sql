@@ -224,7 +224,7 @@ RETURNING d.delivery_id, d.token
 -- name: lock_deliveries
 SELECT delivery_id FROM delivery WHERE delivery_id = ANY(%s) ORDER BY delivery_id FOR UPDATE
 
--- name: settle
+-- name: complete
 UPDATE delivery d SET
     state = s.state, settled_at = s.at, due_at = coalesce(s.due_at, d.due_at), error = s.error,
     attempts = d.attempts - 1 + s.counts, leased_until = NULL
@@ -233,7 +233,7 @@ FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], 
 WHERE d.delivery_id = s.delivery_id AND d.token = s.token AND d.state = 'running'
 RETURNING d.delivery_id, d.token
 
--- name: settled_before
+-- name: completed_before
 SELECT s.delivery_id, s.token
 FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
      s (delivery_id, token, state, at, due_at, error, counts)

@@ -1,4 +1,4 @@
-"""The outbox: effects planned, claimed and settled by as many processes as there are.
+"""The outbox: effects planned, claimed and completed by as many processes as there are.
 
 Knows which deliveries may be taken and by whom; it must never call a hook, nor look at a clock.
 """
@@ -15,12 +15,12 @@ from ...lifecycle.explain import Anomaly
 from ...records import (
     RECENT,
     Claim,
+    Completion,
     Delivery,
     DeliveryFilter,
     DeliveryRecord,
     DeliveryState,
     EffectRow,
-    Settlement,
     SubscribedHook,
 )
 from .. import outbox_rows, rows, statements
@@ -131,12 +131,14 @@ class SQLiteOutbox(SQLiteFile):
             db = self._connection()
             return _deliveries(db, [DeliveryRow(*row) for row in every(db, _SQL["expired"], (rows.to_us(now), limit))])
 
-    # ---- Settling --------------------------------------------------------------------------------
+    # ---- Completing --------------------------------------------------------------------------------
 
-    def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+    def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """Keep what became of deliveries, in one transaction; for each whether its claim still held."""
         return self._write(
-            lambda db: _change(db, [(s.claim, partial(outbox_rows.settled, settlement=s)) for s in settlements])
+            lambda db: _change(
+                db, [(s.claim, partial(outbox_rows.after_completion, completion=s)) for s in completions]
+            )
         )
 
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
