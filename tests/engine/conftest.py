@@ -1,4 +1,4 @@
-"""What the tests of the engine share: an engine on either store, and a clock that is told the time."""
+"""What the tests of the engine share: an engine whose clock stands still, and a store that outlives its engine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,25 +11,24 @@ from account_lifecycle.testing import Clock
 
 
 @pytest.fixture
+def account_clock(clock: Clock) -> Clock:
+    return clock
+
+
+@pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/accounts.db"
+@pytest.fixture
+def engine(account_engine: Engine) -> Engine:
+    return account_engine
 
 
 @pytest.fixture
 def file_url(tmp_path: Path) -> str:
     """A store that outlives its engine."""
     return f"sqlite:///{tmp_path}/accounts.db"
-
-
-@pytest.fixture
-def engine(url: str, clock: Clock) -> Iterator[Engine]:
-    with Engine.open(url, clock=clock, observers=()) as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -95,9 +95,9 @@ def test_the_time_may_be_given_in_any_time_zone_and_is_kept_in_utc(engine: Engin
     assert [anomaly.at.tzinfo for anomaly in engine.audit()] == [UTC]
 
 
-def test_a_policy_replaces_deadlines_provider_by_provider(url: str) -> None:
+def test_a_policy_replaces_deadlines_provider_by_provider() -> None:
     patient = {"LINKEDIN": {Status.CONNECTING: timedelta(hours=2)}, "X": {Status.ERROR: timedelta(minutes=5)}}
-    with Engine.open(url, policy=Policy(deadlines=patient), observers=()) as engine:
+    with Engine.open("memory:", policy=Policy(deadlines=patient), observers=()) as engine:
         for account_id, word, provider in (
             ("linkedin connecting", "CONNECTING", "LINKEDIN"),
             ("linkedin reconnected", "RECONNECTED", "LINKEDIN"),
@@ -123,9 +123,9 @@ def test_what_is_stuck_and_what_is_not_yet_survives_reopening(file_url: str) -> 
         assert engine.check_deadlines(at(61)) == []
 
 
-def test_observers_see_what_is_stuck(url: str) -> None:
+def test_observers_see_what_is_stuck() -> None:
     seen: list[Decision] = []
-    with Engine.open(url, observers=[seen.append]) as engine:
+    with Engine.open("memory:", observers=[seen.append]) as engine:
         engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0))
         found = engine.check_deadlines(at(60))
     assert seen[1:] == found

@@ -195,10 +195,10 @@ def test_events_count_in_the_order_of_feeding_whatever_their_times(engine: Engin
     ],
 )
 def test_a_repeat_is_stale_past_the_redelivery_window_of_the_policy(
-    url: str, window: timedelta | None, gap: timedelta, is_stale: bool
+    window: timedelta | None, gap: timedelta, is_stale: bool
 ) -> None:
     policy = Policy() if window is None else Policy(redelivery_window=window)
-    with Engine.open(url, policy=policy, observers=()) as engine:
+    with Engine.open("memory:", policy=policy, observers=()) as engine:
         engine.feed_event(webhook("a", "OK"), received_at=T0)
         decision = engine.feed_event(webhook("a", "OK"), received_at=T0 + gap)
     assert decision.verdict is Verdict.REPEATED
@@ -214,7 +214,7 @@ def test_the_redelivery_window_counts_from_when_it_was_last_heard(engine: Engine
 # ---- Observers -----------------------------------------------------------------------------------------
 
 
-def test_observers_see_each_decision_in_order_after_it_is_kept(url: str) -> None:
+def test_observers_see_each_decision_in_order_after_it_is_kept() -> None:
     seen: list[tuple[str, Decision, bool]] = []
 
     def observer(name: str, decision: Decision) -> None:
@@ -222,21 +222,21 @@ def test_observers_see_each_decision_in_order_after_it_is_kept(url: str) -> None
         seen.append((name, decision, decision.sequence in kept))
 
     observers = [lambda decision: observer("first", decision), lambda decision: observer("second", decision)]
-    with Engine.open(url, observers=observers) as engine:
+    with Engine.open("memory:", observers=observers) as engine:
         fed = [engine.feed_event(webhook("a", word)) for word in ("OK", "OK", "ERROR")]
         fed += engine.feed_events([webhook("b", "OK"), webhook("a", "DELETED")])
     assert seen == [(name, decision, True) for decision in fed for name in ("first", "second")]
 
 
 def test_an_observer_that_fails_is_logged_and_nothing_else_happens(
-    url: str, caplog: pytest.LogCaptureFixture, unconfigured_structlog: None
+    caplog: pytest.LogCaptureFixture, unconfigured_structlog: None
 ) -> None:
     seen: list[Decision] = []
 
     def broken(decision: Decision) -> None:
         raise RuntimeError("no paper left")
 
-    with Engine.open(url, observers=[broken, seen.append]) as engine:
+    with Engine.open("memory:", observers=[broken, seen.append]) as engine:
         fed = [engine.feed_event(webhook("a", "OK")), *engine.feed_events([webhook("a", "ERROR")])]
         assert [entry.sequence for entry in engine.history("a")] == [1, 2]
     assert seen == fed

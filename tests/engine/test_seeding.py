@@ -120,11 +120,11 @@ def counts(engine: Engine) -> Seeding:
 
 
 @pytest.mark.parametrize("seed_number", range(3))
-def test_a_log_with_every_fault_leaves_what_a_live_engine_leaves(url: str, seed_number: int) -> None:
+def test_a_log_with_every_fault_leaves_what_a_live_engine_leaves(seed_number: int) -> None:
     log = simulated(seed_number)
     live = lived(log)
     assert min(counts(live)) > 0, "a log without deadlines or unreadable lines shows little"
-    with opened(url) as engine:
+    with opened() as engine:
         assert seeded(engine, log, batch_size=50) == counts(live)
         assert everything(engine) == everything(live)
         assert engine.verify().faults == ()
@@ -193,12 +193,12 @@ def watch(engine: Engine, now: datetime) -> None:
         engine.check_deadlines(moment)
 
 
-def test_a_policy_means_what_it_means_to_an_engine(url: str) -> None:
+def test_a_policy_means_what_it_means_to_an_engine() -> None:
     """A shorter redelivery window makes a repeat stale; a deadline holds for the provider by whichever name."""
     told = (0, "OK"), (3, "OK"), (8, "ERROR")
     log = [Received(webhook("a", word, "ICLOUD"), at(minute)) for minute, word in told]
     live = lived(log, BY_ALIAS)
-    with opened(url, BY_ALIAS) as engine:
+    with opened(policy=BY_ALIAS) as engine:
         assert seeded(engine, log, policy=BY_ALIAS) == counts(live) == Seeding(3, 1, 0, 1)
         assert everything(engine) == everything(live)
         assert [anomaly.kind for anomaly in engine.audit()] == ["ADOPTED", "STALE_REPEAT", "STUCK"]
@@ -216,8 +216,8 @@ def test_the_accounts_that_deadlines_are_told_from_are_those_of_the_store() -> N
     assert sower.seeded.accounts == len(sower._accounts)
 
 
-def test_nothing_comes_of_an_empty_log(url: str) -> None:
-    with opened(url) as engine:
+def test_nothing_comes_of_an_empty_log() -> None:
+    with opened() as engine:
         assert seeded(engine, []) == Seeding(0, 0, 0, 0)
         assert seeded(engine, [], until=NOW) == Seeding()
 
@@ -229,15 +229,15 @@ def stuck_at(engine: Engine) -> list[tuple[str, datetime]]:
     return [(anomaly.account_id, anomaly.at) for anomaly in engine.audit(kind="STUCK")]
 
 
-def test_a_deadline_that_passed_between_two_events_comes_between_them(url: str) -> None:
-    with opened(url) as engine:
+def test_a_deadline_that_passed_between_two_events_comes_between_them() -> None:
+    with opened() as engine:
         seeded(engine, log_of((0, "a", "CONNECTING"), (31, "a", "OK")))
         assert [entry.announced for entry in engine.history("a")] == ["CONNECTING", "CONNECTING", "OK"]
         assert stuck_at(engine) == [("a", at(30) + MICROSECOND)]
 
 
-def test_a_deadline_that_is_just_met_has_not_passed(url: str) -> None:
-    with opened(url) as engine:
+def test_a_deadline_that_is_just_met_has_not_passed() -> None:
+    with opened() as engine:
         assert seeded(engine, log_of((0, "a", "CONNECTING"), (30, "a", "OK"))) == Seeding(2, 0, 0, 1)
 
 
@@ -283,9 +283,9 @@ def test_now_is_kept_in_utc() -> None:
     assert [kept.received_at.tzinfo for kept in store.quarantined()] == [UTC]
 
 
-def test_every_unreadable_payload_is_in_the_quarantine_in_order_and_stops_nothing(url: str) -> None:
+def test_every_unreadable_payload_is_in_the_quarantine_in_order_and_stops_nothing() -> None:
     log = [item for n, broken in enumerate(MALFORMED) for item in (Received(broken, at(n)), *log_of((n, "a", "OK")))]
-    with opened(url) as engine:
+    with opened() as engine:
         assert seeded(engine, log, batch_size=3) == Seeding(len(MALFORMED), 0, len(MALFORMED), 1)
         assert engine.quarantine() == lived(log).quarantine()
 
@@ -293,7 +293,7 @@ def test_every_unreadable_payload_is_in_the_quarantine_in_order_and_stops_nothin
 # ---- The ledger of another store --------------------------------------------------------------------------
 
 
-def test_the_ledger_of_another_store_with_the_deadlines_that_it_has(url: str) -> None:
+def test_the_ledger_of_another_store_with_the_deadlines_that_it_has() -> None:
     """Whoever looked for deadlines now and then found them late; so they are taken, and no others."""
     origin = opened()
     for number, (payload, received_at) in enumerate(simulated(2)):
@@ -304,7 +304,7 @@ def test_the_ledger_of_another_store_with_the_deadlines_that_it_has(url: str) ->
         if number % 40 == 0:
             origin.check_deadlines(received_at)
     events = [entry.event for entry in origin.store.ledger()]
-    with opened(url) as engine:
+    with opened() as engine:
         assert seeded(engine, events, deadlines=False) == Seeding(len(events), 0, 0, len(origin.accounts()))
         assert everything(engine) == {**everything(origin), "quarantine": []}
         assert {type(event) for event in events} > {DeadlinePassed}
@@ -321,9 +321,9 @@ def test_ready_made_events_get_their_deadlines_unless_they_have_them() -> None:
 # ---- Hooks ----------------------------------------------------------------------------------------------
 
 
-def test_a_hook_hears_nothing_of_the_seeded_past_and_everything_of_what_comes_after(url: str) -> None:
+def test_a_hook_hears_nothing_of_the_seeded_past_and_everything_of_what_comes_after() -> None:
     heard: list[str] = []
-    with opened(url) as engine:
+    with opened() as engine:
         seeded(engine, [*log_of((0, "a", "OK"), (1, "a", "ERROR"), (2, "b", "CONNECTING")), *simulated(0)])
         for status in Status:
             engine.on_entered(status)(lambda call: heard.append(f"{call.account_id} {call.subject}"))
@@ -352,9 +352,9 @@ def test_a_hook_that_the_store_knew_before_hears_nothing_of_the_past_either(file
 # ---- Batches and progress ---------------------------------------------------------------------------------
 
 
-def test_progress_is_told_after_each_commit_of_what_is_committed_by_then(url: str) -> None:
+def test_progress_is_told_after_each_commit_of_what_is_committed_by_then() -> None:
     log = [Received(b"?", at(0)), *log_of((0, "a", "CONNECTING"), (1, "b", "OK"), (31, "a", "OK"), (32, "b", "ERROR"))]
-    with opened(url) as engine:
+    with opened() as engine:
         told: list[tuple[Seeding, Seeding]] = []
         seeding = seeded(engine, log, batch_size=2, on_progress=lambda so_far: told.append((so_far, counts(engine))))
     assert [so_far for so_far, _ in told] == [Seeding(1, 0, 1, 1), Seeding(3, 1, 1, 2), Seeding(4, 1, 1, 2)]
@@ -380,8 +380,8 @@ def test_no_batch_is_much_larger_than_it_was_asked_to_be() -> None:
 # ---- Refusals ---------------------------------------------------------------------------------------------
 
 
-def test_a_store_that_holds_an_event_is_refused_and_left_as_it_is(url: str) -> None:
-    with opened(url) as engine:
+def test_a_store_that_holds_an_event_is_refused_and_left_as_it_is() -> None:
+    with opened() as engine:
         for word in ("OK", "ERROR"):
             engine.feed_event(webhook("a", word), received_at=at(0))
         before = everything(engine)
@@ -390,16 +390,16 @@ def test_a_store_that_holds_an_event_is_refused_and_left_as_it_is(url: str) -> N
         assert everything(engine) == before
 
 
-def test_a_store_that_holds_an_unreadable_payload_is_refused(url: str) -> None:
-    with opened(url) as engine:
+def test_a_store_that_holds_an_unreadable_payload_is_refused() -> None:
+    with opened() as engine:
         engine.store.quarantine([Refused(T0, b"?", 1, "payload", "because")])
         with pytest.raises(StoreError, match="not empty: a payload is in its quarantine, as number 1"):
             seeded(engine, log_of((0, "b", "OK")))
         assert engine.accounts() == []
 
 
-def test_a_store_whose_events_were_all_archived_is_refused(url: str, tmp_path: Path) -> None:
-    with opened(url) as engine:
+def test_a_store_whose_events_were_all_archived_is_refused(tmp_path: Path) -> None:
+    with opened() as engine:
         seeded(engine, log_of((0, "a", "OK")))
         engine.prune(NOW, tmp_path / "archive.jsonl.gz")
         assert list(engine.store.ledger()) == []
@@ -415,14 +415,14 @@ def test_nothing_is_taken_from_a_log_whose_store_is_refused() -> None:
     assert len(list(log)) == 1
 
 
-def test_what_an_interrupted_seeding_committed_stays_whole_and_is_not_seeded_again(url: str) -> None:
+def test_what_an_interrupted_seeding_committed_stays_whole_and_is_not_seeded_again() -> None:
     log = simulated(0)
 
     def breaks_off() -> Iterator[Received]:
         yield from log[:50]
         raise KeyboardInterrupt
 
-    with opened(url) as engine:
+    with opened() as engine:
         told: list[Seeding] = []
         with pytest.raises(KeyboardInterrupt):
             seeded(engine, breaks_off(), batch_size=20, on_progress=told.append)
@@ -434,8 +434,8 @@ def test_what_an_interrupted_seeding_committed_stays_whole_and_is_not_seeded_aga
             seeded(engine, log)
 
 
-def test_somebody_who_feeds_the_same_accounts_meanwhile_is_noticed(url: str) -> None:
-    with opened(url) as engine:
+def test_somebody_who_feeds_the_same_accounts_meanwhile_is_noticed() -> None:
+    with opened() as engine:
 
         def fed_by_others() -> Iterator[Received]:
             yield from log_of((0, "a", "OK"), (1, "b", "OK"))

@@ -1,7 +1,6 @@
-"""What the tests of runners and workers share: an engine on either store, and a clock that is told the time."""
+"""What the tests of hooks share: an engine whose clock stands still, and one with a real clock."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,24 +9,17 @@ from account_lifecycle.testing import Clock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/accounts.db"
+def clock(account_clock: Clock) -> Clock:
+    return account_clock
 
 
 @pytest.fixture
-def engine(url: str, clock: Clock) -> Iterator[Engine]:
-    """An engine whose clock stands still until it is told otherwise."""
-    with Engine.open(url, clock=clock, observers=()) as engine:
-        yield engine
+def engine(account_engine: Engine) -> Engine:
+    return account_engine
 
 
 @pytest.fixture
-def live(url: str) -> Iterator[Engine]:
+def live() -> Iterator[Engine]:
     """An engine with a real clock."""
-    with Engine.open(url, observers=()) as engine:
+    with Engine.open("memory:", observers=()) as engine:
         yield engine

@@ -11,9 +11,11 @@ import pytest
 from account_lifecycle import Engine, HookCall
 from account_lifecycle.engine.core import utc_now
 from account_lifecycle.errors import StoreBusy, StoreError
+from account_lifecycle.hooks.outcomes import RetryAt
 from account_lifecycle.hooks.worker import THREADS, Worker
 from account_lifecycle.records import Completion, Delivery
 from account_lifecycle.stores.sqlite import TemporaryStore
+from account_lifecycle.testing import Clock
 from builders import webhook
 from hooks.answers import Answering, feed, states
 from hooks.waiting import PATIENCE_S, eventually
@@ -88,6 +90,16 @@ def test_a_failed_call_is_tried_again_when_it_is_due(live: Engine) -> None:
         eventually(lambda: is_all_done(live, 1))
     assert [call.attempt for call in hook.calls] == [1, 2]
     assert running.counts == {"waiting": 1, "done": 1}
+
+
+def test_what_is_due_is_due_by_the_clock_that_the_engine_was_given(engine: Engine, clock: Clock) -> None:
+    hook = Answering(RetryAt(clock.now + timedelta(days=1)), None)
+    engine.on_connected(hook)
+    with engine.start_runner(poll_s=SOON_S):
+        feed(engine, "OK")
+        eventually(lambda: hook.calls and states(engine) == ["waiting"])
+        clock.tick(days=1)
+        eventually(lambda: is_all_done(engine, 1))
 
 
 def test_lanes_run_in_parallel(live: Engine) -> None:
@@ -246,8 +258,8 @@ def test_stopping_twice_and_from_within_a_hook_is_harmless(live: Engine) -> None
     assert not running.is_running
 
 
-def test_closing_the_engine_stops_its_worker(url: str) -> None:
-    engine = Engine.open(url, observers=())
+def test_closing_the_engine_stops_its_worker() -> None:
+    engine = Engine.open("memory:", observers=())
     running = engine.start_runner()
     engine.close()
     assert not running.is_running
