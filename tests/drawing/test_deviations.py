@@ -3,7 +3,7 @@
 import re
 
 from account_lifecycle import drawing
-from account_lifecycle.drawing.table import holds
+from account_lifecycle.drawing.table import find_holds
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.definition import DEVIATIONS
 from account_lifecycle.lifecycle.status import Status
@@ -45,7 +45,7 @@ def test_what_an_arrow_says_that_it_stands_for_is_what_a_reader_sees() -> None:
 
 
 def test_every_hold_is_shown_with_its_kind() -> None:
-    shown = {(h.kind, announced, state) for h in holds() for announced in h.announced for state in h.states}
+    shown = {(h.kind, announced, state) for h in find_holds() for announced in h.announced for state in h.states}
     table = {
         (step.deviation, step.announced, step.before.status)
         for sync in (True, False)

@@ -7,7 +7,14 @@ import pytest
 
 from account_lifecycle import drawing
 from account_lifecycle.drawing import gallery
-from account_lifecycle.drawing.gallery import COMMAND, INDEX, SUFFIXES, pictures, renderer_versions, write_gallery
+from account_lifecycle.drawing.gallery import (
+    COMMAND,
+    GALLERY_SUFFIXES,
+    INDEX,
+    pictures,
+    renderer_versions,
+    write_gallery,
+)
 from account_lifecycle.lifecycle.providers import Provider
 
 COMMITTED = Path(__file__).parents[2] / "diagrams"
@@ -58,7 +65,7 @@ def test_there_is_a_picture_of_the_whole_and_one_of_every_provider() -> None:
 def test_every_picture_is_there_in_every_format_and_shown_in_the_index(fresh: Path) -> None:
     index = (fresh / INDEX).read_text("utf-8")
     for name, picture in pictures():
-        assert all((fresh / f"{name}{suffix}").exists() for suffix in SUFFIXES)
+        assert all((fresh / f"{name}{suffix}").exists() for suffix in GALLERY_SUFFIXES)
         assert f"![{picture.sketch.title}]({name}.svg)" in index
 
 
@@ -67,6 +74,6 @@ def test_the_command_writes_into_the_folder_that_is_named(
 ) -> None:
     monkeypatch.setattr(gallery, "pictures", lambda: [("path", drawing.path([]))])
     folder = tmp_path / "new" / "folder"
-    assert gallery.main([str(folder)]) == 0
+    assert gallery.run_command([str(folder)]) == 0
     assert set(files(folder)) == {"path.dot", "path.mmd", "path.svg", "path.png", INDEX}
     assert capsys.readouterr().out == f"Written: 5 files in {folder}\n"

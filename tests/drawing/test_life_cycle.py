@@ -7,7 +7,7 @@ import pytest
 from account_lifecycle import drawing
 from account_lifecycle.drawing.life_cycle import main_arrows
 from account_lifecycle.drawing.sketch import Look
-from account_lifecycle.drawing.table import GUARD_WORDS, Move, expected_moves, fold, healths_of, roles_of
+from account_lifecycle.drawing.table import GUARD_WORDS, Move, expected_moves, fold, healths_of, status_roles
 from account_lifecycle.lifecycle.compiled import compiled, health_of
 from account_lifecycle.lifecycle.definition import INITIAL, LOSSES, PROVES_LIFE, TERMINAL, Guard
 from account_lifecycle.lifecycle.machine import Situation
@@ -75,10 +75,10 @@ def test_a_guard_holds_exactly_where_the_move_is_expected(move: Move) -> None:
 
 
 def test_the_main_chain_runs_from_birth_through_life_and_loss_back_to_life() -> None:
-    bold = {pair for arrow in main_arrows(expected_moves(), roles_of()) for pair in arrow.covers}
+    bold = {pair for arrow in main_arrows(expected_moves(), status_roles()) for pair in arrow.covers}
     birth = (Status.UNSEEN, Status.CONNECTING, Status.CREATION_SUCCESS, Status.SYNC_SUCCESS, Status.OK)
-    assert roles_of().birth == birth[:-1]
-    assert roles_of().back == (Status.RECONNECTED,)
+    assert status_roles().birth == birth[:-1]
+    assert status_roles().back == (Status.RECONNECTED,)
     assert bold == {
         *pairwise(birth),
         *((Status.OK, loss) for loss in LOSSES),
@@ -86,7 +86,7 @@ def test_the_main_chain_runs_from_birth_through_life_and_loss_back_to_life() -> 
         *((loss, Status.RECONNECTED) for loss in LOSSES),
         (Status.RECONNECTED, Status.OK),
     }
-    assert roles_of(announces_sync=False).birth == (Status.UNSEEN, Status.CONNECTING, Status.CREATION_SUCCESS)
+    assert status_roles(announces_sync=False).birth == (Status.UNSEEN, Status.CONNECTING, Status.CREATION_SUCCESS)
 
 
 def test_the_main_chain_is_the_boldest() -> None:
@@ -98,7 +98,7 @@ def test_the_main_chain_is_the_boldest() -> None:
 
 def test_birth_runs_from_left_to_right_and_the_end_stands_apart() -> None:
     boxes = drawing.lifecycle().layout.boxes
-    roles = roles_of()
+    roles = status_roles()
     along = [boxes[status] for status in (*roles.birth, roles.life, roles.lost[0])]
     assert [box.x for box in along] == sorted(box.x for box in along)
     assert len({boxes[status].y for status in (*roles.birth, roles.life)}) == 1
@@ -122,7 +122,7 @@ def test_a_fold_never_stands_for_a_move_that_is_not_there() -> None:
     moves = expected_moves()
     for missing in moves:
         left = [move for move in moves if move != missing]
-        covered = [pair for b in fold(left, roles_of()) for pair in b.covers]
+        covered = [pair for b in fold(left, status_roles()) for pair in b.covers]
         assert set(covered) == {(move.before, move.after) for move in left}
 
 
@@ -189,3 +189,10 @@ def test_the_one_state_that_accounts_should_be_in_is_the_largest() -> None:
     boxes = drawing.lifecycle().layout.boxes
     areas = {status: boxes[status].width * boxes[status].height for status in Status}
     assert max(areas, key=areas.__getitem__) is PROVES_LIFE
+
+
+def test_every_guard_of_the_definition_has_its_words_and_no_two_share_them() -> None:
+    assert set(GUARD_WORDS) == set(Guard)
+    words = [word for row in GUARD_WORDS.values() for word in (row.holds, row.fails)]
+    assert len(set(words)) == len(words)
+    assert not any("," in word for word in words), "a comma stands between two guards on one arrow"

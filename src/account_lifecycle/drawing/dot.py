@@ -86,16 +86,8 @@ def _add_state(graph: Digraph, state: State, box: Box) -> None:
         plain = {"shape": "plaintext"}
         _add_node(graph, f"{state.status}_caption", state.caption, below, CAPTION_SIZE, paint.text, plain)
     if state.tag:
-        look = _filled(TAG_PAINT) | {"fontname": BOLD_FONT}
-        _add_node(
-            graph,
-            f"{state.status}_tag",
-            state.tag,
-            Box(box.left + 3, box.top, 34, 16),
-            CAPTION_SIZE,
-            TAG_PAINT.text,
-            look,
-        )
+        look, flag = _filled(TAG_PAINT) | {"fontname": BOLD_FONT}, Box(box.left + 3, box.top, 34, 16)
+        _add_node(graph, f"{state.status}_tag", state.tag, flag, CAPTION_SIZE, TAG_PAINT.text, look)
 
 
 def _add_arrow(graph: Digraph, arrow: Arrow, route: Route, label: Box | None, group: tuple[str, ...]) -> None:

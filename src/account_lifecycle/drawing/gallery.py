@@ -11,7 +11,7 @@ from .picture import Picture
 
 COMMAND = "python3 dev.py diagrams"
 """What a person types to write it anew."""
-SUFFIXES = (".dot", ".mmd", ".svg", ".png")
+GALLERY_SUFFIXES = (".dot", ".mmd", ".svg", ".png")
 INDEX = "README.md"
 
 
@@ -33,8 +33,8 @@ def write_gallery(folder: Path) -> list[Path]:
         f"Drawn from the compiled machine by `{COMMAND}`, and never edited. {renderer_versions()}",
     ]
     for name, picture in pictures():
-        written += [picture.write(folder / f"{name}{suffix}") for suffix in SUFFIXES]
-        links = " · ".join(f"[{suffix[1:]}]({name}{suffix})" for suffix in SUFFIXES)
+        written += [picture.write(folder / f"{name}{suffix}") for suffix in GALLERY_SUFFIXES]
+        links = " · ".join(f"[{suffix[1:]}]({name}{suffix})" for suffix in GALLERY_SUFFIXES)
         title = picture.sketch.title
         index += [f"## {title}", f"![{title}]({name}.svg)", links]
     page = folder / INDEX
@@ -53,7 +53,7 @@ def renderer_versions() -> str:
     return f"Rendered by {' and '.join(found)}."
 
 
-def main(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
     """Write the gallery into the folder that is named."""
     folder = Path(arguments[0] if arguments else "diagrams")
     written = write_gallery(folder)
@@ -62,4 +62,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(sys.argv[1:]))

@@ -121,9 +121,8 @@ class Piece:
         """Return whether the two cross."""
         if self.left > other.right or other.left > self.right or self.bottom > other.top or other.bottom > self.top:
             return False
-        return _turns_left(self.a, self.b, other.a) != _turns_left(self.a, self.b, other.b) and _turns_left(
-            other.a, other.b, self.a
-        ) != _turns_left(other.a, other.b, self.b)
+        (a, b), (c, d) = (self.a, self.b), (other.a, other.b)
+        return _turns_left(a, b, c) != _turns_left(a, b, d) and _turns_left(c, d, a) != _turns_left(c, d, b)
 
 
 def _turns_left(a: Point, b: Point, c: Point) -> bool:

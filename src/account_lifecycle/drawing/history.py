@@ -15,7 +15,7 @@ from ..lifecycle.status import Status, Verdict
 from ..lifecycle.wording import moment, printable, shown
 from .life_cycle import healths_met, mark, skeleton, sketch_lifecycle, states_of
 from .sketch import GROUP, GROUP_NAME, Arrow, Look, Sketch
-from .table import Pair, deviant_kinds, roles_of
+from .table import Pair, deviant_kinds, status_roles
 
 _WAYS, _EVENTS, _LABEL_LENGTH = 20, 40, 12
 """How many ways of a path are drawn, how many events are listed, how long its numbers may be: the latest, each."""
@@ -51,8 +51,8 @@ def sketch_path(steps: Iterable[PathStep], account_id: str = "", provider: str |
     now = path[-1][1].after if path else INITIAL
     visited = {INITIAL, now} | {status for _, step in path for status in (step.before, step.after)}
     profile = profile_of(ALIASES.get(provider or "", provider))
-    announces_sync = profile.announces_sync or not visited <= {*roles_of(False).statuses}
-    roles = roles_of(announces_sync)
+    announces_sync = profile.announces_sync or not visited <= {*status_roles(False).statuses}
+    roles = status_roles(announces_sync)
     ways, holds = _walked(path)
     arrows = [
         *(_walked_arrow(*way, numbers) for way, numbers in ways[-_WAYS:]),

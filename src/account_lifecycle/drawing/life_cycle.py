@@ -24,11 +24,11 @@ from .table import (
     Unit,
     deviant_moves,
     expected_moves,
+    find_holds,
+    find_stays,
     fold,
     healths_of,
-    holds,
-    roles_of,
-    stays,
+    status_roles,
 )
 
 _HUB_WIDTH, _LABEL_WIDTH = 64.0, 96.0
@@ -38,7 +38,7 @@ _BEYOND = "Any other announcement is an anomaly: see the picture of the deviatio
 
 def sketch_lifecycle(announces_sync: bool | None = None) -> Sketch:
     """Sketch everything that is expected; None for both kinds of provider in one picture."""
-    roles = roles_of(announces_sync is not False)
+    roles = status_roles(announces_sync is not False)
     moves = expected_moves(announces_sync)
     bundles = fold(moves, roles)
     main = main_arrows(moves, roles)
@@ -46,7 +46,7 @@ def sketch_lifecycle(announces_sync: bool | None = None) -> Sketch:
     others = [_arrow(b, Look.EXPECTED) for b in bundles if not b.shared and not drawn.issuperset(b.covers)]
     hubs = {_hub(bundle, roles): bundle for bundle in bundles if bundle.shared}
     shared = [_arrow(bundle, Look.SHARED)._replace(tail=hub.key) for hub, bundle in hubs.items()]
-    same = "".join(f"; so does {s.status} at {s.announced}" for s in stays(announces_sync is not False))
+    same = "".join(f"; so does {status} at {word}" for status, word in find_stays(announces_sync is not False))
     return Sketch(
         title="The life cycle of an account",
         subtitle="" if announces_sync is None else f"whose provider {_about_sync(announces_sync)}",
@@ -212,9 +212,9 @@ def _provider_facts(family: str | None, profile: ProviderProfile) -> Iterable[st
 
 def sketch_deviations() -> Sketch:
     """Sketch every unexpected move, folded by its kind, and every hold."""
-    roles = roles_of()
+    roles = status_roles()
     hubs, arrows = _by_kind(fold(deviant_moves(), roles, share=False), roles)
-    loops, notes = _held(holds(), roles)
+    loops, notes = _held(find_holds(), roles)
     return Sketch(
         title="Deviations from the life cycle",
         subtitle="what an unexpected announcement does, and the kind of anomaly that it is",

@@ -12,16 +12,15 @@ for passing near a tip, and most for sharing a port.
 
 Each arrow in turn takes the way that is cheapest in view of all others; a second pass lets it change its mind,
 and two that still disturb each other are taken up and laid again, the one or the other first. Who comes later
-makes way, so several orders are tried and the cheapest whole is taken. A way is drawn only when nothing cheaper
-is left (a heap by the least that it can cost), for most are never looked at. Nothing is random: the same sketch
-gives the same picture on every machine.
+makes way, so several orders are tried and the cheapest whole is taken. Ways are looked at in the order of the least
+that each can cost, and drawn only then, so that most never are. Nothing is random: the same sketch gives the same
+picture on every machine.
 
 Labels come last: each takes the cheapest spot beside its own arrow, off every box, label and line.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from heapq import heapify, heappop, heappush
 from itertools import combinations, product
 from math import fsum  # exact, and so the same in every version of Python
 from typing import NamedTuple
@@ -66,11 +65,6 @@ class Route:
         self.start, self.end, self.curve, self.pieces = start, end, curve, curve.pieces()
         self.extent = around(self.pieces)
 
-    @property
-    def length(self) -> float:
-        """How long the curve is."""
-        return fsum(piece.length for piece in self.pieces)
-
 
 def route_all(trips: Sequence[Trip], settled: Sequence[Route]) -> tuple[Route, ...]:
     """Return a way for every trip, the whole as good as can be found; the ``settled`` ones stay as they are."""
@@ -111,61 +105,62 @@ def _others(found: dict[int, Route], settled: Sequence[Route], *left_out: int) -
 
 
 class _Offers:
-    """All ways of one trip, the cheapest on an empty sheet first."""
+    """All ways of one trip, in the order of the least that each can cost."""
 
     def __init__(self, trip: Trip, disturbance: Callable[[Route, Route], float]) -> None:
         self.disturbance = disturbance
         self._trip = trip
         self._obstacles = [*(box.grown(_MARGIN) for box in trip.obstacles), trip.tail.grown(-2), trip.head.grown(-2)]
-        self._waiting = [(least, i, way) for i, (least, way) in enumerate(_ways(trip))]
-        heapify(self._waiting)
-        self._drawn: dict[Route, float] = {}
+        self._ways = sorted(_ways(trip), key=lambda way: way.least)
+        self._drawn: dict[_Way, Route] = {}
+        self._price: dict[Route, float] = {}
 
     def best(self, others: Sequence[Route]) -> Route:
         """Return the best way in view of those that are already there."""
         best, best_cost = None, float("inf")
-        for route, cost in self._in_order():
-            if cost >= best_cost:
+        for way in self._ways:
+            if way.least >= best_cost:
                 break
+            route = self._drawn.get(way) or self._draw(way)
+            cost = self._price[route]
             for other in others:
-                cost += self.disturbance(route, other)
                 if cost >= best_cost:
                     break
-            else:
+                cost += self.disturbance(route, other)
+            if cost < best_cost:
                 best, best_cost = route, cost
         assert best is not None, "there is always a way, if a bad one"
         return best
 
     def cost(self, route: Route, others: Sequence[Route]) -> float:
         """Return what one of these ways costs in view of others."""
-        return self._drawn[route] + fsum(self.disturbance(route, other) for other in others)
+        return self._price[route] + fsum(self.disturbance(route, other) for other in others)
 
-    def _in_order(self) -> Iterator[tuple[Route, float]]:
-        """Yield the ways with what each costs alone, the cheapest first; a way is drawn when its turn comes."""
-        yield from tuple(self._drawn.items())
-        while self._waiting:
-            cost, i, way = heappop(self._waiting)
-            if isinstance(way, Route):
-                self._drawn[way] = cost
-                yield way, cost
-            else:
-                extra, route = way[0], _drawn(self._trip, *way[1:])
-                heappush(self._waiting, (extra + route.length + self._obstruction(route), i, route))
-
-    def _obstruction(self, route: Route) -> float:
-        """Return the price of what stands in its way: boxes, and the edge of the sheet."""
+    def _draw(self, way: "_Way") -> Route:
+        """Draw a way, and find its price alone: its length, the boxes that it hits, how far it leaves the sheet."""
+        route = self._drawn[way] = _curve_of(self._trip, *way[1:])
         near = [box for box in self._obstacles if box.overlaps(route.extent)]
-        above, below = route.extent.top - self._trip.sheet.top, self._trip.sheet.bottom - route.extent.bottom
         hits = sum(piece.meets(box) for box in near for piece in route.pieces)
-        return _BEYOND * (max(0.0, above) + max(0.0, below)) + _HIT * hits
+        above, below = route.extent.top - self._trip.sheet.top, self._trip.sheet.bottom - route.extent.bottom
+        beyond = max(0.0, above) + max(0.0, below)
+        extra = way.least - distance(way.start, way.end)
+        self._price[route] = extra + fsum(piece.length for piece in route.pieces) + _HIT * hits + _BEYOND * beyond
+        return route
 
 
-_Way = tuple[float, Point, Point, Point, Point, tuple[float, float]]
-"""A way that is not drawn: what it costs beside its length; start and side; end and side; pulls."""
+class _Way(NamedTuple):
+    """A way that is not drawn yet."""
+
+    least: float
+    """The least that it can cost: its length if it were straight, and what is bad about its ports and turns."""
+    start: Point
+    leaving: Point
+    end: Point
+    meeting: Point
+    pulls: tuple[float, float]
 
 
-def _ways(trip: Trip) -> Iterator[tuple[float, _Way | Route]]:
-    """Yield every way with the least that it can cost."""
+def _ways(trip: Trip) -> Iterator[_Way]:
     for leaving, meeting in product(_SIDES, _SIDES):
         turn = 0.0 if leaving in (meeting, (-meeting[0], -meeting[1])) else _TURN
         ports = product(_ports(trip.tail, leaving, trip.head), _ports(trip.head, meeting, trip.tail))
@@ -173,8 +168,7 @@ def _ways(trip: Trip) -> Iterator[tuple[float, _Way | Route]]:
             apart, least = distance(start, end), 2 * trip.gap
             arcs = [(arc, arc) for arc in _ARCS]
             pulls = arcs if leaving == meeting else [(max(apart * a, least), max(apart * b, least)) for a, b in _PULLS]
-            extra = one + other + turn
-            yield from ((extra + apart, (extra, start, leaving, end, meeting, pull)) for pull in pulls)
+            yield from (_Way(apart + one + other + turn, start, leaving, end, meeting, pull) for pull in pulls)
 
 
 def _ports(box: Box, side: Point, other: Box) -> list[tuple[Point, float]]:
@@ -185,7 +179,9 @@ def _ports(box: Box, side: Point, other: Box) -> list[tuple[Point, float]]:
     return ports
 
 
-def _drawn(trip: Trip, start: Point, leaving: Point, end: Point, meeting: Point, pulls: tuple[float, float]) -> Route:
+def _curve_of(
+    trip: Trip, start: Point, leaving: Point, end: Point, meeting: Point, pulls: tuple[float, float]
+) -> Route:
     begin, stop = along(start, leaving, trip.tail_gap), along(end, meeting, trip.gap)
     return Route(start, end, Curve(begin, along(start, leaving, pulls[0]), along(end, meeting, pulls[1]), stop))
 
@@ -214,7 +210,7 @@ def route_loop(trip: Trip, width: float, height: float) -> tuple[Route, Box]:
     ):
         middle, across = trip.tail.port(side, shift), (abs(side[1]), abs(side[0]))
         start, end = along(middle, across, -_LOOP_SPREAD), along(middle, across, _LOOP_SPREAD)
-        route = _drawn(trip, start, side, end, side, (_LOOP_REACH, _LOOP_REACH))
+        route = _curve_of(trip, start, side, end, side, (_LOOP_REACH, _LOOP_REACH))
         reach = _LOOP_REACH * 0.75 + (abs(side[0]) * width + abs(side[1]) * height) / 2 + 3
         label = Box(*along(middle, side, reach), width, height)
         cost = rank + _HIT * sum(box.overlaps(other) for box in (label, route.extent) for other in trip.obstacles)

@@ -36,7 +36,7 @@ GUARD_WORDS: Mapping[Guard, GuardWords] = {
     Guard.LOST: GuardWords("lost", "not lost", "the connection was announced as lost, and not yet as restored"),
     Guard.ANNOUNCES_SYNC: GuardWords("if its provider announces syncs", "if its provider announces no syncs"),
 }
-"""One row for each guard of the definition; this is the only place that words them."""
+"""One row for each guard of the definition; nothing else words one, and which arrow needs which is worked out."""
 
 Pair = tuple[Status, Status]
 """A move: the status before and the status after."""
@@ -65,13 +65,6 @@ class Hold(NamedTuple):
     guard: str = ""
 
 
-class Stay(NamedTuple):
-    """An announcement that is expected in another state and leaves it as it is."""
-
-    status: Status
-    announced: Status
-
-
 # ---- Moves, holds and stays -----------------------------------------------------------------------
 
 
@@ -93,17 +86,17 @@ def deviant_moves(announces_sync: bool = True) -> tuple[Move, ...]:
     return _moves(announces_sync, expected=False)
 
 
-def holds() -> tuple[Hold, ...]:
+def find_holds() -> tuple[Hold, ...]:
     """Return every hold: first those of the providers that announce everything, then what the others add."""
     found = _holds(True, "")
     known = {hold.kind for hold in found}
     return (*found, *(h for h in _holds(False, "from a provider that never announces it") if h.kind not in known))
 
 
-def stays(announces_sync: bool = True) -> tuple[Stay, ...]:
-    """Return the expected announcements, other than a state's own, that leave it as it is."""
-    found = (Stay(s.before.status, s.announced) for s in _rows(announces_sync) if s.expected and not s.moved)
-    return tuple(dict.fromkeys(stay for stay in found if stay.status is not stay.announced))
+def find_stays(announces_sync: bool = True) -> tuple[Pair, ...]:
+    """Return each status with an expected announcement, other than its own, that leaves it as it is."""
+    found = ((s.before.status, s.announced) for s in _rows(announces_sync) if s.expected and not s.moved)
+    return tuple(dict.fromkeys(pair for pair in found if pair[0] is not pair[1]))
 
 
 def reachable(announces_sync: bool = True) -> tuple[Status, ...]:
@@ -190,7 +183,7 @@ class Roles(NamedTuple):
 
 
 @cache
-def roles_of(announces_sync: bool = True) -> Roles:
+def status_roles(announces_sync: bool = True) -> Roles:
     """Return the parts for one kind of provider."""
     birth = _longest_birth(BEGINNING, (INITIAL,), announces_sync)
     taken = {*birth, PROVES_LIFE, *LOSSES, TERMINAL}
