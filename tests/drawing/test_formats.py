@@ -145,6 +145,6 @@ def test_another_process_draws_the_same_bytes() -> None:
     assert first == second
 
 
-def test_a_picture_is_laid_out_once(picture: Picture) -> None:
-    assert picture.layout is picture.layout
+def test_everything_in_a_picture_is_placed_once(picture: Picture) -> None:
+    assert picture.placement is picture.placement
     assert picture.dot() == picture.dot()

@@ -9,7 +9,7 @@ from account_lifecycle import drawing
 from account_lifecycle.drawing import Crossing, PathStep, Picture
 from account_lifecycle.drawing.gallery import pictures
 from account_lifecycle.drawing.geometry import NAME_SIZE, Box, around, text_width
-from account_lifecycle.drawing.layout import Layout
+from account_lifecycle.drawing.placement import Placement
 from account_lifecycle.drawing.sketch import FRAME_PAINT, GROUP, GROUP_NAME, HEALTH_PAINT, PENS, WHITE, Look
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.status import Health, Status, Verdict
@@ -32,52 +32,54 @@ def a_traffic() -> Picture:
 
 
 PICTURES = {**dict(pictures()), "path": a_path(), "traffic": a_traffic()}
-every_picture = pytest.mark.parametrize("layout", [pytest.param(p.layout, id=name) for name, p in PICTURES.items()])
+every_picture = pytest.mark.parametrize(
+    "placement", [pytest.param(p.placement, id=name) for name, p in PICTURES.items()]
+)
 
 
-def solid(layout: Layout) -> dict[str, Box]:
+def solid(placement: Placement) -> dict[str, Box]:
     """Everything that covers what lies below it; not the group's frame, which holds others."""
-    labels = {f"label {i}": label for i, label in enumerate(layout.labels) if label}
-    words = {text.words: text.box for text in (*layout.title, *layout.legend.texts)}
-    swatches = dict(layout.legend.swatches)
-    return {**{k: box for k, box in layout.boxes.items() if k != GROUP}, **labels, **words, **swatches}
+    labels = {f"label {i}": label for i, label in enumerate(placement.labels) if label}
+    words = {text.words: text.box for text in (*placement.title, *placement.legend.texts)}
+    swatches = dict(placement.legend.swatches)
+    return {**{k: box for k, box in placement.boxes.items() if k != GROUP}, **labels, **words, **swatches}
 
 
 @every_picture
-def test_no_two_things_overlap(layout: Layout) -> None:
-    things = list(solid(layout).items())
+def test_no_two_things_overlap(placement: Placement) -> None:
+    things = list(solid(placement).items())
     overlaps = [(a, b) for i, (a, x) in enumerate(things) for b, y in things[:i] if x.grown(-0.1).overlaps(y)]
     assert overlaps == []
 
 
 @every_picture
-def test_no_arrow_runs_through_a_box_or_under_a_label_of_another(layout: Layout) -> None:
-    for arrow, route in zip(layout.sketch.arrows, layout.routes, strict=True):
+def test_no_arrow_runs_through_a_box_or_under_a_label_of_another(placement: Placement) -> None:
+    for arrow, route in zip(placement.sketch.arrows, placement.routes, strict=True):
         ends = {arrow.tail, arrow.head}
-        own = ends | set(layout.sketch.group) | {GROUP_NAME} if GROUP in ends else ends
-        if ends & set(layout.sketch.group):
+        own = ends | set(placement.sketch.group) | {GROUP_NAME} if GROUP in ends else ends
+        if ends & set(placement.sketch.group):
             own = own | {GROUP}
-        others = [key for key, box in layout.boxes.items() if key not in own]
-        assert [key for key in others if any(piece.meets(layout.boxes[key]) for piece in route.pieces)] == []
+        others = [key for key, box in placement.boxes.items() if key not in own]
+        assert [key for key in others if any(piece.meets(placement.boxes[key]) for piece in route.pieces)] == []
 
 
 @every_picture
-def test_the_group_stands_in_its_frame(layout: Layout) -> None:
-    frame = layout.boxes[GROUP]
-    inner = around([layout.boxes[status] for status in (*layout.sketch.group, GROUP_NAME)])
+def test_the_group_stands_in_its_frame(placement: Placement) -> None:
+    frame = placement.boxes[GROUP]
+    inner = around([placement.boxes[status] for status in (*placement.sketch.group, GROUP_NAME)])
     assert frame.left < inner.left < inner.right < frame.right
     assert frame.bottom < inner.bottom < inner.top < frame.top
 
 
 @every_picture
-def test_every_name_fits_into_its_box(layout: Layout) -> None:
-    for state in layout.sketch.states:
-        assert text_width(state.status, NAME_SIZE) < layout.boxes[state.status].width
+def test_every_name_fits_into_its_box(placement: Placement) -> None:
+    for state in placement.sketch.states:
+        assert text_width(state.status, NAME_SIZE) < placement.boxes[state.status].width
 
 
 @every_picture
-def test_a_picture_is_no_larger_than_a_screen(layout: Layout) -> None:
-    extent = around(list(solid(layout).values()))
+def test_a_picture_is_no_larger_than_a_screen(placement: Placement) -> None:
+    extent = around(list(solid(placement).values()))
     assert extent.width < 1400
     assert extent.height < 900
 
@@ -111,7 +113,7 @@ def test_every_look_is_drawn_in_its_own_way(look: Look) -> None:
 
 
 @every_picture
-def test_every_look_that_is_drawn_is_explained(layout: Layout) -> None:
-    explained = {look for look, _ in layout.sketch.key}
-    assert {arrow.look for arrow in layout.sketch.arrows} - explained <= {Look.FAINT}
-    assert {state.health for state in layout.sketch.states} <= set(layout.sketch.healths)
+def test_every_look_that_is_drawn_is_explained(placement: Placement) -> None:
+    explained = {look for look, _ in placement.sketch.key}
+    assert {arrow.look for arrow in placement.sketch.arrows} - explained <= {Look.FAINT}
+    assert {state.health for state in placement.sketch.states} <= set(placement.sketch.healths)

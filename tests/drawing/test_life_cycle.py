@@ -97,7 +97,7 @@ def test_the_main_chain_is_the_boldest() -> None:
 
 
 def test_birth_runs_from_left_to_right_and_the_end_stands_apart() -> None:
-    boxes = drawing.lifecycle().layout.boxes
+    boxes = drawing.lifecycle().placement.boxes
     roles = status_roles()
     along = [boxes[status] for status in (*roles.birth, roles.life, roles.lost[0])]
     assert [box.x for box in along] == sorted(box.x for box in along)
@@ -107,7 +107,7 @@ def test_birth_runs_from_left_to_right_and_the_end_stands_apart() -> None:
 
 def test_the_states_stand_in_the_same_order_in_every_picture() -> None:
     pictures = [drawing.lifecycle(), drawing.deviations(), drawing.path([]), drawing.traffic({})]
-    orders = [sorted(Status, key=lambda s: (p.layout.boxes[s].x, p.layout.boxes[s].y)) for p in pictures]
+    orders = [sorted(Status, key=lambda s: (p.placement.boxes[s].x, p.placement.boxes[s].y)) for p in pictures]
     assert all(order == orders[0] for order in orders)
 
 
@@ -186,7 +186,7 @@ def test_the_life_cycle_is_marked_nowhere_by_itself() -> None:
 
 
 def test_the_one_state_that_accounts_should_be_in_is_the_largest() -> None:
-    boxes = drawing.lifecycle().layout.boxes
+    boxes = drawing.lifecycle().placement.boxes
     areas = {status: boxes[status].width * boxes[status].height for status in Status}
     assert max(areas, key=areas.__getitem__) is PROVES_LIFE
 

@@ -14,7 +14,7 @@ DOT and Mermaid need nothing installed; SVG and PNG need the extra ``diagrams``,
 
 How a picture comes about: ``table`` reads moves, guards and parts from the compiled machine and folds what says the
 same; ``life_cycle`` and ``history`` make a ``sketch`` of them, states, arrows and words without a coordinate;
-``layout`` gives each state its fixed place, ``routes`` each arrow its way; ``dot`` and ``mermaid`` write it down;
+``placement`` gives each state its fixed place, ``routes`` each arrow its way; ``dot`` and ``mermaid`` write it down;
 ``picture`` renders it. No rule is stated here: change the definition, and every picture changes.
 """
 

@@ -1,10 +1,10 @@
-"""A layout as a ``graphviz.Digraph``: every coordinate is given, so that any Graphviz only renders it."""
+"""A placement as a ``graphviz.Digraph``: every coordinate is given, so that any Graphviz only renders it."""
 
 from graphviz import Digraph
 from graphviz.quoting import escape, nohtml
 
 from .geometry import BOLD_FONT, CAPTION_SIZE, CENTRAL_SIZE, FONT, LABEL_SIZE, NAME_SIZE, TEXT_SIZE, Box, Point
-from .layout import ARROW_SIZE, HEAD_LENGTH, Layout, Text
+from .placement import ARROW_SIZE, HEAD_LENGTH, Placement, Text
 from .routes import Route
 from .sketch import (
     FRAME_PAINT,
@@ -29,7 +29,7 @@ _PERIPHERY = 4.0
 """How far a second border lies outside the first, in points."""
 
 
-def digraph(layout: Layout) -> Digraph:
+def digraph(placement: Placement) -> Digraph:
     """Return the picture as a graph that every Graphviz renders alike."""
     graph = Digraph(
         GRAPH_NAME,
@@ -37,31 +37,31 @@ def digraph(layout: Layout) -> Digraph:
         node_attr={"fontname": FONT, "fontsize": _n(NAME_SIZE), "shape": "box", "fixedsize": "true", "penwidth": "1.6"},
         edge_attr={"fontname": FONT, "fontsize": _n(LABEL_SIZE), "arrowsize": _n(ARROW_SIZE)},
     )
-    sketch = layout.sketch
+    sketch = placement.sketch
     with graph.subgraph(name=_CLUSTER) as cluster:
-        frame = layout.boxes[GROUP]
+        frame = placement.boxes[GROUP]
         cluster.attr(
             label=_label(GROUP_NAME),
             bb=",".join(_n(edge) for edge in (frame.left, frame.bottom, frame.right, frame.top)),
-            lp=_xy(layout.boxes[GROUP_NAME][:2]),
+            lp=_xy(placement.boxes[GROUP_NAME][:2]),
             fontsize=_n(LABEL_SIZE),
             fontcolor=FRAME_PAINT.text,
             **_filled(FRAME_PAINT),
         )
         for state in sketch.states:
-            _add_state(cluster if state.status in sketch.group else graph, state, layout.boxes[state.status])
+            _add_state(cluster if state.status in sketch.group else graph, state, placement.boxes[state.status])
     for hub in sketch.hubs:
         look = {"style": "rounded,dashed", "color": PENS[hub.look].colour, "penwidth": "1.1"}
-        _add_node(graph, hub.key, hub.text, layout.boxes[hub.key], CAPTION_SIZE, PENS[hub.look].colour, look)
-    for arrow, route, label in zip(sketch.arrows, layout.routes, layout.labels, strict=True):
+        _add_node(graph, hub.key, hub.text, placement.boxes[hub.key], CAPTION_SIZE, PENS[hub.look].colour, look)
+    for arrow, route, label in zip(sketch.arrows, placement.routes, placement.labels, strict=True):
         _add_arrow(graph, arrow, route, label, sketch.group)
-    for i, text in enumerate((*layout.title, *layout.legend.texts)):
+    for i, text in enumerate((*placement.title, *placement.legend.texts)):
         _add_text(graph, f"text_{i}", text)
-    for health, box in layout.legend.swatches:
+    for health, box in placement.legend.swatches:
         paint = HEALTH_PAINT[health]
         look = _filled(paint) | {"penwidth": "1.2"}
         _add_node(graph, f"health_{health}", health_words(health), box, TEXT_SIZE, paint.text, look)
-    for sample, box in layout.legend.samples:
+    for sample, box in placement.legend.samples:
         _add_sample(graph, sample, box)
     return graph
 

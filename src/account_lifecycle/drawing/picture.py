@@ -20,8 +20,8 @@ from graphviz import Digraph
 
 from ..errors import AccountLifecycleError
 from .dot import GRAPH_NAME, digraph
-from .layout import Layout, lay_out
 from .mermaid import flowchart
+from .placement import Placement, place
 from .sketch import Sketch
 
 _LAYOUT = "nop2"
@@ -38,20 +38,20 @@ class DrawingError(AccountLifecycleError):
 
 
 class Picture:
-    """Ask it for any format, or let it write a file; it is laid out once, at the first need."""
+    """Ask it for any format, or let it write a file; everything is placed once, at the first need."""
 
     def __init__(self, sketch: Sketch) -> None:
         self.sketch = sketch
         """What it shows."""
 
     @cached_property
-    def layout(self) -> Layout:
+    def placement(self) -> Placement:
         """Where everything goes, in points."""
-        return lay_out(self.sketch)
+        return place(self.sketch)
 
     def digraph(self) -> Digraph:
         """Return the graph, to be changed or shown in a notebook."""
-        return digraph(self.layout)
+        return digraph(self.placement)
 
     def dot(self) -> str:
         """Return Graphviz's language, with every coordinate: any Graphviz renders it alike."""

@@ -1,4 +1,4 @@
-"""Layout: a sketch becomes boxes, curves and lines of text with coordinates, in points.
+"""Placement: a sketch becomes boxes, curves and lines of text with coordinates, in points.
 
 Every state has a fixed place by the part that it plays, so that the map is learned once: birth runs from left to
 right into life; the lost states stand in a frame to the right of it, the way back below it, the end apart. Then each
@@ -58,7 +58,7 @@ class Legend(NamedTuple):
     samples: tuple[tuple[Look, Box], ...]
 
 
-class Layout(NamedTuple):
+class Placement(NamedTuple):
     """A sketch with a place for everything."""
 
     sketch: Sketch
@@ -72,9 +72,9 @@ class Layout(NamedTuple):
     legend: Legend
 
 
-def lay_out(sketch: Sketch) -> Layout:
+def place(sketch: Sketch) -> Placement:
     """Give every box a place, every arrow a way and every label a spot, and set the words around them."""
-    boxes = _place(sketch)
+    boxes = _place_boxes(sketch)
     routes, labels = _fit(sketch.arrows, tuple(boxes.items()), sketch.group)
     drawn = [*boxes.values(), *(route.extent for route in routes), *filter(None, labels)]
     extent = around(drawn)
@@ -85,13 +85,13 @@ def lay_out(sketch: Sketch) -> Layout:
     right = around(box for _, box in (*((text, text.box) for text in below.texts), *below.swatches)).right
     floor = min(box.bottom for box in drawn if box.left < right + _MARGIN)
     title = _title(sketch, extent.left, ceiling + _MARGIN)
-    return Layout(sketch, boxes, routes, labels, title, _legend(sketch, extent.left, floor - _MARGIN, width))
+    return Placement(sketch, boxes, routes, labels, title, _legend(sketch, extent.left, floor - _MARGIN, width))
 
 
 # ---- The places of the boxes ----------------------------------------------------------------------
 
 
-def _place(sketch: Sketch) -> dict[str, Box]:
+def _place_boxes(sketch: Sketch) -> dict[str, Box]:
     """Return the boxes of all states, of the group's frame and name, and of the hubs."""
     sizes = {state.status: _size(state) for state in sketch.states}
     roles, boxes = sketch.roles, dict[str, Box]()
@@ -130,7 +130,7 @@ def _size(state: State) -> tuple[float, float]:
 def _place_hub(hub: Hub, boxes: dict[str, Box]) -> Box:
     """Return a box next to the hub's state where nothing else stands, or else below everything."""
     at = boxes[hub.beside]
-    width, height = text_width(hub.text, CAPTION_SIZE) + 18, text_height(hub.text, CAPTION_SIZE) + 10
+    width, height = text_width(hub.text, CAPTION_SIZE) + 20, text_height(hub.text, CAPTION_SIZE) + 10
     for dx, dy in _BESIDE[hub.after]:
         x, y = at.x + dx * ((at.width + width) / 2 + _APART), at.y + dy * ((at.height + height) / 2 + _APART)
         if not any(Box(x, y, width + 16, height + 16).overlaps(box) for box in boxes.values()):
