@@ -178,10 +178,10 @@ def sketch_traffic(counts: Mapping[Crossing, int]) -> Sketch:
     )
     stayed = "; ".join(f"{s} ({', '.join(_ranked(held[s]))})" for s in Status if s in held)
     total = sum(counts.values())
-    odd = sum(count for crossing, count in counts.items() if crossing.kind is not None)
+    with_anomaly = sum(count for crossing, count in counts.items() if crossing.kind is not None)
     return base._replace(
         title="The traffic of a fleet",
-        subtitle=f"{total:,} events, {entered.total():,} moves, {odd:,} with an anomaly",
+        subtitle=f"{total:,} events, {entered.total():,} moves, {with_anomaly:,} with an anomaly",
         states=tuple(
             state._replace(
                 caption=f"entered {entered[state.status]:,} ×" if entered[state.status] else "",

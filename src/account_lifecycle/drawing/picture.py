@@ -21,7 +21,7 @@ from graphviz import Digraph
 from ..errors import AccountLifecycleError
 from .dot import GRAPH_NAME, digraph
 from .mermaid import flowchart
-from .placement import Placement, place
+from .placement import Placement, place_sketch
 from .sketch import Sketch
 
 _LAYOUT = "nop2"
@@ -47,7 +47,7 @@ class Picture:
     @cached_property
     def placement(self) -> Placement:
         """Where everything goes, in points."""
-        return place(self.sketch)
+        return place_sketch(self.sketch)
 
     def digraph(self) -> Digraph:
         """Return the graph, to be changed or shown in a notebook."""

@@ -72,7 +72,7 @@ class Placement(NamedTuple):
     legend: Legend
 
 
-def place(sketch: Sketch) -> Placement:
+def place_sketch(sketch: Sketch) -> Placement:
     """Give every box a place, every arrow a way and every label a spot, and set the words around them."""
     boxes = _place_boxes(sketch)
     routes, labels = _fit(sketch.arrows, tuple(boxes.items()), sketch.group)

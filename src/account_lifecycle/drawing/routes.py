@@ -1,7 +1,7 @@
 """The way of every arrow and the spot of every label.
 
-Graphviz keeps boxes where they are told to stand, but then draws the arrows between them as it likes: several
-in one stroke, labels across lines, loops over a neighbour. So the ways are found here, by trying many and taking
+Graphviz can keep boxes where they are pinned, but then draws the arrows between them as it likes: several in one
+stroke, labels across lines, loops over a neighbour. So the ways are found here, by trying many and taking
 the cheapest; prices are in points of length that one would rather go.
 
 A way is one cubic curve that leaves and meets a box at a right angle. Each arrow has some hundred ways: four

@@ -145,12 +145,12 @@ def _guard(situations: list[Situation]) -> str:
     others = [s for s in compiled().situations if s.status is status and s not in situations]
     facts = [(guard, value) for value in (True, False) for guard in GUARD_WORDS if guard in Situation._fields]
 
-    def told(situation: Situation, chosen: Iterable[tuple[Guard, bool]]) -> bool:
+    def satisfies(situation: Situation, chosen: Iterable[tuple[Guard, bool]]) -> bool:
         return all(getattr(situation, guard) is value for guard, value in chosen)
 
     for size in range(len(facts)):
         for chosen in combinations(facts, size):
-            if all(told(s, chosen) for s in situations) and not any(told(s, chosen) for s in others):
+            if all(satisfies(s, chosen) for s in situations) and not any(satisfies(s, chosen) for s in others):
                 words = ((GUARD_WORDS[guard], value) for guard, value in chosen)
                 return ", ".join(word.holds if value else word.fails for word, value in words)
     raise AssertionError(f"no guard tells {situations} from {others}")
