@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import ConfigurationError, Engine, Status
+from account_lifecycle.intake.dialects import DIALECTS, Dialect
 from account_lifecycle.testing import START, Clock, life, payload
 
 pytest_plugins = ["pytester"]
@@ -37,6 +38,12 @@ def test_a_payload_can_be_fed(account_engine: Engine) -> None:
     assert (decision.account.account_id, decision.account.provider) == ("a", "LINKEDIN")
     assert account_engine.feed_event(payload("OK", "b", provider=None)).account.provider is None
     assert account_engine.feed_event(payload("CREATION_SUCCESS", "c", name="user-7")).event.name == "user-7"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_a_payload_can_be_had_in_every_dialect(account_engine: Engine, dialect: Dialect) -> None:
+    decision = account_engine.feed_event(payload("ERROR", "a", dialect=dialect))
+    assert (decision.account.account_id, decision.event.status) == ("a", "ERROR")
 
 
 def test_a_life_can_be_fed_and_takes_a_minute_a_word(account_engine: Engine) -> None:

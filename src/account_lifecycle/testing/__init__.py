@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ..intake.dialects import HOSTED_AUTH, STATUS_WEBHOOK, Dialect, write
 from ..intake.logs import Received
 from ..intake.times import in_utc
 
@@ -49,17 +50,24 @@ class Clock:
 
 
 def payload(
-    word: str, account_id: str = "account-1", *, provider: str | None = "LINKEDIN", name: str | None = None, **more: Any
+    word: str,
+    account_id: str = "account-1",
+    *,
+    provider: str | None = "LINKEDIN",
+    name: str | None = None,
+    dialect: Dialect | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """Return a payload as the vendor sends it, in which ``word`` is announced for an account.
 
     It is a status webhook, of an account of ``provider`` (None leaves that out); with a ``name``, your own user id,
-    it is a hosted-auth notification, which names no provider. ``more`` are further fields, such as ``product``.
+    it is a hosted-auth notification, which names no provider; ``dialect`` asks for another wire format. ``more`` are
+    further fields beside the status, such as ``product``.
     """
-    if name is not None:
-        return {"status": word, "account_id": account_id, "name": name, **more}
-    account_type = {} if provider is None else {"account_type": provider}
-    return {"AccountStatus": {"account_id": account_id, **account_type, "message": word, **more}}
+    if dialect is None:
+        dialect = STATUS_WEBHOOK if name is None else HOSTED_AUTH
+    fields = {"account_id": account_id, "provider": provider, "status": word, "name": name}
+    return write(dialect, {field: value for field, value in fields.items() if value is not None}, more)
 
 
 def life(
