@@ -264,7 +264,7 @@ class Completion(NamedTuple):
     error: str | None = None
     """Why it is not done."""
     counts: bool = True
-    """False gives the attempt back: nothing was tried."""
+    """False gives the attempt back: nothing was tried, and without an ``error`` the one before stays."""
 
 
 class DeliveryRecord(NamedTuple):

@@ -299,6 +299,14 @@ class DeliveryContract:
         assert tokens == sorted(set(tokens))
         assert record_of(store, delivery.delivery_id).attempts == 3
 
+    def test_why_a_delivery_failed_stays_when_it_is_released(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        planned(store, hook())
+        back_off(store, claim_one(store), at(1))
+        released = completed(claim_one(store, now=at(1)), WAITING, at(1), at(2), counts=False)
+        assert store.complete([released]) == [True]
+        assert record_of(store, released.claim.delivery_id).error == "ValueError: no"
+
     # ---- Leases ------------------------------------------------------------------------------------
 
     def test_a_delivery_whose_lease_ran_out_is_told_with_the_token_of_its_claim(self, store: Store) -> None:

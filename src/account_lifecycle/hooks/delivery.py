@@ -20,16 +20,15 @@ A failed delivery waits for its backoff: nothing after the first failure, then 5
 half of it, by a hash of key and attempt, so that what failed together does not come back together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ..errors import logger
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
-from ..records import Claim, Completion, Delivery, DeliveryFilter, DeliveryState, OnDead, TimeSource
+from ..records import Claim, Completion, Delivery, DeliveryState, OnDead, TimeSource
 from ..stores.protocol import Store
 from .leases import LEASE, LONGEST_CALL, Leases
 from .outcomes import Dead, Disable, RetryAt
@@ -47,8 +46,6 @@ LONGEST_BACKOFF = timedelta(hours=6)
 """The longest wait of all."""
 SHORTEST_PAUSE = timedelta(seconds=1)
 """The shortest pause that costs no attempt; without it, a hook could keep a worker busy with nothing."""
-
-_NO_ERRORS: Mapping[int, str | None] = MappingProxyType({})
 
 
 # ---- What becomes of a delivery: pure --------------------------------------------------------------------
@@ -75,8 +72,11 @@ def failed(delivery: Delivery, error: str, now: datetime, at: datetime | None = 
     return Completion(claim_of(delivery), DeliveryState.WAITING, now, due_at, error)
 
 
-def released(delivery: Delivery, now: datetime, due_at: datetime, error: str | None) -> Completion:
-    """Return a delivery to those that wait, as if it had not been claimed: the attempt does not count."""
+def released(delivery: Delivery, now: datetime, due_at: datetime, error: str | None = None) -> Completion:
+    """Return a delivery to those that wait, as if it had not been claimed: the attempt does not count.
+
+    Without an ``error``, the one of the attempt before stays.
+    """
     return Completion(claim_of(delivery), DeliveryState.WAITING, now, due_at, error, counts=False)
 
 
@@ -231,19 +231,17 @@ class Deliverer:
         self,
         called: Sequence[Called],
         uncalled: Sequence[Delivery] = (),
-        errors: Mapping[int, str | None] = _NO_ERRORS,
     ) -> list[HookOutcome]:
         """Write what became of calls, and release what was claimed and not called; return the calls' outcomes.
 
-        ``errors`` says by delivery why some of those released had failed before, as far as that is at hand. The
-        claims are held all the while, and when ``StoreError`` is raised: ``complete`` again, or ``drop`` them.
+        The claims are held all the while, and when ``StoreError`` is raised: ``complete`` again, or ``drop`` them.
         """
         now = self._clock()
         for each in called:
             if each.disables is not None:
                 self._store.disable(each.outcome.hook, now, each.disables)
         completions = [each.completion for each in called]
-        completions += [released(d, now, now, errors.get(d.delivery_id) or self._error_of(d)) for d in uncalled]
+        completions += [released(delivery, now, now) for delivery in uncalled]
         written = self._store.complete(completions) if completions else []
         return [
             each.outcome if is_written else self._lost(each)
@@ -253,13 +251,6 @@ class Deliverer:
     def drop(self, called: Sequence[Called], uncalled: Sequence[Delivery] = ()) -> None:
         """Renew the leases of these no more; what was not written is left to its lease."""
         self._leases.drop([*(each.completion.claim for each in called), *map(claim_of, uncalled)])
-
-    def _error_of(self, delivery: Delivery) -> str | None:
-        """Return why the delivery failed before, which is to be shown on after its release."""
-        if delivery.attempts == 1:
-            return None
-        records = self._store.deliveries(DeliveryFilter(delivery_id=delivery.delivery_id))
-        return next((record.error for record in records), None)
 
     def _lost(self, called: Called) -> HookOutcome:
         """Return the outcome of a call whose completion was refused, as its lease was lost to another worker."""

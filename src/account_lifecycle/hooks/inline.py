@@ -66,7 +66,7 @@ class _Drain:
         self._account_ids = account_ids
         self._first_attempts_only = first_attempts_only
         self._page = OUTBOX_PAGE
-        self._errors: dict[int, str | None] = {}  # of every delivery that was called
+        self._called: set[int] = set()
         self._set_aside: list[Delivery] = []  # claimed so that they are out of the way, and released in the end
 
     def run(self) -> list[HookOutcome]:
@@ -88,7 +88,7 @@ class _Drain:
         together: list[Delivery] = []
         alone: list[Delivery] = []
         for delivery in claimed:
-            if delivery.delivery_id in self._errors or (self._first_attempts_only and delivery.attempts > 1):
+            if delivery.delivery_id in self._called or (self._first_attempts_only and delivery.attempts > 1):
                 self._set_aside.append(delivery)
             elif delivery.attempts > 1 or delivery.attempts >= delivery.hook.attempts_limit:
                 alone.append(delivery)
@@ -109,7 +109,7 @@ class _Drain:
             while len(called) < len(batch) and not (called and (called[-1].ends_page or time.monotonic() > ends_s)):
                 delivery = batch[len(called)]
                 called.append(self._deliverer.call(delivery, accounts[delivery.row.account_id]))
-                self._errors[delivery.delivery_id] = called[-1].outcome.error
+                self._called.add(delivery.delivery_id)
         except BaseException:
             with suppress(StoreError):
                 self._complete(called, [*batch[len(called) :], *others])
@@ -122,6 +122,6 @@ class _Drain:
     def _complete(self, called: Sequence[Called], uncalled: Sequence[Delivery]) -> list[HookOutcome]:
         """Complete and release; what cannot be written is left to its lease."""
         try:
-            return self._deliverer.complete(called, uncalled, self._errors)
+            return self._deliverer.complete(called, uncalled)
         finally:
             self._deliverer.drop(called, uncalled)

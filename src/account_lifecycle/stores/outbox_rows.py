@@ -153,7 +153,7 @@ def after_completion(row: DeliveryRow, completion: Completion) -> DeliveryRow:
         due_at=to_us(due_at or at) if state is DeliveryState.WAITING else row.due_at,
         leased_until=None,
         settled_at=to_us(at),
-        error=error,
+        error=error if counts or error else row.error,
     )
 
 

@@ -226,7 +226,8 @@ SELECT delivery_id FROM delivery WHERE delivery_id = ANY(%s) ORDER BY delivery_i
 
 -- name: complete
 UPDATE delivery d SET
-    state = s.state, settled_at = s.at, due_at = coalesce(s.due_at, d.due_at), error = s.error,
+    state = s.state, settled_at = s.at, due_at = coalesce(s.due_at, d.due_at),
+    error = CASE s.counts WHEN 1 THEN s.error ELSE coalesce(s.error, d.error) END,
     attempts = d.attempts - 1 + s.counts, leased_until = NULL
 FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
      s (delivery_id, token, state, at, due_at, error, counts)
@@ -238,7 +239,7 @@ SELECT s.delivery_id, s.token
 FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
      s (delivery_id, token, state, at, due_at, error, counts)
 JOIN delivery d USING (delivery_id)
-WHERE d.settled_at = s.at AND d.error IS NOT DISTINCT FROM s.error
+WHERE d.settled_at = s.at AND (d.error IS NOT DISTINCT FROM s.error OR s.counts = 0 AND s.error IS NULL)
   AND (d.token = s.token AND d.state = s.state OR d.token > s.token AND s.state = 'waiting')
 
 -- name: deliveries
