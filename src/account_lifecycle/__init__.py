@@ -29,7 +29,7 @@ from .lifecycle.policy import Policy
 from .lifecycle.providers import Provider
 from .lifecycle.status import Health, Status, Verdict
 from .lifecycle.windows import BlindWindow
-from .records import DeliveryState, OnDead, Transition
+from .records import DeliveryState, OnDead, StatusChange
 from .verify.record import Verification
 
 __all__ = [
@@ -61,10 +61,10 @@ __all__ = [
     "RetryAt",
     "Severity",
     "Status",
+    "StatusChange",
     "StoreBusy",
     "StoreError",
     "StoreFull",
-    "Transition",
     "UnreadablePayloads",
     "Verdict",
     "Verification",

@@ -128,8 +128,8 @@ class Quarantined(NamedTuple):
         }
 
 
-class Transition(NamedTuple):
-    """One move in an account's history, as hooks see it."""
+class StatusChange(NamedTuple):
+    """One transition in an account's history, as hooks get it."""
 
     sequence: int
     at: datetime
@@ -138,7 +138,7 @@ class Transition(NamedTuple):
     after: Status
 
     def to_dict(self) -> JsonObject:
-        """Return the move as a JSON object."""
+        """Return the transition as a JSON object."""
         return {
             "sequence": self.sequence,
             "at": time_text(self.at),
@@ -158,8 +158,8 @@ class EffectRow(NamedTuple):
     effect: Effect
     anomaly: Anomaly | None = None
     """The anomaly that an ``anomaly`` effect is about."""
-    transitions: tuple[Transition, ...] = ()
-    """The account's last moves up to this event, oldest first, at most ``RECENT``."""
+    transitions: tuple[StatusChange, ...] = ()
+    """The account's last transitions up to this event, oldest first, at most ``RECENT``."""
 
     @property
     def key(self) -> str:
@@ -168,7 +168,7 @@ class EffectRow(NamedTuple):
 
 
 RECENT = 5
-"""How many of its last moves an effect carries."""
+"""How many of the last transitions an effect carries."""
 
 
 class OnDead(StrEnum):

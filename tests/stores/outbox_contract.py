@@ -5,7 +5,7 @@ import pytest
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.effects import Effect, EffectKind
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.records import RECENT, Delivery, DeliveryState, OnDead, Transition
+from account_lifecycle.records import RECENT, Delivery, DeliveryState, OnDead, StatusChange
 from account_lifecycle.stores.protocol import Store
 from builders import announced, at
 from stores.exactness import shape
@@ -36,11 +36,11 @@ def of(decisions: list[Decision]) -> list[tuple[str, int, Effect]]:
     return [(d.account.account_id, d.sequence, effect) for d in decisions for effect in d.effects]
 
 
-def moves_until(decision: Decision, decisions: list[Decision]) -> tuple[Transition, ...]:
+def moves_until(decision: Decision, decisions: list[Decision]) -> tuple[StatusChange, ...]:
     """What an account's last moves were, up to one decision."""
     of_account = [d for d in decisions if d.account.account_id == decision.account.account_id]
     moves = [
-        Transition(d.sequence, d.event.received_at, d.event.status, d.previous.status, d.account.status)
+        StatusChange(d.sequence, d.event.received_at, d.event.status, d.previous.status, d.account.status)
         for d in of_account[: of_account.index(decision) + 1]
         if d.previous.status is not d.account.status
     ]
@@ -258,7 +258,7 @@ class OutboxContract:
     def test_the_first_move_is_from_where_every_account_begins(self, store: Store) -> None:
         feed(store, "a", "OK", minute=2)
         planned(store, hook())
-        assert claim_one(store).row.transitions == (Transition(1, at(2), "OK", Status.UNSEEN, Status.OK),)
+        assert claim_one(store).row.transitions == (StatusChange(1, at(2), "OK", Status.UNSEEN, Status.OK),)
 
     def test_a_delivery_comes_with_its_hook_as_the_store_knows_it(self, store: Store) -> None:
         feed(store, "a", "OK")

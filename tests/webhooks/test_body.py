@@ -10,7 +10,7 @@ from account_lifecycle.hooks.registry import HookCall
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.records import Transition
+from account_lifecycle.records import StatusChange
 from account_lifecycle.webhooks.endpoint import body_of
 from builders import announced, at, judged
 from webhooks.receiving import a_call
@@ -23,7 +23,7 @@ def a_recovery() -> HookCall:
     words = ["CREATION_SUCCESS", "OK", "CREDENTIALS", "RECONNECTED", "OK"]
     last = judged(announced("acc_1", word, minutes) for minutes, word in enumerate(words))[-1]
     [effect] = [effect for effect in last.effects if effect.kind is EffectKind.RECOVERED]
-    moves = (Transition(5, at(4), "OK", Status("RECONNECTED"), Status("OK")),)
+    moves = (StatusChange(5, at(4), "OK", Status("RECONNECTED"), Status("OK")),)
     window = effect.blind_window
     return a_call(kind=effect.kind, blind_window=window, transitions=moves)._replace(account=last.account)
 

@@ -11,7 +11,7 @@ from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import JsonObject, plain
-from ..records import DeliveryState, OnDead, SubscribedHook, Transition
+from ..records import DeliveryState, OnDead, StatusChange, SubscribedHook
 
 
 class HookCall(NamedTuple):
@@ -35,7 +35,7 @@ class HookCall(NamedTuple):
     """Of ``recovered``: exactly the interval to backfill."""
     anomaly: Anomaly | None = None
     """Of ``anomaly``: the anomaly, explained."""
-    transitions: tuple[Transition, ...] = ()
+    transitions: tuple[StatusChange, ...] = ()
     """The account's last transitions up to that event, oldest first: a handler that missed earlier calls can catch up
     from any later one."""
     token: int = 0

@@ -11,7 +11,16 @@ from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
-from ..records import Completion, Delivery, DeliveryRecord, DeliveryState, EffectRow, OnDead, SubscribedHook, Transition
+from ..records import (
+    Completion,
+    Delivery,
+    DeliveryRecord,
+    DeliveryState,
+    EffectRow,
+    OnDead,
+    StatusChange,
+    SubscribedHook,
+)
 from .rows import Row, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
 
 EFFECTS_PER_EVENT = 16
@@ -21,7 +30,7 @@ EFFECTS_PER_EVENT = 16
 
 
 def effect_rows_from(
-    row: Row, anomalies: Sequence[Anomaly], transitions: tuple[Transition, ...]
+    row: Row, anomalies: Sequence[Anomaly], transitions: tuple[StatusChange, ...]
 ) -> Iterator[EffectRow]:
     """An event's effects, from the event's id, its effects' text, its account id, sequence and time of receipt, and
     the columns of the window that it closed (NULL if there is none), with its anomalies and the last moves."""
@@ -38,10 +47,10 @@ def _window_of(kind: EffectKind, window: BlindWindow | None) -> BlindWindow | No
     return window if kind is EffectKind.RECOVERED else None
 
 
-def transition_from(row: Row) -> Transition:
+def transition_from(row: Row) -> StatusChange:
     """A move from its event's sequence, time of receipt, word, and the statuses before and after."""
     sequence, at, word, before, after = row
-    return Transition(sequence, from_us(at), word, Status(before), Status(after))
+    return StatusChange(sequence, from_us(at), word, Status(before), Status(after))
 
 
 # ---- Hooks ----------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from ...records import (
     DeliveryRecord,
     DeliveryState,
     EffectRow,
+    StatusChange,
     SubscribedHook,
-    Transition,
 )
 from .. import rows
 from ..outbox_rows import (
@@ -239,7 +239,7 @@ def _effects(connection: Connection, event_ids: Sequence[int]) -> dict[int, Effe
     anomalies: dict[tuple[str, int], list[Anomaly]] = {}
     for anomaly in map(rows.anomaly_from, odd.fetchall()):
         anomalies.setdefault((anomaly.account_id, anomaly.sequence), []).append(anomaly)
-    moves: dict[int, list[Transition]] = {}
+    moves: dict[int, list[StatusChange]] = {}
     for event_id, *columns in moved.fetchall():
         moves.setdefault(event_id, []).append(transition_from(tuple(columns)))
     return {
