@@ -4,7 +4,7 @@ Graphviz can keep boxes where they are pinned, but then draws the arrows between
 stroke, labels across lines, loops over a neighbour. So the ways are found here, by trying many and taking
 the cheapest; prices are in points of length that one would rather go.
 
-A way is one cubic curve that leaves and meets a box at a right angle. Each arrow has some hundred ways: four
+A way is one cubic curve that leaves and meets a box at a right angle. Each arrow has several hundred: four
 sides to leave, four to meet, a few ports on each side (the middle, off it, level with the other box), a few
 strengths of pull. Alone, a way costs its length, and more for a turn, for a port off the middle, for leaving the
 sheet, and very much for cutting through a box. Two ways cost each other for crossing, for running close together,

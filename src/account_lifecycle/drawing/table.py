@@ -70,15 +70,11 @@ class Hold(NamedTuple):
 
 def expected_moves(announces_sync: bool | None = None) -> tuple[Move, ...]:
     """Return every expected move; None for both kinds of provider, a guard telling them apart."""
-    if announces_sync is not None:
-        met = reachable(announces_sync)
-        return tuple(move for move in _moves(announces_sync, expected=True) if move.before in met)
-    everywhere = {(move.before, move.after) for move in _moves(False, expected=True)}
-    sync = GUARD_WORDS[Guard.ANNOUNCES_SYNC].holds
-    return tuple(
-        move if (move.before, move.after) in everywhere else move._replace(guard=_joined(move.guard, sync))
-        for move in _moves(True, expected=True)
-    )
+    moves = _moves(announces_sync, expected=True)
+    if announces_sync is None:
+        return moves
+    met = reachable(announces_sync)
+    return tuple(move for move in moves if move.before in met)
 
 
 def deviant_moves(announces_sync: bool = True) -> tuple[Move, ...]:
@@ -95,65 +91,71 @@ def find_holds() -> tuple[Hold, ...]:
 
 def find_stays(announces_sync: bool = True) -> tuple[Pair, ...]:
     """Return each status with an expected announcement, other than its own, that leaves it as it is."""
-    found = ((s.before.status, s.announced) for s in _rows(announces_sync) if s.expected and not s.moved)
-    return tuple(dict.fromkeys(pair for pair in found if pair[0] is not pair[1]))
+    steps = (step for step, _ in _cases(announces_sync) if step.expected and not step.moved)
+    stays = ((step.before.status, step.announced) for step in steps)
+    return tuple(dict.fromkeys(pair for pair in stays if pair[0] is not pair[1]))
 
 
 def reachable(announces_sync: bool = True) -> tuple[Status, ...]:
     """Return the statuses that an account can be in, if everything is expected."""
-    afters = {step.after.status for step in _rows(announces_sync) if step.expected}
+    afters = {step.after.status for step, _ in _cases(announces_sync) if step.expected}
     return tuple(status for status in Status if status in afters or status not in ANNOUNCEMENTS)
 
 
 @cache
 def deviant_kinds() -> frozenset[AnomalyKind]:
     """Return the kinds that make a move or a hold unexpected; all others only ride along."""
-    return frozenset(step.deviation for sync in (False, True) for step in _rows(sync) if step.deviation)
+    return frozenset(step.deviation for step, _ in _cases(None) if step.deviation)
 
 
-def _rows(announces_sync: bool) -> tuple[Step, ...]:
-    return tuple(compiled().rows(announces_sync=announces_sync))
+_Facts = frozenset[tuple[Guard, bool]]
+"""Which guards hold in a row of the table, and which do not."""
 
 
-def _moves(announces_sync: bool, *, expected: bool) -> tuple[Move, ...]:
-    found: dict[Move, list[Situation]] = {}
-    for step in _rows(announces_sync):
+@cache
+def _cases(announces_sync: bool | None) -> tuple[tuple[Step, _Facts], ...]:
+    """Return every row of the table, for one kind of provider or both, with whether each guard holds in it."""
+    kinds = (True, False) if announces_sync is None else (announces_sync,)
+    return tuple(
+        (step, frozenset((g, sync if g is Guard.ANNOUNCES_SYNC else getattr(step.before, g)) for g in Guard))
+        for sync in kinds
+        for step in compiled().rows(announces_sync=sync)
+    )
+
+
+def _moves(announces_sync: bool | None, *, expected: bool) -> tuple[Move, ...]:
+    found: dict[Move, set[_Facts]] = {}
+    for step, facts in _cases(announces_sync):
         if step.moved and step.expected is expected:
-            move = Move(step.before.status, step.after.status, kind=step.deviation)
-            found.setdefault(move, []).append(step.before)
-    return tuple(move._replace(guard=_guard(situations)) for move, situations in found.items())
+            found.setdefault(Move(step.before.status, step.after.status, kind=step.deviation), set()).add(facts)
+    return tuple(move._replace(guard=_guard(facts, move.before, announces_sync)) for move, facts in found.items())
 
 
 def _holds(announces_sync: bool, fixed: str) -> tuple[Hold, ...]:
     """Return one row for each kind and set of states, with the guards of those states."""
-    held: dict[tuple[AnomalyKind, Status], list[Situation]] = {}
-    for step in _rows(announces_sync):
+    held: dict[tuple[AnomalyKind, Status], dict[Status, set[_Facts]]] = {}
+    for step, facts in _cases(announces_sync):
         if step.deviation and not step.accepted:
-            held.setdefault((step.deviation, step.announced), []).append(step.before)
+            states = held.setdefault((step.deviation, step.announced), {})
+            states.setdefault(step.before.status, set()).add(facts)
     found: dict[Hold, list[Status]] = {}
-    for (kind, announced), situations in held.items():
-        states = tuple(dict.fromkeys(situation.status for situation in situations))
-        guards = [(state, _guard([s for s in situations if s.status is state])) for state in states]
-        exceptions = ", ".join(f"{state}: {guard}" for state, guard in guards if guard)
-        found.setdefault(Hold(kind, (), states, _joined(fixed, exceptions)), []).append(announced)
+    for (kind, announced), states in held.items():
+        guards = ((status, _guard(facts, status, announces_sync)) for status, facts in states.items())
+        exceptions = ", ".join(f"{status}: {guard}" for status, guard in guards if guard)
+        found.setdefault(Hold(kind, (), tuple(states), _joined(fixed, exceptions)), []).append(announced)
     return tuple(hold._replace(announced=tuple(announced)) for hold, announced in found.items())
 
 
-def _guard(situations: list[Situation]) -> str:
-    """Word the fewest facts that tell these situations from all others of the same status."""
-    status = situations[0].status
-    others = [s for s in compiled().situations if s.status is status and s not in situations]
-    facts = [(guard, value) for value in (True, False) for guard in GUARD_WORDS if guard in Situation._fields]
-
-    def satisfies(situation: Situation, chosen: Iterable[tuple[Guard, bool]]) -> bool:
-        return all(getattr(situation, guard) is value for guard, value in chosen)
-
-    for size in range(len(facts)):
-        for chosen in combinations(facts, size):
-            if all(satisfies(s, chosen) for s in situations) and not any(satisfies(s, chosen) for s in others):
-                words = ((GUARD_WORDS[guard], value) for guard, value in chosen)
-                return ", ".join(word.holds if value else word.fails for word, value in words)
-    raise AssertionError(f"no guard tells {situations} from {others}")
+def _guard(cases: set[_Facts], status: Status, announces_sync: bool | None) -> str:
+    """Word the fewest facts that tell these cases of a status from all its others."""
+    others = {facts for step, facts in _cases(announces_sync) if step.before.status is status} - cases
+    every = [(guard, value) for value in (True, False) for guard in GUARD_WORDS]
+    for size in range(len(GUARD_WORDS) + 1):
+        for facts in map(frozenset, combinations(every, size)):
+            if all(facts <= case for case in cases) and not any(facts <= other for other in others):
+                words = [(GUARD_WORDS[guard], value) for guard, value in every if (guard, value) in facts]
+                return _joined(*(word.holds if value else word.fails for word, value in words))
+    raise AssertionError(f"no guard tells {cases} in {status} from {others}")
 
 
 def _joined(*parts: str) -> str:
