@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle import Engine, PayloadError, Policy, Received, Status, read_log
-from account_lifecycle.engine.seeding import Seeding, _Sower, seed
+from account_lifecycle.engine.seeding import Seeding, _Seeder, seed
 from account_lifecycle.errors import ConfigurationError, StoreError
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event
@@ -206,14 +206,13 @@ def test_a_policy_means_what_it_means_to_an_engine() -> None:
 
 def test_the_accounts_that_deadlines_are_told_from_are_those_of_the_store() -> None:
     store = TemporaryStore()
-    sower = _Sower(store, DEFAULT_POLICY, NOW, adds_deadlines=True)
-    for _ in sower.take(simulated(1)):
-        sower.keep(None)
-    for _ in sower.finish(NOW):
-        sower.keep(None)
-    assert len(sower._accounts) > 50
-    assert store.accounts_by_id(list(sower._accounts)) == sower._accounts
-    assert sower.seeded.accounts == len(sower._accounts)
+    seeder = _Seeder(store, DEFAULT_POLICY, NOW, adds_deadlines=True, batch_size=1, on_progress=None)
+    for received in simulated(1):
+        seeder.add(received)
+    seeder.pass_deadlines(NOW)
+    assert len(seeder._accounts) > 50
+    assert store.accounts_by_id(list(seeder._accounts)) == seeder._accounts
+    assert seeder.seeded.accounts == len(seeder._accounts)
 
 
 def test_nothing_comes_of_an_empty_log() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from account_lifecycle.hooks.outcomes import Disable, Done, Outcome, RetryAt
+from account_lifecycle.hooks.outcomes import Disable, Done, HookAnswer, RetryAt
 from account_lifecycle.webhooks.endpoint import outcome_of, read_retry_after
 from account_lifecycle.webhooks.exchange import Answer
 from builders import T0
@@ -15,7 +15,7 @@ from builders import T0
 DAY = timedelta(days=1)
 
 
-def outcome(status: int, retry_after: str | None = None, location: str | None = None, body: bytes = b"") -> Outcome:
+def outcome(status: int, retry_after: str | None = None, location: str | None = None, body: bytes = b"") -> HookAnswer:
     return outcome_of(Answer(status, retry_after, location, body), "crm.example.com", T0)
 
 

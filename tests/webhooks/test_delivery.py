@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from account_lifecycle import ConfigurationError, Engine
-from account_lifecycle.hooks.outcomes import Disable, Done, Outcome, RetryAt
+from account_lifecycle.hooks.outcomes import Disable, Done, HookAnswer, RetryAt
 from account_lifecycle.testing import Clock
 from account_lifecycle.webhooks import WebhookEndpoint, verify_signature
 from account_lifecycle.webhooks.addresses import DEFAULT_PORTS
@@ -17,7 +17,7 @@ from builders import T0, webhook
 from webhooks.receiving import OK, OTHER_SECRET, SECRET, a_call, answer, dripping, endpoint, receiver
 
 
-def reason_of(outcome: Outcome) -> str:
+def reason_of(outcome: HookAnswer) -> str:
     assert isinstance(outcome, RetryAt)
     assert outcome.counts
     return outcome.reason
@@ -185,7 +185,7 @@ def test_after_failures_in_a_row_nothing_touches_the_network_until_a_probe_gets_
 def test_many_threads_may_send_at_once() -> None:
     with receiver() as crm:
         send = endpoint(crm.url)
-        outcomes: list[Outcome] = []
+        outcomes: list[HookAnswer] = []
         threads = [Thread(target=lambda: outcomes.append(send(a_call()))) for _ in range(10)]
         for thread in threads:
             thread.start()

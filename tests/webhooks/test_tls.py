@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from account_lifecycle import ConfigurationError
-from account_lifecycle.hooks.outcomes import Done, Outcome, RetryAt
+from account_lifecycle.hooks.outcomes import Done, HookAnswer, RetryAt
 from webhooks.receiving import Receiver, a_call, endpoint, receiver
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command to make certificates")
@@ -45,7 +45,7 @@ def make(key: Path, chain: Path) -> None:
     subprocess.run([*command.split(), *names], check=True, capture_output=True)
 
 
-def send(crm: Receiver, tls: ssl.SSLContext | None, host: str = "crm.internal", timeout_s: float = 10) -> Outcome:
+def send(crm: Receiver, tls: ssl.SSLContext | None, host: str = "crm.internal", timeout_s: float = 10) -> HookAnswer:
     url = f"https://{host}:{crm.port}/"
     return endpoint(url, allow=[host], tls=tls, resolver=lambda *_: ["127.0.0.1"], timeout_s=timeout_s)(a_call())
 

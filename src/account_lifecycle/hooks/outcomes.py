@@ -40,5 +40,5 @@ class Disable(NamedTuple):
     """Why, for a person."""
 
 
-Outcome = Done | RetryAt | Dead | Disable
+HookAnswer = Done | RetryAt | Dead | Disable
 """What a hook may return to say more than that it is done."""

@@ -27,7 +27,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from ..errors import ConfigurationError
-from ..hooks.outcomes import Disable, Done, Outcome, RetryAt
+from ..hooks.outcomes import Disable, Done, HookAnswer, RetryAt
 from ..hooks.registry import HookCall
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.wording import printable, time_text
@@ -107,7 +107,7 @@ class WebhookEndpoint:
     def __repr__(self) -> str:
         return f"<WebhookEndpoint {self.name}>"  # a URL may hold a secret
 
-    def __call__(self, call: HookCall, /) -> Outcome:
+    def __call__(self, call: HookCall, /) -> HookAnswer:
         """Send a webhook and return what became of it. A failure of the receiver is an outcome, not an exception."""
         if self._is_closed:
             return RetryAt(reason="the webhook endpoint was closed", counts=False)
@@ -128,7 +128,7 @@ class WebhookEndpoint:
         """Send nothing any more: later calls are put off without an attempt. Closing twice is harmless."""
         self._is_closed = True
 
-    def _send(self, call: HookCall) -> Outcome:
+    def _send(self, call: HookCall) -> HookAnswer:
         host = self._target.host
         try:
             answer = self._exchange(call)
@@ -169,7 +169,7 @@ def body_of(call: HookCall) -> bytes:
 # ---- Answers --------------------------------------------------------------------------------------------
 
 
-def outcome_of(answer: Answer, host: str, now: datetime) -> Outcome:
+def outcome_of(answer: Answer, host: str, now: datetime) -> HookAnswer:
     """Return what a receiver's answer means for the delivery."""
     status = answer.status
     if 200 <= status < 300:
