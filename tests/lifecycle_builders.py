@@ -1,13 +1,14 @@
 """Builders for the tests of the pure core: an account's life, told one word at a time."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
+from account_lifecycle.testing import START
 
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+NOON = START
 MICROSECOND = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -19,11 +20,6 @@ SYNC_ANNOUNCING = ("LINKEDIN", "IMAP", "WHATSAPP", "INSTAGRAM", "TELEGRAM")
 SYNC_SILENT = ("MESSENGER", "X", "GOOGLE", "MICROSOFT")
 FAMILIES = (*SYNC_ANNOUNCING, *SYNC_SILENT)
 STRANGER = "MYSPACE"
-
-
-def an_account(account_id: str = "acc") -> Account:
-    """An account that nothing was heard of."""
-    return Account(account_id)
 
 
 def announced(
@@ -47,7 +43,7 @@ class Life:
     """One account and the decisions on all it was told; a minute passes before each word."""
 
     def __init__(self, *words: str, provider: str | None = None, policy: Policy = DEFAULT_POLICY) -> None:
-        self.account = an_account()
+        self.account = Account("acc")
         self.policy = policy
         self.now = NOON
         self.decisions: list[Decision] = []

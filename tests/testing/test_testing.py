@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from datetime import datetime, timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -13,6 +14,7 @@ from account_lifecycle.intake.dialects import DIALECTS, Dialect
 from account_lifecycle.testing import START, Clock, life, payload
 
 pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_clock_stands_still_until_it_ticks() -> None:
@@ -73,13 +75,17 @@ def test_the_engine_of_the_fixture_goes_by_the_clock_of_the_fixture(
 
 
 def test_the_plugin_is_installed_for_users_and_serves_their_tests(pytester: pytest.Pytester) -> None:
-    import tomllib
-
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     ((name, module),) = project["entry-points"]["pytest11"].items()
     assert EntryPoint(name, module, "pytest11").load().account_engine
     pytester.makepyfile("def test_it(account_engine):\n    assert account_engine.accounts() == []\n")
     pytester.runpytest("-p", module).assert_outcomes(passed=1)
+
+
+def test_the_tests_in_the_documentation_pass(pytester: pytest.Pytester) -> None:
+    page = (ROOT / "docs" / "testing.md").read_text()
+    pytester.makepyfile(page.split("```python\n")[1].split("```")[0])
+    pytester.runpytest("-p", "account_lifecycle.testing.plugin").assert_outcomes(passed=2)
 
 
 def test_importing_the_package_or_its_testing_part_does_not_import_pytest() -> None:
