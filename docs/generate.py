@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from account_lifecycle import AnomalyKind, Engine, NextStep, Provider, Status
 from account_lifecycle.lifecycle import definition
-from account_lifecycle.lifecycle.anomalies import KINDS
 from account_lifecycle.lifecycle.compiled import Step, compiled
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.machine import Situation
@@ -161,8 +160,8 @@ def _facts(situation: Situation) -> str:
 def _next_steps(kind: AnomalyKind) -> str:
     """What to do about a kind, and what else it can come to."""
     others = {_anomaly(kind, step).next_step: None for step in _deviations(kind)}
-    others.pop(KINDS[kind].next_step, None)
-    return f"{KINDS[kind].next_step}{f'; sometimes {one_of(tuple(others))} (see the table)' if others else ''}"
+    others.pop(kind.next_step, None)
+    return f"{kind.next_step}{f'; sometimes {one_of(tuple(others))} (see the table)' if others else ''}"
 
 
 # ---- When a kind arises: what no table of statuses can say ----------------------------------------------

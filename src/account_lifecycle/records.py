@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, Severity
-from .lifecycle.decide import Decision
+from .lifecycle.decide import Decision, applied
 from .lifecycle.effects import Effect, EffectKind
 from .lifecycle.events import Event
 from .lifecycle.explain import Anomaly
@@ -45,6 +45,14 @@ class LedgerEntry(NamedTuple):
     anomalies: tuple[Anomaly, ...] = ()
     is_erased: bool = False
     """Whether its payload and name were erased on request."""
+
+    def applied_to(self, account: Account) -> Account:
+        """Return the account after this event, from what was decided about it: nothing is judged again.
+
+        ``account`` is the account before it: ``Account(account_id)`` before the first event.
+        """
+        kinds = tuple([anomaly.kind for anomaly in self.anomalies])
+        return applied(account, self.event, self.verdict, self.before, self.after, kinds)
 
     @property
     def account_id(self) -> str:

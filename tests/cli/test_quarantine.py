@@ -1,6 +1,7 @@
 """``quarantine``: what could not be read, its bytes, and trying again."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def test_a_replay_tells_what_still_cannot_be_read(run: Run, store: Path) -> None
 def test_a_replay_feeds_what_a_new_version_can_read(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def parse_newer(payload: Any, received_at: datetime) -> Any:
         named = payload.replace(b'"account_type"', b'"account_id": "acc_new", "account_type"')
-        return parse(named, received_at)._replace(payload=payload)
+        return replace(parse(named, received_at), payload=payload)
 
     monkeypatch.setattr(quarantine, "parse", parse_newer)
     ran = run("quarantine", "replay", "1")

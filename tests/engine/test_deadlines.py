@@ -1,5 +1,6 @@
 """Deadlines: a transient status that lasts too long is stuck, told once for each stay, on record like any event."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_passed_deadline_is_on_record_and_moves_nothing(engine: Engine) -> Non
     before = engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0)).account
     (decision,) = engine.check_deadlines(at(45))
     assert decision.verdict is Verdict.HELD
-    assert decision.account == before._replace(sequence=2, stuck=True) == engine.account("a")
+    assert decision.account == replace(before, sequence=2, stuck=True) == engine.account("a")
     entry = engine.history("a")[-1]
     assert entry.event == DeadlinePassed("a", Status.CONNECTING, at(45), at(0), timedelta(minutes=30))
     assert (entry.sequence, entry.verdict, entry.payload) == (2, Verdict.HELD, b"")
@@ -199,7 +200,7 @@ def test_whoever_looks_at_any_time_finds_what_had_passed_by_then_and_not_a_momen
     account = store.advance(life, decide)[-1].account
     passed = deadline_before(account, end, policy)
     found = list(passed_deadlines(store, policy, end))
-    assert found == ([] if passed is None else [passed._replace(received_at=end)])
+    assert found == ([] if passed is None else [replace(passed, received_at=end)])
     if passed is not None:
         assert passed.received_at <= end
         assert list(passed_deadlines(store, policy, passed.received_at)) == [passed]

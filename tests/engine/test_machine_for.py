@@ -9,7 +9,7 @@ from transitions import MachineError
 from account_lifecycle import Engine, Status
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
-from account_lifecycle.lifecycle.machine import Situation, build_machine
+from account_lifecycle.lifecycle.machine import Situation, build_machine, situation_of
 from account_lifecycle.lifecycle.providers import PROFILES
 from builders import webhook
 from stores.scenarios import words_to
@@ -41,7 +41,7 @@ def test_trying_things_on_it_moves_the_model_and_never_the_account(engine: Engin
     machine = engine.machine_for("a")
     assert machine.OK()
     assert machine.CREDENTIALS()
-    assert machine.situation == (Status.CREDENTIALS, True, True)
+    assert machine.situation is situation_of(Status.CREDENTIALS, True, True)
     assert not machine.may_SYNC_SUCCESS()
     assert engine.account("a") == before
     assert len(engine.history("a")) == 1

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def parse_new(payload: Any, received_at: datetime) -> Any:
     wire = json.loads(payload)
     if "event" not in wire:
         return parse(payload, received_at)
-    return parse(webhook(wire["id"], wire["state"], None), received_at)._replace(payload=payload)
+    return replace(parse(webhook(wire["id"], wire["state"], None), received_at), payload=payload)
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ TEXT = '{"AccountStatus":  {"account_id": "a", "message":"OK"}, "n": 1.00}'
 def fate(received: Received) -> tuple[Any, ...]:
     """What feeding it comes to, but for how its payload is spelt."""
     try:
-        return parse(received.payload, NOON if received.received_at is None else received.received_at)[:6]
+        event = parse(received.payload, NOON if received.received_at is None else received.received_at)
+        return (event.account_id, event.status, event.received_at, event.provider, event.product, event.name)
     except PayloadError:
         return ()
 

@@ -31,7 +31,7 @@ def every_decision(way: tuple[Spot, bool]) -> Iterator[tuple[Decision, tuple[str
 def test_every_decision_is_as_the_rules_are_read(way: tuple[Spot, bool]) -> None:
     for decision, (verdict, kinds), reading in every_decision(way):
         assert (decision.verdict, kinds_of(decision)) == (verdict, kinds), decision.event
-        assert decision.account.situation == reading.spot, decision.event
+        assert decision.account.situation.key == reading.spot, decision.event
 
 
 @each_way

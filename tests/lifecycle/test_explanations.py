@@ -91,7 +91,7 @@ def test_a_story_names_the_word_that_was_odd(kind: AnomalyKind) -> None:
 @each_kind
 def test_an_anomaly_expected_what_would_have_been_lawful(kind: AnomalyKind) -> None:
     for anomaly in anomalies()[kind]:
-        assert set(anomaly.expected) == expected(anomaly.situation, announces_sync=announces_sync(anomaly))
+        assert set(anomaly.expected) == expected(anomaly.situation.key, announces_sync=announces_sync(anomaly))
 
 
 def test_an_anomaly_carries_its_facts() -> None:
@@ -138,8 +138,8 @@ def test_the_likely_path_of_a_forbidden_move_is_a_shortest_lawful_one(kind: str)
         sync = announces_sync(anomaly)
         path = anomaly.likely_path
         assert path[-1] == anomaly.announced
-        assert is_lawful_all_the_way(anomaly.situation, path, announces_sync=sync)
-        assert len(path) == fewest_steps(anomaly.situation, anomaly.announced, announces_sync=sync)
+        assert is_lawful_all_the_way(anomaly.situation.key, path, announces_sync=sync)
+        assert len(path) == fewest_steps(anomaly.situation.key, anomaly.announced, announces_sync=sync)
 
 
 @pytest.mark.parametrize("kind", ["SKIPPED_STEP", "UNEXPECTED_RECONNECT"])
@@ -181,8 +181,8 @@ def test_a_stale_repeat_names_what_can_lawfully_have_come_between(words: tuple[s
     anomaly = Life(*words).hears(words[-1], after=DAY).anomalies[0]
 
     assert anomaly.kind == "STALE_REPEAT"
-    assert len(anomaly.likely_path) == fewest_steps(anomaly.situation, words[-1], announces_sync=True)
-    assert is_lawful_all_the_way(anomaly.situation, anomaly.likely_path, announces_sync=True)
+    assert len(anomaly.likely_path) == fewest_steps(anomaly.situation.key, words[-1], announces_sync=True)
+    assert is_lawful_all_the_way(anomaly.situation.key, anomaly.likely_path, announces_sync=True)
 
 
 @pytest.mark.parametrize(

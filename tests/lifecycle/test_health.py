@@ -43,7 +43,7 @@ def test_nothing_else_can_be_reached() -> None:
 def test_each_situation_has_its_health(way: tuple[Spot, bool]) -> None:
     account = Life(*WAYS[way]).account
 
-    assert account.situation == way[0]
+    assert account.situation.key == way[0]
     assert account.health == HEALTH[way]
 
 

@@ -1,5 +1,6 @@
 """The order in which one announcement is judged: provider, word, product, repeat, support, table."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -200,7 +201,7 @@ def test_a_repeat_changes_nothing_but_what_was_heard_when() -> None:
     decision = Life("OK", "CREDENTIALS").hears("CREDENTIALS")
     before, now = decision.previous, decision.event.received_at
 
-    assert decision.account == before._replace(sequence=before.sequence + 1, last_heard_at=now)
+    assert decision.account == replace(before, sequence=before.sequence + 1, last_heard_at=now)
 
 
 def test_another_product_is_no_repeat() -> None:

@@ -10,7 +10,7 @@ from account_lifecycle.lifecycle.compiled import Step as CompiledStep
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.definition import FINISHES_SYNC, INITIAL, LOSSES, PROVES_LIFE, RESTARTS_SYNC, TERMINAL
 from account_lifecycle.lifecycle.machine import INITIAL as UNBORN
-from account_lifecycle.lifecycle.machine import Situation
+from account_lifecycle.lifecycle.machine import Situation, situation_of
 from account_lifecycle.lifecycle.providers import ALIASES, DEADLINES, PROFILES, Provider
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.simulate.lives import (
@@ -28,7 +28,7 @@ from account_lifecycle.simulate.lives import (
 )
 
 DAY_US = 86_400_000_000
-ALIVE = Situation(PROVES_LIFE, exists=True, lost=False)
+ALIVE = situation_of(PROVES_LIFE, True, False)
 
 
 def births(provider: Provider) -> list[Story]:

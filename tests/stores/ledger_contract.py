@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from threading import Barrier, Thread
@@ -199,7 +200,7 @@ class LedgerContract:
     def test_an_account_comes_back_exactly_with_whatever_it_holds(self, store: Store, account: Account) -> None:
         account_id = new_ids()
         window = account.blind_window and account.blind_window._replace(account_id=account_id)
-        account = account._replace(account_id=account_id, blind_window=window)
+        account = replace(account, account_id=account_id, blind_window=window)
         store.advance([announced(account_id, "OK")], becoming(account))
         assert shape(store.account(account_id)) == shape(account)
 
@@ -261,7 +262,7 @@ class LedgerContract:
         self, store: Store, allowed: timedelta, late_us: int
     ) -> None:
         account = store.advance([announced(new_ids(), "CONNECTING")], decide)[0].account
-        event = deadline_of(account, 0, allowed)._replace(received_at=T0 + timedelta(microseconds=late_us))
+        event = replace(deadline_of(account, 0, allowed), received_at=T0 + timedelta(microseconds=late_us))
         store.advance([event], decide)
         entry = list(store.history(account.account_id))[-1]
         assert shape(entry.event) == shape(event)
@@ -352,5 +353,5 @@ class LedgerContract:
 
 def entry_of(decision: Decision) -> LedgerEntry:
     """What the ledger is to keep of a decision."""
-    account, previous, event, verdict, anomalies, *_ = decision
-    return LedgerEntry(event, account.sequence, verdict, previous.situation, account.situation, anomalies)
+    before, after = decision.previous.situation, decision.account.situation
+    return LedgerEntry(decision.event, decision.sequence, decision.verdict, before, after, decision.anomalies)

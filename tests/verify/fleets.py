@@ -1,6 +1,7 @@
 """Fleets to be verified: every kind of anomaly and window, under the rules of today or of another day."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from account_lifecycle import Engine
@@ -39,7 +40,7 @@ def judged_otherwise(account: Account, event: Event) -> Decision:
     """A step of another day: it held whatever ``decide`` moves out of ERROR."""
     decision = decide(account, event)
     if account.status == "ERROR" and decision.account.status != "ERROR":
-        return decide(account, announced(event.account_id, "A_WORD_NOBODY_KNOWS"))._replace(event=event)
+        return replace(decide(account, announced(event.account_id, "A_WORD_NOBODY_KNOWS")), event=event)
     return decision
 
 

@@ -5,6 +5,7 @@ here tells the truth about everything but one row.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from typing_extensions import override
 
 from account_lifecycle import AnomalyKind, BlindWindow, EffectKind, Status, Verdict
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.machine import Situation
+from account_lifecycle.lifecycle.machine import situation_of
 from account_lifecycle.records import AccountFilter, AuditFilter, Evidence, Fault
 from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.verify.record import MAX_FAULTS, verify
@@ -20,7 +21,7 @@ from builders import announced, at
 from verify.fleets import OLD_RULES, everything, feed
 
 Change = Callable[[Any], Any]
-ELSEWHERE = Situation(Status("ERROR"), exists=True, lost=True)
+ELSEWHERE = situation_of(Status("ERROR"), True, True)
 
 
 class Forger(TemporaryStore):
@@ -150,7 +151,7 @@ def test_an_event_that_is_missing_is_found(store: Forger) -> None:
 def test_an_event_of_rules_that_are_not_at_hand_has_to_begin_where_the_last_one_ended() -> None:
     store = Forger()
     feed(store, [announced("a", word, minute) for minute, word in enumerate(["OK", "ERROR", "OK"])], rules=OLD_RULES)
-    store.event, store.forge = ("a", 2), {"evidence": entry_with(after=Situation(Status("OK"), True, False))}
+    store.event, store.forge = ("a", 2), {"evidence": entry_with(after=situation_of(Status("OK"), True, False))}
     assert the_fault(store).place == "event 3 of account a"
     store.forge = {"evidence": entry_with(verdict=Verdict.HELD)}
     assert "its verdict is HELD, and yet it moves OK" in the_fault(store).finding
@@ -160,7 +161,7 @@ def test_an_event_of_rules_that_are_not_at_hand_has_to_begin_where_the_last_one_
 
 
 ACCOUNT: dict[str, Any] = {
-    "situation": ELSEWHERE._replace(exists=False),
+    "situation": situation_of(Status("ERROR"), False, True),
     "sequence": 9,
     "provider": "X",
     "name": None,
@@ -176,13 +177,13 @@ ACCOUNT: dict[str, Any] = {
 
 
 def test_every_field_of_an_account_is_forged_below() -> None:
-    assert ["account_id", *ACCOUNT] == list(Account._fields)
+    assert ["account_id", *ACCOUNT] == [field.name for field in fields(Account)]
 
 
 @pytest.mark.parametrize("field", ACCOUNT)
 def test_an_account_has_to_follow_from_its_events(store: Forger, field: str) -> None:
     store.event = ("named", 0)
-    store.forge = {"account": lambda account: account._replace(**{field: ACCOUNT[field]})}
+    store.forge = {"account": lambda account: replace(account, **{field: ACCOUNT[field]})}
     fault = the_fault(store)
     assert fault.place == "account named"
     assert fault.finding.startswith(f"{field}: ")
@@ -194,8 +195,8 @@ def test_an_account_that_forgot_its_last_events_is_found(store: Forger, sequence
     once = {entry.sequence: entry for entry in store.history("named")}
     before = Account("named")
     for number in range(1, min(sequence, 3) + 1):
-        before = before._replace(sequence=number, situation=once[number].after)
-    store.event, store.forge = ("named", 0), {"account": lambda _: before._replace(sequence=sequence)}
+        before = replace(before, sequence=number, situation=once[number].after)
+    store.event, store.forge = ("named", 0), {"account": lambda _: replace(before, sequence=sequence)}
     assert the_fault(store).place == "account named"
 
 

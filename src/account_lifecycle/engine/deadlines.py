@@ -1,6 +1,7 @@
 """Deadlines: the accounts that have been in a transient status for too long, as events to be fed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..lifecycle.account import Account
@@ -19,7 +20,7 @@ def passed_deadlines(reader: Reader, policy: Policy, now: datetime) -> Iterator[
     for account in reader.transient(transient_statuses(policy)):
         passed = deadline_before(account, now, policy)
         if passed is not None:
-            yield passed._replace(received_at=now)
+            yield replace(passed, received_at=now)
 
 
 def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:

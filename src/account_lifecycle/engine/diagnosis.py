@@ -14,7 +14,7 @@ from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.compiled import compiled, health_of
 from ..lifecycle.explain import Anomaly, expected_from
-from ..lifecycle.machine import Situation
+from ..lifecycle.machine import situation_of
 from ..lifecycle.policy import Policy
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Health, Status, Verdict
@@ -239,6 +239,6 @@ def _is_signed_out(account: Account) -> bool:
     """Return whether it is lost in a way that a new sign-in repairs."""
     causes: Sequence[Status] = account.blind_window.causes if account.blind_window else ()
     return account.lost and any(
-        health_of(Situation(status, exists=True, lost=True), ok_heard=True) is Health.ACTION_REQUIRED
+        health_of(situation_of(status, True, True), ok_heard=True) is Health.ACTION_REQUIRED
         for status in (account.status, *causes)
     )

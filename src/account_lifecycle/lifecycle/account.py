@@ -1,10 +1,7 @@
-"""The account as the engine knows it: an immutable snapshot.
+"""The account as the engine knows it: what is remembered between two events."""
 
-Knows what is remembered between two events; it must never know how it comes about (``decide``).
-"""
-
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from .compiled import health_of
 from .machine import INITIAL, Situation
@@ -13,8 +10,9 @@ from .windows import BlindWindow
 from .wording import JsonObject, plain, time_text
 
 
-class Account(NamedTuple):
-    """A snapshot of one account after ``sequence`` events. All times are aware and in UTC."""
+@dataclass(slots=True, unsafe_hash=True)
+class Account:
+    """One account after ``sequence`` events: a value, never changed once it is made. All times are aware, in UTC."""
 
     account_id: str
     situation: Situation = INITIAL

@@ -1,40 +1,49 @@
 """The one pure step: an account and an event in, a decision out.
 
-Knows the order in which an event is judged and what is remembered of it; what is expected it looks up
-(``compiled``). It never fails on an odd sequence, and must never know a clock, a log, a store or JSON.
+An event is judged in two halves. ``decide`` finds out what becomes of it, in the order of its lines: the provider in
+force, an unknown word, a product out of place, a repeat of the last accepted announcement, and else the answer of the
+compiled machine (``Step``). ``apply`` then writes what the event leaves in the account. It asks nothing but the
+outcome, so whoever holds a recorded outcome gets the same account without judging again (``applied``): what was
+decided stays decided when the definition changes.
+
+Neither half raises for an unexpected sequence, and neither looks at a clock, a log or a store.
 """
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache, lru_cache
 from hashlib import sha256
-from typing import NamedTuple
 
 from . import definition
 from .account import Account
 from .anomalies import AnomalyKind
-from .compiled import Step, compiled
+from .compiled import Step, compiled, recorded_step
 from .effects import Effect, EffectKind
 from .events import DeadlinePassed, Event, StatusAnnounced
 from .explain import Anomaly
+from .machine import Situation
 from .policy import DEFAULT_POLICY, Policy
 from .providers import PERMISSIVE, PROFILES
-from .status import Verdict
+from .status import Status, Verdict
 from .windows import BlindWindow, WindowChange
 from .wording import JsonObject, time_text
 
-# A member of an enum costs more to look up than to compare, and these are met at every event.
-_REPEATED, _HELD, _RECOVERED = Verdict.REPEATED, Verdict.HELD, EffectKind.RECOVERED
-_NO_CHANGE, _OPENS, _, _RECOVERS, _ENDS = WindowChange
-
 ORDER_OF_JUDGING = 1
 """Raised whenever the functions below decide anything differently with the same machine: events that were judged
-by an earlier one are told apart by it (``rules``)."""
+by an earlier one are told apart by it (``rules_of``)."""
 
-_Odd = tuple[tuple[AnomalyKind, str], ...]
-"""What deviates in an event: each kind, with the odd word if there is one."""
+Deviations = tuple[tuple[AnomalyKind, str], ...]
+"""What deviates in an event: each kind, with the word that it is about, or a blank."""
+
+# A member of an enum costs more to look up than to compare, and these are met at every event.
+_APPLIED, _REPEATED, _HELD = Verdict.APPLIED, Verdict.REPEATED, Verdict.HELD
+_NO_CHANGE, _OPENS, _RECOVERS, _ENDS = (
+    WindowChange.NONE, WindowChange.OPENS, WindowChange.RECOVERS, WindowChange.ENDS
+)  # fmt: skip
 
 
-class Decision(NamedTuple):
+@dataclass(slots=True, unsafe_hash=True)
+class Decision:
     """What became of one event."""
 
     account: Account
@@ -82,88 +91,153 @@ def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> D
     """Judge one event. Total and pure: the same account and event give the same decision."""
     if not isinstance(event, StatusAnnounced):
         return _judge_deadline(account, event)
-    odd: _Odd = ()
-    provider = account.provider
-    if event.provider != provider and event.provider is not None:
-        provider, odd = _recognize(provider, event.provider)
+    deviations: Deviations = ()
+    provider, announced = account.provider, event.provider
+    if announced is not None and announced != provider:
+        if provider is not None:
+            deviations = ((AnomalyKind.PROVIDER_CHANGED, announced),)
+        else:
+            provider = announced
+            if provider not in PROFILES:
+                deviations = ((AnomalyKind.UNKNOWN_PROVIDER, provider),)
     profile = PROFILES.get(provider, PERMISSIVE)
-    step = compiled().steps[profile.announces_sync][account.last_ok_at is not None][account.situation].get(event.status)
+    answers = compiled().steps[profile.announces_sync][account.last_ok_at is not None]
+    step = answers[account.situation].get(event.status)
     if step is None:
-        return _held(account, event, provider, (*odd, (AnomalyKind.UNKNOWN_STATUS, "")))
-    if event.product and not (profile.has_products and step.announced is definition.FINISHES_SYNC):
-        odd = (*odd, (AnomalyKind.UNEXPECTED_PRODUCT, event.product))
-    if step.announced is account.last_announced and event.product == account.last_product:
-        return _repeated(account, event, provider, odd, policy)
+        return _decision(account, event, _HELD, None, (*deviations, (AnomalyKind.UNKNOWN_STATUS, "")))
+    product = event.product
+    if product and not (profile.has_products and step.announced is definition.FINISHES_SYNC):
+        deviations = (*deviations, (AnomalyKind.UNEXPECTED_PRODUCT, product))
+    if step.announced is account.last_announced and product == account.last_product:
+        assert account.last_heard_at is not None
+        if event.received_at - account.last_heard_at > policy.redelivery_window:
+            deviations = (*deviations, (AnomalyKind.STALE_REPEAT, ""))
+        return _decision(account, event, _REPEATED, None, deviations)
     if step.deviation is not None:
-        odd = (*odd, (step.deviation, ""))
-    if step.verdict is _HELD:
-        return _held(account, event, provider, odd)
-    return _applied(account, event, step, provider, odd)
+        deviations = (*deviations, (step.deviation, ""))
+    return _decision(account, event, step.verdict, step, deviations)
 
 
-def _recognize(known: str | None, told: str) -> tuple[str, _Odd]:
-    """The provider in force once an account type is told, and what is odd about it."""
-    if known is not None:
-        return known, ((AnomalyKind.PROVIDER_CHANGED, told),)
-    return told, () if told in PROFILES else ((AnomalyKind.UNKNOWN_PROVIDER, told),)
+def _decision(
+    account: Account, event: StatusAnnounced, verdict: Verdict, step: Step | None, deviations: Deviations
+) -> Decision:
+    """Return the decision with the account that the event leaves, its effects and its explained anomalies."""
+    after, window = apply(account, event, verdict, step)
+    effects: tuple[Effect, ...] = ()
+    if step is not None and verdict is _APPLIED:
+        effects = step.effects
+        if step.finishes_sync:
+            effects = (*effects, _sync_completed(event.product))
+        if window is not None and window.recovered:
+            effects = (*effects, Effect(EffectKind.RECOVERED, "", window))
+    if not deviations:
+        return Decision(after, account, event, verdict, (), effects, window)
+    anomalies = tuple(_anomaly(account, after, event, kind, detail) for kind, detail in deviations)
+    return Decision(after, account, event, verdict, anomalies, (*effects, *_anomaly_effects(deviations)), window)
 
 
-def _applied(account: Account, event: StatusAnnounced, step: Step, provider: str | None, odd: _Odd) -> Decision:
-    at, product = event.received_at, event.product
-    effects, synced, window, changed = step.effects, account.synced_products, account.blind_window, None
-    if step.finishes_sync:
-        synced = _with_product(synced, product)
-        effects = (*effects, _sync_completed(product))
-    elif step.restarts_sync:
-        synced = frozenset()
-    if step.window is _OPENS or (window is not None and step.window is not _NO_CHANGE):
-        window, changed = _follow_window(account, event, step)
-        if changed is not None and changed.recovered:
-            effects = (*effects, tuple.__new__(Effect, (_RECOVERED, "", changed)))
-    # tuple.__new__ is what Account(...) comes to, at less than half the price; this is the hottest line there is
-    after = tuple.__new__(
-        Account,
-        (
-            account.account_id,
-            step.after,
-            account.sequence + 1,
-            provider,
-            event.name or account.name,
-            at if step.moved else account.since,
-            step.announced,
-            product,
-            at,
-            at if step.proves_life else account.last_ok_at,
-            synced,
-            window,
-            account.stuck and not step.moved,
-        ),
+def _judge_deadline(account: Account, event: DeadlinePassed) -> Decision:
+    """Report STUCK once per stay; a deadline of a stay that is already over is on record and deviates in no way."""
+    is_due = (account.status, account.since, account.stuck) == (event.status, event.since, False)
+    after = _after_deadline(account, is_due)
+    if not is_due:
+        return Decision(after, account, event, _HELD)
+    deviations: Deviations = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),)
+    anomalies = tuple(_anomaly(account, after, event, kind, detail) for kind, detail in deviations)
+    return Decision(after, account, event, _HELD, anomalies, _anomaly_effects(deviations))
+
+
+# ---- What an event leaves in its account -----------------------------------------------------------------
+
+
+def apply(
+    account: Account, event: StatusAnnounced, verdict: Verdict, step: Step | None
+) -> tuple[Account, BlindWindow | None]:
+    """Return the account after an announcement that was judged, and the blind window that it changed, if any.
+
+    ``step`` is the answer of the machine; an event that is not APPLIED needs none.
+    """
+    situation, since, stuck, window = account.situation, account.since, account.stuck, account.blind_window
+    last_announced, last_product = account.last_announced, account.last_product
+    heard_at, ok_at, synced = account.last_heard_at, account.last_ok_at, account.synced_products
+    at, changed = event.received_at, None
+    if verdict is _APPLIED and step is not None:
+        situation, last_announced, last_product, heard_at = step.after, step.announced, event.product, at
+        if step.window is _OPENS or (window is not None and step.window is not _NO_CHANGE):
+            window, changed = _follow_window(account, event, step)
+        if step.moved:
+            since, stuck = at, False
+        if step.proves_life:
+            ok_at = at
+        if step.finishes_sync:
+            synced = _with_product(synced, last_product)
+        elif step.restarts_sync:
+            synced = frozenset()
+    elif verdict is _REPEATED:
+        heard_at = at
+        if last_announced is definition.PROVES_LIFE:
+            ok_at = at
+    after = Account(
+        account.account_id,
+        situation,
+        account.sequence + 1,
+        event.provider if account.provider is None else account.provider,
+        event.name or account.name,
+        since,
+        last_announced,
+        last_product,
+        heard_at,
+        ok_at,
+        synced,
+        window,
+        stuck,
     )
-    if odd:
-        return _deviating(account, after, event, step.verdict, odd, effects, changed)
-    return tuple.__new__(Decision, (after, account, event, step.verdict, (), effects, changed))
+    return after, changed
+
+
+def applied(
+    account: Account,
+    event: Event,
+    verdict: Verdict,
+    before: Situation,
+    after: Situation,
+    kinds: tuple[AnomalyKind, ...],
+) -> Account:
+    """Return the account after an event whose outcome is on record, without judging it again.
+
+    ``before`` and ``after`` are the recorded situations, ``kinds`` the recorded anomalies.
+    """
+    if isinstance(event, DeadlinePassed):
+        return _after_deadline(account, AnomalyKind.STUCK in kinds)
+    step = None
+    if verdict is _APPLIED:
+        step = recorded_step(Status(event.status), before, after, AnomalyKind.ADOPTED in kinds)
+    return apply(account, event, verdict, step)[0]
+
+
+def _after_deadline(account: Account, is_stuck: bool) -> Account:
+    return replace(account, sequence=account.sequence + 1, stuck=account.stuck or is_stuck)
 
 
 def _follow_window(
     account: Account, event: StatusAnnounced, step: Step
 ) -> tuple[BlindWindow | None, BlindWindow | None]:
-    """The window that is open after an accepted announcement, and the one that it changed."""
-    window, announced, at = account.blind_window, step.announced, event.received_at
+    """Return the window that is open after an accepted announcement, and the one that it changed."""
+    window, at = account.blind_window, event.received_at
     if window is None:
-        facts = (account.account_id, account.sequence + 1, account.last_ok_at, at, None, False, step.causes)
-        window = tuple.__new__(BlindWindow, facts)
+        window = BlindWindow(account.account_id, account.sequence + 1, account.last_ok_at, at, causes=step.causes)
         return window, window
     if step.window is _RECOVERS or step.window is _ENDS:
         return None, window.closed(at, recovered=step.window is _RECOVERS)
-    if announced in definition.LOSES:
-        grown = window.with_cause(announced)
+    if step.announced in definition.LOSES:
+        grown = window.with_cause(step.announced)
         return grown, None if grown is window else grown
     return window, None
 
 
 @lru_cache(maxsize=1024)
 def _sync_completed(product: str) -> Effect:
-    """Cached, as is the next, so that accounts share what is the same."""
+    """Cached, as are the next two, so that accounts share what is the same."""
     return Effect(EffectKind.SYNC_COMPLETED, product)
 
 
@@ -172,53 +246,9 @@ def _with_product(synced: frozenset[str], product: str) -> frozenset[str]:
     return synced | {product}
 
 
-def _repeated(account: Account, event: StatusAnnounced, provider: str | None, odd: _Odd, policy: Policy) -> Decision:
-    at = event.received_at
-    assert account.last_heard_at is not None
-    if at - account.last_heard_at > policy.redelivery_window:
-        odd = (*odd, (AnomalyKind.STALE_REPEAT, ""))
-    proves_life = account.last_announced is definition.PROVES_LIFE
-    after = _unmoved(account, event, provider, at, at if proves_life else account.last_ok_at)
-    return _deviating(account, after, event, _REPEATED, odd)
-
-
-def _held(account: Account, event: StatusAnnounced, provider: str | None, odd: _Odd) -> Decision:
-    after = _unmoved(account, event, provider, account.last_heard_at, account.last_ok_at)
-    return _deviating(account, after, event, _HELD, odd)
-
-
-def _unmoved(
-    account: Account, event: StatusAnnounced, provider: str | None, heard_at: datetime | None, ok_at: datetime | None
-) -> Account:
-    """The same account, one event later."""
-    account_id, situation, sequence, _, name, since, announced, product, _, _, synced, window, stuck = account
-    kept = (event.name or name, since, announced, product, heard_at, ok_at, synced, window, stuck)
-    return Account(account_id, situation, sequence + 1, provider, *kept)
-
-
-def _judge_deadline(account: Account, event: DeadlinePassed) -> Decision:
-    """STUCK once per stay; a deadline of a stay that is already over is on record, and odd in no way."""
-    is_due = (account.status, account.since, account.stuck) == (event.status, event.since, False)
-    after = account._replace(sequence=account.sequence + 1, stuck=account.stuck or is_due)
-    odd = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),) if is_due else ()
-    return _deviating(account, after, event, Verdict.HELD, odd)
-
-
-def _deviating(
-    before: Account,
-    after: Account,
-    event: Event,
-    verdict: Verdict,
-    odd: _Odd,
-    effects: tuple[Effect, ...] = (),
-    window: BlindWindow | None = None,
-) -> Decision:
-    """A decision with an anomaly, and its effect, for everything that is odd."""
-    if not odd:
-        return tuple.__new__(Decision, (after, before, event, verdict, (), effects, window))
-    anomalies = tuple(_anomaly(before, after, event, kind, detail) for kind, detail in odd)
-    effects = (*effects, *(Effect(EffectKind.ANOMALY, kind) for kind, _ in odd))
-    return Decision(after, before, event, verdict, anomalies, effects, window)
+@lru_cache(maxsize=256)
+def _anomaly_effects(deviations: Deviations) -> tuple[Effect, ...]:
+    return tuple(Effect(EffectKind.ANOMALY, kind) for kind, _ in deviations)
 
 
 def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, detail: str) -> Anomaly:
@@ -261,7 +291,7 @@ def machine_version() -> str:
     """Twelve hexadecimal digits that change whenever the machine would answer anything differently."""
     answers = [
         (
-            sync, ok_heard, step.announced.value, *map(str, step.before), *map(str, step.after), step.verdict.value,
+            sync, ok_heard, step.announced.value, str(step.before), str(step.after), step.verdict.value,
             str(step.deviation), [(kind.value, str(subject)) for kind, subject, _ in step.effects], step.window.name,
             step.proves_life, step.finishes_sync, step.restarts_sync, [cause.value for cause in step.causes],
         )

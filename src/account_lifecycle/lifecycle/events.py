@@ -1,17 +1,14 @@
-"""The facts that can happen to an account, in the past tense: a closed union.
+"""The facts that can happen to an account, in the past tense: a closed union of values."""
 
-Knows what an event carries; it must never know where events come from (``payloads``, ``deadlines``)
-nor what they do (``decide``).
-"""
-
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from .status import Status
 from .wording import JsonObject, plain, time_text
 
 
-class StatusAnnounced(NamedTuple):
+@dataclass(slots=True, unsafe_hash=True)
+class StatusAnnounced:
     """The vendor announced a status, by webhook or by hosted-auth ``notify_url``."""
 
     account_id: str
@@ -39,7 +36,8 @@ class StatusAnnounced(NamedTuple):
         }
 
 
-class DeadlinePassed(NamedTuple):
+@dataclass(slots=True, unsafe_hash=True)
+class DeadlinePassed:
     """A transient status has outlived its deadline."""
 
     account_id: str

@@ -1,7 +1,7 @@
 """Anomalies, explained: what happened, what could be expected, the likely story, what to do next.
 
-Everything here is derived from the facts an anomaly carries and from the compiled machine; the likely
-path is searched, never written by hand. It must never know the clock or the store.
+Everything here is derived from the facts that an anomaly carries and from the compiled machine; the likely
+path is searched, never written by hand.
 """
 
 from collections import deque
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from . import definition
-from .anomalies import KINDS, AnomalyKind, NextStep, Severity
+from .anomalies import AnomalyKind, NextStep, Severity
 from .compiled import Step, compiled, health_of
 from .machine import Situation
 from .providers import profile_of
@@ -46,12 +46,12 @@ class Anomaly(NamedTuple):
     @property
     def severity(self) -> Severity:
         """How much it should worry you."""
-        return KINDS[self.kind].severity
+        return self.kind.severity
 
     @property
     def meaning(self) -> str:
         """What its kind means, in a few words."""
-        return KINDS[self.kind].meaning
+        return self.kind.meaning
 
     @property
     def expected(self) -> tuple[Status, ...]:
@@ -71,7 +71,7 @@ class Anomaly(NamedTuple):
     @property
     def next_step(self) -> NextStep:
         """The one thing to do."""
-        return _NEXT_STEP_AFTER_MOVE.get(self._health_after, KINDS[self.kind].next_step)
+        return _NEXT_STEP_AFTER_MOVE.get(self._health_after, self.kind.next_step)
 
     @property
     def explanation(self) -> str:
@@ -315,6 +315,9 @@ _STORIES: dict[AnomalyKind, Callable[[Anomaly], str]] = {
     AnomalyKind.STALE_REPEAT: _stale_repeat,
     AnomalyKind.STUCK: _stuck,
 }
+
+if missing := set(AnomalyKind) - _STORIES.keys():
+    raise TypeError(f"no story tells of {one_of(tuple(sorted(missing)), 'and')}: add a row to _STORIES")
 
 _MOVING = frozenset(row.kind for row in definition.DEVIATIONS if row.moves)
 _MISSED = _MOVING | {AnomalyKind.STALE_REPEAT}

@@ -1,12 +1,13 @@
-"""The definition as a running ``transitions.Machine``.
+"""The definition as a running ``transitions.Machine``, and one account bound to it.
 
-Knows how to hand the definition to ``transitions`` and how to bind one account to it; it must never
-state a rule of its own, and knows nothing of deviations: an unexpected trigger raises ``MachineError``.
+Deviations are no part of it: an unexpected trigger raises ``MachineError``.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from transitions import EventData, Machine
 
@@ -19,23 +20,55 @@ if TYPE_CHECKING:
     from transitions.core import TransitionConfigDict
 
 
-class Situation(NamedTuple):
-    """Where an account stands: its status and the two facts that serve as guards."""
+FACTS = ("exists", "lost")
+"""The facts of a situation, beside its status."""
 
-    status: Status
-    exists: bool
-    lost: bool
 
-    def after(self, announced: Status) -> "Situation":
+class Situation:
+    """Where an account stands: its status and the two facts that serve as guards.
+
+    There is one object for each (``situation_of``), so that situations are compared and hashed by identity.
+    """
+
+    __slots__ = (*FACTS, "key", "status")
+
+    def __init__(self, status: Status, exists: bool, lost: bool) -> None:
+        self.status = status
+        self.exists = exists
+        self.lost = lost
+        self.key = (status, exists, lost)
+        """The same as a tuple, as it is kept in stores."""
+
+    def __repr__(self) -> str:
+        return f"situation_of({self.status!r}, {self.exists}, {self.lost})"
+
+    def __str__(self) -> str:
+        exists = "exists" if self.exists else "not known to exist"
+        return f"{self.status} ({exists}, {'lost' if self.lost else 'not lost'})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return situation_of, self.key
+
+    def moved_to(self, status: Status) -> Situation:
+        """Return the same facts in another status."""
+        return situation_of(status, self.exists, self.lost)
+
+    def after(self, announced: Status) -> Situation:
         """The same status, with the facts that an accepted announcement leaves behind."""
-        return Situation(
+        return situation_of(
             self.status,
             self.exists or announced in definition.PROVES_EXISTENCE,
             announced in definition.LOSES or (self.lost and announced not in definition.RESTORES),
         )
 
 
-INITIAL = Situation(definition.INITIAL, exists=False, lost=False)
+@cache
+def situation_of(status: Status, exists: bool, lost: bool) -> Situation:
+    """Return the one object for a situation."""
+    return Situation(status, exists, lost)
+
+
+INITIAL = situation_of(definition.INITIAL, False, False)
 
 
 class LifecycleModel:
@@ -55,18 +88,18 @@ class LifecycleModel:
     @property
     def situation(self) -> Situation:
         """Where the model stands now."""
-        return Situation(self.state, self.exists, self.lost)
+        return situation_of(self.state, self.exists, self.lost)
 
     @situation.setter
     def situation(self, situation: Situation) -> None:
-        self.state, self.exists, self.lost = situation
+        self.state, self.exists, self.lost = situation.status, situation.exists, situation.lost
 
 
 class BoundModel(LifecycleModel):
     """A model with the machine's triggers (``OK()``), questions (``may_OK()``) and its picture."""
 
     def __init__(
-        self, situation: Situation, draw: Callable[[Situation], "Digraph"], *, announces_sync: bool = True
+        self, situation: Situation, draw: Callable[[Situation], Digraph], *, announces_sync: bool = True
     ) -> None:
         super().__init__(situation, announces_sync=announces_sync)
         self._draw = draw
@@ -84,7 +117,7 @@ class BoundModel(LifecycleModel):
         """The announcements that would be expected now, in the definition's order."""
         return tuple(s for s in definition.ANNOUNCEMENTS if getattr(self, f"may_{s}")())
 
-    def get_graph(self) -> "Digraph":
+    def get_graph(self) -> Digraph:
         """The life cycle with the model's current state marked, as a ``graphviz.Digraph``."""
         return self._draw(self.situation)
 
@@ -125,7 +158,7 @@ def check(rows: tuple[Transition, ...]) -> None:
             seen.add(key)
 
 
-def _row(transition: Transition) -> "TransitionConfigDict":
+def _row(transition: Transition) -> TransitionConfigDict:
     return {
         "trigger": transition.trigger.value,
         "source": list(transition.source),

@@ -1,7 +1,6 @@
 """Blind windows: the intervals in which an account's data may be stale and messages were missed.
 
-Source: the vendor's page, "When the account status is not OK". Knows how a window opens, grows and
-closes; it must never know the clock or the store.
+Source: the vendor's page, "When the account status is not OK".
 """
 
 from datetime import datetime, timedelta
@@ -62,7 +61,7 @@ class BlindWindow(NamedTuple):
     def closed(self, at: datetime, *, recovered: bool) -> "BlindWindow":
         """The same window, ended."""
         account_id, sequence, last_ok_at, opened_at, _, _, causes = self
-        return tuple.__new__(BlindWindow, (account_id, sequence, last_ok_at, opened_at, at, recovered, causes))
+        return BlindWindow(account_id, sequence, last_ok_at, opened_at, at, recovered, causes)
 
     def to_dict(self, now: datetime | None = None) -> JsonObject:
         """Return the window as a JSON object; an open one is measured to ``now`` (aware), else its length is None."""

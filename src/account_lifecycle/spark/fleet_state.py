@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from ..lifecycle.machine import Situation
+from ..lifecycle.machine import FACTS
 from ..lifecycle.status import Status
 from ..replay.arrow import known_accounts, products_in, texts, words_of
 from ..replay.coding import Int32s
@@ -98,4 +98,4 @@ def _set_number(fleet: Fleet, text: str) -> int:
     return fleet.set_number(frozenset(products.number(product) for product in json.loads(text)))
 
 
-assert Situation._fields == ("status", "exists", "lost")
+assert FACTS == ("exists", "lost")

@@ -17,7 +17,7 @@ from ..lifecycle.decide import Decision
 from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.events import DeadlinePassed, Event, StatusAnnounced
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.machine import Situation
+from ..lifecycle.machine import Situation, situation_of
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
@@ -62,26 +62,23 @@ def provider_from(word: str | None) -> str | None:
 
 def account_row(account: Account) -> Row:
     """An account's columns, in the table's order."""
-    (
-        account_id, situation, sequence, provider, name, since,
-        announced, product, heard_at, ok_at, synced, window, stuck,
-    ) = account  # fmt: skip
+    since, heard_at, ok_at, window = account.since, account.last_heard_at, account.last_ok_at, account.blind_window
     heard = maybe_us(heard_at)
     return (
-        account_id,
-        *situation,
-        sequence,
-        provider,
-        name,
+        account.account_id,
+        *account.situation.key,
+        account.sequence,
+        account.provider,
+        account.name,
         heard if since is heard_at else maybe_us(since),  # often the very same: a conversion is dear
-        announced,
-        product,
+        account.last_announced,
+        account.last_product,
         heard,
         heard if ok_at is heard_at else maybe_us(ok_at),
-        _products_text(synced),
+        _products_text(account.synced_products),
         window.sequence if window else None,
-        stuck,
-        _health(situation, ok_at is not None),
+        account.stuck,
+        _health(account.situation, ok_at is not None),
     )
 
 
@@ -102,17 +99,17 @@ def _products_from(text: str) -> frozenset[str]:
 
 def event_row(event_id: int, decision: Decision) -> Row:
     """An event's columns, in the table's order."""
-    account, previous, event, verdict, _, _, _ = decision
-    status, existed, was_lost = previous.situation
-    situation, sequence = account.situation, account.sequence
+    event, sequence = decision.event, decision.account.sequence
+    before, after = decision.previous.situation.key, decision.account.situation.key
     if isinstance(event, DeadlinePassed):
-        account_id, entered, at, since, allowed = event
-        told = (entered, "", None, None, None, to_us(since), allowed // _MICROSECOND)
-        return event_id, account_id, sequence, to_us(at), *told, verdict, status, existed, was_lost, *situation
-    account_id, word, at, provider, product, name, payload = event
+        stay = (event.status, "", None, None, None, to_us(event.since), event.allowed // _MICROSECOND)
+        return (
+            event_id, event.account_id, sequence, to_us(event.received_at), *stay,
+            decision.verdict, *before, *after,
+        )  # fmt: skip
     return (
-        event_id, account_id, sequence, (at - _EPOCH) // _MICROSECOND, word, product, provider, name, payload,
-        None, None, verdict, status, existed, was_lost, *situation,
+        event_id, event.account_id, sequence, to_us(event.received_at), event.status, event.product, event.provider,
+        event.name, event.payload, None, None, decision.verdict, *before, *after,
     )  # fmt: skip
 
 
@@ -169,7 +166,7 @@ def account_from(row: Row) -> Account:
         window = window_from((account_id, window_sequence, window_ok, window_opened, None, 0, causes))
     return Account(
         account_id,
-        Situation(_STATUS[status], bool(exists), bool(lost)),
+        situation_of(_STATUS[status], bool(exists), bool(lost)),
         sequence,
         provider_from(provider),
         name,
@@ -207,7 +204,7 @@ def anomaly_from(row: Row) -> Anomaly:
         sequence,
         from_us(at),
         word,
-        Situation(_STATUS[status], bool(exists), bool(lost)),
+        situation_of(_STATUS[status], bool(exists), bool(lost)),
         provider_from(provider),
         maybe_time(since),
         None if announced is None else _STATUS[announced],
@@ -260,8 +257,8 @@ def _entry_from(joined: Sequence[Row]) -> LedgerEntry:
         event,
         row[2],
         _VERDICT[verdict],
-        Situation(_STATUS[status_before], bool(existed), bool(was_lost)),
-        Situation(_STATUS[status_after], bool(exists), bool(is_lost)),
+        situation_of(_STATUS[status_before], bool(existed), bool(was_lost)),
+        situation_of(_STATUS[status_after], bool(exists), bool(is_lost)),
         tuple([_joined_anomaly(row, event.status) for row in joined if row[-ANOMALY_COLUMNS] is not None]),
         bool(is_erased),
     )

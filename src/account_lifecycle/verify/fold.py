@@ -5,6 +5,7 @@ read anything itself (``verify`` does).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
@@ -47,7 +48,7 @@ class Fold:
         if entry.sequence == expected:
             return []
         self.is_certain = False
-        self.account = self.account._replace(sequence=entry.sequence - 1, situation=entry.before)
+        self.account = replace(self.account, sequence=entry.sequence - 1, situation=entry.before)
         return [event_fault(entry, [f"number {expected} of this account should come here"])]
 
     def judge(self, evidence: Evidence) -> tuple[list[Fault], bool]:
@@ -94,13 +95,13 @@ class Fold:
 
     def _distrust(self, entry: LedgerEntry) -> None:
         self.is_certain = False
-        self.account = self.account._replace(sequence=entry.sequence, situation=entry.after)
+        self.account = replace(self.account, sequence=entry.sequence, situation=entry.after)
 
     # ---- Compared with what is stored ------------------------------------------------------------------
 
     def account_faults(self, stored: Account | None) -> list[Fault]:
         """What is not as it follows from the events in the stored account."""
-        account_id, _, sequence, *_ = self.account
+        account_id, sequence = self.account.account_id, self.account.sequence
         place = f"account {printable(account_id, MAX_SHOWN)}"
         if stored is None:
             finding = f"it is not stored, although the ledger has events of it, up to its event {sequence}"
@@ -110,7 +111,7 @@ class Fold:
         if self.is_certain:
             findings = _differing(stored, self.account)
         else:
-            findings = _differing(stored[:3], self.account[:3], Account._fields)
+            findings = _differing(stored, self.account, ("account_id", "situation", "sequence"))
         return [Fault(place, "; ".join(findings), account_id)] if findings else []
 
     def window_faults(self, stored: Iterable[BlindWindow]) -> list[Fault]:
@@ -209,10 +210,10 @@ def _effect_told(effect: tuple[str, str]) -> str:
 # ---- Words ------------------------------------------------------------------------------------------
 
 
-def _differing(stored: Sequence[Any], follows: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
-    """Each field of a record that is not as it follows; ``names`` where the record has been cut."""
-    fields: Sequence[str] = names or getattr(stored, "_fields", ())
-    pairs = zip(fields, stored, follows, strict=False)
+def _differing(stored: Any, follows: Any, names: Sequence[str] = ()) -> list[str]:
+    """Return each field of a record that is not as it follows; only the fields of ``names``, if any are named."""
+    fields = names or (getattr(stored, "_fields", None) or stored.__slots__)
+    pairs = ((name, getattr(stored, name), getattr(follows, name)) for name in fields)
     return [_stored(name, was, is_right) for name, was, is_right in pairs if was != is_right]
 
 
@@ -229,8 +230,8 @@ def _told(value: object) -> str:
             return "yes" if value else "no"
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
-        case Situation(status, exists, lost):
-            return f"{status} ({'exists' if exists else 'not known to exist'}, {'lost' if lost else 'not lost'})"
+        case Situation():
+            return str(value)
         case BlindWindow():
             return f"one ({', '.join(f'{name} {_told(part)}' for name, part in value._asdict().items())})"
         case tuple() | frozenset():

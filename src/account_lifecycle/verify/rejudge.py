@@ -6,6 +6,7 @@ record; it must never call a difference a fault, for what was decided stays deci
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
@@ -125,7 +126,7 @@ class _Replay:
                 self._has_parted = True
                 at, announced = entry.received_at, str(entry.announced)
                 self._add(Difference(entry.account_id, entry.sequence, at, entry.before, announced, recorded, today))
-        return decision.account._replace(sequence=entry.sequence)
+        return replace(decision.account, sequence=entry.sequence)
 
     def end(self, account: Account) -> None:
         """The last event of an account was judged."""

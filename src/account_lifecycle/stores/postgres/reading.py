@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...lifecycle.account import Account
-from ...lifecycle.anomalies import KINDS
+from ...lifecycle.anomalies import AnomalyKind
 from ...lifecycle.explain import Anomaly
 from ...lifecycle.status import Status
 from ...lifecycle.windows import BlindWindow
@@ -54,7 +54,7 @@ class PostgresReader:
         if wanted.kind is not None:
             clauses.append(("a.kind = %s", wanted.kind))
         if wanted.severity is not None:
-            kinds = [kind.value for kind, row in KINDS.items() if row.severity is wanted.severity]
+            kinds = [kind.value for kind in AnomalyKind if kind.severity is wanted.severity]
             clauses.append(("a.kind = ANY(%s)", kinds))
         if wanted.account_id is not None:
             clauses.append(("e.account_id = %s", wanted.account_id))

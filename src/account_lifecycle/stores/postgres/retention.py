@@ -13,7 +13,6 @@ from ...records import Evidence, Segment
 from .. import chain, rows
 from ..archive import write_archive
 from ..erasure import ERASED, mentions
-from ..snapshots import retold
 from .proving import joined
 from .transactions import Row, Transaction, Transactions, UnknownOutcome
 
@@ -133,7 +132,7 @@ class _Baselines:
             proof, digest = next(rows.evidence_from(iter(together))), bytes(together[0][21])
             account_id = proof.entry.account_id
             before = self._accounts.get(account_id) or Account(account_id)
-            self._accounts[account_id] = retold(before, proof.entry)
+            self._accounts[account_id] = proof.entry.applied_to(before)
             self._heads[account_id] = digest
             self._changed.add(account_id)
             yield proof, digest

@@ -5,6 +5,7 @@ Knows what one event writes; it must never judge.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -300,5 +301,5 @@ def _erased(
 def _erase_names(db: apsw.Connection, account_id: str) -> None:
     db.execute(_SQL["erase_account"], (account_id,))
     for row in every(db, _SQL["baselines"].format(where="WHERE account_id = ?"), (account_id,)):
-        account = rows.baseline_from(row)._replace(name=None)
+        account = replace(rows.baseline_from(row), name=None)
         db.execute(_SQL["save_baseline"], baseline_with_digest(db, rows.baseline_row(account)))

@@ -16,7 +16,6 @@ from ...records import Evidence, Segment
 from .. import rows, statements
 from ..archive import write_archive
 from ..outbox_rows import EFFECTS_PER_EVENT
-from ..snapshots import retold
 from .connection import every
 from .digests import baseline_with_digest, with_digest
 from .file import SQLiteFile
@@ -98,7 +97,7 @@ def _save_baselines(db: apsw.Connection, cut: int) -> None:
         sql = _SQL["ledger"].format(where="WHERE e.account_id = ? AND e.sequence <= ?")
         events = db.execute(f"{sql}\nORDER BY e.sequence, a.ordinal", (account_id, sequence))
         for entry in rows.entries_from(iter(events)):
-            account = retold(account, entry)
+            account = entry.applied_to(account)
         db.execute(_SQL["save_baseline"], baseline_with_digest(db, rows.baseline_row(account)))
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ...lifecycle.account import Account
-from ...lifecycle.anomalies import KINDS
+from ...lifecycle.anomalies import AnomalyKind
 from ...lifecycle.explain import Anomaly
 from ...lifecycle.status import Status
 from ...lifecycle.windows import BlindWindow
@@ -136,7 +136,7 @@ def _audit_clauses(wanted: AuditFilter) -> Clauses:
     if wanted.kind is not None:
         clauses.append(("a.kind = ?", wanted.kind))
     if wanted.severity is not None:
-        kinds = [kind for kind, row in KINDS.items() if row.severity is wanted.severity]
+        kinds = [kind for kind in AnomalyKind if kind.severity is wanted.severity]
         clauses.append(("a.kind IN (SELECT value FROM json_each(?))", json.dumps(kinds)))
     if wanted.account_id is not None:
         clauses.append(("e.account_id = ?", wanted.account_id))

@@ -10,7 +10,6 @@ from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.machine import Situation
-from account_lifecycle.stores.snapshots import retold
 from builders import announced, deadline_of, judged
 from stores.exactness import shape
 from stores.ledger_contract import entry_of
@@ -34,7 +33,7 @@ def assert_retold(decisions: list[Decision]) -> None:
     for decision in decisions:
         account_id = decision.account.account_id
         before = accounts.get(account_id, Account(account_id))
-        accounts[account_id] = retold(before, entry_of(decision))
+        accounts[account_id] = entry_of(decision).applied_to(before)
         assert shape(accounts[account_id]) == shape(decision.account)
 
 
