@@ -12,9 +12,10 @@ from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.status import Verdict
-from account_lifecycle.simulate.lives import FAULTS
-from account_lifecycle.simulate.log import UNREADABLE, Faults, Trace
+from account_lifecycle.simulate.faults import FAULTS, Faults
+from account_lifecycle.simulate.log import Trace
 from account_lifecycle.simulate.score import score
+from account_lifecycle.simulate.wire import UNREADABLE
 
 EVERY_FAULT_EQUALLY = Faults.everything(1 / len(Faults._fields))
 SOMETIMES = Faults.everything(0.01)

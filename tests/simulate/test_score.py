@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from account_lifecycle.errors import ConfigurationError
-from account_lifecycle.simulate.log import Faults, Injected, Trace
+from account_lifecycle.simulate.faults import Faults
+from account_lifecycle.simulate.log import Injected, Trace
 from account_lifecycle.simulate.score import (
     MAX_EXAMPLES,
     FalseAlarm,

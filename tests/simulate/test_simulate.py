@@ -10,12 +10,18 @@ from itertools import islice
 import pytest
 
 from account_lifecycle.errors import ConfigurationError
+from account_lifecycle.intake import payloads
+from account_lifecycle.intake.dialects import DIALECTS, HOSTED_AUTH, Dialect
+from account_lifecycle.intake.payloads import Wire, provider_of, status_of
+from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.providers import Provider
-from account_lifecycle.simulate.lives import FAULTS, STRAYS
-from account_lifecycle.simulate.log import Faults, simulate, truth_path
-from account_lifecycle.simulate.score import read_truth
+from account_lifecycle.simulate.faults import FAULTS, UNKNOWN_TYPES, UNKNOWN_WORDS, Faults
+from account_lifecycle.simulate.lives import Channel
+from account_lifecycle.simulate.log import simulate, truth_path
+from account_lifecycle.simulate.score import read_truth, score
 
 EVERYTHING = Faults.everything(0.02)
+STRAYS = ("late_sync", "unsupported_sync", "needless_reconnect", "contradicted_creation", "after_deletion")
 ADDITIONS = ("duplicate", "stale_repeat", "overtaken", *STRAYS)
 
 
@@ -32,7 +38,9 @@ def test_another_seed_tells_another_log(fleet):
 
 def test_the_order_of_hashes_in_a_process_changes_nothing(fleet):
     program = (
-        "from datetime import UTC, datetime; from account_lifecycle.simulate.log import Faults, simulate\n"
+        "from datetime import UTC, datetime\n"
+        "from account_lifecycle.simulate.faults import Faults\n"
+        "from account_lifecycle.simulate.log import simulate\n"
         "start = datetime(2026, 5, 1, tzinfo=UTC)\n"
         "for line in simulate(accounts=40, seed=1, start=start, days=500, faults=Faults.everything(0.02)): print(line)"
     )
@@ -147,3 +155,28 @@ def test_only_the_providers_that_are_asked_for_are_told_of(fleet):
 
 def payload_text(line):
     return json.dumps(json.loads(line)["payload"])
+
+
+def test_webhooks_can_be_written_in_any_dialect_that_is_in_force(fleet, hear, truth, monkeypatch):
+    third = Dialect(
+        "account event",
+        keys=("event", "data"),
+        fields={"account_id": ("data", "id"), "status": ("data", "state"), "provider": ("kind",), "product": ("part",)},
+        required=("account_id", "status"),
+        example="OK",
+    )
+    monkeypatch.setattr(payloads, "WIRE", Wire((third, *DIALECTS)))
+    spoken = {Channel.WEBHOOK: third, Channel.NOTIFY: HOSTED_AUTH}
+    simulation = fleet(faults=EVERYTHING, dialects=spoken)
+    lines = list(simulation)
+
+    result = score(truth(simulation), hear(lines), deadlines_checked=True)
+    assert result.is_perfect, (result.summary, result.missed_examples, result.false_alarm_examples)
+    assert result.total.found > 10
+    assert sum('"event": null, "data": {' in line for line in lines) > len(lines) / 2
+
+
+def test_unknown_words_are_unknown_whatever_providers_and_statuses_there_are():
+    assert UNKNOWN_TYPES
+    assert not {provider_of(word) for word in UNKNOWN_TYPES} & set(Provider)
+    assert not {status_of(word) for word in UNKNOWN_WORDS} & set(ANNOUNCEMENTS)

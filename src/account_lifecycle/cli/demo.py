@@ -20,7 +20,8 @@ from ..lifecycle.status import Health
 from ..report.audit import AuditReport, build_report
 from ..report.tables import STYLES
 from ..report.words import blindness, counted, headline
-from ..simulate.log import Faults, Simulation, simulate, truth_path
+from ..simulate.faults import Faults
+from ..simulate.log import Simulation, simulate, truth_path
 from ..simulate.score import Heard, Score, score
 from .accounts import write_accounts
 from .commands import Command, introduced

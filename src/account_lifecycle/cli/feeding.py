@@ -20,7 +20,8 @@ from ..lifecycle.status import Verdict
 from ..lifecycle.wording import JsonObject, one_of
 from ..report.tables import STYLES
 from ..report.words import counted
-from ..simulate.log import Faults, simulate
+from ..simulate.faults import Faults
+from ..simulate.log import simulate
 from ..simulate.score import Heard, Score, score
 from .commands import Command, Interrupted, fail_if_unreadable
 from .opening import open_to_write, read_settings

@@ -1,1 +1,1 @@
-"""What comes in: payloads, logs, times and the quarantine."""
+"""What comes in: wire formats, payloads, logs, times and the quarantine."""

@@ -1,1 +1,1 @@
-"""Test data with its truth: lives, the faults put into them, and a score."""
+"""Simulated logs: lives, the faults put into them, and the score of an audit against that truth."""

@@ -1,22 +1,36 @@
-"""Lives of accounts, told lawfully: how they begin, what befalls them over the months, how they end.
+"""Lives of accounts as the vendor would announce them: how they begin, what befalls them, how they end.
 
-Knows stories as rows of data, how often each befalls the accounts of a provider, and how to draw a life
-from them with the random numbers that it is handed; and which faults can befall what is told of them, and
-what each must be found as. It must never know a clock, JSON (``simulate`` puts lives and faults on the
-wire), or what the engine makes of a story. The causes are those of the vendor's page "Account status
-updates"; how often they strike is our estimate.
+Stories are rows of data, and so is how often each befalls the accounts of a provider; a life is drawn from them with
+random numbers that are handed in. What may follow what is asked of the compiled machine: a step of a story that today's
+definition does not expect is left out, so that a clean life is clean under any definition. The causes are those of the
+vendor's page "Account status updates"; how often they strike is our estimate. A provider without a row of its own lives
+like most others.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import cache
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.definition import INITIAL, LOSSES, PROVES_EXISTENCE, PROVES_LIFE, TERMINAL
+from ..lifecycle.compiled import compiled
+from ..lifecycle.definition import (
+    CONNECTING,
+    CREATION_FAIL,
+    CREATION_SUCCESS,
+    CREDENTIALS,
+    DELETED,
+    ERROR,
+    OK,
+    PERMISSIONS,
+    RECONNECTED,
+    STOPPED,
+    SYNC_SUCCESS,
+)
+from ..lifecycle.machine import INITIAL
 from ..lifecycle.providers import ALIASES, YEAR, Provider, profile_of
-from ..lifecycle.status import Status, Verdict
+from ..lifecycle.status import Status
 
 _Row = TypeVar("_Row")
 
@@ -38,7 +52,7 @@ class Wait(NamedTuple):
     least_s: float = 0.001
 
     def draw_us(self, random: Random) -> int:
-        """One such length, in microseconds."""
+        """Return one such length, in microseconds."""
         drawn_s = random.lognormvariate(math.log(self.median_s), self.spread)
         return int(1e6 * max(self.least_s, min(self.longest_s, drawn_s)))
 
@@ -63,26 +77,14 @@ class Story(NamedTuple):
     """Whether nothing is ever announced after it."""
 
 
-class Kin(NamedTuple):
-    """How the accounts of one provider live. Every number is a relative weight, but for ``episodes``."""
-
-    share: float
-    """How many accounts there are of it, relative to the others."""
-    words: tuple[tuple[tuple[str, ...], float], ...]
-    """The account types that one account's webhooks name."""
-    products: tuple[tuple[tuple[str, ...], float], ...]
-    """What is announced when a sync finishes: one announcement each, "" for one that names no product."""
-    births: tuple[tuple[Story, float], ...]
-    episodes: tuple[tuple[Story, float], ...]
-    """What befalls a living account, each with its rate per year."""
-
-
 class Character(NamedTuple):
     """What is settled when an account is born."""
 
     provider: Provider
     words: tuple[str, ...]
+    """The account types that its webhooks name."""
     products: tuple[str, ...]
+    """What is announced when a sync finishes: one announcement each, "" for one that names no product."""
 
 
 class Announcement(NamedTuple):
@@ -97,37 +99,49 @@ class Announcement(NamedTuple):
 
 
 def draw_character(random: Random, providers: Sequence[Provider]) -> Character:
-    """Which provider an account belongs to, and what is particular about it."""
-    provider = _pick(random, tuple((each, KIN[each].share) for each in providers))
-    kin = KIN[provider]
-    return Character(provider, _pick(random, kin.words), _pick(random, kin.products))
+    """Return which provider an account belongs to, and what is particular about it."""
+    provider = _pick(random, tuple((each, traits_of(each).share) for each in providers))
+    traits = traits_of(provider)
+    return Character(provider, _pick(random, traits.words), _pick(random, traits.products))
 
 
 def live(character: Character, random: Random, lasts_us: int) -> Iterator[Announcement]:
-    """A whole life, or as much of it as happens within ``lasts_us`` microseconds.
+    """Yield a whole life, or as much of it as happens within ``lasts_us`` microseconds.
 
-    A life that is cut short is told until it comes to rest: it never breaks off in a transient status.
+    A life that is cut short goes on until it comes to rest: it never ends in a transient status.
     """
-    kin, profile = KIN[character.provider], profile_of(character.provider)
+    traits, profile = traits_of(character.provider), profile_of(character.provider)
+    answers, situation = compiled().steps[profile.announces_sync][False], INITIAL
     session_us = 0 if profile.session_length is None else int(profile.session_length.total_seconds() * 1e6)
-    story, at_us, signed_in_us = _pick(random, kin.births), 0, 0
+    story, at_us, signed_in_us, last = _pick(random, traits.births), 0, 0, Announcement(0, INITIAL.status)
     while True:
         at_rest = True
-        for step, product in _tell(story, character.products):
+        for step, product in announced(story, character.products):
             at_us += step.wait.draw_us(random)
             if at_rest and at_us > lasts_us:
                 return
-            yield Announcement(at_us, step.status, step.channel, product, step.reason)
+            answer, is_repeat = answers[situation][step.status], (step.status, product) == (last.status, last.product)
+            is_twin = is_repeat and (last.channel, step.channel) == (Channel.NOTIFY, Channel.WEBHOOK)
+            if not (is_twin or (answer.expected and not is_repeat)):
+                continue
+            situation = situation if is_twin else answer.after
+            last = Announcement(at_us, step.status, step.channel, product, step.reason)
+            yield last
             at_rest = step.status not in profile.deadlines
             if step.status in SIGNS_IN:
                 signed_in_us = at_us
         if story.ends:
             return
-        story, at_us = _next_story(random, kin, at_us, signed_in_us + session_us if session_us else None)
+        rested_us = at_us  # the account is OK: what happens next, and when?
+        at_us += int(random.expovariate(sum(rate for _, rate in traits.episodes)) * YEAR.total_seconds() * 1e6)
+        if session_us and at_us >= signed_in_us + session_us:
+            story, at_us = EXPIRED, max(rested_us, signed_in_us + session_us)
+        else:
+            story = _pick(random, traits.episodes)
 
 
-def _tell(story: Story, products: tuple[str, ...]) -> Iterator[tuple[Step, str]]:
-    """The steps as one account announces them: a finished sync once for each of its products, or never."""
+def announced(story: Story, products: tuple[str, ...]) -> Iterator[tuple[Step, str]]:
+    """Yield the steps as one account announces them: a finished sync once for each of its products, or never."""
     for step in story.steps:
         if step.status is not SYNC_SUCCESS:
             yield step, ""
@@ -136,24 +150,13 @@ def _tell(story: Story, products: tuple[str, ...]) -> Iterator[tuple[Step, str]]
             yield (step._replace(wait=NEXT_SYNC) if index else step), product
 
 
-def _next_story(random: Random, kin: Kin, at_us: int, expires_us: int | None) -> tuple[Story, int]:
-    """What happens next to an account that is OK, and when."""
-    per_year = sum(rate for _, rate in kin.episodes)
-    next_us = at_us + int(random.expovariate(per_year) * YEAR.total_seconds() * 1e6)
-    if expires_us is not None and next_us >= expires_us:
-        return EXPIRED, max(at_us, expires_us)
-    return _pick(random, kin.episodes), next_us
-
-
 def _pick(random: Random, rows: tuple[tuple[_Row, float], ...]) -> _Row:
-    """One of the rows, by weight."""
+    """Return one of the rows, by weight."""
     return random.choices([row for row, _ in rows], [weight for _, weight in rows])[0]
 
 
 # ---- Stories ---------------------------------------------------------------------------------------
 # fmt: off
-(UNSEEN, CONNECTING, CREATION_SUCCESS, CREATION_FAIL, SYNC_SUCCESS, OK,
- CREDENTIALS, PERMISSIONS, ERROR, STOPPED, RECONNECTED, DELETED) = Status
 NOTIFY = Channel.NOTIFY
 SIGNS_IN = (CREATION_SUCCESS, RECONNECTED)  # a session begins, and with it its year
 
@@ -191,7 +194,7 @@ RETRIED_TWICE = Story("created at the third attempt", (
     Step(CREATION_FAIL, CONNECTS, NOTIFY), Step(CREATION_FAIL, TWIN),
     Step(CONNECTING, USER_RETRIES), Step(CREATION_FAIL, CONNECTS, NOTIFY),
     Step(CREATION_SUCCESS, USER_RETRIES, NOTIFY), Step(CREATION_SUCCESS, TWIN), *FIRST_OK))
-GIVEN_UP = Story("never created", (Step(CREATION_FAIL, CONNECTS, NOTIFY),), ends=True)
+NEVER_CREATED = Story("never created", (Step(CREATION_FAIL, CONNECTS, NOTIFY),), ends=True)
 CHALLENGED = Story("asked for a code at the first sign-in", (
     Step(CONNECTING, AT_ONCE), Step(CREDENTIALS, CONNECTS), *BACK_BY_HOSTED_AUTH))
 
@@ -211,7 +214,7 @@ CHECKPOINT = Story("security checkpoint", (
     Step(CREDENTIALS, AT_ONCE), Step(RECONNECTED, USER_RETURNS), Step(CONNECTING, SHORTLY), *SYNCED))
 REVOKED = Story("authorization revoked", (Step(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
 SCOPE_LOST = Story("scopes missing", (Step(PERMISSIONS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
-SCOPE_FORGOTTEN = Story("revoked, then a scope left out", (
+SCOPE_LEFT_OUT = Story("revoked, then a scope left out", (
     Step(CREDENTIALS, AT_ONCE), Step(RECONNECTED, USER_RETURNS, NOTIFY), Step(RECONNECTED, TWIN),
     Step(PERMISSIONS, SHORTLY), *BACK_BY_HOSTED_AUTH))
 PHONE_OFFLINE = Story("phone offline", (
@@ -223,247 +226,74 @@ PASSWORD_MISTYPED = Story("password changed, then mistyped", (
     Step(CREDENTIALS, AT_ONCE), Step(CONNECTING, USER_RETURNS), Step(CREDENTIALS, CONNECTS), *BACK_BY_API))
 REMOVED = Story("deleted", (Step(DELETED, AT_ONCE),), ends=True)
 LEFT = Story("lost, then deleted", (Step(CREDENTIALS, AT_ONCE), Step(DELETED, CLEARED_AWAY)), ends=True)
-FORSAKEN = Story("lost for good", (Step(CREDENTIALS, AT_ONCE),), ends=True)
+LOST_FOR_GOOD = Story("lost for good", (Step(CREDENTIALS, AT_ONCE),), ends=True)
 
 # ---- How often -------------------------------------------------------------------------------------
 BIRTHS = (
     (BY_WEBHOOK, 22), (BY_HOSTED_AUTH, 38), (CONNECTING_FIRST, 8), (CONNECTING_HOSTED, 18), (READY_EARLY, 5),
-    (RETRIED, 5), (RETRIED_TWICE, 1), (GIVEN_UP, 3))
+    (RETRIED, 5), (RETRIED_TWICE, 1), (NEVER_CREATED, 3))
 GUARDED_BIRTHS = (*BIRTHS, (CHALLENGED, 6))
-ENDS = ((REMOVED, 0.20), (LEFT, 0.10), (FORSAKEN, 0.05))
+ENDS = ((REMOVED, 0.20), (LEFT, 0.10), (LOST_FOR_GOOD, 0.05))
 COMMON = (
     (OUTAGE, 4.0), (CATCH_UP, 1.5), (BROKEN, 0.5), (BROKEN_BRIEFLY, 0.4), (HALTED, 0.3), (BROKEN_AND_HALTED, 0.1),
     *ENDS)
-OAUTH = (*COMMON, (REVOKED, 0.4), (SCOPE_LOST, 0.25), (SCOPE_FORGOTTEN, 0.1))
+OAUTH = (*COMMON, (REVOKED, 0.4), (SCOPE_LOST, 0.25), (SCOPE_LEFT_OUT, 0.1))
 PHONE = (*COMMON, (PHONE_OFFLINE, 1.2), (UNPAIRED, 0.6))
 SESSION = (*COMMON, (SIGNED_OUT, 0.8), (SIGNED_OUT_API, 0.2), (LAPSE, 0.4))
-NO_SYNC = (((), 1),)
+NO_SYNC: tuple[tuple[tuple[str, ...], float], ...] = (((), 1),)
 PLAIN_SYNC = ((("",), 1),)
 PREMIUM = ((("",), 50), (("classic",), 10), (("classic", "sales_navigator"), 25), (("classic", "recruiter"), 15))
-
-KIN: dict[Provider, Kin] = {
-    Provider.LINKEDIN: Kin(35, ((("LINKEDIN",), 1),), PREMIUM, GUARDED_BIRTHS, (*SESSION, (CHECKPOINT, 0.2))),
-    Provider.WHATSAPP: Kin(20, ((("WHATSAPP",), 1),), PLAIN_SYNC, BIRTHS, PHONE),
-    Provider.INSTAGRAM: Kin(8, ((("INSTAGRAM",), 1),), PLAIN_SYNC, GUARDED_BIRTHS, (*SESSION, (CHECKPOINT, 1.5))),
-    Provider.MESSENGER: Kin(4, ((("MESSENGER",), 1),), NO_SYNC, BIRTHS, SESSION),
-    Provider.TELEGRAM: Kin(5, ((("TELEGRAM",), 1),), PLAIN_SYNC, BIRTHS, PHONE),
-    Provider.X: Kin(3, ((("TWITTER",), 7), (("X",), 3)), NO_SYNC, BIRTHS, SESSION),
-    Provider.GOOGLE: Kin(
-        12,
-        ((("GOOGLE_OAUTH",), 85), (("GOOGLE",), 8), (("GOOGLE_CALENDAR",), 3),
-         (("GOOGLE_OAUTH", "GOOGLE_CALENDAR"), 4)),
-        NO_SYNC, BIRTHS, OAUTH),
-    Provider.MICROSOFT: Kin(
-        8, ((("OUTLOOK",), 80), (("MICROSOFT",), 8), (("EXCHANGE",), 12)), NO_SYNC, BIRTHS, OAUTH),
-    Provider.IMAP: Kin(
-        5, ((("MAIL",), 75), (("IMAP",), 15), (("ICLOUD",), 10)), PLAIN_SYNC, BIRTHS,
-        (*COMMON, (PASSWORD_CHANGED, 0.5), (PASSWORD_MISTYPED, 0.2))),
-}
-
-
 # fmt: on
 
 
-# ---- What can go wrong with their announcements ------------------------------------------------------
-class FaultRow(NamedTuple):
-    """What a fault must be found as."""
+class Traits(NamedTuple):
+    """How the accounts of one provider live. Every number is a relative weight, but for those of ``episodes``."""
 
-    expects: tuple[str, ...]
-    """The kinds of anomaly any of which counts as found; or the verdict REPEATED, or ``quarantine``."""
-    excuses: tuple[str, ...] = ()
-    """Further kinds that it may lead to."""
-    shows: bool = True
-    """Whether it shows in any case, and not only if what is received happens to be unlawful."""
-
-
-class Stray(NamedTuple):
-    """Something said where it cannot be current news: it must be found, and must move nothing."""
-
-    statuses: tuple[Status, ...]
-    """What is said, any of these ..."""
-    after: tuple[Status, ...]
-    """... of an account of which one of these was announced last."""
-    kind: AnomalyKind
-    """What it must be found as."""
-    announces_sync: bool | None = None
-    """Only of providers that do or do not announce a finished sync; None for all."""
-    channel: Channel = Channel.WEBHOOK
-
-
-class Telling(NamedTuple):
-    """An announcement as it is put on the wire."""
-
-    announcement: Announcement
-    account_type: str
-    word: str = ""
-    """Said in place of its status, if not blank."""
-    broken: bool = False
-    """Whether the payload is unreadable."""
-
-    @property
-    def understood(self) -> Announcement | None:
-        """What a receiver can make of it."""
-        return None if self.word or self.broken else self.announcement
-
-
-class Plan(NamedTuple):
-    """What becomes of an announcement that a fault befalls."""
-
-    now: Telling | None
-    """What is delivered at its time; None for nothing."""
-    later: Telling | None = None
-    """What is delivered later ..."""
-    after_us: int = 0
-    """... by so many microseconds."""
-    silences: Status | None = None
-    """Nothing is delivered of the account until after this is announced; the initial status: never again."""
-    renames: bool = False
-    """Whether the account goes by that account type from now on."""
-
-
-class Chance(NamedTuple):
-    """An announcement that a fault may befall, and what surrounds it."""
-
-    telling: Telling
-    character: Character
-    stands: Status
-    """Where the account stands after it."""
-    next: Announcement | None
-    next_us: int
-    """How long until the next announcement, or else the end of the log."""
-    end_us: int
-    """How long until the end of the log."""
-    first: bool
-    """Whether nothing was announced of the account before."""
-    told: bool
-    """Whether its account type was told before."""
-    stranger: bool
-    """Whether that is a word that nobody knows."""
-    random: Random
-
-    @property
-    def status(self) -> Status:
-        """What is announced."""
-        return self.telling.announcement.status
-
-
-def plan_fault(name: str, chance: Chance) -> Plan | None:
-    """What a fault does to an announcement; None where it cannot befall it."""
-    return _stray(chance, STRAYS[name]) if name in STRAYS else _PLANS[name](chance)
-
-
-def _again(c: Chance, wait: Wait, telling: Telling) -> Plan | None:
-    """Deliver something more after a while, unless other news would come first."""
-    after_us = wait.draw_us(c.random)
-    return Plan(c.telling, telling, after_us) if after_us < c.next_us else None
-
-
-def _overtaken(c: Chance, now: Telling | None) -> Plan | None:
-    """Deliver it after the next announcement, if that is other news and comes within the vendor's retries."""
-    if c.next is None or c.next_us > RETRIES_S * 1e6:
-        return None
-    if (c.next.status, c.next.product) == (c.status, c.telling.announcement.product):
-        return None
-    return Plan(now, c.telling, c.next_us + LATENESS.draw_us(c.random))
-
-
-def _changed_provider(c: Chance) -> Plan | None:
-    if not c.told or c.telling.announcement.channel is NOTIFY:
-        return None
-    family = None if c.stranger else c.character.provider
-    others = [word for word in (*ALIASES, *UNKNOWN_TYPES) if family is None or ALIASES.get(word) is not family]
-    others = [word for word in others if word != c.telling.account_type]
-    return Plan(c.telling._replace(account_type=c.random.choice(others)))
-
-
-def _unexpected_product(c: Chance) -> Plan | None:
-    has_products = profile_of(None if c.stranger else c.character.provider).has_products
-    if c.telling.announcement.channel is NOTIFY or (c.status is SYNC_SUCCESS and has_products):
-        return None
-    product = c.random.choice(ODD_PRODUCTS)
-    return Plan(c.telling._replace(announcement=c.telling.announcement._replace(product=product)))
-
-
-def _stray(c: Chance, stray: Stray) -> Plan | None:
-    announces_sync = c.stranger or profile_of(c.character.provider).announces_sync
-    if c.status not in stray.after or stray.announces_sync not in (None, announces_sync):
-        return None
-    said = Announcement(0, c.random.choice(stray.statuses), stray.channel)
-    return _again(c, STRAYS_IN, Telling(said, c.telling.account_type))
-
-
-def _stalled(c: Chance) -> Plan | None:
-    allowed = profile_of(c.character.provider).deadlines.get(c.stands)
-    if allowed is None or c.stands is not c.status or allowed.total_seconds() * 1e6 >= c.end_us:
-        return None
-    return Plan(c.telling, silences=INITIAL)
-
-
-def _unknown_provider(c: Chance) -> Plan | None:
-    """Only for accounts that no word about products gives away."""
-    if c.told or c.telling.announcement.channel is NOTIFY or any(c.character.products):
-        return None
-    return Plan(c.telling._replace(account_type=c.random.choice(UNKNOWN_TYPES)), renames=True)
+    share: float = 1
+    """How many accounts there are of it, relative to the others."""
+    births: tuple[tuple[Story, float], ...] = BIRTHS
+    episodes: tuple[tuple[Story, float], ...] = SESSION
+    """What befalls a living account, each with its rate per year."""
+    words: tuple[tuple[tuple[str, ...], float], ...] = ()
+    """The account types that one account's webhooks name; those that are missing here are added."""
+    products: tuple[tuple[tuple[str, ...], float], ...] = ()
+    """What is announced when a sync finishes; by default one announcement, if the provider announces any."""
 
 
 # fmt: off
-RETRIES_S = 8 * HOUR  # five retries, with growing delays
-REDELIVERED = Wait(60, 540)
-LATENESS = Wait(5, 90)
-STRAYS_IN = Wait(2 * MINUTE, DAY, 1.5)
-LONG_AFTER = Wait(6 * HOUR, 20 * DAY, 1.5, least_s=601)
-
-UNKNOWN_WORDS = (
-    "PAUSED", "RATE_LIMITED", "CHECKPOINT", "SYNC_PROGRESS", "RECONNECT_SUCCESS", "DISCONNECTED", "UNSEEN")
-UNKNOWN_TYPES = ("SLACK", "WECHAT", "VIBER", "SIGNAL", "MOBILE")
-ODD_PRODUCTS = ("classic", "recruiter", "sales_navigator", "inbox")
-
-_PLANS: dict[str, Callable[[Chance], Plan | None]] = {
-    "duplicate": lambda c: _again(c, REDELIVERED, c.telling),
-    "stale_repeat": lambda c: _again(c, LONG_AFTER, c.telling),
-    "overtaken": lambda c: _overtaken(c, c.telling),
-    "reorder": lambda c: _overtaken(c, None),
-    "drop": lambda _: Plan(None),
-    "malformed": lambda c: Plan(c.telling._replace(broken=True)),
-    "unknown_status": lambda c: Plan(c.telling._replace(word=c.random.choice(UNKNOWN_WORDS))),
-    "provider_changed": _changed_provider,
-    "unexpected_product": _unexpected_product,
-    "stalled": _stalled,
-    "unknown_provider": _unknown_provider,
-    "missed_birth": lambda c: Plan(None, silences=PROVES_LIFE) if c.first else None,
-}
-
-# ---- What each fault must be found as ----------------------------------------------------------------
-QUARANTINE = "quarantine"  # among what a fault expects: that its line is refused
-ALIVE = tuple(status for status in PROVES_EXISTENCE if status is not TERMINAL)
-A_GAP = (  # how something that is missing can show
-    AnomalyKind.ADOPTED, AnomalyKind.SKIPPED_STEP, AnomalyKind.UNEXPECTED_RECONNECT, AnomalyKind.SYNC_WHILE_LOST,
-    AnomalyKind.STALE_REPEAT, AnomalyKind.STUCK)
-DISORDER = (  # how something in the wrong place can show
-    *A_GAP, AnomalyKind.LATE_EVENT, AnomalyKind.CONTRADICTED_CREATION, AnomalyKind.AFTER_DELETION)
-
-STRAYS: dict[str, Stray] = {
-    "late_sync": Stray((SYNC_SUCCESS,), LOSSES, AnomalyKind.SYNC_WHILE_LOST, announces_sync=True),
-    "unsupported_sync": Stray((SYNC_SUCCESS,), ALIVE, AnomalyKind.UNSUPPORTED_STATUS, announces_sync=False),
-    "needless_reconnect": Stray((RECONNECTED,), (OK,), AnomalyKind.UNEXPECTED_RECONNECT, channel=NOTIFY),
-    "contradicted_creation": Stray((CREATION_FAIL,), ALIVE, AnomalyKind.CONTRADICTED_CREATION, channel=NOTIFY),
-    "after_deletion": Stray(
-        (CONNECTING, OK, SYNC_SUCCESS, CREDENTIALS, ERROR, RECONNECTED, CREATION_SUCCESS), (DELETED,),
-        AnomalyKind.AFTER_DELETION),
-}
-FAULTS: dict[str, FaultRow] = {
-    "duplicate": FaultRow((Verdict.REPEATED,)),
-    "stale_repeat": FaultRow((AnomalyKind.STALE_REPEAT,), shows=False),  # only to who knows the time
-    "overtaken": FaultRow(DISORDER, shows=False),
-    "reorder": FaultRow(DISORDER, shows=False),
-    "drop": FaultRow(A_GAP, shows=False),
-    "malformed": FaultRow((QUARANTINE,), A_GAP),
-    "unknown_status": FaultRow((AnomalyKind.UNKNOWN_STATUS,), A_GAP),
-    "provider_changed": FaultRow((AnomalyKind.PROVIDER_CHANGED,)),
-    "unexpected_product": FaultRow((AnomalyKind.UNEXPECTED_PRODUCT,)),
-    **{name: FaultRow((stray.kind,)) for name, stray in STRAYS.items()},
-    "stalled": FaultRow((AnomalyKind.STUCK,), shows=False),
-    "unknown_provider": FaultRow((AnomalyKind.UNKNOWN_PROVIDER,)),
-    "missed_birth": FaultRow(A_GAP, shows=False),
+TRAITS: dict[Provider, Traits] = {
+    Provider.LINKEDIN: Traits(35, GUARDED_BIRTHS, (*SESSION, (CHECKPOINT, 0.2)), products=PREMIUM),
+    Provider.WHATSAPP: Traits(20, BIRTHS, PHONE),
+    Provider.INSTAGRAM: Traits(8, GUARDED_BIRTHS, (*SESSION, (CHECKPOINT, 1.5))),
+    Provider.MESSENGER: Traits(4),
+    Provider.TELEGRAM: Traits(5, BIRTHS, PHONE),
+    Provider.X: Traits(3, words=((("TWITTER",), 7), (("X",), 3))),
+    Provider.GOOGLE: Traits(
+        12, BIRTHS, OAUTH,
+        ((("GOOGLE_OAUTH",), 85), (("GOOGLE",), 8), (("GOOGLE_CALENDAR",), 3),
+         (("GOOGLE_OAUTH", "GOOGLE_CALENDAR"), 4))),
+    Provider.MICROSOFT: Traits(8, BIRTHS, OAUTH, ((("OUTLOOK",), 80), (("MICROSOFT",), 8), (("EXCHANGE",), 12))),
+    Provider.IMAP: Traits(
+        5, BIRTHS, (*COMMON, (PASSWORD_CHANGED, 0.5), (PASSWORD_MISTYPED, 0.2)),
+        ((("MAIL",), 75), (("IMAP",), 15), (("ICLOUD",), 10))),
 }
 # fmt: on
+
+
+@cache
+def traits_of(provider: Provider) -> Traits:
+    """Return how the accounts of a provider live: its row, completed by what the package knows of the provider.
+
+    Raise ``ValueError`` naming the row if it has an account type that is not the provider's.
+    """
+    row = TRAITS.get(provider, Traits())
+    named = {word for words, _ in row.words for word in words}
+    if foreign := sorted(word for word in named if ALIASES.get(word) is not provider):
+        raise ValueError(f"TRAITS[{provider}]: {foreign[0]!r} is not an account type of {provider}")
+    more = tuple(((word,), 1.0) for word, family in ALIASES.items() if family is provider and word not in named)
+    products = row.products or (PLAIN_SYNC if profile_of(provider).announces_sync else NO_SYNC)
+    return row._replace(words=(*row.words, *more), products=products)
+
+
+for _provider in TRAITS:
+    traits_of(_provider)

@@ -1,12 +1,9 @@
-"""What an audit is worth: what the engine said about a simulated log, scored against the truth.
+"""What an audit is worth: what the engine said about a simulated log, scored against its truth.
 
-Knows the truth file (``simulate`` writes it) and what was heard of each line. It must never judge a line
-itself, and never sees the log: whether a fault could be found at all, the truth says.
-
-The rules. A fault is *found* if one of the kinds that it expects is heard of its account while it is open; a
-repeat or a refusal must be heard at its very line. It *left no trace* if nothing was found and the truth
-says that all that was received is lawful, so that nobody could know of it; everything else is *missed*. A
-*false alarm* is an anomaly or a refusal that no open fault of that account expects or excuses.
+A fault is *found* if one of the kinds that it expects is heard of its account while it is open; a repeat or a refusal
+must be heard at its very line. It *left no trace* if nothing was found and the truth says that all that was received is
+expected, so that it cannot be known; everything else is *missed*. A *false alarm* is an anomaly or a refusal that no
+open fault of that account expects or excuses. Lines are not judged here, and the log itself is not read.
 """
 
 import json
@@ -19,7 +16,7 @@ from typing import Any, NamedTuple
 from ..errors import ConfigurationError
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.status import Verdict
-from .lives import FAULTS, QUARANTINE
+from .faults import FAULTS, QUARANTINE
 from .log import TRUTH_VERSION, Injected, Trace
 
 MAX_EXAMPLES = 100
@@ -75,23 +72,23 @@ class Score(NamedTuple):
 
     total: Tally
     by_fault: tuple[Tally, ...]
-    """One for each kind of fault that was put in, in the order of ``simulate.Faults``."""
+    """One for each kind of fault that was put in, in the order of ``Faults``."""
     false_alarms: int
     lines: int
     """How many lines were heard ..."""
     events: int
-    """... of how many that were told."""
+    """... of how many that there are."""
     false_alarm_examples: tuple[FalseAlarm, ...] = ()
     missed_examples: tuple[Injected, ...] = ()
 
     @property
     def is_perfect(self) -> bool:
-        """Whether every line was heard, every fault that left a trace was found, and nothing else was."""
+        """Return whether every line was heard, every fault that left a trace was found, and nothing else was."""
         return not self.total.missed and not self.false_alarms and self.lines == self.events
 
     @property
     def summary(self) -> str:
-        """The score in one line."""
+        """Return the score in one line."""
         unheard = "" if self.lines == self.events else f"; only {self.lines:,} of {self.events:,} lines were heard"
         return (
             f"found {self.total.found:,} of {self.total.injected:,} injected faults "
@@ -100,19 +97,19 @@ class Score(NamedTuple):
         )
 
     def rows(self) -> Iterator[str]:
-        """The summary, then a line for each kind of fault."""
+        """Yield the summary, then a line for each kind of fault."""
         yield self.summary
         yield from (f"  {tally}" for tally in self.by_fault)
 
 
 def read_truth(path: Path) -> Truth:
-    """Read a truth file. Raises ``ConfigurationError`` for a file that is none."""
+    """Return a truth file. Raise ``ConfigurationError`` for a file that is none."""
     with path.open(encoding="utf-8") as file:
         return truth_of((_read_row(path, number, text) for number, text in enumerate(file, 1)), str(path))
 
 
 def truth_of(rows: Iterable[Mapping[str, Any]], source: str = "truth") -> Truth:
-    """The truth from its rows: the header, then one row a fault. Raises ``ConfigurationError`` as ``read_truth``."""
+    """Return the truth in rows: a header, then one for each fault. Raise ``ConfigurationError`` for others."""
     each = iter(rows)
     header = next(each, {})
     if header.get("version") != TRUTH_VERSION or not isinstance(header.get("events"), int):
@@ -124,16 +121,16 @@ def truth_of(rows: Iterable[Mapping[str, Any]], source: str = "truth") -> Truth:
 
 
 def score(truth: Truth | Path, heard: Iterable[Heard], *, deadlines_checked: bool = False) -> Score:
-    """Score an audit, holding the faults in memory and one heard line at a time.
+    """Return what an audit is worth, holding the faults in memory and one heard line at a time.
 
     ``deadlines_checked``: whether deadlines were checked at or after the end of the log, so that faults which
     only a deadline shows count as missed if they were not found. Otherwise they left no trace.
     """
     truth = read_truth(truth) if isinstance(truth, Path) else truth
-    bench = _Bench(truth.faults)
+    scoring = _Scoring(truth.faults)
     for each in heard:
-        bench.hear(each)
-    return bench.score(deadlines_checked, int(truth.header["events"]))
+        scoring.hear(each)
+    return scoring.score(deadlines_checked, int(truth.header["events"]))
 
 
 _EXPECTED = "a truth as a simulation writes it"
@@ -164,17 +161,17 @@ class _Case:
         self.found = False
 
     def explains(self, kind: str) -> bool:
-        """Whether the fault leads to this kind; if it was to be found as it, it is found."""
+        """Return whether the fault leads to this kind, and note that it is found if that is how it must be."""
         if kind not in self.fault.expects and kind not in self.fault.excuses:
             return False
         if self.fault.trace is not Trace.ANNOUNCED and kind != AnomalyKind.STUCK:
-            return False  # all that was received is lawful, so whoever says otherwise errs
+            return False  # all that was received is expected, so anything else is an error
         self.found = self.found or kind in self.fault.expects
         return True
 
 
-class _Bench:
-    """Where what is heard meets the faults."""
+class _Scoring:
+    """The faults of a log, and what was heard of them so far."""
 
     def __init__(self, faults: tuple[Injected, ...]) -> None:
         self._cases = [_Case(fault) for fault in faults]
@@ -221,7 +218,7 @@ class _Bench:
         return Score(total, by_fault, self._alarms, self._lines, events, tuple(self._examples), tuple(missed))
 
     def _open_case(self, account_id: str | None, line: int) -> _Case | None:
-        """The account's fault that is open at a line; there is never more than one."""
+        """Return the account's fault that is open at a line; there is never more than one."""
         cases = self._by_account.get(account_id or "", [])
         index = bisect_right(cases, line, key=lambda case: case.fault.opens) - 1
         if index < 0:
@@ -245,5 +242,5 @@ def _tally(fault: str, outcomes: Mapping[tuple[str, str], int]) -> Tally:
 
 
 def _place(fault: str) -> tuple[int, str]:
-    """Where a fault stands in the table of faults; one that is not there, at the end."""
+    """Return where a fault stands in the table of faults; one that is not there, at the end."""
     return (list(FAULTS).index(fault) if fault in FAULTS else len(FAULTS)), fault
