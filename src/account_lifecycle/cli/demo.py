@@ -34,7 +34,7 @@ from .windows import write_windows
 if TYPE_CHECKING:
     from rich.console import Console
 
-ACCOUNTS, DAYS, SEED = 60, 240, 44
+ACCOUNTS, DAYS, SEED = 60, 240, 1
 FAULT_RATES = Faults.everything(0.012)
 MAX_ROWS = 8
 """How many accounts or windows of a kind are shown."""

@@ -66,7 +66,7 @@ DIALECTS = (STATUS_WEBHOOK, HOSTED_AUTH)
 """Every dialect in the order in which they are tried."""
 
 
-def check(dialects: Sequence[Dialect]) -> None:
+def check_dialects(dialects: Sequence[Dialect]) -> None:
     """Raise ``ValueError`` naming the row at fault if the rows cannot be told apart or read together."""
     texts: dict[Path, Dialect] = {}
     objects: dict[Path, Dialect] = {}

@@ -32,7 +32,7 @@ from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.events import StatusAnnounced
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.wording import printable, shown
-from .dialects import DIALECTS, Dialect, Path, check, write
+from .dialects import DIALECTS, Dialect, Path, check_dialects, write
 
 MAX_BYTES = 64 * 1024
 """The longest payload that is read, and how much of a longer one is kept."""
@@ -152,7 +152,7 @@ class Wire:
     __slots__ = ("dialects", "expected", "forms", "last", "probe", "validate")
 
     def __init__(self, dialects: Sequence[Dialect] = DIALECTS) -> None:
-        check(dialects)
+        check_dialects(dialects)
         self.dialects = tuple(dialects)
         self.validate = SchemaValidator(_schema(dialects)).validate_json
         keys = {key: typed_dict_field(any_schema(), required=False) for row in dialects for key in row.keys}

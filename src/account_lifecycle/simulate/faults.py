@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.compiled import Answers
-from ..lifecycle.definition import ANNOUNCEMENTS, DEVIATIONS, FINISHES_SYNC, INITIAL, PROVES_LIFE
+from ..lifecycle.definition import ANNOUNCEMENTS, DEVIATIONS, FINISHES_SYNC, INITIAL, PROVES_EXISTENCE, PROVES_LIFE
 from ..lifecycle.machine import Situation
 from ..lifecycle.providers import ALIASES, Provider, profile_of
 from ..lifecycle.status import Status, Verdict
@@ -137,7 +137,7 @@ LONG_AFTER = Wait(6 * HOUR, 20 * DAY, 1.5, least_s=601)
 UNKNOWN_WORDS = tuple(
     word for word in (*(f"{status}_PENDING" for status in ANNOUNCEMENTS), INITIAL.value) if word not in ANNOUNCEMENTS
 )
-UNKNOWN_TYPES = tuple(word for word in (f"{account_type}_PREVIEW" for account_type in ALIASES) if word not in ALIASES)
+UNKNOWN_TYPES = tuple(word for word in (f"{account_type}_V2" for account_type in ALIASES) if word not in ALIASES)
 ODD_PRODUCTS = ("classic", "recruiter", "sales_navigator", "inbox")
 
 
@@ -177,10 +177,10 @@ def _unexpected_product(o: Occasion) -> Plan | None:
 
 
 def _stray(kind: AnomalyKind, o: Occasion, channel: Channel = Channel.WEBHOOK) -> Plan | None:
-    """Follow it by something that the machine holds back there as an anomaly of a kind."""
+    """Follow it by something that the machine holds back as an anomaly of a kind, of an account that surely exists."""
     steps = o.answers[o.situation].values()
     held = [step.announced for step in steps if step.deviation is kind and not step.accepted]
-    if not held or o.situation.status is not o.announcement.status:
+    if not held or o.announcement.status not in PROVES_EXISTENCE or o.situation.status is not o.announcement.status:
         return None
     said = Announcement(0, o.random.choice(held), channel)
     return _again(STRAYS_IN, o, Message(said, o.message.account_type))

@@ -33,7 +33,7 @@ from ..lifecycle.providers import DEADLINES, Provider, profile_of
 from ..lifecycle.status import Status, Verdict
 from .faults import FAULTS, Faults, Message, Occasion, Plan
 from .lives import Announcement, Channel, draw_character, live
-from .wire import encode, garble
+from .wire import garble, to_wire
 
 TRUTH_VERSION = 1
 """The format of the truth file."""
@@ -297,7 +297,7 @@ class Simulation:
             sent = garble(life.account_id, message, self._fault_random)
         else:
             dialect = self._dialects[message.announcement.channel]
-            sent = encode(life.account_id, life.name, message, dialect, status_first=life.status_first)
+            sent = to_wire(life.account_id, life.name, message, dialect, status_first=life.status_first)
         if self._settings.bare:
             return sent
         return f'{{"received_at": "{self._settings.moment(at_us)}", "payload": {sent}}}'

@@ -11,7 +11,7 @@ from ..intake.dialects import HOSTED_AUTH, STATUS_WEBHOOK, Dialect, write
 from .faults import Message
 
 
-def encode(account_id: str, name: str, message: Message, dialect: Dialect, *, status_first: bool) -> str:
+def to_wire(account_id: str, name: str, message: Message, dialect: Dialect, *, status_first: bool) -> str:
     """Return a message as JSON in a dialect; ``status_first`` puts the status before the account type."""
     announcement = message.announcement
     values = {
