@@ -14,11 +14,12 @@ import apsw
 
 from account_lifecycle import Account, Engine, HookCall
 from account_lifecycle.records import LedgerEntry
+from account_lifecycle.testing import Clock
 
 from .board import Board
 from .invariants import flaws
 from .operations import ARCHIVE, BACKUP, ERASED, STORE, Operation, opened
-from .webhooks import LATER, ToldClock, feed_on, names, run_hooks_for_days, webhooks
+from .webhooks import LATER, feed_on, names, run_hooks_for_days, webhooks
 
 COMPLETED = ("opened", "erased", "pruned")
 """What is told of operations that leave the store as it is to be, or not at all."""
@@ -85,7 +86,7 @@ def state_of(store: Path) -> State:
     db.close()
     if not version:
         return State(0)
-    with opened(store, ToldClock()) as engine:
+    with opened(store, Clock()) as engine:
         return State(version, tuple(engine.store.ledger()), tuple(engine.accounts()))
 
 
@@ -97,7 +98,7 @@ def _backup_flaws(board: Board, store: Path, known: Known) -> list[str]:
     folder.mkdir()
     shutil.copy(store / BACKUP, folder / STORE)
     state = state_of(folder)
-    with opened(folder, ToldClock()) as engine:
+    with opened(folder, Clock()) as engine:
         found = [f"the backup: {flaw}" for flaw in flaws(engine, folder / STORE)]
     return found if state == known.before else ["the backup is not whole", *found]
 
@@ -105,7 +106,7 @@ def _backup_flaws(board: Board, store: Path, known: Known) -> list[str]:
 def _archive_flaws(store: Path) -> list[str]:
     """What is wrong with the archives that the store relies on: each must be there, and be what was taken out."""
     broken = []
-    with opened(store, ToldClock()) as engine:
+    with opened(store, Clock()) as engine:
         segments = engine.store.segments() if hasattr(engine.store, "segments") else []
     for segment in segments:
         content = (store / ARCHIVE).read_bytes() if (store / ARCHIVE).exists() else b""
@@ -132,7 +133,7 @@ def _erasure_flaws(board: Board, store: Path) -> list[str]:
 def _going_on_flaws(operation: Operation, known: Known, board: Board, store: Path, *, is_fed: bool) -> list[str]:
     """What is wrong with a store that is used again, and what hooks were not called for."""
     called = run_hooks_later(store) if operation.has_hooks else set()
-    with opened(store, ToldClock(LATER)) as engine:
+    with opened(store, Clock(LATER)) as engine:
         quarantined = {one.payload.decode() for one in engine.quarantine()}
         feed_on(engine, webhooks(0, 3, names("after", 1)))
         found = _fed_on(engine) + flaws(engine, store / STORE)
@@ -153,7 +154,7 @@ def run_hooks_later(store: Path) -> set[str]:
     def hook(call: HookCall) -> None:
         called.add(call.key)
 
-    clock = ToldClock(LATER)
+    clock = Clock(LATER)
     with opened(store, clock, hook) as engine:
         run_hooks_for_days(engine, clock)
     return called

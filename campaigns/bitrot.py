@@ -13,13 +13,14 @@ from random import Random
 from typing import NamedTuple
 
 from account_lifecycle import AccountLifecycleError, Engine
+from account_lifecycle.testing import Clock
 
 from .cells import Extent, live_extents
 from .invariants import flaws
 from .report import Report, conclude, silence_logs
 from .rich_store import make_rich_store
 from .scratch import scratch_folder
-from .webhooks import LATER, ToldClock
+from .webhooks import LATER
 
 TARGET = 0.99
 """How many of the flips must be noticed."""
@@ -149,7 +150,7 @@ def _spoil(folder: Path, flip: Flip) -> Spoiled:
 def _verified(path: Path) -> tuple[str, str]:
     """What is found to be wrong with a store, and which error it ended by; blanks if nothing is, and none."""
     try:
-        with Engine.open(f"sqlite:///{path}", clock=ToldClock(LATER), observers=()) as engine:
+        with Engine.open(f"sqlite:///{path}", clock=Clock(LATER), observers=()) as engine:
             return _finding(engine, path), ""
     except AccountLifecycleError as error:
         return f"{type(error).__name__}: {error}", ""

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from account_lifecycle import Engine, PayloadError, StoreError, errors
+from account_lifecycle.testing import Clock
 
 from .invariants import flaws, missing, not_quarantined
 from .report import Report, conclude, silence_logs
 from .scratch import scratch_folder
-from .webhooks import Sent, ToldClock, names, webhooks
+from .webhooks import Sent, names, webhooks
 
 STORE_FULL: type[StoreError] = getattr(errors, "StoreFull", StoreError)
 """What a full disk is to be told as."""
@@ -101,7 +102,7 @@ def _run_on(disk: Path, plan: Plan, feed: "Feed") -> "_Feeder":
     """Fill the disk several times under one engine that is never opened anew, and judge the store each time."""
     path, ballast = disk / "accounts.db", disk / "ballast"
     ballast.write_bytes(bytes(plan.ballast_kib * 1024 * plan.rounds))
-    with Engine.open(f"sqlite:///{path}", clock=ToldClock(), observers=()) as engine:
+    with Engine.open(f"sqlite:///{path}", clock=Clock(), observers=()) as engine:
         feeder = _Feeder(engine)
         for left in reversed(range(plan.rounds)):
             feeder.feed_until_full(feed)
@@ -110,7 +111,7 @@ def _run_on(disk: Path, plan: Plan, feed: "Feed") -> "_Feeder":
             os.truncate(ballast, left * plan.ballast_kib * 1024)
             feeder.feed_again(feed, plan.events_after)
             feeder.judge(path)
-    with Engine.open(f"sqlite:///{path}", clock=ToldClock(), observers=()) as engine:
+    with Engine.open(f"sqlite:///{path}", clock=Clock(), observers=()) as engine:
         feeder.engine = engine
         feeder.judge(path)
     return feeder

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from account_lifecycle import Decision, Engine, HookCall
 from account_lifecycle.lifecycle.effects import EffectKind
+from account_lifecycle.testing import Clock
 
 from .board import Board
-from .webhooks import Sent, ToldClock, feed_on, names, run_hooks_for_days, webhooks
+from .webhooks import Sent, feed_on, names, run_hooks_for_days, webhooks
 
 STORE = "accounts.db"
 BACKUP = "backup.db"
@@ -67,7 +68,7 @@ class Operation(NamedTuple):
 
 
 @contextmanager
-def opened(folder: Path, clock: ToldClock, hook: Callable[[HookCall], object] | None = None) -> Iterator[Engine]:
+def opened(folder: Path, clock: Clock, hook: Callable[[HookCall], object] | None = None) -> Iterator[Engine]:
     """A store, with a hook if there is one."""
     engine = open_engine(folder, clock, hook)
     try:
@@ -76,7 +77,7 @@ def opened(folder: Path, clock: ToldClock, hook: Callable[[HookCall], object] | 
         engine.close()
 
 
-def open_engine(folder: Path, clock: ToldClock, hook: Callable[[HookCall], object] | None = None) -> Engine:
+def open_engine(folder: Path, clock: Clock, hook: Callable[[HookCall], object] | None = None) -> Engine:
     """The same for whoever does not close it."""
     engine = Engine.open(f"sqlite:///{folder / STORE}", clock=clock, observers=())
     if hook is not None:
@@ -93,19 +94,19 @@ def _no_store(folder: Path) -> None:
 
 
 def _a_store(folder: Path) -> None:
-    with opened(folder, ToldClock()) as engine:
+    with opened(folder, Clock()) as engine:
         feed_on(engine, FED_BEFORE)
 
 
 def _a_small_store(folder: Path) -> None:
     """Few events, whose effects wait for hooks."""
-    with opened(folder, ToldClock()) as engine:
+    with opened(folder, Clock()) as engine:
         feed_on(engine, FED_BEFORE[:4])
 
 
 def _a_settled_store(folder: Path) -> None:
     """Nothing waits for a hook any more."""
-    clock = ToldClock()
+    clock = Clock()
     with opened(folder, clock, _succeed) as engine:
         feed_on(engine, FED_BEFORE)
         run_hooks_for_days(engine, clock)
@@ -150,7 +151,7 @@ def _feed_and_close(scene: Scene) -> None:
 
 
 def _open(scene: Scene) -> None:
-    scene.engine = open_engine(scene.folder, ToldClock())
+    scene.engine = open_engine(scene.folder, Clock())
     scene.board.tell("opened")
 
 

@@ -13,6 +13,7 @@ from random import Random
 from typing import NamedTuple
 
 from account_lifecycle import Engine, HookCall
+from account_lifecycle.testing import Clock
 
 from .crash_images import Disk, crash_points, write_image
 from .invariants import flaws, missing, not_quarantined
@@ -20,7 +21,7 @@ from .power_workload import Called, Fed, Quarantined, Record, Settled, record, s
 from .recording import Sync, Write
 from .report import Report, conclude, silence_logs
 from .scratch import scratch_folder
-from .webhooks import LATER, ToldClock, feed_on, names, run_hooks_for_days, webhooks
+from .webhooks import LATER, feed_on, names, run_hooks_for_days, webhooks
 
 CONTROLS = ("NORMAL", "OFF")
 """Ways to sync less, each of which must be found out."""
@@ -128,7 +129,7 @@ def _opened(path: Path, told: Sequence[object], recorded: Record) -> tuple[tuple
     def hook(call: HookCall) -> None:
         called.add(call.key)
 
-    clock = ToldClock(LATER)
+    clock = Clock(LATER)
     with Engine.open(f"sqlite:///{path}", clock=clock, observers=()) as engine:
         subscribe(engine, hook)
         lost = missing(engine, recorded.sent, [promise.payload for promise in told if isinstance(promise, Fed)])

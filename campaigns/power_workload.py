@@ -13,10 +13,11 @@ from zlib import crc32
 
 from account_lifecycle import Decision, Engine, HookCall, PayloadError
 from account_lifecycle.lifecycle.effects import EffectKind
+from account_lifecycle.testing import Clock
 
 from .imposed import imposed
 from .recording import Call, Told, recorded
-from .webhooks import LATER, Sent, ToldClock, names, webhooks
+from .webhooks import LATER, Sent, names, webhooks
 
 HOOKED = (EffectKind.CONNECTED, EffectKind.ACTION_REQUIRED, EffectKind.RECOVERED, EffectKind.ANOMALY)
 """The kinds of effect that a hook waits for."""
@@ -92,7 +93,7 @@ class _Workload:
         self.sent: dict[str, list[bytes]] = {}
         self._log = log
         self._seed = seed
-        self._clock = ToldClock()
+        self._clock = Clock()
         self._done: set[str] = set()
 
     @contextmanager

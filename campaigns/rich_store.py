@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from account_lifecycle import Engine, HookCall
+from account_lifecycle.testing import Clock
 
-from .webhooks import LATER, T0, ToldClock, feed_on, names, webhooks
+from .webhooks import LATER, T0, feed_on, names, webhooks
 
 ATTEMPTS = 12
 """After so many runs, days apart, a hook that always fails is given up."""
@@ -20,7 +21,7 @@ LARGE = 12_000
 
 def make_rich_store(path: Path, events: int, seed: int) -> None:
     """A checkpointed and closed file: about so many events, with all that may come of them."""
-    clock = ToldClock()
+    clock = Clock()
     url = f"sqlite:///{path}"
     accounts = names("account", max(4, events // 40))
     with Engine.open(url, clock=clock, observers=()) as engine:
@@ -34,7 +35,7 @@ def make_rich_store(path: Path, events: int, seed: int) -> None:
         feed_on(engine, webhooks(seed + 2, events // 4, accounts, padding=200))
 
 
-def _run_hooks(engine: Engine, clock: ToldClock) -> None:
+def _run_hooks(engine: Engine, clock: Clock) -> None:
     """Deliveries that are done, that failed, and that were given up."""
     engine.on_connected(_succeed)
     engine.on_recovered(_succeed)

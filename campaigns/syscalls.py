@@ -16,6 +16,7 @@ from random import Random
 from typing import NamedTuple
 
 from account_lifecycle import HookCall, StoreError
+from account_lifecycle.testing import Clock
 
 from .aftermath import Known, judge, run_hooks_later, state_of, told
 from .board import Board
@@ -25,7 +26,6 @@ from .processes import fork, kill
 from .report import Report, conclude, silence_logs
 from .scratch import scratch_folder
 from .tracing import FAULTS, Point, count_calls, let_be_traced, traced, why_not
-from .webhooks import ToldClock
 
 PATIENCE_S = 30
 """How long an operation may take before it counts as stuck."""
@@ -198,7 +198,7 @@ def _live(operation: Operation, scene: Scene, tell_ready: int, wait_for_go: int)
     silence_logs()
     let_be_traced()
     if not operation.is_opening:
-        scene.engine = open_engine(scene.folder, ToldClock(), _telling(scene.board) if operation.has_hooks else None)
+        scene.engine = open_engine(scene.folder, Clock(), _telling(scene.board) if operation.has_hooks else None)
     os.write(tell_ready, b"!")
     os.read(wait_for_go, 1)
     for _ in range(ATTEMPTS):

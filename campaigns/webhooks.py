@@ -6,14 +6,15 @@ means, the engine says.
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
 from account_lifecycle import Engine, PayloadError, Received
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS, TERMINAL
+from account_lifecycle.testing import START, Clock
 
-T0 = datetime(2026, 5, 1, 12, tzinfo=UTC)
+T0 = START
 """When the first webhook arrives."""
 LATER = T0 + timedelta(days=400)
 """Long after the last: every lease has run out and every delivery is due."""
@@ -60,23 +61,12 @@ def feed_on(engine: Engine, sent: Sequence[Sent], batch_size: int = 50) -> None:
         pass
 
 
-def run_hooks_for_days(engine: Engine, clock: "ToldClock") -> None:
+def run_hooks_for_days(engine: Engine, clock: Clock) -> None:
     """Run hooks until nothing is due any more, also of what waits for another attempt or was left by the dead."""
     idle = 0
     while idle < IDLE_DAYS:
         idle = 0 if engine.run_hooks() else idle + 1
         clock.now += timedelta(days=1)
-
-
-class ToldClock:
-    """Tells the time that it was told."""
-
-    def __init__(self, now: datetime = T0) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        """The time."""
-        return self.now
 
 
 def _webhook(random: Random, seed: int, number: int, accounts: Sequence[str], padding: int) -> Sent:
