@@ -91,30 +91,24 @@ class Command(click.Command):
 
     @override
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, then the epilog."""
-        write_examples(self.examples, formatter)
+        """Write the examples, each under what it is for, then the epilog."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for purpose, line in self.examples:
+                    formatter.write_text(introduced(purpose))
+                    formatter.write(f"{'':>{formatter.current_indent + 2}}{line}\n")
         super().format_epilog(ctx, formatter)
 
 
-class CommandGroup(click.Group):
+class CommandGroup(Command, click.Group):
     """Commands under one name, in the order in which they were added."""
 
     command_class = Command
-
-    def __init__(self, *args: Any, examples: Iterable[tuple[str, str]] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.examples = tuple(examples)
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, first added first."""
         return list(self.commands)
-
-    @override
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, then the epilog."""
-        write_examples(self.examples, formatter)
-        super().format_epilog(ctx, formatter)
 
 
 CommandGroup.group_class = CommandGroup
@@ -146,38 +140,20 @@ class Program(CommandGroup):
             return result
         except BrokenPipeError:
             _end_quietly(ctx)
-        except SystemExit as end:
-            if not isinstance(end.__context__, BrokenPipeError):
-                raise
-            _end_quietly(ctx)  # rich has noticed the closed pipe first
         except ConfigurationError as error:
             raise BadSetting(str(error)) from error
         except AccountLifecycleError as error:
             raise Failed(str(error)) from error
         except OSError as error:
-            raise Failed(_one_line(error)) from error
+            named = error.filename and error.strerror
+            raise Failed(f"{error.filename}: {error.strerror}" if named else str(error)) from error
         except KeyboardInterrupt:
             raise Interrupted("interrupted") from None
-
-
-def write_examples(examples: Iterable[tuple[str, str]], formatter: click.HelpFormatter) -> None:
-    """Write the examples of a command, each under what it is for."""
-    rows = list(examples)
-    if rows:
-        with formatter.section("Examples"):
-            for purpose, line in rows:
-                formatter.write_text(introduced(purpose))
-                formatter.write(f"{'':>{formatter.current_indent + 2}}{line}\n")
 
 
 def introduced(purpose: str) -> str:
     """Return the line above an example: a question as it is, anything else with a colon."""
     return purpose if purpose.endswith("?") else f"{purpose}:"
-
-
-def _one_line(error: OSError) -> str:
-    name = error.filename
-    return f"{name}: {error.strerror}" if name and error.strerror else str(error)
 
 
 def _end_quietly(ctx: click.Context) -> NoReturn:
