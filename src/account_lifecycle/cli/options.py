@@ -28,26 +28,20 @@ class Moment(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return an aware time in UTC."""
+        from .settings import read_duration
+
         if isinstance(value, datetime):
             return value
         text = str(value).strip()
         try:
-            return utc_now() if text.lower() == "now" else _ago(text) or _iso(text)
+            if text.lower() == "now":
+                return utc_now()
+            if text[-1:].isalpha() and text[-1:] not in "Zz":
+                return utc_now() - read_duration(text)
+            at = datetime.fromisoformat(text)
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a time. Write 2026-05-01, 2026-05-01T12:00:00Z, 24h, 7d or now.", param, ctx)
-
-
-def _ago(text: str) -> datetime | None:
-    from .settings import read_duration
-
-    if not text[-1:].isalpha() or text[-1:] in "Zz":
-        return None
-    return utc_now() - read_duration(text)
-
-
-def _iso(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 class Length(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -91,36 +85,27 @@ class Keyword(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 class ProviderWord(Keyword):
-    """A provider by any of its names; an unknown word is taken as it is, with a warning."""
+    """A provider by any of its names; unless ``known_only``, an unknown word is taken as it is, with a warning."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, known_only: bool) -> None:
         super().__init__(ALIASES)
+        self._known_only = known_only
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the family, as accounts hold it."""
         word = str(value).strip().upper()
         if word not in ALIASES:
+            if self._known_only:
+                return super().convert(value, param, ctx)
             say(f"{word} is not a provider that this version knows: {one_of(tuple(Provider))}")
         return ALIASES.get(word, word)
 
 
-class KnownProvider(Keyword):
-    """A provider that this version knows, by any of its names."""
-
-    def __init__(self) -> None:
-        super().__init__(ALIASES)
-
-    @override
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the family."""
-        return ALIASES[super().convert(value, param, ctx)]
-
-
 MOMENT = Moment()
 LENGTH = Length()
-PROVIDER = ProviderWord()
-KNOWN_PROVIDER = KnownProvider()
+PROVIDER = ProviderWord(known_only=False)
+KNOWN_PROVIDER = ProviderWord(known_only=True)
 FAIL_ON = Keyword([*Severity, *AnomalyKind])
 
 
