@@ -43,7 +43,7 @@ class Standing(NamedTuple):
     oldest_due: datetime | None
 
     def to_dict(self) -> JsonObject:
-        """The same for programs."""
+        """Return the JSON shape."""
         return self.hook.to_dict() | {
             **{state.value: self.counts[state] for state in _OPEN},
             "oldest_due_at": time_text(self.oldest_due),
