@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..lifecycle.wording import escaped, lasting
+from ..lifecycle.wording import escaped
 from ..report.tables import GAP, MAX_LINE, UNLIMITED, Column, Table, painted, style_of, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+_UNITS_S = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 PIPED_WIDTH = 80
 """How wide paragraphs are in a pipe, where the width of the screen is unknown."""
 
@@ -69,12 +70,16 @@ class Sheet:
 
 def clock(at: datetime | None) -> str:
     """Return a time in UTC, to the second, for a column."""
-    return "unknown" if at is None else at.strftime("%Y-%m-%d %H:%M:%S")
+    return "unknown" if at is None else at.isoformat(" ", "seconds")[:19]
 
 
 def about(length: timedelta) -> str:
     """Return a length of time for a column, in its largest unit: ``3 h``."""
-    return " ".join(lasting(length).split()[:2])
+    seconds = int(abs(length.total_seconds()))
+    for unit, size in _UNITS_S:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return "0 s"
 
 
 def _is_terminal() -> bool:
