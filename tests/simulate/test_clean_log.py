@@ -50,7 +50,7 @@ def test_lines_come_in_the_order_of_time_and_every_account_is_heard_of_once_it_i
 
 
 def test_the_wire_shows_both_formats_every_alias_premium_products_and_any_order_of_keys(fleet):
-    payloads = [json.loads(line)["payload"] for line in fleet(accounts=600, days=60)]
+    payloads = [json.loads(line)["payload"] for line in fleet(accounts=1_000, days=60)]
     webhooks = [payload["AccountStatus"] for payload in payloads if "AccountStatus" in payload]
     notifications = [payload for payload in payloads if "AccountStatus" not in payload]
     assert {tuple(payload) for payload in notifications} == {("status", "account_id", "name")}

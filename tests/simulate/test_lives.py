@@ -1,4 +1,4 @@
-"""Lives: every story that can be told of an account is lawful, and true to its provider."""
+"""Lives: every story of an account is expected, and true to its provider."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -54,25 +54,41 @@ def stories(provider: Provider) -> Iterator[tuple[str, Situation, bool, list[tup
 def walk(
     provider: Provider, start: Situation, said: list[tuple[Step, str]]
 ) -> Iterator[tuple[Situation, Step, str, bool]]:
-    """The situation before each step, the step, its product, and whether it is the twin of the one before."""
+    """The situation before each step, the step, its product, and whether it is the twin of the one before.
+
+    As in a life, steps that the machine does not expect are left out.
+    """
     situation, last = start, None
     for step, product in said:
         is_twin = (step.status, product) == last
-        yield situation, step, product, is_twin
-        if not is_twin:
-            situation = answer(provider, situation, step.status).after
-        last = (step.status, product)
+        if is_twin or answer(provider, situation, step.status).expected:
+            yield situation, step, product, is_twin
+            situation = situation if is_twin else answer(provider, situation, step.status).after
+            last = (step.status, product)
 
 
 def answer(provider: Provider, situation: Situation, status: Status) -> CompiledStep:
     return compiled().step(situation, status, announces_sync=PROFILES[provider].announces_sync)
 
 
+def test_every_step_of_every_story_is_expected():
+    """A definition that does not expect one leaves it out of all lives: then that story needs another step."""
+    left_out = {}
+    for provider in Provider:
+        for name, start, _, said in stories(provider):
+            situation, walked = start, {id(step) for _, step, _, _ in walk(provider, start, said)}
+            for step, _ in said:
+                if id(step) not in walked:
+                    left_out[f"{step.status} in {situation.status}"] = name
+                elif answer(provider, situation, step.status).accepted:
+                    situation = answer(provider, situation, step.status).after
+    assert left_out == {}
+
+
 @pytest.mark.parametrize("provider", Provider)
-def test_every_story_is_lawful_and_leaves_the_account_alive_unless_it_ends_it(provider):
+def test_every_story_leaves_the_account_alive_unless_it_ends_it(provider):
     for name, start, ends, said in stories(provider):
-        for situation, step, _, is_twin in walk(provider, start, said):
-            assert is_twin or answer(provider, situation, step.status).expected, f"{name}: {step.status} in {situation}"
+        situation, step, _, _ = list(walk(provider, start, said))[-1]
         assert ends or answer(provider, situation, step.status).after == ALIVE, name
 
 
