@@ -49,7 +49,6 @@ TWO_MEANINGS = frozenset(
         "SECOND",
         "START",
         "Scanned",
-        "Session",
         "Step",
         "Table",
         "Tally",

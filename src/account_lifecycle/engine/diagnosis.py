@@ -40,7 +40,7 @@ RECENT_EVENTS = 5
 TEXT_WIDTH = 80
 
 
-class Session(NamedTuple):
+class ProviderSession(NamedTuple):
     """The provider's session behind an account, where its length is documented."""
 
     began_at: datetime
@@ -81,7 +81,7 @@ class Diagnosis(NamedTuple):
     """The open blind window, or else the latest."""
     due_at: datetime | None
     """When its present status should have passed; None if it may last."""
-    session: Session | None
+    session: ProviderSession | None
     anomalies: tuple[Recurring, ...]
     """The anomalies since the present status was entered."""
     recent: tuple[LedgerEntry, ...]
@@ -172,7 +172,7 @@ class Diagnosis(NamedTuple):
             "last_events": [entry.to_dict() for entry in self.recent],
         }
 
-    def _expiry(self, session: Session) -> str:
+    def _expiry(self, session: ProviderSession) -> str:
         at = session.expires_at
         if at > self.now:
             return f"due to expire {moment(at)}, in {age(self.now, at)}"
@@ -198,7 +198,7 @@ def diagnose(reader: Reader, account: Account, policy: Policy, now: datetime) ->
     profile = profile_of(account.provider)
     session = None
     if signed_in_at and profile.session_length and account.status is not definition.TERMINAL:
-        session = Session(signed_in_at, signed_in_at + profile.session_length)
+        session = ProviderSession(signed_in_at, signed_in_at + profile.session_length)
     return Diagnosis(
         account,
         now,
