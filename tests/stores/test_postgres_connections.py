@@ -16,7 +16,7 @@ from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event as LifeEvent
 from account_lifecycle.records import AccountFilter, DeliveryState, Refused
-from account_lifecycle.stores.postgres import PostgresStore, transactions, troubles
+from account_lifecycle.stores.postgres import PostgresStore, connection, transactions
 from builders import T0, announced, at
 from postgres_server import PostgresServer, PrivateServer, private_server
 from stores.cutting import Cut, Wire, wire_to
@@ -287,7 +287,7 @@ def test_one_who_holds_an_account_for_too_long_is_told_of_and_nothing_is_kept(
     database: str, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.advance([announced("a", "OK")], decide)
-    monkeypatch.setattr(troubles, "LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT_MS", 50)
     hasty = PostgresStore(database)
     with raw(database) as other:
         other.execute("SELECT FROM account FOR UPDATE")

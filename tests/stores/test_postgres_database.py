@@ -19,8 +19,7 @@ from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.postgres import PostgresStore
-from account_lifecycle.stores.postgres.connections import SCHEMA_VERSION
-from account_lifecycle.stores.postgres.words import encoded, escaped, unescaped
+from account_lifecycle.stores.postgres.connection import SCHEMA_VERSION, encoded, escaped, unescaped
 from builders import T0, announced, at
 from postgres_server import PostgresServer, PrivateServer
 from stores.hooks import claim, complete, feed, hook, planned, states

@@ -102,3 +102,19 @@ def quarantine_digest(row: Sequence[Any], private: bytes | None = None) -> bytes
     quarantine_id, received_at, payload, size, field, reason, released_at = row
     kept = private_digest(None, payload) if private is None else private
     return row_digest("quarantine", (quarantine_id, received_at, kept, size, field, reason, released_at))
+
+
+def with_digest(table: str, columns: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a row that stands by itself as it is written: its columns, then their digest."""
+    return (*columns, row_digest(table, columns))
+
+
+def digest_holds(table: str, row: Sequence[Any]) -> bool:
+    """Return whether a row that stands by itself is as it was written."""
+    return bool(row[-1] == row_digest(table, row[:-1]))
+
+
+def baseline_digest(columns: Sequence[Any], windows: Sequence[Sequence[Any]]) -> bytes:
+    """Return the digest of an account's baseline. It covers the windows closed by then too, because the events that
+    closed them are no longer in the ledger."""
+    return row_digest("baseline", (*columns, *(value for window in windows for value in window)))

@@ -16,7 +16,7 @@ from .postgres.filling import TABLES, Filling
 from .rows import NO_EFFECTS, Row
 from .sqlite import SQLiteStore
 from .sqlite.connection import told_plainly
-from .sqlite.file import Snapshot
+from .sqlite.transactions import Snapshot
 
 
 class Copied(NamedTuple):

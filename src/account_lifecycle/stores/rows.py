@@ -4,6 +4,7 @@ Knows columns, not SQL: every SQL store shares it. Times are whole microseconds 
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -317,6 +318,33 @@ def baseline_row(account: Account) -> Row:
 
 
 def baseline_from(row: Row) -> Account:
-    """An account as it was from those columns."""
-    *columns, window_sequence, is_stuck, _health, window_ok, window_opened, causes = row
+    """An account as it was from those columns and the digest that ends them."""
+    *columns, window_sequence, is_stuck, _health, window_ok, window_opened, causes, _digest = row
     return account_from((*columns, is_stuck, window_sequence, window_ok, window_opened, causes))
+
+
+# ---- Erasing: whose an unreadable payload is -------------------------------------------------------
+
+ERASED = "erased on request"
+"""What stands for the reason of an erased payload, which may have quoted it."""
+
+_WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+"""What text with NUL bytes may be meant as."""
+
+
+def mentions(payload: bytes, account_id: str) -> bool:
+    """Whether an account's id stands somewhere in a payload, as a word of its own.
+
+    A short id may well be found in a payload that is about something else: what is erased is rather too much
+    than too little.
+    """
+    pattern = _pattern(account_id)
+    if pattern.search(payload.decode("utf-8", errors="surrogateescape")):
+        return True
+    return b"\0" in payload and any(pattern.search(payload.decode(code, errors="replace")) for code in _WIDE)
+
+
+@lru_cache(maxsize=16)
+def _pattern(account_id: str) -> re.Pattern[str]:
+    spelled = {account_id, json.dumps(account_id)[1:-1], json.dumps(account_id, ensure_ascii=False)[1:-1]}
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, sorted(spelled)))})(?![\w-])", re.IGNORECASE)

@@ -10,18 +10,17 @@ from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
 from ...records import Decide, Refused
 from ..commit_group import CommitGroup
-from .connections import Connections, prepare
+from ..writing import Feed, quarantine_rows
+from .connection import Connections, prepare, told_plainly
 from .filling import PostgresFiller
-from .ledger import FeedTurn, Request, feed, quarantine_rows
+from .ledger import FeedTurn, feed
 from .outbox import PostgresOutbox
 from .proving import PostgresProver
-from .reading import PostgresReader
 from .retention import PostgresRetention
 from .transactions import Transaction, Transactions
-from .troubles import told_plainly
 
 
-class PostgresStore(PostgresReader, PostgresRetention, PostgresProver, PostgresOutbox, PostgresFiller):
+class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresFiller):
     """Everything in one schema of a PostgreSQL database, which is made ready if need be.
 
     Safe to share between threads, and after a fork between processes. The URL is libpq's, with all its parameters:
@@ -30,7 +29,7 @@ class PostgresStore(PostgresReader, PostgresRetention, PostgresProver, PostgresO
     """
 
     def __init__(self, url: str) -> None:
-        self._feeds: CommitGroup[Request, list[Decision]] = CommitGroup(self._feed)
+        self._feeds: CommitGroup[Feed, list[Decision]] = CommitGroup(self._feed)
         self._connections = Connections(url, self._feeds.renew)
         self._transactions = Transactions(self._connections)
         place = self._connections.place
@@ -58,7 +57,7 @@ class PostgresStore(PostgresReader, PostgresRetention, PostgresProver, PostgresO
         quiet: bool = False,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction, which others may share."""
-        return self._feeds.ask(Request(events, decide, rules, releasing, released_at, quiet))
+        return self._feeds.ask(Feed(events, decide, rules, releasing, released_at, quiet))
 
     def _feed(self, turns: Sequence[FeedTurn]) -> None:
         fed = self._transactions.run(lambda transaction: feed(transaction, turns))

@@ -10,10 +10,9 @@ from psycopg import sql
 
 from ...errors import StoreError
 from ...records import Fault
-from .connections import Connection, Connections, statement
+from .connection import Connection, Connections, statement, told_plainly
 from .proving import faults_in, joined
 from .transactions import Row, Transaction
-from .troubles import told_plainly
 
 TABLES = (
     "account", "event", "anomaly", "blind_window", "effect", "pending", "hook", "delivery", "quarantine", "segment",

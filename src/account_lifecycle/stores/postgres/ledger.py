@@ -3,32 +3,17 @@
 Knows what a decision leaves in which table; it must never judge, nor know when a transaction is done again.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from ...errors import StoreError
 from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
-from ...lifecycle.events import Event
-from ...records import Decide
 from .. import chain, rows
 from ..commit_group import Turn
+from ..writing import Feed, FeedRows, judge_feed, release_row, release_times
 from .transactions import Row, Transaction
 
-
-class Request(NamedTuple):
-    """What one caller wants to have fed."""
-
-    events: Sequence[Event]
-    decide: Decide
-    rules: str
-    releasing: Sequence[int]
-    released_at: datetime | None = None
-    quiet: bool = False
-
-
-FeedTurn = Turn[Request, list[Decision]]
+FeedTurn = Turn[Feed, list[Decision]]
 
 
 class Fed(NamedTuple):
@@ -64,8 +49,8 @@ class _Desk:
         self._account_ids = account_ids
         self._accounts: dict[str, Account] = {}
         self._heads: dict[str, bytes] = {}
-        self._decided: list[tuple[Decision, Request]] = []
-        self._released: list[tuple[int, int]] = []
+        self._decided: list[tuple[Decision, Feed]] = []
+        self._released: dict[int, int] = {}
         self.is_kept = False
         """Whether an earlier attempt, whose outcome was not known, was kept after all."""
         self._lock(sum(len(turn.asked.events) for turn in turns), [n for turn in turns for n in turn.asked.releasing])
@@ -96,99 +81,34 @@ class _Desk:
                 window = (None, None, None, None) if window_sequence is None else windows[account_id]
                 self._accounts[account_id] = rows.account_from((*columns, *window))
 
-    def judge(self, request: Request) -> list[Decision]:
-        """The decisions about a request's events; what was decided before is in force, what fails leaves no trace."""
-        released = self._release(request)
-        changed: dict[str, Account] = {}
-        decisions = []
-        for event in request.events:
-            account_id = event.account_id
-            account = changed.get(account_id) or self._accounts.get(account_id) or Account(account_id)
-            decision = request.decide(account, event)
-            changed[account_id] = decision.account
-            decisions.append(decision)
+    def judge(self, feed: Feed) -> list[Decision]:
+        """Return the decisions about a feed's events, after those before it; if it fails it leaves no trace."""
+        times = release_times(feed, self._quarantined, self._released)
+        decisions, changed = judge_feed(feed, self._accounts)
         self._accounts.update(changed)
-        self._decided += ((decision, request) for decision in decisions)
-        self._released += released
+        self._decided += ((decision, feed) for decision in decisions)
+        self._released.update(times)
         return decisions
-
-    def _release(self, request: Request) -> list[tuple[int, int]]:
-        """When each payload was released that these events come from."""
-        over = {number for _, number in self._released}
-        released = []
-        for number in request.releasing:
-            if number not in self._quarantined:
-                raise StoreError(f"There is no number {number} in the quarantine. Nothing was fed.")
-            kept_at, released_at = self._quarantined[number][1], self._quarantined[number][6]
-            if released_at is not None or number in over:
-                raise StoreError(f"Number {number} of the quarantine was fed already. Nothing was fed again.")
-            over.add(number)
-            times = [request.released_at] if request.released_at else [e.received_at for e in request.events]
-            released.append((max(map(rows.to_us, times), default=kept_at), number))
-        return released
 
     def write(self) -> tuple[int, bytes] | None:
         """Put off the writing of everything that was decided, table by table."""
-        tables = _Tables()
-        for decision, request in self._decided:
+        written = FeedRows()
+        for decision, feed in self._decided:
             head = self._heads[decision.account.account_id]
-            self._heads[decision.account.account_id] = tables.add(next(self._numbers), decision, request, head)
+            self._heads[decision.account.account_id] = written.add(next(self._numbers), decision, feed, head)
         put_off = self._transaction.put_off
-        put_off("save_event", tables.events)
-        put_off("save_anomaly", tables.anomalies)
-        put_off("save_window", list(tables.windows.values()))
-        put_off("save_effects", tables.effects)
-        put_off("save_pending", tables.pending)
+        put_off("save_event", written.events)
+        put_off("save_anomaly", written.anomalies)
+        put_off("save_window", list(written.windows.values()))
+        put_off("save_effects", written.effects)
+        put_off("save_pending", written.pending)
         last = {decision.account.account_id: decision.account for decision, _ in self._decided}
         put_off("save_account", [self._account_row(account) for account in last.values()])
-        put_off("release", [self._release_row(*released) for released in self._released])
+        put_off("release", [release_row(self._quarantined[number], at) for number, at in self._released.items()])
         left = [account_id for account_id in self._account_ids if account_id not in self._accounts]
         put_off("leave_accounts", [(left,)] if left else [])
-        return (tables.events[-1][0], tables.events[-1][-1]) if tables.events else None
+        return (written.events[-1][0], written.events[-1][-1]) if written.events else None
 
     def _account_row(self, account: Account) -> Row:
         account_id, *columns = rows.account_row(account)
         return (*columns, self._heads[account_id], account_id)
-
-    def _release_row(self, released_at: int, number: int) -> Row:
-        row = self._quarantined[number]
-        *columns, private = row
-        columns[6] = released_at
-        return released_at, chain.quarantine_digest(columns, private), number
-
-
-class _Tables:
-    """The rows that decisions come to, by their tables."""
-
-    def __init__(self) -> None:
-        self.events: list[Row] = []
-        self.anomalies: list[Row] = []
-        self.windows: dict[tuple[str, int], Row] = {}
-        self.effects: list[Row] = []
-        self.pending: list[Row] = []
-
-    def add(self, number: int, decision: Decision, request: Request, head: bytes) -> bytes:
-        """One decision's; the digest of its event, which is its account's head from now on."""
-        row = rows.event_row(number, decision)
-        anomalies = list(rows.anomaly_rows(number, decision)) if decision.anomalies else []
-        effects = rows.effects_text(decision.effects)
-        digest = chain.sealed(head, row, request.rules, anomalies, effects)
-        self.events.append((*row, request.rules, digest))
-        self.anomalies += anomalies
-        window = decision.blind_window
-        if window is not None:
-            self.windows[window.account_id, window.sequence] = rows.window_row(window, decision.sequence)
-        if decision.effects:
-            self.effects.append((number, decision.account.account_id, effects))
-            if not request.quiet:
-                self.pending.append((decision.account.account_id, number))
-        return digest
-
-
-def quarantine_rows(numbers: Iterable[int], refused: Sequence[Any]) -> list[Row]:
-    """The columns of payloads that nobody could read, in the table's order."""
-    found = []
-    for number, (received_at, payload, size, field, reason) in zip(numbers, refused, strict=True):
-        columns = (number, rows.to_us(received_at), payload, size, field, reason, None)
-        found.append((*columns, chain.quarantine_digest(columns)))
-    return found

@@ -5,7 +5,7 @@ somebody else's is in the way the database alone decides: rows that are locked a
 running delivery in a lane.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from ...lifecycle.explain import Anomaly
@@ -13,8 +13,6 @@ from ...records import (
     Claim,
     Completion,
     Delivery,
-    DeliveryFilter,
-    DeliveryRecord,
     DeliveryState,
     EffectRow,
     StatusChange,
@@ -25,7 +23,6 @@ from ..outbox_rows import (
     EFFECTS_PER_EVENT,
     DeliveryRow,
     delivery_from,
-    delivery_record_from,
     effect_rows_from,
     hook_from,
     hook_row,
@@ -33,7 +30,7 @@ from ..outbox_rows import (
     planned,
     transition_from,
 )
-from .connections import Connection, statement
+from .connection import Connection, statement
 from .transactions import Result, Row, Transaction, Transactions
 
 _HOOK_COLUMNS = 9
@@ -185,16 +182,6 @@ class PostgresOutbox:
         return [
             completion is first[completion.claim.delivery_id] and completion.claim in held for completion in completions
         ]
-
-    # ---- For people ------------------------------------------------------------------------------
-
-    def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
-        """Deliveries in the order in which they were made."""
-        columns = zip(("state", "hook", "account_id", "delivery_id"), wanted, strict=True)
-        clauses = [(f"d.{column} = %s", value) for column, value in columns if value is not None]
-        where = "WHERE " + " AND ".join(clause for clause, _ in clauses) if clauses else ""
-        found = self._transactions.stream("deliveries", [value for _, value in clauses], where=where)
-        return map(delivery_record_from, found)
 
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
         """Try finished deliveries again: a new delivery for each that is done, dead or halted; their numbers."""

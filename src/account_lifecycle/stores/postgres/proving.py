@@ -8,40 +8,19 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from ...lifecycle.account import Account
-from ...lifecycle.windows import BlindWindow
 from ...lifecycle.wording import printable
-from ...records import Evidence, Fault, Segment
+from ...records import Fault
 from .. import chain, rows
-from .transactions import Row, Transactions
+from ..reading import BY_ACCOUNT
+from .reading import PostgresReader
+from .transactions import Row
 
 _EVENT_COLUMNS = 18
 _SHOWN = 80
 
-BY_ACCOUNT = "ORDER BY e.account_id, e.sequence, a.ordinal"
-"""The order of proofs."""
 
-
-class PostgresProver:
-    """The proving side of the store."""
-
-    _transactions: Transactions
-
-    def evidence(self) -> Iterator[Evidence]:
-        """Every event in the order of account id and sequence."""
-        return rows.evidence_from(self._transactions.stream("evidence", where=BY_ACCOUNT))
-
-    def baselines(self) -> Iterator[Account]:
-        """The accounts as they were where the ledger begins, in the order of their ids; none if nothing was pruned."""
-        return (rows.baseline_from(row[:-1]) for row in self._transactions.stream("baselines"))
-
-    def windows_by_account(self) -> Iterator[BlindWindow]:
-        """Every blind window in the order of account id and sequence."""
-        return map(rows.window_from, self._transactions.stream("blind_windows", where="ORDER BY account_id, sequence"))
-
-    def segments(self) -> list[Segment]:
-        """The parts of the ledger that were archived, oldest first."""
-        return [rows.segment_from(row) for row in self._transactions.rows("segments")]
+class PostgresProver(PostgresReader):
+    """``Prover``."""
 
     def head(self) -> str:
         """The SHA-256 of the heads of all accounts' chains in the order of the accounts' ids, in hexadecimal."""

@@ -12,7 +12,7 @@ from ...lifecycle.account import Account
 from ...records import Evidence, Segment
 from .. import chain, rows
 from ..archive import write_archive
-from ..erasure import ERASED, mentions
+from ..writing import erased_row
 from .proving import joined
 from .transactions import Row, Transaction, Transactions, UnknownOutcome
 
@@ -62,13 +62,9 @@ class PostgresRetention:
 def _erase_quarantined(transaction: Transaction[int], account_id: str) -> int:
     """Put off the erasing of what mentions the account; how many payloads that are."""
     found = transaction.stream("quarantined_payloads")
-    meant = [number for number, payload in found if mentions(bytes(payload), account_id)]
+    meant = [number for number, payload in found if rows.mentions(bytes(payload), account_id)]
     locked = transaction.ask("lock_quarantined", (meant,)) if meant else []
-    erased = []
-    for number, at, payload, size, field, _, released_at, private in locked:
-        kept = chain.private_digest(None, payload) if private is None else private
-        digest = chain.quarantine_digest((number, at, None, size, field, ERASED, released_at), kept)
-        erased.append((ERASED, kept, digest, number))
+    erased = [erased_row(row) for row in locked]
     transaction.put_off("erase_quarantined", erased)
     return len(erased)
 
@@ -121,9 +117,9 @@ class _Baselines:
         self._accounts: dict[str, Account] = {}
         self._heads: dict[str, bytes] = {}
         self._changed: set[str] = set()
-        for *columns, digest in transaction.ask("baselines"):
-            account = rows.baseline_from(tuple(columns))
-            self._accounts[account.account_id], self._heads[account.account_id] = account, bytes(digest)
+        for row in transaction.ask("baselines", where=""):
+            account = rows.baseline_from(row)
+            self._accounts[account.account_id], self._heads[account.account_id] = account, bytes(row[-1])
 
     def passing(self, taken: Iterator[Row]) -> Iterator[tuple[Evidence, bytes]]:
         """Events that are taken out, each with its digest."""

@@ -248,7 +248,6 @@ FROM delivery d
 JOIN event e ON e.event_id = d.effect_id / 16
 JOIN effect f ON f.event_id = e.event_id
 {where}
-ORDER BY d.delivery_id
 
 -- name: lock_finished
 SELECT d.delivery_id, d.effect_id, d.account_id, d.state, h.*
@@ -337,7 +336,8 @@ FROM quarantine ORDER BY quarantine_id
 SELECT digest FROM account ORDER BY account_id
 
 -- name: baselines
-SELECT * FROM baseline ORDER BY account_id
+SELECT * FROM baseline
+{where}
 
 -- name: segments
 SELECT * FROM segment ORDER BY segment_id

@@ -12,8 +12,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 
 from ...errors import StoreError
-from .connections import Connection, Connections, Session, statement
-from .troubles import is_lost, is_race, plainly, told_plainly
+from .connection import Connection, Connections, Session, is_lost, is_race, plainly, statement, told_plainly
 
 RACES = 10
 """How many races are lost before others are said to be in the way."""

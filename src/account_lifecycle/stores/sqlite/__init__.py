@@ -8,13 +8,12 @@ from weakref import finalize
 
 from typing_extensions import override
 
-from .backup import SQLiteBackup
 from .connection import APPLICATION_ID, BUSY_TIMEOUT_MS, CACHE_KIB, SCHEMA_VERSION, check_library
 from .ledger import REMEMBERED_ACCOUNTS, SQLiteLedger
 from .outbox import SQLiteOutbox
 from .proving import SQLiteProver
-from .pruning import SQLitePruner
 from .reading import SQLiteReader
+from .retention import SQLiteRetention
 
 __all__ = (
     "APPLICATION_ID",
@@ -28,7 +27,7 @@ __all__ = (
 )
 
 
-class SQLiteStore(SQLiteLedger, SQLitePruner, SQLiteReader, SQLiteProver, SQLiteOutbox, SQLiteBackup):
+class SQLiteStore(SQLiteLedger, SQLiteRetention, SQLiteReader, SQLiteProver, SQLiteOutbox):
     """Everything in one SQLite file, made if it does not exist. Safe to share between threads and processes.
 
     Raises ``StoreError`` when the file cannot be opened, is not one of ours, or has another version's schema.

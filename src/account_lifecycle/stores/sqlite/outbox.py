@@ -4,7 +4,7 @@ Knows which deliveries may be taken and by whom; it must never call a hook, nor 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,17 +17,14 @@ from ...records import (
     Claim,
     Completion,
     Delivery,
-    DeliveryFilter,
-    DeliveryRecord,
     DeliveryState,
     EffectRow,
     SubscribedHook,
 )
-from .. import outbox_rows, rows, statements
+from .. import chain, outbox_rows, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
 from .connection import every, told_plainly
-from .digests import with_digest
-from .file import SQLiteFile
+from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
 
@@ -151,16 +148,6 @@ class SQLiteOutbox(SQLiteFile):
 
         return self._write(write)
 
-    # ---- For people ------------------------------------------------------------------------------
-
-    def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
-        """Deliveries in the order in which they were made."""
-        clauses = [(name, value) for name, value in zip(wanted._fields, wanted, strict=True) if value is not None]
-        where = " AND ".join(f"d.{name} = ?" for name, _ in clauses)
-        sql = _SQL["deliveries"].format(where=f"WHERE {where}" if where else "")
-        found = self._stream(f"{sql}\nORDER BY d.delivery_id", tuple(value for _, value in clauses))
-        return self._records(partial(map, outbox_rows.delivery_record_from), found)
-
 
 # ---- Hooks ------------------------------------------------------------------------------------------
 
@@ -170,7 +157,7 @@ def _hooks(db: apsw.Connection) -> dict[str, SubscribedHook]:
 
 
 def _save_hook(db: apsw.Connection, hook: SubscribedHook) -> None:
-    db.execute(_SQL["save_hook"], with_digest("hook", outbox_rows.hook_row(hook)))
+    db.execute(_SQL["save_hook"], chain.with_digest("hook", outbox_rows.hook_row(hook)))
 
 
 def _change_hook(db: apsw.Connection, name: str, **changes: Any) -> bool:
@@ -184,7 +171,7 @@ def _change_hook(db: apsw.Connection, name: str, **changes: Any) -> bool:
 
 
 def _save(db: apsw.Connection, deliveries: Iterable[DeliveryRow]) -> None:
-    db.executemany(_SQL["save_delivery"], [with_digest("delivery", row) for row in deliveries])
+    db.executemany(_SQL["save_delivery"], [chain.with_digest("delivery", row) for row in deliveries])
 
 
 def _pending_of(db: apsw.Connection, account_ids: Sequence[str]) -> list[rows.Row]:
@@ -213,7 +200,7 @@ def last_delivery(db: apsw.Connection) -> int:
 
 def count_deliveries(db: apsw.Connection, last: int) -> None:
     """Numbers were given up to this one."""
-    db.execute(_SQL["save_counter"], with_digest("counter", ("delivery", last)))
+    db.execute(_SQL["save_counter"], chain.with_digest("counter", ("delivery", last)))
 
 
 def _claimable(
@@ -289,6 +276,7 @@ def _effects(db: apsw.Connection, effect_ids: set[int]) -> dict[int, EffectRow]:
 def _anomalies(db: apsw.Connection, event_ids: str) -> dict[tuple[str, int], list[Anomaly]]:
     where = "WHERE e.event_id IN (SELECT value FROM json_each(?))"
     found: dict[tuple[str, int], list[Anomaly]] = {}
-    for anomaly in map(rows.anomaly_from, db.execute(_SQL["audit"].format(where=where), (event_ids,))):
+    sql = f"{_SQL['audit'].format(where=where)}\nORDER BY e.event_id, a.ordinal"
+    for anomaly in map(rows.anomaly_from, db.execute(sql, (event_ids,))):
         found.setdefault((anomaly.account_id, anomaly.sequence), []).append(anomaly)
     return found

@@ -13,8 +13,7 @@ from .. import chain, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT
 from ..rows import NO_EFFECTS, Row, effects_from
 from .connection import schema, told_plainly
-from .digests import baseline_digest, holds
-from .file import Snapshot, SQLiteFile
+from .transactions import Snapshot, SQLiteFile
 
 _SQL = statements("sqlite")
 
@@ -60,7 +59,7 @@ def _told(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> I
 
 def _rows(snapshot: Snapshot, name: str, what: str) -> Iterator[Row | Fault]:
     """The rows of a statement; a fault in the place of one whose text is none."""
-    found, last = snapshot.rows(_SQL[name]), "the first"
+    found, last = snapshot.rows(_SQL[name].replace("{where}", "")), "the first"
     while True:
         try:
             row = next(found, None)
@@ -252,7 +251,7 @@ def _sealed_rows(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
-    for row in _rows(snapshot, "baseline_rows", "the baseline of account"):
+    for row in _rows(snapshot, "baselines", "the baseline of account"):
         if isinstance(row, Fault):
             yield row
         elif not _is_baseline_right(row, list(snapshot.rows(_SQL["windows_before"], (row[0], row[4])))):
@@ -262,14 +261,14 @@ def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
 
 def _is_baseline_right(row: Row, windows: list[Row]) -> bool:
     try:
-        return bool(baseline_digest(row[:-1], windows) == row[-1])
+        return bool(chain.baseline_digest(row[:-1], windows) == row[-1])
     except _ODD_VALUES:
         return False
 
 
 def _is_sealed(table: str, row: Row) -> bool:
     try:
-        return holds(table, row)
+        return chain.digest_holds(table, row)
     except _ODD_VALUES:
         return False
 

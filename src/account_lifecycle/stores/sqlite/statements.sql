@@ -16,7 +16,7 @@ SELECT event_id, digest FROM event ORDER BY event_id DESC LIMIT 1
 SELECT (SELECT sum(events) FROM segment), head FROM segment ORDER BY segment_id DESC LIMIT 1
 
 -- name: save_event
-INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
 
 -- name: save_anomaly
 INSERT INTO anomaly VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -28,7 +28,7 @@ REPLACE INTO blind_window VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 INSERT INTO effect VALUES (?, ?, ?)
 
 -- name: save_pending
-INSERT INTO pending SELECT account_id, event_id FROM effect WHERE event_id > ? AND event_id <= ?
+INSERT INTO pending VALUES (?, ?)
 
 -- name: ledger
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
@@ -51,7 +51,6 @@ SELECT a.kind, e.account_id, e.sequence, e.received_at, e.word, e.status_before,
        a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
 FROM anomaly a JOIN event e USING (event_id)
 {where}
-ORDER BY e.event_id, a.ordinal
 
 -- name: blind_windows
 SELECT account_id, sequence, last_ok_at, opened_at, closed_at, is_recovered, causes
@@ -219,10 +218,7 @@ SELECT digest FROM event WHERE event_id = ?
 SELECT account_id, max(sequence) FROM event WHERE event_id <= ? GROUP BY account_id ORDER BY account_id
 
 -- name: baselines
-SELECT account_id, status, is_existing, is_lost, sequence, provider, name, since, last_announced, last_product,
-       last_heard_at, last_ok_at, synced_products, window_sequence, is_stuck, health,
-       window_ok, window_opened, window_causes
-FROM baseline
+SELECT * FROM baseline
 {where}
 
 -- name: windows_before
@@ -285,9 +281,6 @@ WHERE f.account_id IS NULL OR f.account_id <> p.account_id
 -- name: delivery_rows
 SELECT d.*, f.account_id, f.effects FROM delivery d LEFT JOIN effect f ON f.event_id = d.effect_id / 16
 ORDER BY d.delivery_id
-
--- name: baseline_rows
-SELECT * FROM baseline ORDER BY account_id
 
 -- name: quarantine_rows
 SELECT * FROM quarantine ORDER BY quarantine_id

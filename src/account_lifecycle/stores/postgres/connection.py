@@ -5,6 +5,7 @@ never touches its parent's connections: neither uses nor closes them.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -13,13 +14,15 @@ from typing import Any, NamedTuple
 from weakref import WeakSet
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, errors
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import Dumper
 from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper, TextBinaryLoader, TextLoader
 
-from ...errors import ConfigurationError, StoreError, without_password
+from ...errors import ConfigurationError, StoreBusy, StoreError, StoreFull, without_password
 from .. import schema_script, statements
-from . import troubles
-from .words import adapt
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -27,6 +30,8 @@ KEPT = 8
 """How many connections are kept open while nobody uses them."""
 CONNECT_TIMEOUT_S = 10
 """How long to wait for the server when a connection is made, unless the URL says otherwise."""
+LOCK_TIMEOUT_MS = 10_000
+"""How long to wait for others who are writing the same accounts, in milliseconds."""
 ABANDONED_AFTER_MS = 60_000
 """How long a transaction may rest before the server ends it, so that a process cut off from it blocks nobody."""
 OLDEST_SERVER = 13
@@ -104,7 +109,7 @@ class Connections:
         try:
             _check_server(connection, self.place)
             adapt(connection)
-            timeouts = (str(troubles.LOCK_TIMEOUT_MS), str(ABANDONED_AFTER_MS))
+            timeouts = (str(LOCK_TIMEOUT_MS), str(ABANDONED_AFTER_MS))
             pid, started, *_ = connection.execute(statement("session"), timeouts).fetchall()[0]
         except BaseException:
             connection.close()
@@ -213,3 +218,158 @@ def _let_go_of_all() -> None:
 
 
 os.register_at_fork(after_in_child=_let_go_of_all)
+
+
+# ---- Trouble -------------------------------------------------------------------------------------
+
+_GONE = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow, errors.IdleInTransactionSessionTimeout)
+_RACES = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+_KEPT_NOTHING = "nothing of this call was kept."
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection went away, so that another may do."""
+    return isinstance(error, _GONE) or (
+        isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        and not isinstance(error, psycopg.errors.PipelineAborted)
+        and (error.sqlstate is None or error.sqlstate.startswith("08"))
+        and not is_refused(error)
+    )
+
+
+def is_refused(error: psycopg.Error) -> bool:
+    """Whether the server answered, and will not let us in however often we ask."""
+    return any(sign in str(error) for sign in _REFUSALS)
+
+
+def is_race(error: psycopg.Error) -> bool:
+    """Whether it was lost to another transaction, so that the same may succeed when it is done anew."""
+    return isinstance(error, _RACES)
+
+
+@contextmanager
+def told_plainly(place: str) -> Iterator[None]:
+    """PostgreSQL's errors in our words."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise plainly(place, error) from error
+
+
+def plainly(place: str, error: psycopg.Error) -> StoreError:
+    """An error as a person is told it; the password is in none of the server's."""
+    kind, advice = _advice(error)
+    said = (error.diag.message_primary or str(error)).strip().replace("\n", " ").removesuffix(".")
+    return kind(f"{place}: {advice} PostgreSQL says: {said}.")
+
+
+def _advice(error: psycopg.Error) -> tuple[type[StoreError], str]:
+    for kind, raised, advice in _ADVICE:
+        if isinstance(error, kind):
+            return raised, advice
+    for sign, advice in _REFUSALS.items():
+        if sign in str(error):
+            return StoreError, advice
+    if is_lost(error):
+        return StoreError, "the server cannot be reached. Check that it runs, and the host and the port."
+    return StoreError, f"the store failed; {_KEPT_NOTHING}"
+
+
+_ADVICE: tuple[tuple[type[psycopg.Error], type[StoreError], str], ...] = (
+    (errors.LockNotAvailable, StoreBusy, f"others have been writing the same for too long; {_KEPT_NOTHING} Try again."),
+    (errors.QueryCanceled, StoreBusy, f"it took longer than the server allows; {_KEPT_NOTHING} Try again."),
+    *((race, StoreBusy, f"it lost race after race to others; {_KEPT_NOTHING} Try again.") for race in _RACES),
+    (errors.TooManyConnections, StoreBusy, "the server has no connection left. Try again, or raise max_connections."),
+    (errors.DiskFull, StoreFull, f"the server's disk is full; {_KEPT_NOTHING} Make room and try again."),
+    (errors.InvalidSchemaName, StoreError, "the schema of the search_path is not there. Make it: CREATE SCHEMA."),
+    (
+        errors.DuplicateTable,
+        StoreError,
+        "another program's table has one of our names. Give a schema of its own to us.",
+    ),
+    (errors.ReadOnlySqlTransaction, StoreError, "the server only reads, as a standby does. Name the primary."),
+    (errors.InsufficientPrivilege, StoreError, "this user may not do that. GRANT it, or name another user."),
+    (errors.UndefinedTable, StoreError, "a table is missing. Check the search_path, or restore a backup."),
+    (errors.InvalidPassword, StoreError, "the password is wrong. Check the URL, PGPASSWORD or ~/.pgpass."),
+    (errors.InvalidCatalogName, StoreError, "there is no such database. Make it: createdb."),
+)
+_REFUSALS = {
+    "password authentication failed": "the password is wrong. Check the URL, PGPASSWORD or ~/.pgpass.",
+    "no password supplied": "a password is needed. Put it into the URL, PGPASSWORD or ~/.pgpass.",
+    "no pg_hba.conf entry": "the server does not let this user in from here. Add it to pg_hba.conf.",
+    "does not exist": "there is no such user or database. Make it: createuser, createdb.",
+    "too many clients": "the server has no connection left. Try again, or raise max_connections.",
+    "remaining connection slots": "the server has no connection left. Try again, or raise max_connections.",
+}
+"""What a server says before there is a session, when nothing but its words tell errors apart."""
+
+
+# ---- Values --------------------------------------------------------------------------------------
+# PostgreSQL's text cannot hold U+0000, and words from the vendor may: U+0000 is written as U+0001 "0", U+0001 as
+# U+0001 "1", and half a character (a lone surrogate) as U+0001 "u" and its four hexadecimal digits.
+
+_MARK = "\x01"
+_HALVES = re.compile("[\ud800-\udfff]")
+_MARKED = re.compile(_MARK + "(?:([01])|u([0-9a-f]{4}))")
+
+
+def escaped(text: str) -> str:
+    """Text as it is kept."""
+    if "\0" in text or _MARK in text:
+        return text.replace(_MARK, "\x011").replace("\0", "\x010")
+    return text
+
+
+def unescaped(text: str) -> str:
+    """Text as it was."""
+    return _MARKED.sub(_meant, text) if _MARK in text else text
+
+
+def encoded(text: str) -> bytes:
+    """Text as it travels."""
+    kept = escaped(text)
+    try:
+        return kept.encode()
+    except UnicodeEncodeError:
+        return _HALVES.sub(lambda half: f"{_MARK}u{ord(half[0]):04x}", kept).encode()
+
+
+def _meant(mark: re.Match[str]) -> str:
+    digit, half = mark.groups()
+    return chr(int(half, 16)) if half else chr(int(digit))
+
+
+class _WordDumper(StrDumper):
+    def dump(self, obj: str) -> Buffer | None:
+        return encoded(obj)
+
+
+class _WordLoader(TextLoader):
+    def load(self, data: Buffer) -> str:
+        return unescaped(str(data, "utf-8"))
+
+
+class _BinaryWordLoader(TextBinaryLoader):
+    def load(self, data: Buffer) -> str:
+        return unescaped(str(data, "utf-8"))
+
+
+class _FactDumper(Dumper):
+    oid = 20  # bigint, as every other number: one width, and so one prepared statement
+
+    def dump(self, obj: bool) -> Buffer | None:
+        return b"1" if obj else b"0"
+
+
+class _NumberDumper(Int8Dumper):
+    pass
+
+
+def adapt(connection: AdaptContext) -> None:
+    """Have a connection's values cross in this way."""
+    adapters: Any = connection.adapters
+    adapters.register_dumper(str, _WordDumper)
+    adapters.register_dumper(bool, _FactDumper)
+    adapters.register_dumper(int, _NumberDumper)
+    adapters.register_loader("text", _WordLoader)
+    adapters.register_loader("text", _BinaryWordLoader)

@@ -1,6 +1,16 @@
-"""The file as threads, processes and forks share it: one writer at a time, every reading with its own snapshot.
+"""The file as threads, processes and forks share it: one writer at a time, every reader with its own snapshot.
 
-Knows connections, locks and turns; it must never know a table.
+Writing: all threads of a process share one connection. Requests of several threads are committed together
+(``commit_group``), under a lock between processes that is fair (``file_lock``); SQLite's own locks keep the file whole
+even without it. A request among others is written within a savepoint, so that one that fails leaves nothing behind.
+
+Reading: each stream opens a connection of its own at its first row and reads one snapshot, while others write. When
+the log has to be emptied (``erase``), or before a fork, streams of this process read their rest into memory, so that
+no old snapshot keeps the bytes alive and no connection crosses the fork.
+
+Forking: SQLite forbids a child to use or close what its parent opened. So before a fork the writer ends its
+transaction, and every connection is closed and opened anew on both sides when it is needed. A child that was forked
+within a transaction, by the thread that writes, gets a store that refuses to work.
 """
 
 import os
@@ -20,8 +30,7 @@ from . import connection
 from .connection import check_file_system, check_library, every, open_reader, open_writer, prepare, told_plainly
 from .file_lock import FileLock
 
-Given = TypeVar("Given")
-Record = TypeVar("Record")
+Kept = TypeVar("Kept")
 
 
 class Work:
@@ -63,10 +72,10 @@ class SQLiteFile:
 
     # ---- Writing ---------------------------------------------------------------------------------
 
-    def _write(self, write: Callable[[apsw.Connection], Given]) -> Given:
+    def _write(self, write: Callable[[apsw.Connection], Kept]) -> Kept:
         """Have a function write in a transaction; what it returns is told once it is committed."""
-        given: Given = self._group.ask(Work(write))
-        return given
+        written: Kept = self._group.ask(Work(write))
+        return written
 
     def _commit(self, turns: Sequence[Turn[Any, Any]]) -> None:
         """One transaction for all turns."""
@@ -160,15 +169,6 @@ class SQLiteFile:
             return
         with self.snapshot() as snapshot, told_plainly(self.path):
             yield from snapshot.rows(sql, bindings)
-
-    def _records(self, make: Callable[[Iterator[Row]], Iterator[Record]], rows: Iterator[Row]) -> Iterator[Record]:
-        """Records from rows; a row that makes none was not written by us."""
-        try:
-            yield from make(rows)
-        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-            raise StoreError(
-                f"{self.path}: a row is damaged ({error}). `account-lifecycle verify` names it; restore a backup."
-            ) from error
 
     def _detach_snapshots(self) -> None:
         """Whoever is reading in this process reads on from memory."""

@@ -1,0 +1,172 @@
+"""Reading, whatever the database: how a filter becomes a clause, a question an order, and a row a record.
+
+Every stream is a consistent snapshot and holds one row at a time.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from ..lifecycle.account import Account
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.status import Status
+from ..lifecycle.windows import BlindWindow
+from ..records import (
+    AccountFilter,
+    AuditFilter,
+    DeliveryFilter,
+    DeliveryRecord,
+    Evidence,
+    LedgerEntry,
+    Quarantined,
+    Segment,
+)
+from . import outbox_rows, rows
+from .rows import Row
+
+Read = TypeVar("Read")
+"""A record that is made of rows."""
+
+
+class Clause(NamedTuple):
+    """What a column is compared with."""
+
+    column: str
+    value: Any
+    comparison: str = "="
+    """``=``, ``>=``, ``<``, or ``IN`` a sequence of values. A value of None makes it ``IS NULL``."""
+
+
+class SQLReader(ABC):
+    """``Reader``, and what of ``Prover`` only reads; a store says how a statement is run."""
+
+    @abstractmethod
+    def _read(
+        self,
+        make: Callable[[Iterator[Row]], Iterator[Read]],
+        name: str,
+        clauses: Sequence[Clause] = (),
+        order: str = "",
+    ) -> Iterator[Read]:
+        """Run the statement of this name with its clauses and its order; yield what ``make`` makes of its rows."""
+
+    @abstractmethod
+    def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
+        """Return several accounts at once; those that nothing was fed for are missing."""
+
+    def account(self, account_id: str) -> Account | None:
+        """Return the account as it is now, or None if nothing was ever fed for it."""
+        return self.accounts_by_id((account_id,)).get(account_id)
+
+    def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
+        """Yield accounts in the order of their ids."""
+        columns = zip(("a.status", "a.health", "a.provider"), wanted, strict=True)
+        clauses = [Clause(column, value) for column, value in columns if value is not None]
+        return self._read(_accounts_in_order, "load_accounts", clauses, "ORDER BY a.account_id")
+
+    def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
+        """Yield the accounts that are in one of these statuses and not yet stuck."""
+        words = [status.value for status in statuses]
+        clauses = [Clause("a.is_stuck", 0), Clause("a.status", words, "IN")]
+        return self._read(partial(map, rows.account_from), "load_accounts", clauses)
+
+    def history(self, account_id: str) -> Iterator[LedgerEntry]:
+        """Yield every event of one account, oldest first."""
+        return self._read(
+            rows.entries_from, "ledger", [Clause("e.account_id", account_id)], "ORDER BY e.sequence, a.ordinal"
+        )
+
+    def ledger(self) -> Iterator[LedgerEntry]:
+        """Yield every event of every account, in the order in which they were fed."""
+        return self._read(rows.entries_from, "ledger", (), "ORDER BY e.event_id, a.ordinal")
+
+    def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
+        """Yield anomalies in the order in which their events were fed."""
+        clauses = []
+        if wanted.kind is not None:
+            clauses.append(Clause("a.kind", wanted.kind.value))
+        if wanted.severity is not None:
+            kinds = [kind.value for kind in AnomalyKind if kind.severity is wanted.severity]
+            clauses.append(Clause("a.kind", kinds, "IN"))
+        if wanted.account_id is not None:
+            clauses.append(Clause("e.account_id", wanted.account_id))
+        if wanted.provider is not None:
+            clauses.append(Clause("a.provider", wanted.provider))
+        if wanted.since is not None:
+            clauses.append(Clause("e.received_at", rows.to_us(wanted.since), ">="))
+        if wanted.until is not None:
+            clauses.append(Clause("e.received_at", rows.to_us(wanted.until), "<"))
+        return self._read(partial(map, rows.anomaly_from), "audit", clauses, "ORDER BY e.event_id, a.ordinal")
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """Yield unreadable payloads, oldest first."""
+        return self._read(partial(map, rows.quarantined_from), "quarantined")
+
+    def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
+        """Yield blind windows in the order in which they opened."""
+        clauses = [] if account_id is None else [Clause("account_id", account_id)]
+        if open_only:
+            clauses.append(Clause("closed_at", None))
+        order = "ORDER BY opened_at, account_id, sequence"
+        return self._read(partial(map, rows.window_from), "blind_windows", clauses, order)
+
+    def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
+        """Yield deliveries in the order in which they were made."""
+        columns = zip(wanted._fields, wanted, strict=True)
+        clauses = [Clause(f"d.{column}", value) for column, value in columns if value is not None]
+        make = partial(map, outbox_rows.delivery_record_from)
+        return self._read(make, "deliveries", clauses, "ORDER BY d.delivery_id")
+
+    # ---- For verify ----------------------------------------------------------------------------------
+
+    def evidence(self) -> Iterator[Evidence]:
+        """Yield every event in the order of account id and sequence."""
+        return self._read(_evidence_in_order, "evidence", (), BY_ACCOUNT)
+
+    def baselines(self) -> Iterator[Account]:
+        """Yield the accounts as they were where the ledger begins, by id; none if nothing was pruned."""
+        return self._read(_baselines_in_order, "baselines", (), "ORDER BY account_id")
+
+    def windows_by_account(self) -> Iterator[BlindWindow]:
+        """Yield every blind window in the order of account id and sequence."""
+        return self._read(_windows_in_order, "blind_windows", (), "ORDER BY account_id, sequence")
+
+    def segments(self) -> list[Segment]:
+        """Return the parts of the ledger that were archived, oldest first."""
+        return list(self._read(partial(map, rows.segment_from), "segments"))
+
+
+BY_ACCOUNT = "ORDER BY e.account_id, e.sequence, a.ordinal"
+"""The order in which events are proved."""
+
+Place = tuple[str, int]
+
+
+def _in_order(records: Iterator[Read], place_of: Callable[[Read], Place]) -> Iterator[Read]:
+    """Yield records whose places grow, as they do unless an index is damaged; raise ``ValueError`` if one does not."""
+    last = ("", 0)
+    for record in records:
+        place = place_of(record)
+        if place <= last:
+            raise ValueError(f"after {last[0]!r} comes {place[0]!r}")
+        yield record
+        last = place
+
+
+def _accounts_in_order(found: Iterator[Row]) -> Iterator[Account]:
+    return _in_order(map(rows.account_from, found), lambda account: (account.account_id, 1))
+
+
+def _baselines_in_order(found: Iterator[Row]) -> Iterator[Account]:
+    return _in_order(map(rows.baseline_from, found), lambda account: (account.account_id, 1))
+
+
+def _evidence_in_order(found: Iterator[Row]) -> Iterator[Evidence]:
+    # only a number can be added to: a row with text in its place is damaged
+    return _in_order(rows.evidence_from(found), lambda each: (each.entry.account_id, each.entry.sequence + 0))
+
+
+def _windows_in_order(found: Iterator[Row]) -> Iterator[BlindWindow]:
+    return _in_order(map(rows.window_from, found), lambda window: (window.account_id, window.sequence + 0))

@@ -1,0 +1,123 @@
+"""What a feed writes, whatever the database: judge a request's events and turn what was decided into rows.
+
+Both stores feed alike: take the accounts of all requests that share a transaction, judge one request after the other
+(one that fails is refused and leaves no trace), and write the rows table by table. They differ in locks, in what an
+event's digest goes on from, and in how rows travel.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from ..errors import StoreError
+from ..lifecycle.account import Account
+from ..lifecycle.decide import Decision
+from ..lifecycle.events import Event
+from ..records import Decide, Refused
+from . import chain, rows
+from .rows import Row
+
+
+class Feed(NamedTuple):
+    """A request to judge events and to keep what is decided (``Ledger.advance``)."""
+
+    events: Sequence[Event]
+    decide: Decide
+    rules: str
+    releasing: Sequence[int]
+    released_at: datetime | None
+    quiet: bool
+
+
+def judge_feed(feed: Feed, accounts: Mapping[str, Account]) -> tuple[list[Decision], dict[str, Account]]:
+    """Decide about a feed's events in order; return the decisions and the accounts that they change.
+
+    ``accounts`` are those known so far, and are left as they are.
+    """
+    changed: dict[str, Account] = {}
+    decide, decisions = feed.decide, []
+    for event in feed.events:
+        account_id = event.account_id
+        account = changed.get(account_id) or accounts.get(account_id) or Account(account_id)
+        decision = decide(account, event)
+        changed[account_id] = decision.account
+        decisions.append(decision)
+    return decisions, changed
+
+
+class FeedRows:
+    """The rows that decisions come to, by their tables, each in the order of its columns."""
+
+    def __init__(self) -> None:
+        self.events: list[Row] = []
+        """Without the digest that stands for what is erased: nothing is yet."""
+        self.anomalies: list[Row] = []
+        self.windows: dict[tuple[str, int], Row] = {}
+        """The last state of each, by account id and sequence."""
+        self.effects: list[Row] = []
+        self.pending: list[Row] = []
+
+    def add(self, number: int, decision: Decision, feed: Feed, previous: bytes) -> bytes:
+        """Add an event's rows and return its digest, which goes on from ``previous``."""
+        row, anomalies, effects = rows.event_row(number, decision), _NONE, rows.NO_EFFECTS
+        if decision.anomalies:
+            anomalies = list(rows.anomaly_rows(number, decision))
+            self.anomalies += anomalies
+        if decision.effects:
+            effects = rows.effects_text(decision.effects)
+            self.effects.append((number, row[1], effects))
+            if not feed.quiet:
+                self.pending.append((row[1], number))
+        if window := decision.blind_window:
+            self.windows[window.account_id, window.sequence] = rows.window_row(window, row[2])
+        digest = chain.sealed(previous, row, feed.rules, anomalies, effects)
+        self.events.append((*row, feed.rules, digest))
+        return digest
+
+
+_NONE: list[Row] = []
+
+
+# ---- The quarantine ---------------------------------------------------------------------------------
+
+
+def quarantine_rows(numbers: Iterable[int], refused: Sequence[Refused]) -> list[Row]:
+    """Return the columns of unreadable payloads, their digests last."""
+    found = []
+    for number, (received_at, payload, size, field, reason) in zip(numbers, refused, strict=True):
+        columns = (number, rows.to_us(received_at), payload, size, field, reason, None)
+        found.append((*columns, chain.quarantine_digest(columns)))
+    return found
+
+
+def release_times(feed: Feed, quarantined: Mapping[int, Row], others: Collection[int]) -> dict[int, int]:
+    """Return when each payload was released that a feed's events come from, in microseconds by its number.
+
+    ``quarantined`` are the first eight columns of those rows, ``others`` the numbers that other feeds of the same
+    transaction release. Raises ``StoreError`` if a number is not in the quarantine or was released before.
+    """
+    times: dict[int, int] = {}
+    for number in feed.releasing:
+        if number not in quarantined:
+            raise StoreError(f"There is no number {number} in the quarantine. Nothing was fed.")
+        received_at, released_at = quarantined[number][1], quarantined[number][6]
+        if released_at is not None or number in others or number in times:
+            raise StoreError(f"Number {number} of the quarantine was fed already. Nothing was fed again.")
+        known = [feed.released_at] if feed.released_at else [event.received_at for event in feed.events]
+        times[number] = max(map(rows.to_us, known), default=received_at)
+    return times
+
+
+def release_row(row: Row, released_at: int) -> Row:
+    """Return time, digest and number of a payload that was released, from its first eight columns."""
+    *columns, private = row
+    columns[6] = released_at
+    return released_at, chain.quarantine_digest(columns, private), columns[0]
+
+
+def erased_row(row: Row) -> Row:
+    """Return reason, private digest, digest and number of a payload that is erased, from its first eight columns."""
+    number, at, payload, size, field, _, released_at, private = row
+    kept = chain.private_digest(None, payload) if private is None else private
+    digest = chain.quarantine_digest((number, at, None, size, field, rows.ERASED, released_at), kept)
+    return rows.ERASED, kept, digest, number
