@@ -13,7 +13,6 @@ CAMPAIGNS = {
     "feeders": "many processes that feed one account, or many",
     "hooks": "workers that are killed or stopped past their lease, receivers that fail, poison",
     "unchanged": "long logs judged as before the modules were rearranged: every verdict, status and anomaly the same",
-    "verdicts": "long logs with every fault at once: a replay against the live engine, event by event",
     "saboteurs": "bugs put in on purpose, each of which the tests must catch",
 }
 

@@ -329,8 +329,8 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, log: Path) -> None:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert out == ""
-    assert "Error: interrupted after 16 events; nothing was written but refused.jsonl, which is not complete" in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.jsonl", "pipe", "refused.jsonl"]
+    assert "Error: interrupted after 16 events; nothing was written" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.jsonl", "pipe"]
 
 
 @pytest.mark.parametrize(
@@ -417,19 +417,15 @@ def without(module: str, *arguments: str, path: str | None = None) -> subprocess
     )
 
 
-def test_a_missing_extra_is_told_with_what_to_type(log: Path, tmp_path: Path) -> None:
-    ran = without("numba", "replay", "log.jsonl")
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert 'numba, which is not installed. Run: pip install "account-lifecycle[replay]"' in ran.stderr
+def test_a_missing_extra_is_reported_with_what_to_type(log: Path, tmp_path: Path) -> None:
     ran = without("pyarrow", "replay", "log.jsonl", "--anomalies", "odd.parquet")
     assert ran.returncode == 1
     assert 'pip install "account-lifecycle[replay]"' in ran.stderr
     assert list(tmp_path.iterdir()) == [log]
 
 
-def test_without_the_extra_all_else_works(log: Path) -> None:
-    assert without("numba", "replay", "--help").returncode == 0
-    assert without("numba", "feed", "log.jsonl", "--store", "memory:").returncode == 0
+def test_logs_of_lines_and_csv_need_no_extra(log: Path) -> None:
+    assert without("pyarrow", "replay", "log.jsonl", "--anomalies", "odd.csv").returncode == 0
 
 
 def test_spark_says_what_it_lacks(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,5 +442,12 @@ def test_spark_says_what_it_lacks(log: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_other_commands_wait_for_nothing_of_it() -> None:
     asked = "import sys; from account_lifecycle.cli import main; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
-    heavy = ("numpy", "numba", "pyarrow", "pyspark", "account_lifecycle.replay", "account_lifecycle.cli.replay_audit")
+    heavy = (
+        "numpy",
+        "pyarrow",
+        "pyspark",
+        "multiprocessing",
+        "account_lifecycle.replay",
+        "account_lifecycle.cli.replay_audit",
+    )
     assert [name for name in heavy if name in loaded] == []

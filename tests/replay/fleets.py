@@ -1,5 +1,6 @@
 """Any short log of few accounts, and any policy: for tests of what a replay makes of it."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.policy import Policy
-from replay.comparing import line_of
+from builders import T0
 
 often = settings(max_examples=150, deadline=None)
 
@@ -45,6 +46,18 @@ tellings = st.tuples(
 nonsense = st.sampled_from([b"\n", b"ping\n", b'{"AccountStatus": {"account_id": "c", "message": " "}}\n', b" \t\r\n"])
 
 
+def line_of(account_id: str, status: str, after_s: float, **more: str | None) -> bytes:
+    """A payload as a line of a log, so many seconds after a first moment; a notification if it has a name."""
+    if more.get("name") is not None:
+        payload: dict[str, Any] = {"status": status, "account_id": account_id, "name": more["name"]}
+    else:
+        told = {"account_type": more.get("provider"), "product": more.get("product")}
+        fields = {key: value for key, value in told.items() if value is not None}
+        payload = {"AccountStatus": {"account_id": account_id, "message": status, **fields}}
+    received_at = (T0 + timedelta(seconds=after_s)).isoformat()
+    return json.dumps({"received_at": received_at, "payload": payload}).encode() + b"\n"
+
+
 def _log(lines: list[Any]) -> bytes:
     second, log = 0.0, []
     for line in lines:
@@ -69,4 +82,3 @@ policies = st.builds(
         st.sampled_from(FAMILIES), st.dictionaries(st.sampled_from(definition.ANNOUNCEMENTS), lengths, max_size=4)
     ),
 )
-cuts = st.lists(st.integers(0, 40), max_size=6)

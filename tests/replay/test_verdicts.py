@@ -1,96 +1,169 @@
-"""Any short log: a replay gives the verdicts of the live engine, with any policy and wherever it is cut."""
+"""Any short log: a replay says what the live engine says, event by event, however many share the work."""
 
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from account_lifecycle import Engine
+from account_lifecycle.errors import PayloadError, UnreadableLog
+from account_lifecycle.intake.logs import read_line, read_log
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle import definition
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
-from account_lifecycle.lifecycle.policy import Policy
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.replay import judging
+from account_lifecycle.replay import Audit, Progress, replay
+from account_lifecycle.replay.findings import Findings, placed, rows_in
+from account_lifecycle.replay.loop import Judge, Sums
+from account_lifecycle.replay.shards import Task, read_through
+from account_lifecycle.replay.sources import JsonLines, LogFile, Share, account_in
 from builders import T0
-from replay.comparing import differences, line_of, lived, lived_events, replayed, replayed_events
-from replay.fleets import FAMILIES, cuts, lengths, logs, often, policies
+from replay.fleets import FAMILIES, lengths, line_of, logs, often, policies
+from replay.reference import live
+from replay.samples import simulated, written
+from replay.spellings import lines
+
+STAMP = datetime(2026, 11, 23, tzinfo=UTC)
+ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@contextmanager
+def replayed(
+    log: bytes, policy: Policy = DEFAULT_POLICY, *, until: datetime | None = None, shares: int = 1
+) -> Iterator[Audit]:
+    """The audit of a log that was judged in so many shares, one after the other."""
+    folder = TemporaryDirectory()
+    path = written(Path(folder.name, "log.jsonl"), log)
+    folders = [Path(folder.name, str(number)) for number in range(shares)]
+    task = Task((JsonLines(LogFile("log.jsonl", path)),), policy, STAMP, until)
+    judges = []
+    for number, each in enumerate(folders):
+        each.mkdir()
+        judges.append(read_through(task, None if shares == 1 else Share(number, shares), each, None))
+    until = until or max((judge.last_at for judge in judges if judge.last_at), default=STAMP)
+    sums = reduce(Sums.plus, [judge.end(until) for judge in judges])
+    with Audit(("log.jsonl",), sums, until, folder, folders, None) as audit:
+        yield audit
+
+
+def everything(audit: Audit) -> dict[str, Any]:
+    """All that an audit says, in its order."""
+    return {
+        "sums": audit.sums,
+        "report": audit.report(),
+        "anomalies": [*audit.placed_anomalies()],
+        "windows": [*audit.windows()],
+        "accounts": [*audit.accounts()],
+        "refused": [*audit.refused()],
+    }
+
+
+def assert_lived(log: bytes, policy: Policy, until: datetime | None = None) -> None:
+    truth = live(log.split(b"\n"), STAMP, policy, until)
+    with replayed(log, policy, until=until) as audit:
+        assert [*audit.anomalies()] == truth.anomalies
+        assert {(w.account_id, w.sequence): w for w in audit.windows()} == truth.windows
+        assert {account.account_id: account for account in audit.accounts()} == truth.accounts
+        assert [(line.field, line.reason) for line in audit.refused()] == [(e.field, str(e)) for e in truth.refused]
+        verdicts = Counter(decision.verdict for decision in truth.decisions)
+        assert audit.report().log is not None
+        assert Counter(audit.report().log.verdicts) == verdicts  # type: ignore[union-attr]
+        assert audit.events == len(truth.decisions)
+        assert sum(audit.traffic.values()) == len(truth.decisions) + audit.sums.deadlines
 
 
 @often
 @given(logs, policies)
 def test_any_log_is_judged_as_the_live_engine_judges_it(log: bytes, policy: Policy) -> None:
-    assert differences(replayed(log, policy), lived(log, policy)) == []
+    assert_lived(log, policy)
 
 
 @often
 @given(logs, policies, st.integers(-100_000, 1_000_000))
 def test_what_lasts_too_long_is_reported_up_to_any_end(log: bytes, policy: Policy, second: int) -> None:
-    until = T0 + timedelta(seconds=second)
-    assert differences(replayed(log, policy, until=until), lived(log, policy, until)) == []
+    assert_lived(log, policy, T0 + timedelta(seconds=second))
 
 
-@often
-@given(logs, st.integers(1, 2_000), cuts)
-def test_it_makes_no_difference_where_a_log_is_cut(log: bytes, block: int, cuts: list[int]) -> None:
-    assert differences(replayed(log, block=block, cuts=cuts), replayed(log)) == []
-
-
-# ---- With hardly any room ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def _no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "ANOMALIES_AT_A_TIME", 0)
-    monkeypatch.setattr(judging, "WINDOWS_AT_A_TIME", 0)
-
-
-@pytest.mark.usefixtures("_no_room")
-class TestWithHardlyAnyRoomForWhatIsFound:
-    @often
-    @given(logs, policies)
-    def test_nothing_is_lost_or_told_twice(self, log: bytes, policy: Policy) -> None:
-        assert differences(replayed(log, policy), lived(log, policy)) == []
-
-    def test_every_account_may_end_overdue(self) -> None:
-        log = b"".join(line_of(f"account-{n}", "CONNECTING", n) for n in range(100))
-        later = T0 + timedelta(days=1)
-        outcome = replayed(log, until=later)
-        assert len(outcome.overdue) == 100
-        assert differences(outcome, lived(log, until=later)) == []
-
-
-# ---- Products --------------------------------------------------------------------------------------------------
-
-
-@often
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 300) | st.just(None)), max_size=60))
-def test_any_products_are_synced_in_any_order(syncs: list[tuple[str, int | None]]) -> None:
-    log = b"".join(
-        line_of(
-            account, "RECONNECTED" if product is None else "SYNC_SUCCESS", provider="LINKEDIN", product=_named(product)
+def test_a_replay_finds_what_an_engine_found_that_was_fed_the_log(tmp_path: Path) -> None:
+    log = [line.encode() for line in simulated()]
+    with (
+        Engine.open("memory:", observers=()) as engine,
+        replay(written(tmp_path / "log.jsonl", b"\n".join(log))) as audit,
+    ):
+        list(engine.feed_events(read_log(log)))
+        found = [anomaly for anomaly in audit.anomalies() if anomaly.kind != "STUCK"]
+        fed = [anomaly for entry in engine.store.ledger() for anomaly in entry.anomalies]
+        assert [a._replace(sequence=0) for a in found] == [a._replace(sequence=0) for a in fed]
+        assert Counter(w[2:] for w in audit.windows()) == Counter(
+            w[2:] for w in engine.store.blind_windows(None, open_only=False)
         )
-        for account, product in syncs
-    )
-    assert differences(replayed(log), lived(log)) == []
 
 
-def _named(product: int | None) -> str | None:
-    return None if product is None else f"product-{product}" if product else ""
+# ---- Shares ----------------------------------------------------------------------------------------------
 
 
-def test_answers_that_share_a_place_in_the_memo_do_not_disturb_each_other() -> None:
-    """So many sets and products, met in turn, that there are several for each place."""
-    lines = []
-    for number in range(6_000):
-        account, product = f"account-{number % 61}", f"product-{number * 7919 % 503}"
-        lines.append(line_of(account, "SYNC_SUCCESS", number, provider="LINKEDIN", product=product))
-        if number % 59 == 0:
-            lines.append(line_of(account, "RECONNECTED", number))
-    log = b"".join(lines)
-    assert differences(replayed(log), lived(log)) == []
+@often
+@given(logs, st.sampled_from([2, 3]), st.sampled_from([DEFAULT_POLICY, Policy(timedelta(seconds=1))]))
+def test_it_makes_no_difference_how_many_share_a_log(log: bytes, shares: int, policy: Policy) -> None:
+    with replayed(log, policy) as alone, replayed(log, policy, shares=shares) as shared:
+        assert everything(shared) == everything(alone)
 
 
-# ---- Deadlines that somebody recorded ----------------------------------------------------------------------------
+@often
+@given(lines)
+def test_the_account_of_a_line_is_the_one_that_its_payload_names_or_left_to_the_parser(line: bytes) -> None:
+    text = line.strip()
+    try:
+        event = parse(read_line(text).payload, ANY_TIME)
+    except PayloadError:
+        event = None
+    if event is not None:
+        assert account_in(text) in (None, event.account_id)
+    assert sum(Share(number, 3).has_line(text) for number in range(3)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "account_id"),
+    [
+        (b'{"AccountStatus": {"account_id": "a", "message": "OK"}, "account_id": "b"}', "a"),
+        (b'{"account_id": "b", "AccountStatus": {"x": {"account_id": "c"}, "account_id": "a", "message": "OK"}}', "a"),
+        (b'{"payload": {"status": "OK", "account_id": "a"}, "received_at": "2026-01-01T00:00:00Z"}', "a"),
+        (b'{"payload": {"account_id": "a"}, "status": "OK", "account_id": "b"}', None),
+        (b'{"status": "OK", "account_id": "\\u0061"}', "a"),
+    ],
+)
+def test_an_id_that_stands_elsewhere_is_not_taken_for_the_account(line: bytes, account_id: str | None) -> None:
+    assert account_in(line) == account_id
+
+
+def test_processes_share_a_log_and_find_what_one_finds(tmp_path: Path) -> None:
+    log = [line.encode() for line in simulated()]
+    log[50:50] = [b"rubbish", b"", b'{"status": " ", "account_id": "x"}']
+    path = written(tmp_path / "log.jsonl", b"\n".join(log))
+    seen: list[Progress] = []
+    with replay(path) as alone, replay(path, jobs=2, on_progress=seen.append) as shared:
+        assert everything(shared) == everything(alone)
+        assert seen[-1].position == seen[-1].size == path.stat().st_size
+        assert seen[-1].events == alone.events
+
+
+def test_what_fails_in_a_process_is_raised_here(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableLog, match="is damaged"):
+        replay(written(tmp_path / "log.jsonl.gz", b"no archive"), jobs=2)
+
+
+# ---- Deadlines that somebody recorded --------------------------------------------------------------------
 
 
 announcements = st.builds(
@@ -113,18 +186,35 @@ deadlines = st.builds(
 
 
 @often
-@given(st.lists(announcements | deadlines, max_size=40), policies, cuts)
-def test_deadlines_on_record_count_and_no_others(events: list[Event], policy: Policy, cuts: list[int]) -> None:
-    assert differences(replayed_events(events, policy, cuts), lived_events(events, policy)) == []
+@given(st.lists(announcements | deadlines, max_size=40), policies)
+def test_deadlines_on_record_count_and_no_others(events: list[Event], policy: Policy) -> None:
+    accounts: dict[str, Account] = {}
+    anomalies = []
+    for event in events:
+        decision = decide(accounts.get(event.account_id, Account(event.account_id)), event, policy)
+        accounts[event.account_id] = decision.account
+        anomalies += decision.anomalies
+    with TemporaryDirectory() as folder:
+        judge = Judge(policy, Findings(Path(folder)), watches_deadlines=False)
+        judge.judge(enumerate(events))
+        judge.end(T0 + timedelta(days=1000))
+        assert judge.accounts == accounts
+        assert [placed(row).anomaly for row in rows_in([Path(folder)], "anomalies")] == anomalies
 
 
 @pytest.mark.parametrize("is_of_this_stay", [True, False])
-@pytest.mark.parametrize("status", [*definition.ANNOUNCEMENTS])
-def test_a_recorded_deadline_counts_once_and_only_for_its_own_stay(status: Status, is_of_this_stay: bool) -> None:
+def test_a_recorded_deadline_counts_once_and_only_for_its_own_stay(is_of_this_stay: bool, tmp_path: Path) -> None:
     since = T0 if is_of_this_stay else T0 - timedelta(hours=1)
-    deadline = DeadlinePassed("a", status, T0 + timedelta(hours=1), since, timedelta(minutes=30))
-    events: list[Event] = [StatusAnnounced("a", status, T0), deadline, deadline]
-    outcome = replayed_events(events)
-    found = [noted for noted in outcome.noted if noted.anomaly.kind == "STUCK"]
-    assert len(found) == is_of_this_stay
-    assert differences(outcome, lived_events(events)) == []
+    deadline = DeadlinePassed("a", Status.CONNECTING, T0 + timedelta(hours=1), since, timedelta(minutes=30))
+    judge = Judge(DEFAULT_POLICY, Findings(tmp_path), watches_deadlines=False)
+    judge.judge(enumerate([StatusAnnounced("a", Status.CONNECTING, T0), deadline, deadline]))
+    judge.findings.flush()
+    assert len([*rows_in([tmp_path], "anomalies")]) == is_of_this_stay
+
+
+def test_a_deadline_that_passed_is_noticed_before_the_next_event_of_its_account() -> None:
+    log = line_of("a", "CONNECTING", 0) + line_of("b", "OK", 90_000) + line_of("a", "CREATION_SUCCESS", 100_000)
+    with replayed(log) as audit:
+        stuck = next(found for found in audit.placed_anomalies() if found[0].kind == "STUCK")
+    assert stuck[1:] == (None, None)
+    assert stuck[0].sequence == 2

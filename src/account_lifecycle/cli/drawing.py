@@ -18,7 +18,7 @@ from .output import say
 
 if TYPE_CHECKING:
     from ..drawing import Picture
-    from ..replay.tally import Crossed
+    from ..replay import Crossed
 
 PICTURE_FORMATS = {"svg": ".svg", "png": ".png", "dot": ".dot", "mermaid": ".mmd"}
 """The formats, and how their files end."""

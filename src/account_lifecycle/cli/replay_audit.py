@@ -1,11 +1,9 @@
-"""An audit of logs, from the first byte that is read to the last word that is told.
+"""An audit of logs: replayed, reported, and every file that was asked for written; each is there when it is whole."""
 
-Knows the order of things, and what is said when; judging is ``replay``'s, and its import waits until it is needed.
-"""
-
+import gc
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from importlib import import_module
 from itertools import islice
@@ -16,8 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..lifecycle.policy import Policy
-from ..lifecycle.wording import escaped
-from ..report.audit import MAX_LISTED
+from ..lifecycle.wording import JsonObject, escaped
+from ..replay import Audit, Progress
+from ..replay.audit import replay_sources
+from ..replay.findings import schemas
+from ..replay.sources import AnySource, open_sources, size_of
+from ..report.as_data import ANOMALY_COLUMNS, write_csv_rows, write_json, write_json_lines
+from ..report.as_text import write_text
+from ..report.audit import MAX_LISTED, AuditReport
 from ..report.words import counted
 from ..stores.opening import open_store
 from ..stores.protocol import Store
@@ -27,15 +31,15 @@ from .opening import read_settings, require_store
 from .options import FailOn
 from .output import say
 from .progress import Pace, showing, waiting_for
-from .replay_outputs import PARQUET, Output, Target, targets, write_table
 
 if TYPE_CHECKING:
-    from ..replay import Audit, Progress
-    from ..replay.sources import Source
-    from ..report.audit import AuditReport
+    import pyarrow as pa
 
-MAX_TOLD = 3
-"""How many lines that cannot be read are told one by one."""
+MAX_SHOWN = 3
+"""How many lines that cannot be read are shown one by one."""
+PART = ".part"
+"""How a file's name ends while it is being written."""
+PARQUET, CSV = ".parquet", ".csv"
 
 
 class Asked(NamedTuple):
@@ -45,6 +49,31 @@ class Asked(NamedTuple):
     columns: Mapping[str, str]
     until: datetime | None
     policy: Policy
+    jobs: int | None
+
+
+class Table(NamedTuple):
+    """What can be written as a table."""
+
+    name: str
+    columns: tuple[str, ...]
+    """Of CSV."""
+    records: Callable[[Audit], Iterable[JsonObject]]
+    """For JSON Lines and CSV."""
+    batches: "Callable[[Audit], Iterable[pa.JsonObjectBatch]]"
+    """For Parquet."""
+
+
+class Output(NamedTuple):
+    """A table and the file that it is written to, in the form that the ending of its name asks for."""
+
+    path: Path
+    table: Table
+
+    @property
+    def form(self) -> str:
+        """The ending of its name."""
+        return self.path.suffix.lower()
 
 
 class Written(NamedTuple):
@@ -55,36 +84,39 @@ class Written(NamedTuple):
     refused: Path | None
 
     def files(self) -> list[Path]:
-        """All of them."""
+        """Return all of them."""
         found = [self.report, *(output.path for output in self.tables), self.refused]
         return [path for path in found if path is not None]
 
 
 @contextmanager
-def opened(asked: Asked) -> "Iterator[list[Source]]":
-    """The logs, for as long as this lasts; a store among them must be there."""
-    from ..replay.sources.opening import open_sources
-
+def opened(asked: Asked) -> Iterator[list[AnySource]]:
+    """Open the logs for as long as this lasts; a store among them must be there."""
     with open_sources(asked.logs, asked.columns or None, _open_store) as sources:
         yield sources
 
 
+def _open_store(url: str) -> Store:
+    require_store(read_settings(store=url))
+    return open_store(url)
+
+
 def audit_logs(asked: Asked, written: Written, watch: FailOn, as_json: bool) -> None:
-    """Replay logs, write what is to be written, and tell what was found."""
+    """Replay logs, write what is to be written, and print what was found."""
     if any(output.form == PARQUET for output in written.tables):
         import_module("pyarrow.parquet")  # which had better be missing now than when all is read
     if written.refused is not None and not written.refused.resolve().parent.is_dir():
         raise Failed(f"{written.refused}: there is no such folder")
-    run = _Run(written.refused)
+    run = _Run(asked)
     paths = [path for path in written.files() if path != written.refused]
     with run.interruptible(), opened(asked) as sources:
         _check_apart(sources, written)  # before there are files that a pattern could match
-        with targets(paths) as made, run.replayed(asked, sources) as audit:
+        with targets(paths) as made, run.replayed(sources, written.refused) as audit:
             report = audit.report(max_listed=MAX_LISTED if written.report else 0)
             run.tell()
             run.write(audit, report, written, made)
-            _write(report, as_json)
-            _tell_refused(audit, written.refused)
+            (write_json if as_json else write_text)(report, sys.stdout)
+            _show_refused(audit, written.refused)
     for kind, count in report.by_kind.items():
         watch.see(kind, count)
 
@@ -92,8 +124,8 @@ def audit_logs(asked: Asked, written: Written, watch: FailOn, as_json: bool) -> 
 class _Run:
     """A replay under way: how far it is, and what of it would be left if it ended now."""
 
-    def __init__(self, refused: Path | None) -> None:
-        self._refused = refused
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
         self._progress: Progress | None = None
         self._size: int | None = None
         self._seconds = 0.0
@@ -101,34 +133,34 @@ class _Run:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Tell what is left after Ctrl-C."""
+        """Say what is left after Ctrl-C."""
         try:
             yield
         except KeyboardInterrupt:
-            raise Interrupted(self._ending()) from None
+            events = counted(self._progress.events if self._progress else 0, "event")
+            files = f"{counted(len(self._finished), 'file')} written" if self._finished else "nothing was written"
+            raise Interrupted(f"interrupted after {events}; {files}") from None
 
     @contextmanager
-    def replayed(self, asked: Asked, sources: "Sequence[Source]") -> Iterator["Audit"]:
-        """The outcome, for as long as this lasts."""
-        from ..replay.running import replay_sources
-        from ..replay.sources import size_of
-
+    def replayed(self, sources: Sequence[AnySource], refused: Path | None) -> Iterator[Audit]:
+        """Replay the logs; the outcome, for as long as this lasts."""
         began, self._size = perf_counter(), size_of(sources)
-        with showing("Replaying", self._pace, tells_bytes=True):
+        with showing("Replaying", self._pace, tells_bytes=True), without_collector():
             audit = replay_sources(
-                sources, policy=asked.policy, until=asked.until, refused_to=self._refused, on_progress=self._follow
-            )
+                sources, policy=self._asked.policy, until=self._asked.until, refused_to=refused, jobs=self._asked.jobs,
+                on_progress=self._follow,
+            )  # fmt: skip
         self._seconds = perf_counter() - began
         with audit:
             yield audit
 
     def tell(self) -> None:
-        """How long it took."""
+        """Say how long it took."""
         events = self._progress.events if self._progress else 0
         rate = events / self._seconds if self._seconds else 0
         say(f"{counted(events, 'event')} replayed in {self._seconds:,.2f} s, {rate:,.0f} a second")
 
-    def write(self, audit: "Audit", report: "AuditReport", written: Written, made: dict[Path, Target]) -> None:
+    def write(self, audit: Audit, report: AuditReport, written: Written, made: "dict[Path, Target]") -> None:
         """Write every file; each gets its name when it is whole."""
         for output in written.tables:
             with waiting_for(f"Writing {output.path}"):
@@ -138,28 +170,32 @@ class _Run:
             _write_page(audit, report, made[written.report])
             self._finish(made[written.report])
 
-    def _finish(self, target: Target) -> None:
+    def _finish(self, target: "Target") -> None:
         target.finish()
         self._finished.append(target.path)
         say(f"Written: {target.path}")
 
-    def _follow(self, progress: "Progress") -> None:
+    def _follow(self, progress: Progress) -> None:
         self._progress = progress
 
     def _pace(self) -> Pace:
         now = self._progress
         return Pace(0, self._size) if now is None else Pace(now.position, self._size, now.events)
 
-    def _ending(self) -> str:
-        now = self._progress
-        told = f"interrupted after {counted(now.events if now else 0, 'event')}"
-        told += f"; {counted(len(self._finished), 'file')} written" if self._finished else "; nothing was written"
-        if now is not None and now.refused:
-            told += f" but {self._refused}, which is not complete"
-        return told
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Turn the garbage collector off, which finds nothing in a replay; this process is the program's own."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
-def _check_apart(sources: "Sequence[Source]", written: Written) -> None:
+def _check_apart(sources: Sequence[AnySource], written: Written) -> None:
     """Refuse to write what is being read."""
     read = {Path(source.name).resolve() for source in sources}
     for path in written.files():
@@ -167,31 +203,115 @@ def _check_apart(sources: "Sequence[Source]", written: Written) -> None:
             raise click.UsageError(f"{path} is a log: it cannot be read and written at once.")
 
 
-def _open_store(url: str) -> Store:
-    require_store(read_settings(store=url))
-    return open_store(url)
-
-
-def _write(report: "AuditReport", as_json: bool) -> None:
-    from ..report.as_data import write_json
-    from ..report.as_text import write_text
-
-    (write_json if as_json else write_text)(report, sys.stdout)
-
-
-def _write_page(audit: "Audit", report: "AuditReport", target: Target) -> None:
+def _write_page(audit: Audit, report: AuditReport, target: "Target") -> None:
     from ..report.as_html import write_html
 
     with target.written_to.open("w", encoding="utf-8", newline="") as stream:
         write_html(report, stream, crossings_svg(audit.traffic))
 
 
-def _tell_refused(audit: "Audit", kept_in: Path | None) -> None:
-    """How many lines could not be read, where they are, and why the first of them could not."""
-    count = audit.tally.refused
+def _show_refused(audit: Audit, kept_in: Path | None) -> None:
+    """Say how many lines could not be read, where they are, and why the first of them could not."""
+    count = audit.sums.refused
     if not count:
         return
-    first = f", the first {MAX_TOLD} of {count:,}" if count > MAX_TOLD else ""
+    first = f", the first {MAX_SHOWN} of {count:,}" if count > MAX_SHOWN else ""
     say(f"Could not be read{first} (all in {kept_in}):")
-    for line in islice(audit.refused(), MAX_TOLD):
+    for line in islice(audit.refused(), MAX_SHOWN):
         say(f"  {escaped(line.source)}, line {line.line:,}: {line.reason}")
+
+
+# ---- Files -----------------------------------------------------------------------------------------------
+
+
+def outputs_of(anomalies: Path | None, accounts: Path | None, windows: Path | None) -> tuple[Output, ...]:
+    """Return the tables that were asked for."""
+    asked = ((anomalies, ANOMALIES), (accounts, ACCOUNTS), (windows, WINDOWS))
+    return tuple(Output(path, table) for path, table in asked if path is not None)
+
+
+class Target:
+    """A file under a name of its own until it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        is_special = path.exists() and not path.is_file()
+        self.written_to = path if is_special else path.resolve().with_name(path.name + PART)
+        self.written_to.open("wb").close()  # a folder that is not there is reported before anything is read
+
+    def finish(self) -> None:
+        """Give it its name."""
+        if self.written_to != self.path:
+            self.written_to.replace(self.path.resolve())
+
+    def abandon(self) -> None:
+        """Leave nothing half written behind."""
+        if self.written_to != self.path:
+            with suppress(OSError):
+                self.written_to.unlink()
+
+
+@contextmanager
+def targets(paths: Iterable[Path]) -> Iterator[dict[Path, Target]]:
+    """Make room for files; what is not finished when this ends goes."""
+    made: dict[Path, Target] = {}
+    try:
+        for path in paths:
+            made[path] = Target(path)
+        yield made
+    finally:
+        for target in made.values():
+            target.abandon()
+
+
+def write_table(audit: Audit, output: Output, target: Target) -> None:
+    """Write one table in the form that its name asks for, some rows at a time."""
+    table = output.table
+    if output.form == PARQUET:
+        import pyarrow.parquet as pq
+
+        schema = getattr(schemas(), table.name)
+        writer: AbstractContextManager[pq.ParquetWriter] = pq.ParquetWriter(target.written_to, schema)
+        with writer as file:
+            for batch in table.batches(audit):
+                file.write_batch(batch)
+        return
+    with target.written_to.open("w", encoding="utf-8", newline="") as stream:
+        if output.form == CSV:
+            write_csv_rows(table.columns, map(_flat, table.records(audit)), stream)
+        else:
+            write_json_lines(table.records(audit), stream)
+
+
+def _anomalies(audit: Audit) -> Iterator[JsonObject]:
+    for anomaly, source, position in audit.placed_anomalies():
+        yield anomaly.to_dict() | {"source": source, "position": position}
+
+
+def _accounts(audit: Audit) -> Iterator[JsonObject]:
+    return (account.to_dict(audit.until) for account in audit.accounts())
+
+
+def _windows(audit: Audit) -> Iterator[JsonObject]:
+    return (window.to_dict(audit.until) for window in audit.windows())
+
+
+def _flat(record: JsonObject) -> JsonObject:
+    """Return a record whose window, if it has one, is laid out in columns of its own."""
+    window = record.get("blind_window") or {}
+    return record | {name: window.get(name.removeprefix(_OF_WINDOW)) for name in _WINDOW_OF_ACCOUNT}
+
+
+_OF_WINDOW = "blind_window_"
+_WINDOW_OF_ACCOUNT = ("blind_window_last_ok_at", "blind_window_opened_at", "blind_window_causes")
+_ACCOUNT_COLUMNS = (
+    "account_id", "status", "health", "provider", "name", "since", "in_status_s", "stuck", "exists", "lost", "sequence",
+    "last_announced", "last_product", "last_heard_at", "last_ok_at", "synced_products", *_WINDOW_OF_ACCOUNT,
+)  # fmt: skip
+_WINDOW_COLUMNS = (
+    "account_id", "sequence", "last_ok_at", "opened_at", "closed_at", "open", "recovered", "causes", "duration_s",
+)  # fmt: skip
+
+ANOMALIES = Table("anomalies", (*ANOMALY_COLUMNS, "source", "position"), _anomalies, Audit.anomaly_batches)
+ACCOUNTS = Table("accounts", _ACCOUNT_COLUMNS, _accounts, Audit.account_batches)
+WINDOWS = Table("windows", _WINDOW_COLUMNS, _windows, Audit.window_batches)

@@ -1,8 +1,4 @@
-"""``replay``: the audit of logs, however large, without a store.
-
-Knows options, and what is told when; judging is ``replay``'s, which is imported only when it is asked for, because
-it is large and not everybody has installed what it needs.
-"""
+"""``replay``: the audit of logs, however large, without a store."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,10 +14,10 @@ from .opening import read_settings
 from .options import MOMENT, FailOn, fail_on_option, json_option, policy_options
 
 REFUSED = "refused.jsonl"
-"""Where lines go that are no readable event, unless another file is named."""
+"""Where lines go that are no readable event, by default."""
 
 _FORMS = (".parquet", ".jsonl", ".csv")
-_EXTRA = {"numba", "llvmlite", "numpy", "pyarrow"}
+_EXTRA = {"pyarrow", "zstandard"}
 
 
 class ColumnRole(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -56,9 +52,9 @@ class TableFile(click.Path):
     cls=Command,
     short_help="Audit logs of any size, without a store",
     examples=[
-        ("What was odd in a log, grouped and explained", "account-lifecycle replay log.jsonl"),
+        ("What was unexpected in a log, grouped and explained", "account-lifecycle replay log.jsonl"),
         ("A report to mail, and every anomaly as a table",
-         "account-lifecycle replay 'logs/*.jsonl.gz' --report audit.html --anomalies odd.parquet"),
+         "account-lifecycle replay 'logs/*.jsonl.gz' --report audit.html --anomalies anomalies.parquet"),
         ("A table whose columns have other names",
          "account-lifecycle replay events.parquet --column account_id=acct --column status=message"),
         ("In a pipeline: fail if there is any error", "zcat log.jsonl.gz | account-lifecycle replay - --fail-on error"),
@@ -92,6 +88,12 @@ class TableFile(click.Path):
     metavar="TIME",
     help="When the log ends: deadlines and open windows count to then.  [default: its latest time]",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many processes share the accounts of a log.  [default: one, of a large log one for each core]",
+)
 @policy_options
 @click.option("--into", metavar="URL", help="Begin this store with the log's history, in place of an audit.")
 @click.option("--spark", "master", metavar="MASTER", help="Let Spark do it, such as local[4].")
@@ -112,6 +114,7 @@ def replay_command(
     refused: Path | None,
     columns: tuple[tuple[str, str], ...],
     until: datetime | None,
+    jobs: int | None,
     into: str | None,
     master: str | None,
     output_folder: Path | None,
@@ -119,29 +122,28 @@ def replay_command(
     as_json: bool,
     **options: object,
 ) -> None:
-    """Judge logs of any size, and tell what was odd in them. No store is needed, and no hook is called.
+    """Judge logs of any size, and print what was unexpected in them. No store is needed, and no hook is called.
 
     A LOG is a file of JSON Lines, Parquet or CSV, compressed with gzip or zstd or not; a pattern such as
     'logs/*.jsonl.gz'; "-" for standard input; or the URL of a store. Logs are read in the order in which they are
-    named. Needs the extra: pip install "account-lifecycle[replay]"
+    named. Parquet needs the extra: pip install "account-lifecycle[replay]"
 
     Deadlines count as noticed the moment they have passed. Lines that are no readable event stop nothing: they are
     kept, byte for byte, in a file of their own.
     """
-    from .replay_audit import Asked, Written, audit_logs
-    from .replay_outputs import outputs_of
+    from .replay_audit import Asked, Written, audit_logs, outputs_of
 
     written = Written(report_to, outputs_of(anomalies, accounts, windows), refused)
     _check(written.files(), into, master, output_folder, fail_on)
-    asked = Asked(logs, dict(columns), until, by_family(read_settings(**options).policy()))
+    asked = Asked(logs, dict(columns), until, by_family(read_settings(**options).policy()), jobs)
     watch = FailOn(fail_on)
     with needing_extra():
         if into is not None:
-            from .replay_seeding import seed_logs
+            from .replay_elsewhere import seed_logs
 
             seed_logs(asked, into, as_json)
         elif master is not None:
-            from .replay_spark import replay_on_spark
+            from .replay_elsewhere import replay_on_spark
 
             replay_on_spark(asked, master, output_folder, watch, as_json)
         else:

@@ -1,28 +1,51 @@
-"""What a replay came to: its totals, and everything that was found, one by one or as a table.
-
-Knows where findings are kept until they are asked for; it must never judge an event, nor read a log.
-"""
+"""``replay``: logs go in, an audit comes out: its totals, and everything that was found, one by one or as a table."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from heapq import nlargest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
+from ..engine.deadlines import by_family
+from ..errors import ConfigurationError
 from ..lifecycle.account import Account
+from ..lifecycle.compiled import health_of
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
+from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..report.audit import MAX_LISTED, AuditReport
-from .columns import Chunk, RefusedLine
-from .fleet import time_of
-from .judging import Findings, Judging
-from .kernel import ANOMALY, WINDOW
-from .refused import RefusedLines
-from .reporting import Facts, latest, write_report
-from .spill import Rows, Scratch
-from .tally import Crossed, Tally
-from .unpacking import anomaly_of, window_of
+from ..report.audit import (
+    EVERYTHING,
+    MAX_LISTED,
+    AuditReport,
+    CauseTotals,
+    LogTotals,
+    ProviderTotals,
+    TopAccount,
+    WindowTotals,
+)
+from ..report.grouping import Groups
+from ..stores.admin import store_file
+from ..stores.opening import open_store
+from ..stores.protocol import Store
+from .findings import (
+    PlacedAnomaly,
+    RefusedLine,
+    account_row,
+    anomaly_row,
+    batches,
+    placed,
+    rows_in,
+    schemas,
+    window_row,
+    write_refused,
+)
+from .loop import LINE_BITS, Crossed, Sums, WindowSum
+from .shards import Progress, Task, jobs_for, judge_all
+from .sources import AnySource, open_sources
 
 if TYPE_CHECKING:
     import pandas
@@ -30,26 +53,110 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Audit:
-    """The outcome of a replay. Anomalies and windows are kept in files of its own, which go when it is closed."""
+def replay(
+    logs: str | Path | Iterable[str | Path],
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    columns: Mapping[str, str] | None = None,
+    until: datetime | None = None,
+    refused_to: Path | None = None,
+    jobs: int = 1,
+    on_progress: Callable[[Progress], object] | None = None,
+) -> "Audit":
+    """Judge every event of one or more logs, in order, exactly as the live engine would have.
 
-    def __init__(self, sources: tuple[str, ...], judging: Judging, refused_to: Path | None = None) -> None:
+    A log is a file (JSON Lines, Parquet or CSV; text also compressed with gzip or zstd), a pattern such as
+    ``"logs/*.jsonl.gz"``, "-" for standard input, or the URL of a store, whose own ledger is replayed. ``columns``
+    names the columns of a table by what they hold, such as ``{"account_id": "acct"}``. Deadlines are noticed the
+    moment after they have passed, up to ``until`` (aware; by default the latest time in the logs). Lines that are
+    no readable event stop nothing: they are counted and kept, in the file ``refused_to`` if it is given. Memory
+    grows with the number of accounts only. With more ``jobs`` than one, so many processes judge a share of the
+    accounts each; they import the script that runs, which needs ``if __name__ == "__main__":`` then.
+
+    Use the audit as a context manager, or close it. Raise ``ConfigurationError`` for invalid arguments, and
+    ``OSError`` for a log that cannot be read.
+    """
+    if jobs < 1:
+        raise ConfigurationError("jobs", str(jobs), "1 or more")
+    names = [logs] if isinstance(logs, str | Path) else list(logs)
+    with open_sources(names, columns, _open_ledger) as sources:
+        return replay_sources(
+            sources, policy=policy, until=until, refused_to=refused_to, jobs=jobs, on_progress=on_progress
+        )
+
+
+def _open_ledger(url: str) -> Store:
+    """Open a store that is there already: a question never makes one."""
+    path = store_file(url)
+    if path is not None and not path.exists():
+        raise ConfigurationError("log", f"{path}, where there is no store", "the URL of a store that is there")
+    return open_store(url)
+
+
+def replay_sources(
+    sources: Iterable[AnySource],
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    until: datetime | None = None,
+    refused_to: Path | None = None,
+    jobs: int | None = 1,
+    on_progress: Callable[[Progress], object] | None = None,
+) -> "Audit":
+    """Judge every event of some sources; see ``replay``. ``jobs=None``: one for each core if the log is large."""
+    sources = tuple(sources)
+    jobs = jobs_for(sources, jobs)
+    folder = TemporaryDirectory(prefix="account-lifecycle-replay-")
+    try:
+        folders = [Path(folder.name, str(number)) for number in range(jobs)]
+        for each in folders:
+            each.mkdir()
+        plain = by_family(Policy(policy.redelivery_window, {p: dict(own) for p, own in policy.deadlines.items()}))
+        task = Task(sources, plain, datetime.now(UTC), until)
+        sums, end = judge_all(task, jobs, folders, on_progress)
+        return Audit(tuple(source.name for source in sources), sums, end, folder, folders, refused_to)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+class Audit:
+    """The outcome of a replay. What was found is kept in files of its own, which go when it is closed."""
+
+    def __init__(
+        self,
+        sources: tuple[str, ...],
+        sums: Sums,
+        until: datetime,
+        folder: "TemporaryDirectory[str]",
+        folders: list[Path],
+        refused_to: Path | None,
+    ) -> None:
         self.sources = sources
         """What was read, in order."""
-        self.events = 0
-        """How many events were judged, passed deadlines that nobody recorded not among them."""
-        self.first_at: datetime | None = None
-        self.until = datetime.now(UTC)
+        self.until = until
         """When the log ends: the latest time in it, unless another was asked for."""
-        self.vocabulary = judging.vocabulary
-        self.fleet = judging.fleet
-        self.tally = Tally(judging.vocabulary)
-        self._judging = judging
-        self._scratch = Scratch()
+        self.sums = sums
+        """Everything that was counted."""
+        self._folder = folder
+        self._folders = folders
         self._refused_to = refused_to
-        self._refused = RefusedLines(refused_to or self._scratch.path / "refused.jsonl")
-        self.anomaly_rows = Rows(self._scratch.path / "anomalies", ANOMALY)
-        self.window_rows = Rows(self._scratch.path / "windows", WINDOW)
+        if refused_to is not None:
+            write_refused(self.refused(), refused_to)
+
+    @property
+    def events(self) -> int:
+        """How many events were judged, deadlines that nobody recorded not among them."""
+        return self.sums.events
+
+    @property
+    def first_at(self) -> datetime | None:
+        """The earliest time of an event."""
+        return self.sums.first_at
+
+    @property
+    def traffic(self) -> Counter[Crossed]:
+        """How often which announcement did what, by the status before and after it."""
+        return self.sums.crossed
 
     def __enter__(self) -> Self:
         return self
@@ -59,156 +166,187 @@ class Audit:
 
     def close(self) -> None:
         """Forget what was found; closing twice is harmless."""
-        self.anomaly_rows.close()
-        self.window_rows.close()
-        self._refused.close()
-        self._scratch.close()
-
-    # ---- While it is made ------------------------------------------------------------------------------
-
-    def put_chunk(self, chunk: Chunk) -> None:
-        """Count what a chunk holds besides events that were told in time."""
-        self._refused.add(chunk.refused)
-        self.tally.refused += len(chunk.refused)
-        self.tally.undated += chunk.undated
-
-    def put(self, findings: Findings) -> None:
-        """Put away what was found."""
-        self.anomaly_rows.add(findings.anomalies)
-        self.window_rows.add(findings.windows)
-
-    def finish(self, until: datetime) -> None:
-        """Add everything up; ``until`` is when the log ends."""
-        self.events = self._judging.events
-        self.first_at = None if self._judging.first_at is None else time_of(self._judging.first_at)
-        self.until = until
-        for rows in self.anomaly_rows.slices():
-            self.tally.add_anomalies(rows)
-        for rows in self.window_rows.slices():
-            self.tally.add_windows(rows)
+        self._folder.cleanup()
 
     # ---- One by one ----------------------------------------------------------------------------------
 
     def anomalies(self) -> Iterator[Anomaly]:
-        """Every anomaly in the order of the log; those of deadlines that passed by its end come last."""
-        for rows in self.anomaly_rows.slices():
-            yield from (anomaly_of(row, self.vocabulary) for row in rows)
+        """Yield every anomaly in the order of the log; those of deadlines that passed by its end come last."""
+        return (found.anomaly for found in self._placed())
 
     def placed_anomalies(self) -> Iterator[tuple[Anomaly, str | None, int | None]]:
-        """Every anomaly with its source, and the position of its event in there, from 1: a line, or a row.
+        """Yield every anomaly with its source, and the position of its event in there, from 1: a line, or a row.
 
         Both are None for a deadline that nobody recorded.
         """
-        for rows in self.anomaly_rows.slices():
-            for row in rows:
-                source = self.sources[row["source"]] if row["line"] else None
-                yield anomaly_of(row, self.vocabulary), source, int(row["line"]) or None
+        return ((found.anomaly, *self._place_of(found)) for found in self._placed())
 
     def latest_anomalies(self, count: int) -> list[Anomaly]:
-        """The latest anomalies by their times, oldest first, at most so many."""
-        return latest(self.anomaly_rows, self.vocabulary, count)
+        """Return the latest anomalies by their times, oldest first, at most so many."""
+        numbered = enumerate(self.anomalies()) if count else ()
+        return [anomaly for _, anomaly in sorted(nlargest(count, numbered, key=_by_time), key=_by_time)]
 
     def accounts(self) -> Iterator[Account]:
-        """Every account as it was at the end, in the order in which they were first heard of."""
-        return (self.fleet.account(int(number)) for number in self.fleet.numbers())
+        """Yield every account as it was at the end, in the order in which they were first heard of."""
+        return (account for _, account in rows_in(self._folders, "accounts"))
 
     def account(self, account_id: str) -> Account | None:
-        """One account as it was at the end; None if nothing was heard of it."""
-        number = self.vocabulary.accounts.find(account_id)
-        return self.fleet.account(number) if number >= 0 and self.fleet.is_heard_of(number) else None
+        """Return one account as it was at the end; None if nothing was heard of it."""
+        return next((account for account in self.accounts() if account.account_id == account_id), None)
 
     def windows(self) -> Iterator[BlindWindow]:
-        """Every blind window: those that are over in the order in which they ended, then those still open."""
-        for rows in self.window_rows.slices():
-            yield from (window_of(row, self.vocabulary) for row in rows)
+        """Yield every blind window: those that are over in the order in which they ended, then those still open."""
+        yield from (BlindWindow._make(row[1:]) for row in rows_in(self._folders, "windows"))
         yield from (account.blind_window for account in self.accounts() if account.blind_window is not None)
 
     def refused(self) -> Iterator[RefusedLine]:
-        """Every line that is no readable event, byte for byte."""
-        return iter(self._refused)
+        """Yield every line that is no readable event, byte for byte."""
+        for _, source, line, field, reason, raw in rows_in(self._folders, "refused"):
+            yield RefusedLine(self.sources[source], line, field, reason, raw)
+
+    def _placed(self) -> Iterator[PlacedAnomaly]:
+        return map(placed, rows_in(self._folders, "anomalies"))
+
+    def _place_of(self, found: PlacedAnomaly) -> tuple[str | None, int | None]:
+        if not found.is_on_line:
+            return None, None
+        return self.sources[found.position >> LINE_BITS], found.position & ((1 << LINE_BITS) - 1)
 
     # ---- As a whole ----------------------------------------------------------------------------------
 
-    @property
-    def traffic(self) -> Counter[Crossed]:
-        """How often which announcement did what, by the status before and after it."""
-        return self.tally.crossings(self._judging.found.clean)
-
     def report(self, *, max_listed: int = MAX_LISTED) -> AuditReport:
-        """The audit, added up and grouped, for ``account_lifecycle.report`` to write."""
-        facts = Facts(
-            self.sources, self._judging, self.tally, self.anomaly_rows, self._refused_to, self.first_at, self.until
+        """Return the audit, added up and grouped, for ``account_lifecycle.report`` to write."""
+        sums, groups = self.sums, Groups()
+        for anomaly in self.anomalies():
+            groups.add(anomaly)
+        statuses, healths = Counter[Status](), Counter[Health]()
+        for (situation, ok_heard), count in sums.standing.items():
+            statuses[situation.status] += count
+            healths[health_of(situation, ok_heard=ok_heard)] += count
+        return AuditReport(
+            EVERYTHING,
+            self.until,
+            tuple(groups.ranked()),
+            tuple(self.latest_anomalies(max_listed)),
+            sum(sums.affected.values()),
+            tuple(TopAccount(account_id, -count, account) for count, account_id, account in sums.top),
+            _window_totals(sums),
+            sums.refused,
+            {status: statuses[status] for status in Status if statuses[status]},
+            {health: healths[health] for health in Health if healths[health]},
+            self._log_totals(),
         )
-        return write_report(facts, max_listed)
+
+    def _log_totals(self) -> LogTotals:
+        sums, verdicts = self.sums, Counter[Verdict]()
+        for (_, verdict), count in sums.verdicts.items():
+            verdicts[verdict] += count
+        return LogTotals(
+            self.sources,
+            sums.events,
+            sums.undated,
+            sums.refused,
+            sums.first_at,
+            self.until,
+            {verdict: verdicts[verdict] for verdict in Verdict},
+            _provider_totals(sums),
+            sums.deadlines,
+            str(self._refused_to) if self._refused_to and sums.refused else None,
+        )
 
     # ---- As tables -----------------------------------------------------------------------------------
 
     def anomaly_batches(self) -> Iterator["pa.RecordBatch"]:
-        """Every anomaly as Arrow record batches, some thousands at a time."""
-        from .arrow import anomalies_batch
-
-        return (anomalies_batch(rows, self.vocabulary, self.sources) for rows in self.anomaly_rows.slices())
-
-    def anomaly_table(self) -> "pa.Table":
-        """Every anomaly as one Arrow table."""
-        import pyarrow as pa
-
-        from .arrow import ANOMALY_SCHEMA
-
-        return pa.Table.from_batches(self.anomaly_batches(), ANOMALY_SCHEMA)
+        """Yield every anomaly as Arrow record batches, some thousands at a time."""
+        rows = ((*anomaly_row(found.anomaly, found.status_after), *self._place_of(found)) for found in self._placed())
+        return batches(rows, schemas().anomalies)
 
     def window_batches(self) -> Iterator["pa.RecordBatch"]:
-        """Every blind window as Arrow record batches."""
-        from .arrow import open_windows_batches, windows_batch
-
-        yield from (windows_batch(rows, self.vocabulary) for rows in self.window_rows.slices())
-        yield from open_windows_batches(self.fleet)
-
-    def window_table(self) -> "pa.Table":
-        """Every blind window as one Arrow table."""
-        import pyarrow as pa
-
-        from .arrow import WINDOW_SCHEMA
-
-        return pa.Table.from_batches(self.window_batches(), WINDOW_SCHEMA)
+        """Yield every blind window as Arrow record batches."""
+        return batches(map(window_row, self.windows()), schemas().windows)
 
     def account_batches(self) -> Iterator["pa.RecordBatch"]:
-        """Every account as Arrow record batches."""
-        from .arrow import accounts_batches
+        """Yield every account as Arrow record batches."""
+        return batches(map(account_row, self.accounts()), schemas().accounts)
 
-        return accounts_batches(self.fleet)
+    def anomaly_table(self) -> "pa.Table":
+        """Return every anomaly as one Arrow table."""
+        return _table(self.anomaly_batches(), schemas().anomalies)
+
+    def window_table(self) -> "pa.Table":
+        """Return every blind window as one Arrow table."""
+        return _table(self.window_batches(), schemas().windows)
 
     def account_table(self) -> "pa.Table":
-        """Every account as one Arrow table."""
-        import pyarrow as pa
-
-        from .arrow import ACCOUNT_SCHEMA
-
-        return pa.Table.from_batches(self.account_batches(), ACCOUNT_SCHEMA)
+        """Return every account as one Arrow table."""
+        return _table(self.account_batches(), schemas().accounts)
 
     def to_polars(self) -> "polars.DataFrame":
-        """Every anomaly as a polars frame; needs polars."""
+        """Return every anomaly as a polars frame; needs polars."""
         import polars
 
         frame: Any = polars.from_arrow(self.anomaly_table())
         return frame  # type: ignore[no-any-return]
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """Every anomaly as a pandas frame; needs pandas."""
+        """Return every anomaly as a pandas frame; needs pandas."""
         return self.anomaly_table().to_pandas()
 
     def _repr_html_(self) -> str:
-        """The summary that a notebook shows."""
+        """Return the summary that a notebook shows."""
         from ..report.as_html import summary_html
 
         return summary_html(self.report(max_listed=0))
 
     def __repr__(self) -> str:
-        found = (
-            f"{self.events:,} events of {len(self.fleet.numbers()):,} accounts, {len(self.anomaly_rows):,} anomalies"
-        )
+        accounts, anomalies = sum(self.sums.accounts.values()), sum(self.sums.anomalies.values())
+        found = f"{self.events:,} events of {accounts:,} accounts, {anomalies:,} anomalies"
         return f"<Audit of {', '.join(self.sources)}: {found}>"
 
     def __del__(self) -> None:
         with suppress(Exception):  # half made
             self.close()
+
+
+def _by_time(numbered: tuple[int, Anomaly]) -> tuple[datetime, int]:
+    return numbered[1].at, numbered[0]
+
+
+def _table(found: Iterable["pa.RecordBatch"], schema: "pa.Schema") -> "pa.Table":
+    import pyarrow as pa
+
+    return pa.Table.from_batches(found, schema)
+
+
+def _provider_totals(sums: Sums) -> tuple[ProviderTotals, ...]:
+    """Return the totals of each provider, the one with the most accounts first."""
+    events, windows = Counter[str | None](), dict[str | None, WindowSum]()
+    for (provider, _), count in sums.verdicts.items():
+        events[provider] += count
+    for (provider, _), found in sums.windows.items():
+        windows[provider] = windows.get(provider, WindowSum()).plus(found)
+    totals = [
+        ProviderTotals(
+            provider,
+            sums.accounts[provider],
+            sums.affected[provider],
+            events[provider],
+            sums.anomalies[provider],
+            windows.get(provider, WindowSum()).windows,
+            windows.get(provider, WindowSum()).lost,
+            {status: sums.dwelt.get((provider, status), timedelta(0)) for status in Status},
+        )
+        for provider in {**sums.accounts, **events}
+    ]
+    return tuple(sorted(totals, key=lambda p: (-p.accounts, -p.events, p.provider or "")))
+
+
+def _window_totals(sums: Sums) -> WindowTotals:
+    by_cause: dict[Status | None, WindowSum] = {}
+    for (_, cause), found in sums.windows.items():
+        by_cause[cause] = by_cause.get(cause, WindowSum()).plus(found)
+    all_of_them = WindowSum()
+    for found in by_cause.values():
+        all_of_them = all_of_them.plus(found)
+    causes = [CauseTotals(cause, found.windows, found.open, found.lost) for cause, found in by_cause.items()]
+    return WindowTotals(*all_of_them, tuple(sorted(causes, key=lambda c: (-c.lost, -c.windows, str(c.cause)))))

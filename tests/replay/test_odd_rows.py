@@ -1,12 +1,12 @@
 """Odd rows: a value that the live engine would refuse, or read in its own way, fares no differently in a table."""
 
 import json
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -15,18 +15,16 @@ from hypothesis import strategies as st
 from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.logs import read_line
 from account_lifecycle.intake.payloads import parse
-from account_lifecycle.replay.sources.arrow_columns import cells_of, moments_of, spelt
-from account_lifecycle.replay.sources.tables import Rows, Tables
-from account_lifecycle.replay.vocabulary import Vocabulary
+from account_lifecycle.replay.sources import Record, Share
+from account_lifecycle.replay.tables import Csv, Role, records_of, texts_in, times_in
 from replay.reference import events_of
-from replay.source_samples import (
+from replay.samples import (
     FIELDS,
     STAMP,
     Row,
     Told,
     as_csv,
     as_parquet,
-    cells_in,
     columns_of,
     line_of,
     read,
@@ -83,7 +81,7 @@ rows = st.lists(
 )  # fmt: skip
 
 
-class Kept(Tables):
+class Kept:
     """Rows in memory as a source."""
 
     name = "rows"
@@ -93,11 +91,13 @@ class Kept(Tables):
     def __init__(self, columns: dict[str, pa.Array]) -> None:
         self._columns = columns
 
-    def chunks(self, vocabulary: Vocabulary, stamp: datetime) -> Any:
-        at = self._columns["received_at"]
-        cells = {name: cells_of(column) for name, column in self._columns.items() if name != "received_at"}
-        line = np.arange(1, len(at) + 1)
-        yield Tables("rows", vocabulary, stamp).chunk(Rows(cells, moments_of(at), line, lambda row: spelt(at, row)))
+    def blocks(self, share: Share | None = None) -> Iterator[tuple[int, Iterable[Record]]]:
+        columns = {Role(name): column for name, column in self._columns.items()}
+        times = times_in(columns.pop(Role.RECEIVED_AT))
+        texts = {role: texts_in(column) for role, column in columns.items()}
+        yield 0, records_of(range(1, len(times) + 1), texts, times, share)
+
+    raw = Csv.raw
 
 
 def without_payloads(lines: list[bytes]) -> tuple[list[Any], list[PayloadError]]:
@@ -115,7 +115,7 @@ def assert_same(told: Told, rows: list[Row]) -> None:
 @often
 @given(rows, st.sampled_from([pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int8(), pa.string())]))
 def test_any_row_is_read_or_refused_as_its_payload_would_be(rows: list[Row], kind: pa.DataType) -> None:
-    told = told_by(Kept(columns_of(rows, kind)))  # type: ignore[arg-type]
+    told = told_by(Kept(columns_of(rows, kind)))
     assert_same(told, rows)
     assert told.undated == sum(rows[line - 1]["received_at"] is None for line in told.lines)
 
@@ -123,7 +123,7 @@ def test_any_row_is_read_or_refused_as_its_payload_would_be(rows: list[Row], kin
 @often
 @given(rows)
 def test_what_was_refused_is_kept_as_a_line_that_is_refused_for_the_same_reason(rows: list[Row]) -> None:
-    for line in told_by(Kept(columns_of(rows))).refused:  # type: ignore[arg-type]
+    for line in told_by(Kept(columns_of(rows))).refused:
         assert b"\n" not in line.raw
         _, [error] = events_of([line.raw], STAMP)
         assert str(error) == line.reason
@@ -134,7 +134,7 @@ def test_what_was_refused_is_kept_as_a_line_that_is_refused_for_the_same_reason(
 def test_rows_over_the_limit_of_a_payload_are_refused_as_such(field: str, value: str) -> None:
     good: Row = dict.fromkeys(FIELDS) | {"account_id": "a", "status": "OK", "received_at": AT}
     rows = [good, good | {field: value}]
-    assert_same(told_by(Kept(columns_of(rows))), rows)  # type: ignore[arg-type]
+    assert_same(told_by(Kept(columns_of(rows))), rows)
 
 
 def unnull(row: Row) -> Row:
@@ -157,7 +157,7 @@ def test_any_row_of_csv_is_read_or_refused_as_its_payload_would_be(rows: list[Ro
 @given(st.lists(st.sampled_from(["acc", "é" * 256, "é" * 257, "\x85", "a b", " a"]) | st.text(max_size=9), max_size=40))
 def test_account_ids_that_are_no_ascii_are_held_to_the_same_rule(ids: list[str]) -> None:
     rows = [dict.fromkeys(FIELDS) | {"account_id": each, "status": "OK", "received_at": AT} for each in ids]
-    assert_same(told_by(Kept(columns_of(rows))), rows)  # type: ignore[arg-type]
+    assert_same(told_by(Kept(columns_of(rows))), rows)
 
 
 # ---- Bytes that are no text --------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def expected_of(payload: str | None, at: datetime | None) -> Any:
 @given(st.lists(st.tuples(st.sampled_from(PAYLOADS), st.sampled_from([None, datetime(2026, 5, 1, tzinfo=UTC)]))))
 def test_any_payload_in_a_column_is_read_as_if_it_were_fed(pairs: list[tuple[str | None, datetime | None]]) -> None:
     at = pa.array([at for _, at in pairs], pa.timestamp("us", "UTC"))
-    told = told_by(Kept({"payload": pa.array([text for text, _ in pairs], pa.string()), "received_at": at}))  # type: ignore[arg-type]
+    told = told_by(Kept({"payload": pa.array([text for text, _ in pairs], pa.string()), "received_at": at}))
     expected = [expected_of(*pair) for pair in pairs]
     assert told.events == [event for event in expected if not isinstance(event, str)]
     assert [line.reason for line in told.refused] == [reason for reason in expected if isinstance(reason, str)]
@@ -217,7 +217,7 @@ def test_any_payload_in_a_column_is_read_as_if_it_were_fed(pairs: list[tuple[str
 
 def test_a_refused_payload_is_kept_as_a_line_that_is_refused_for_the_same_reason() -> None:
     at = pa.array([None] * len(PAYLOADS), pa.timestamp("us", "UTC"))
-    told = told_by(Kept({"payload": pa.array(PAYLOADS), "received_at": at}))  # type: ignore[arg-type]
+    told = told_by(Kept({"payload": pa.array(PAYLOADS), "received_at": at}))
     for line in told.refused:
         _, [error] = events_of([line.raw], STAMP)
         if PAYLOADS[line.line - 1] is not None:
@@ -227,36 +227,9 @@ def test_a_refused_payload_is_kept_as_a_line_that_is_refused_for_the_same_reason
 def test_an_envelope_in_a_payload_column_is_opened_and_the_time_beside_it_wins() -> None:
     payload = f'{{"received_at": "2026-05-02T00:00:00Z", "payload": {GOOD}}}'
     at = pa.array([None, datetime(2026, 5, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
-    told = told_by(Kept({"payload": pa.array([payload] * 2), "received_at": at}))  # type: ignore[arg-type]
+    told = told_by(Kept({"payload": pa.array([payload] * 2), "received_at": at}))
     assert [event.received_at.day for event in told.events] == [2, 1]
     assert told.undated == 0
-
-
-# ---- Buffers ---------------------------------------------------------------------------------------
-
-
-@often
-@given(st.lists(st.text(max_size=12) | st.none(), min_size=1, max_size=40), st.data())
-def test_a_slice_of_a_column_has_its_own_texts_only(values: list[str | None], data: st.DataObject) -> None:
-    first = data.draw(st.integers(0, len(values)))
-    length = data.draw(st.integers(0, len(values) - first))
-    kind = data.draw(st.sampled_from([pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.binary_view()]))
-    column = pa.array([None if v is None else v.encode() for v in values], pa.binary()).cast(kind)
-    if data.draw(st.booleans()) and not pa.types.is_string_view(kind) and not pa.types.is_binary_view(kind):
-        column = column.dictionary_encode()
-    column = column.slice(first, length)
-    cells = cells_of(column)
-    found = [cells.text(row) for row in range(len(column))]
-    assert found == [None if value is None else value.encode() for value in values[first : first + length]]
-    end = int((cells.begins + np.maximum(cells.lengths, 0)).max(initial=0))
-    assert len(cells.data) >= end + 8
-
-
-def test_a_buffer_that_ends_with_its_last_text_is_not_read_beyond() -> None:
-    offsets, data = pa.py_buffer(np.array([0, 3, 8], np.int32)), pa.py_buffer(b"abcdefgh")
-    cells = cells_of(pa.StringArray.from_buffers(2, offsets, data))
-    assert [cells.text(0), cells.text(1)] == [b"abc", b"defgh"]
-    assert len(cells.data) == 16
 
 
 def test_numbers_as_account_ids_are_read_as_text(tmp_path: Path) -> None:
@@ -264,8 +237,3 @@ def test_numbers_as_account_ids_are_read_as_text(tmp_path: Path) -> None:
         as_parquet(tmp_path / "log.parquet", {"account_id": pa.array([17, -1]), "status": pa.array(["OK"] * 2)})
     )
     assert [event.account_id for event in told.events] == ["17", "-1"]
-
-
-def test_texts_in_memory_are_what_they_were() -> None:
-    cells = cells_in([b"a", None, b""])
-    assert [cells.text(row) for row in range(3)] == [b"a", None, b""]

@@ -6,18 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle.errors import ConfigurationError
-from account_lifecycle.replay.columns import NO_TIME
-from account_lifecycle.replay.fleet import micros
-from account_lifecycle.replay.sources.arrow_columns import moments_of
-from account_lifecycle.replay.sources.moments import read_moments, read_texts
-from replay.source_samples import STAMP, as_csv, as_parquet, cells_in, read, written
+from account_lifecycle.replay.tables import time_in, times_in
+from replay.samples import STAMP, as_csv, as_parquet, read, written
 
 often = settings(max_examples=500, deadline=None)
 
@@ -29,19 +25,15 @@ moments = st.datetimes(datetime(2, 1, 2), datetime(9998, 12, 30), timezones=st.n
 
 def told(texts: Sequence[str | None]) -> list[datetime | str | None]:
     """What comes of texts: a time, nothing, or "odd"."""
-    return _told(read_texts(cells_in([None if text is None else text.encode() for text in texts])))
+    return _told([time_in(text) for text in texts])
 
 
-def _told(found: Any) -> list[Any]:
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return [
-        "odd" if odd else None if at == NO_TIME else epoch + timedelta(microseconds=int(at))
-        for at, odd in zip(found.at.tolist(), found.odd.tolist(), strict=True)
-    ]
+def _told(found: Sequence[Any]) -> list[Any]:
+    return ["odd" if isinstance(at, str) else at for at in found]
 
 
 def in_arrow(values: Sequence[Any], kind: pa.DataType) -> list[Any]:
-    return _told(moments_of(pa.array(values, kind)))
+    return _told(times_in(pa.array(values, kind)))
 
 
 def as_read_by_python(text: str) -> datetime | str:
@@ -68,17 +60,6 @@ def test_whatever_python_writes_is_read(at: datetime, between: str, precision: s
 def test_what_looks_like_a_time_is_read_as_python_reads_it_or_not_at_all(text: str) -> None:
     if text.isascii():
         assert told([text]) == [as_read_by_python(text)]
-
-
-@often
-@given(st.text(alphabet="0123456789-:.TZ+ ", min_size=9, max_size=35))
-def test_compiled_code_reads_nothing_that_python_would_read_differently(text: str) -> None:
-    cells, at = cells_in([text.encode()]), np.empty(1, np.int64)
-    read_moments(cells.data, cells.begins, cells.lengths, at)
-    if at[0] != NO_TIME and not text.replace(".", "").isdigit():
-        expected = as_read_by_python(text)
-        assert isinstance(expected, datetime)
-        assert at[0] == micros(expected)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +110,7 @@ def test_a_timestamp_is_read_in_any_unit_and_zone_and_without_one_it_is_utc(unit
 
 
 def test_a_time_before_1970_is_cut_off_downwards() -> None:
-    assert _told(moments_of(pa.array([-1], pa.int64()).view(pa.timestamp("ns")))) == [
+    assert _told(times_in(pa.array([-1], pa.int64()).view(pa.timestamp("ns")))) == [
         datetime(1969, 12, 31, 23, 59, 59, 999999, UTC)
     ]
 
@@ -137,7 +118,7 @@ def test_a_time_before_1970_is_cut_off_downwards() -> None:
 @pytest.mark.parametrize("unit", ["s", "ms", "us"])
 @pytest.mark.parametrize("value", [2**62, -(2**62), 2**63 - 1, -(2**63)])
 def test_a_timestamp_beyond_the_calendar_is_odd(unit: str, value: int) -> None:
-    assert _told(moments_of(pa.array([value], pa.int64()).view(pa.timestamp(unit)))) == ["odd"]
+    assert _told(times_in(pa.array([value], pa.int64()).view(pa.timestamp(unit)))) == ["odd"]
 
 
 def test_a_date_is_its_first_moment() -> None:
@@ -148,7 +129,7 @@ def test_a_date_is_its_first_moment() -> None:
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())])
 def test_text_is_read_whatever_its_type(kind: pa.DataType) -> None:
     column = pa.array(["2026-05-01T12:00:00Z", None, "2026-05-01T12:00:00Z", "soon", ""], pa.string())
-    assert _told(moments_of(column.cast(kind))) == [WHOLE, None, WHOLE, "odd", None]
+    assert _told(times_in(column.cast(kind))) == [WHOLE, None, WHOLE, "odd", None]
 
 
 @pytest.mark.parametrize("factor", [1, 10**3, 10**6, 10**9])

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from account_lifecycle.errors import ConfigurationError
-from replay.source_samples import Told, as_parquet, read, written
+from replay.samples import Told, as_parquet, read, written
 
 PAYLOAD = '{"status": "OK", "account_id": "from the payload"}'
 QUOTED = PAYLOAD.replace('"', '""')

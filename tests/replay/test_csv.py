@@ -5,86 +5,47 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle.errors import ConfigurationError
-from account_lifecycle.replay.sources.csv_file import Csv
-from account_lifecycle.replay.sources.csv_scanning import MAX_ROW, room_for, scan_rows
-from account_lifecycle.replay.sources.files import LogFile
-from replay.source_samples import Told, read, told_by, written
+from replay.samples import Told, read, written
 
 often = settings(max_examples=300, deadline=None)
 
 HEADER = "account_id,status,product\n"
 
 
-def told(folder: Path, text: str | bytes, block: int = 1 << 20) -> Told:
-    path = written(folder / "log.csv", text)
-    return told_by(Csv(LogFile(str(path), path), {}, block))
+def told(folder: Path, text: str | bytes) -> Told:
+    return read(written(folder / "log.csv", text))
 
 
-def rows_in(text: str, columns: int) -> list[list[str]]:
-    """The rows of a text, as the scanner cuts them."""
-    data = text.encode()
-    buffer = np.frombuffer(data + b"\n" + bytes(8), np.uint8).copy()
-    found = room_for(columns, data.count(b"\n") + 1)
-    rows, _, _, _ = scan_rows(buffer, len(data), True, ord(","), np.arange(columns, dtype=np.int32), found)
-    return [
-        [
-            buffer[found.begins[column, row] :][: found.lengths[column, row]].tobytes().decode()
-            for column in range(columns)
-        ]
-        for row in range(rows)
+cells = st.text(alphabet='ab",\n; é\t', max_size=6).filter(lambda text: text.strip())
+
+
+@often
+@given(st.lists(st.tuples(cells, cells)), st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]))
+def test_whatever_was_written_as_csv_is_read_as_the_same_cells(rows: list[tuple[str, str]], quoting: int) -> None:
+    text = StringIO()
+    csv.writer(text, quoting=quoting, lineterminator="\n").writerows(  # type: ignore[arg-type]
+        [("status", "provider", "account_id"), *((*row, "a") for row in rows)]
+    )
+    with TemporaryDirectory() as folder:
+        found = told(Path(folder), text.getvalue())
+    assert [(event.status, event.provider) for event in found.events] == [
+        (status.strip().upper(), provider.strip().upper()) for status, provider in rows
     ]
 
 
-cells = st.text(alphabet='ab",\n\r; é\t', max_size=6)
-
-
 @often
-@given(
-    st.lists(st.tuples(cells, cells, cells)),
-    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
-    st.sampled_from(["\n", "\r\n"]),
-)
-def test_whatever_was_written_as_csv_is_cut_into_the_same_cells(
-    rows: list[tuple[str, ...]], quoting: int, end: str
-) -> None:
-    if quoting == csv.QUOTE_MINIMAL:  # which leaves these bare, and then they may as well end a line
-        rows = [tuple(cell.replace("\r", "") for cell in row) for row in rows]
-    text = StringIO()
-    csv.writer(text, quoting=quoting, lineterminator=end).writerows(rows)  # type: ignore[arg-type]
-    assert rows_in(text.getvalue(), 3) == [list(row) for row in rows]
-
-
-@often
-@given(st.text(alphabet='a",\n\r', max_size=60), st.integers(1, 4))
-def test_any_text_is_cut_without_losing_its_way(text: str, columns: int) -> None:
-    data = text.encode()
-    buffer = np.frombuffer(data + b"\n" + bytes(8), np.uint8).copy()
-    found = room_for(columns, data.count(b"\n") + 1)
-    wanted = np.arange(columns, dtype=np.int32)
-    rows, bad, end, lines = scan_rows(buffer, len(data), True, ord(","), wanted, found)
-    places = sorted([*found.line[:rows].tolist(), *found.bad[:bad, 0].tolist()])
-    assert end == len(data)
-    assert places == sorted(set(places))
-    assert lines == text.count("\n") + (not text.endswith("\n") and bool(text))
-
-
-@often
-@given(
-    st.lists(
-        st.sampled_from(["a,OK,x", 'b,OK,"x\ny"', "", "c", '"d,OK', 'e,OK,"x"y', "f,OK,", 'g,"O""K",x', "h,OK,x,"])
-    ),
-    st.integers(4, 40),
-)
-def test_the_size_of_a_block_makes_no_difference(rows: list[str], block: int) -> None:
-    text = HEADER + "\n".join(rows)
+@given(st.text(alphabet='a",\n', max_size=60))
+def test_any_text_is_read_or_refused_line_by_line(text: str) -> None:
     with TemporaryDirectory() as folder:
-        assert told(Path(folder), text)[:4] == told(Path(folder), text, block)[:4]
+        found = told(Path(folder), "account_id,status\n" + text)
+    lines = [*found.lines, *(line.line for line in found.refused)]
+    assert sorted(lines) == sorted(set(lines))
+    assert all(2 <= line <= 2 + text.count("\n") for line in lines)
 
 
 def test_a_row_with_too_few_or_too_many_cells_is_refused_and_the_others_keep_their_numbers(tmp_path: Path) -> None:
@@ -111,10 +72,9 @@ def test_text_after_a_closing_mark_costs_one_row(tmp_path: Path) -> None:
     assert "text after the quotation mark that closes a cell" in found.refused[0].reason
 
 
-@pytest.mark.parametrize("more", [10, MAX_ROW // 4])
-@pytest.mark.parametrize("block", [1 << 10, 1 << 22])
-def test_a_mark_that_is_never_closed_costs_one_row(more: int, block: int, tmp_path: Path) -> None:
-    found = told(tmp_path, HEADER + 'a,OK,\nb,"OK,\n' + "c,OK,\n" * more, block)
+@pytest.mark.parametrize("more", [10, 40_000])
+def test_a_mark_that_is_never_closed_costs_one_row(more: int, tmp_path: Path) -> None:
+    found = told(tmp_path, HEADER + 'a,OK,\nb,"OK,\n' + "c,OK,\n" * more)
     assert len(found.events) == 1 + more
     assert found.lines == [2, *range(4, 4 + more)]
     [refused] = found.refused

@@ -1,4 +1,4 @@
-"""Logs as tables, and what a source makes of them, in words instead of codes."""
+"""Logs as tables, and what a source makes of them."""
 
 import csv
 import json
@@ -6,21 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.events import StatusAnnounced
-from account_lifecycle.replay.columns import RefusedLine
-from account_lifecycle.replay.fleet import micros, time_of
-from account_lifecycle.replay.judging import Judging
-from account_lifecycle.replay.sources import Source
-from account_lifecycle.replay.sources.cells import Cells, padded
-from account_lifecycle.replay.sources.opening import open_sources
-from account_lifecycle.replay.vocabulary import Vocabulary
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
+from account_lifecycle.replay.findings import Findings, RefusedLine, rows_in
+from account_lifecycle.replay.loop import Judge
+from account_lifecycle.replay.sources import Ledger, Source, open_sources
 from account_lifecycle.simulate.log import Faults, simulate
 
 STAMP = datetime(2026, 6, 1, tzinfo=UTC)
@@ -44,49 +40,25 @@ class Told(NamedTuple):
 
 def told_by(source: Source) -> Told:
     """Everything that a source tells."""
-    words, told = Vocabulary(), Told([], [], 0, [], [])
-    for chunk in source.chunks(words, STAMP):
-        accounts, spelt, providers, products, names, at, line, _ = (column.tolist() for column in chunk.columns)
-        for row in range(len(at)):
-            provider = None if providers[row] < 0 else words.providers[providers[row]]
-            name = None if names[row] < 0 else words.names[names[row]]
-            moment = time_of(at[row])
-            assert moment is not None
-            told.events.append(
-                StatusAnnounced(
-                    words.accounts[accounts[row]], words.words[spelt[row]], moment, provider,
-                    words.products[products[row]], name,
-                )
-            )  # fmt: skip
-        assert chunk.accounts == len(words.accounts)
-        told.lines.extend(line)
-        told.refused.extend(chunk.refused)
-        told.positions.append(chunk.position)
-        told = told._replace(undated=told.undated + chunk.undated)
-    return told
+    told = Told([], [], 0, [], [])
+    with TemporaryDirectory() as folder:
+        judge = Judge(DEFAULT_POLICY, Findings(Path(folder)))
+        for position, records in source.blocks():
+            for place, event in judge.read(source, 0, records, STAMP):
+                told.events.append(event._replace(payload=b""))  # type: ignore[union-attr, call-arg, arg-type]
+                told.lines.append(place)
+            told.positions.append(position)
+        judge.findings.flush()
+        for _, _, *refused in rows_in([Path(folder)], "refused"):
+            told.refused.append(RefusedLine(source.name, *refused))
+    return told._replace(undated=judge.undated)
 
 
 def read(*logs: str | Path, columns: Mapping[str, str] | None = None) -> Told:
     """Everything that some logs tell, one after the other."""
     with open_sources(logs, columns) as sources:
-        parts = [told_by(source) for source in sources]
+        parts = [told_by(source) for source in sources if not isinstance(source, Ledger)]
     return Told(*(sum((part[field] for part in parts), start=type(parts[0][field])()) for field in range(5)))
-
-
-def lived(source: Source, *, until: datetime | None = None) -> dict[str, Account]:
-    """The accounts at the end of a source."""
-    words = Vocabulary()
-    judging = Judging(words, watches_deadlines=not source.has_deadlines)
-    for account in source.beginnings():
-        judging.fleet.put(account)
-    for chunk in source.chunks(words, STAMP):
-        for _ in judging.judge(chunk):
-            pass
-    if until is not None:
-        for _ in judging.end(micros(until)):
-            pass
-    accounts = (judging.fleet.account(number) for number in range(len(words.accounts)))
-    return {account.account_id: account for account in accounts if account.sequence}
 
 
 # ---- Logs ------------------------------------------------------------------------------------------
@@ -122,7 +94,8 @@ def line_of(row: Row) -> bytes:
         known = {"account_type": row.get("provider"), "product": row.get("product")}
         fields = {key: value for key, value in known.items() if value is not None}
         payload = {"AccountStatus": {"account_id": row["account_id"], "message": row["status"], **fields}}
-    return json.dumps({"received_at": row["received_at"], "payload": payload}, ensure_ascii=False).encode()
+    line = {"received_at": row["received_at"], "payload": payload}
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 # ---- Files -----------------------------------------------------------------------------------------
@@ -159,10 +132,3 @@ def columns_of(rows: Sequence[Row], kind: pa.DataType | None = None) -> dict[str
     columns = {field: pa.array([row[field] for row in rows], kind or pa.string()) for field in FIELDS[:-1]}
     times = [None if row["received_at"] is None else datetime.fromisoformat(row["received_at"]) for row in rows]
     return columns | {"received_at": pa.array(times, pa.timestamp("us", "UTC"))}
-
-
-def cells_in(texts: Sequence[bytes | None]) -> Cells:
-    """Texts as ``Cells``."""
-    lengths = np.array([-1 if text is None else len(text) for text in texts], np.int64)
-    ends = np.cumsum(np.maximum(lengths, 0))
-    return Cells(padded(b"".join(text or b"" for text in texts)), ends - np.maximum(lengths, 0), lengths)

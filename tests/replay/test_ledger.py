@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
@@ -15,24 +14,21 @@ from account_lifecycle.intake.logs import read_log
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.events import DeadlinePassed
 from account_lifecycle.records import AccountFilter
-from account_lifecycle.replay.columns import DEADLINE
-from account_lifecycle.replay.sources.ledger import Ledger
-from account_lifecycle.replay.sources.opening import open_sources
-from account_lifecycle.replay.vocabulary import Vocabulary
+from account_lifecycle.replay.audit import replay_sources
+from account_lifecycle.replay.sources import AnySource, Ledger, open_sources
 from account_lifecycle.stores.opening import open_store
 from account_lifecycle.stores.protocol import Store
-from replay.source_samples import STAMP, START, lived, simulated
+from replay.samples import STAMP, START, simulated
 
 LINES = [line.encode() for line in simulated()]
 MIDDLE = START + timedelta(days=8)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
     """One whose engine lived through a log, and checked the deadlines every day."""
-    url = f"sqlite:///{tmp_path / 'accounts.db'}" if request.param == "sqlite" else "memory:"
-    with Engine.open(url, observers=()) as engine:
-        for day, lines in groupby(read_log(LINES), lambda line: (line.received_at - START).days):
+    with Engine.open(f"sqlite:///{tmp_path / 'accounts.db'}", observers=()) as engine:
+        for day, lines in groupby(read_log(LINES), lambda line: (line.received_at - START).days):  # type: ignore[operator]
             engine.check_deadlines(START + timedelta(days=day))
             list(engine.feed_events(lines))
         yield engine.store
@@ -42,27 +38,25 @@ def accounts_in(store: Store) -> dict[str, Account]:
     return {account.account_id: account for account in store.accounts(AccountFilter())}
 
 
+def lived(source: AnySource, **options: object) -> dict[str, Account]:
+    """The accounts at the end of a source."""
+    with replay_sources([source], **options) as audit:  # type: ignore[arg-type]
+        return {account.account_id: account for account in audit.accounts()}
+
+
 def test_a_ledger_with_deadlines_replays_to_the_accounts_of_its_store(store: Store) -> None:
-    ledger = Ledger("ledger", store, events=100)
+    ledger = Ledger("ledger", store)
     assert any(isinstance(entry.event, DeadlinePassed) for entry in store.ledger())
-    assert ledger.has_deadlines
     assert lived(ledger) == accounts_in(store)
     assert lived(ledger, until=STAMP) == accounts_in(store)  # no deadline is watched for
 
 
-def test_every_event_is_told_in_the_order_of_feeding(store: Store) -> None:
-    words = Vocabulary()
+def test_an_anomaly_of_a_ledger_stands_where_its_event_was_fed(store: Store) -> None:
     entries = [*store.ledger()]
-    told, lines, deadlines = [], [], 0
-    for chunk in Ledger("ledger", store, events=64).chunks(words, STAMP):
-        told += [words.accounts[code] for code in chunk.columns.account]
-        lines += chunk.columns.line.tolist()
-        deadlines += int((chunk.columns.word == DEADLINE).sum())
-        assert len(chunk.columns.deadlines) == (chunk.columns.word == DEADLINE).sum()
-        assert (chunk.refused, chunk.undated) == ((), 0)
-    assert told == [entry.account_id for entry in entries]
-    assert lines == list(range(1, len(entries) + 1))
-    assert deadlines == sum(isinstance(entry.event, DeadlinePassed) for entry in entries) > 0
+    with replay_sources([Ledger("ledger", store)]) as audit:
+        assert audit.events == len(entries)
+        found = [(anomaly, place) for anomaly, _, place in audit.placed_anomalies()]
+    assert found == [(anomaly, n) for n, entry in enumerate(entries, 1) for anomaly in entry.anomalies]
 
 
 def test_a_ledger_that_was_pruned_goes_on_from_the_accounts_as_they_were(store: Store, tmp_path: Path) -> None:
@@ -76,10 +70,11 @@ def test_a_ledger_that_was_pruned_goes_on_from_the_accounts_as_they_were(store: 
 
 def test_a_ledger_that_is_pruned_between_beginnings_and_events_is_not_replayed(store: Store, tmp_path: Path) -> None:
     ledger = Ledger("ledger", store)
+    events = ledger.events()
     list(ledger.beginnings())
     store.prune(MIDDLE, tmp_path / "archive.jsonl.gz", STAMP)
     with pytest.raises(StoreError, match="was pruned while its replay began"):
-        next(ledger.chunks(Vocabulary(), STAMP))
+        next(events)
 
 
 def test_what_was_erased_is_replayed_without_its_names(store: Store) -> None:
@@ -106,16 +101,6 @@ def test_a_store_is_opened_by_its_url_and_closed_in_the_end(tmp_path: Path) -> N
         assert lived(source) == expected
     with pytest.raises(StoreError):
         list(opened[0].ledger())
-
-
-def test_another_thread_may_read_a_ledger(store: Store) -> None:
-    ledger = Ledger("ledger", store, events=50)
-    chunks = ledger.chunks(Vocabulary(), STAMP)
-    with ThreadPoolExecutor(1) as reader:
-        read = 0
-        while (chunk := reader.submit(next, chunks, None).result()) is not None:
-            read += len(chunk.columns.at)
-    assert read == sum(1 for _ in store.ledger())
 
 
 def test_the_password_of_a_store_is_not_shown() -> None:

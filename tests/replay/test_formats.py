@@ -8,12 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from account_lifecycle.replay.sources.csv_file import Csv
-from account_lifecycle.replay.sources.files import LogFile
-from account_lifecycle.replay.sources.opening import open_sources
-from account_lifecycle.replay.sources.parquet import Parquet
+from account_lifecycle.replay import replay
+from account_lifecycle.replay.sources import open_sources
 from replay.reference import live
-from replay.source_samples import (
+from replay.samples import (
     STAMP,
     Row,
     Told,
@@ -21,11 +19,9 @@ from replay.source_samples import (
     as_json_lines,
     as_parquet,
     columns_of,
-    lived,
     read,
     rows_of,
     simulated,
-    told_by,
     written,
 )
 
@@ -91,8 +87,8 @@ def test_every_format_tells_the_same_events(write: Callable[[Path], Path], expec
 def test_every_format_comes_to_the_accounts_of_the_live_engine(name: str, tmp_path: Path) -> None:
     end = STAMP + timedelta(days=1)
     truth = live([line.encode() for line in LINES], STAMP, until=end)
-    with open_sources([FORMATS[name](tmp_path)]) as [source]:
-        assert lived(source, until=end) == truth.accounts
+    with replay(FORMATS[name](tmp_path), until=end) as audit:
+        assert {account.account_id: account for account in audit.accounts()} == truth.accounts
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -113,13 +109,6 @@ def test_progress_ends_at_the_size_of_the_file(name: str, tmp_path: Path) -> Non
     with open_sources([path]) as [source]:
         assert source.size == path.stat().st_size
         assert not source.has_deadlines
-        assert [*source.beginnings()] == []
     positions = read(path).positions
     assert positions == sorted(positions)
     assert positions[-1] == path.stat().st_size
-
-
-def test_a_table_of_a_few_rows_at_a_time_tells_the_same(expected: Told, tmp_path: Path) -> None:
-    parquet, text = FORMATS["parquet of dictionaries"](tmp_path), FORMATS["csv of payloads on many lines"](tmp_path)
-    assert told_by(Parquet(parquet, {}, rows=7)).events == expected.events
-    assert told_by(Csv(LogFile(str(text), text), {}, block=100)).events == expected.events

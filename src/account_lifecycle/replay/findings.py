@@ -1,0 +1,225 @@
+"""What a replay finds, on its way into files and out of them again.
+
+Findings are written as they come, some thousands at a time, so that they need no memory however many there are. Each
+row begins with its position (``loop``); the rows of one file are in that order, and those of several shards are merged
+by it. Tables are made of the rows when somebody asks for them, a batch at a time.
+"""
+
+import json
+import pickle
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from heapq import merge
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..lifecycle.account import Account
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.status import Status
+from ..lifecycle.windows import BlindWindow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS = 4096
+"""How many rows are written at a time."""
+BATCH = 65_536
+"""How many rows an Arrow batch has."""
+
+Row = tuple[Any, ...]
+
+
+class RefusedLine(NamedTuple):
+    """A line that is no readable event."""
+
+    source: str
+    line: int
+    """From 1."""
+    field: str
+    reason: str
+    raw: bytes
+    """The line as it stands in its source, without its end."""
+
+    def record(self) -> dict[str, object]:
+        """Return it as the side file keeps it: base64 where it is no UTF-8, which a flag says."""
+        try:
+            raw, is_base64 = self.raw.decode(), False
+        except UnicodeDecodeError:
+            raw, is_base64 = b64encode(self.raw).decode("ascii"), True
+        return {**self._asdict(), "raw": raw, "raw_is_base64": is_base64}
+
+
+class PlacedAnomaly(NamedTuple):
+    """An anomaly and where it was found."""
+
+    position: int
+    is_on_line: bool
+    """False for a deadline that nobody recorded."""
+    status_after: Status
+    anomaly: Anomaly
+
+
+class Spill:
+    """Rows in a file that is made with the first of them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._waiting: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Append a row."""
+        self._waiting.append(row)
+        self.count += 1
+        if len(self._waiting) >= ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            with self.path.open("ab") as file:
+                pickle.dump(self._waiting, file, pickle.HIGHEST_PROTOCOL)
+            self._waiting = []
+
+
+class Findings:
+    """The files of one shard."""
+
+    def __init__(self, folder: Path) -> None:
+        self.anomalies = Spill(folder / "anomalies")
+        self.windows = Spill(folder / "windows")
+        self.accounts = Spill(folder / "accounts")
+        self.refused = Spill(folder / "refused")
+
+    def flush(self) -> None:
+        """Write what waits in any of them."""
+        for rows in (self.anomalies, self.windows, self.accounts, self.refused):
+            rows.flush()
+
+
+def rows_in(folders: Sequence[Path], name: str) -> Iterator[Row]:
+    """Yield the rows of all shards under one name, in the order of their positions."""
+    files = [folder / name for folder in folders if (folder / name).exists()]
+    if len(files) == 1:
+        return _rows(files[0])
+    return merge(*map(_rows, files), key=itemgetter(0))
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    with path.open("rb") as file:
+        while True:
+            try:
+                rows = pickle.load(file)
+            except EOFError:
+                return
+            yield from rows
+
+
+def placed(row: Row) -> PlacedAnomaly:
+    """Return the anomaly in a row."""
+    return PlacedAnomaly(row[0], row[1], row[2], Anomaly._make(row[3:]))
+
+
+def write_refused(lines: Iterable[RefusedLine], path: Path) -> None:
+    """Write refused lines as JSON Lines; no line, no file."""
+    file = None
+    for line in lines:
+        if file is None:
+            file = path.open("w", encoding="ascii", newline="\n")
+        file.write(json.dumps(line.record()) + "\n")
+    if file is not None:
+        file.close()
+
+
+# ---- Arrow ---------------------------------------------------------------------------------------------
+
+
+class Schemas(NamedTuple):
+    """The columns of each table, wherever it is made."""
+
+    anomalies: "pa.Schema"
+    """``position`` is the line in its source; both are null for a deadline that nobody recorded."""
+    windows: "pa.Schema"
+    """``closed_at`` is null while a window is open."""
+    accounts: "pa.Schema"
+
+
+@cache
+def schemas() -> Schemas:
+    """Return the schemas; needs pyarrow."""
+    import pyarrow as pa
+
+    text, whole, flag, at, words = pa.string(), pa.int64(), pa.bool_(), pa.timestamp("us", "UTC"), pa.list_(pa.string())
+    return Schemas(
+        pa.schema(
+            {
+                "kind": text, "severity": text, "account_id": text, "sequence": whole, "at": at, "announced": text,
+                "status_before": text, "status_after": text, "provider": text, "detail": text, "since": at,
+                "last_announced": text, "last_heard_at": at, "source": text, "position": whole,
+            }
+        ),
+        pa.schema(
+            {
+                "account_id": text, "sequence": whole, "last_ok_at": at, "opened_at": at, "closed_at": at,
+                "recovered": flag, "causes": words,
+            }
+        ),
+        pa.schema(
+            {
+                "account_id": text, "status": text, "health": text, "exists": flag, "lost": flag, "provider": text,
+                "name": text, "since": at, "sequence": whole, "last_announced": text, "last_product": text,
+                "last_heard_at": at, "last_ok_at": at, "synced_products": words, "stuck": flag,
+            }
+        ),
+    )  # fmt: skip
+
+
+def anomaly_row(found: Anomaly, status_after: Status) -> Row:
+    """Return an anomaly as the table has it, without its source and its position."""
+    return (
+        found.kind.value, found.severity.value, found.account_id, found.sequence, found.at, str(found.announced),
+        found.situation.status.value, status_after.value, _text(found.provider), found.detail, found.since,
+        _text(found.last_announced), found.last_heard_at,
+    )  # fmt: skip
+
+
+def window_row(window: BlindWindow) -> Row:
+    """Return a blind window as the table has it."""
+    return (*window[:6], [cause.value for cause in window.causes])
+
+
+def account_row(account: Account) -> Row:
+    """Return an account as the table has it."""
+    return (
+        account.account_id, account.status.value, account.health.value, account.exists, account.lost,
+        _text(account.provider), account.name, account.since, account.sequence, _text(account.last_announced),
+        account.last_product, account.last_heard_at, account.last_ok_at, sorted(account.synced_products),
+        account.stuck,
+    )  # fmt: skip
+
+
+def batches(rows: Iterable[Row], schema: "pa.Schema", size: int = BATCH) -> Iterator["pa.RecordBatch"]:
+    """Yield rows as Arrow record batches, so many rows at a time."""
+    waiting: list[Row] = []
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) >= size:
+            yield batch(waiting, schema)
+            waiting = []
+    if waiting:
+        yield batch(waiting, schema)
+
+
+def batch(rows: Sequence[Row], schema: "pa.Schema") -> "pa.RecordBatch":
+    """Return rows as one record batch."""
+    import pyarrow as pa
+
+    columns = zip(*rows, strict=True) if rows else [() for _ in schema]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _text(word: str | None) -> str | None:
+    return None if word is None else str(word)
