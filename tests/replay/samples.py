@@ -112,10 +112,10 @@ def as_json_lines(path: Path, rows: Iterable[Row]) -> Path:
     return written(path, b"\n".join(line_of(row) for row in rows))
 
 
-def as_csv(rows: Sequence[Row], fields: Sequence[str] = FIELDS, delimiter: str = ",") -> str:
+def as_csv(rows: Sequence[Row], fields: Sequence[str] = FIELDS, delimiter: str = ",", **options: Any) -> str:
     """Rows as CSV."""
     text = StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n", **options)
     writer.writerow(fields)
     writer.writerows([["" if row[field] is None else row[field] for field in fields] for row in rows])
     return text.getvalue()

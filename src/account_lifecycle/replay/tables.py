@@ -310,6 +310,8 @@ class _CsvLines:
                 cells, fault = None, str(error)
                 if "expected after" in fault:
                     fault = "text after the quotation mark that closes a cell"
+                elif "new-line character" in fault:
+                    fault = "a carriage return outside of quotation marks"
                 elif "unexpected end" in fault or ("field larger" in fault and len(self._row) > 1):
                     fault = "a quotation mark that is never closed"
                     self._again += reversed(self._row[1:])
