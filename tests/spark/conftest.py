@@ -36,7 +36,7 @@ def _pyspark_may_warn() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def session() -> Iterator[Any]:
     """A local one with two cores, that listens on the loopback interface only."""
-    from account_lifecycle.spark.logs import session_for
+    from account_lifecycle.spark.batch import session_for
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["JDK_JAVA_OPTIONS"] = QUICK_TO_START
@@ -52,7 +52,7 @@ def session() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def lines() -> list[bytes]:
     """The log of a fleet of all providers to which everything happens that can, in the order of its times."""
-    fleet = simulate(accounts=1_500, seed=5, start=START, days=300, faults=Faults.everything(0.01))
+    fleet = simulate(accounts=1_000, seed=5, start=START, days=300, faults=Faults.everything(0.01))
     return [line.encode() for line in fleet]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from account_lifecycle.spark import stream
-from account_lifecycle.spark.logs import session_for
+from account_lifecycle.spark.batch import session_for
 
 
 def judge_all(session: Any, folder: Path) -> None:

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from datetime import timedelta
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -12,12 +11,8 @@ from hypothesis import strategies as st
 
 from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.policy import Policy
-from account_lifecycle.spark.events import spans_of
-from account_lifecycle.spark.fleet_state import packed, unpack
-from account_lifecycle.spark.judged import Court, Rulebook
-from account_lifecycle.spark.lines import LineReading
-from account_lifecycle.spark.moments import micros_of
-from account_lifecycle.spark.streaming import batches_in, bucket_numbers, hear, in_order
+from account_lifecycle.spark.executors import Reading, Rulebook, packed, unpacked
+from account_lifecycle.spark.streaming import batches_in, hear, in_order
 from replay.reference import events_of, live
 from spark.conftest import STAMP
 
@@ -46,7 +41,7 @@ def read(lines: list[bytes]) -> list[pa.RecordBatch]:
         pa.array(range(len(lines))),
     ]
     batch = pa.RecordBatch.from_arrays(columns, ["text", "received_at", "position"])
-    return list(LineReading(pa.int64(), micros_of(STAMP, "stamp"), are_payloads=False).read(iter([batch])))
+    return list(Reading(pa.int64(), STAMP, "value").read(iter([batch])))
 
 
 def events(lines: list[bytes]) -> pa.RecordBatch:
@@ -67,8 +62,7 @@ def test_lines_are_read_as_the_live_engine_reads_them(lines: list[bytes]) -> Non
     assert all(lines[row["position"]] == row["raw"] for row in rows if row["reason"])
 
 
-def test_lines_without_a_time_or_a_position_are_judged_in_their_order_however_they_are_spelt() -> None:
-    """Every other line is one that the scanner leaves to the slower reader."""
+def test_lines_without_a_time_or_a_position_are_judged_in_their_order() -> None:
     words = ["CREATION_SUCCESS", "OK", "ERROR", "OK", "CREDENTIALS", "RECONNECTED", "OK", "DELETED"] * 2
     lines = [
         b'{"status": "%s", "account_id": "%s"}' % (w.encode(), (b"x", b"\\u0078")[n % 2]) for n, w in enumerate(words)
@@ -78,7 +72,7 @@ def test_lines_without_a_time_or_a_position_are_judged_in_their_order_however_th
         *(pa.nulls(len(lines), kind) for kind in (pa.timestamp("us", "UTC"), pa.int64())),
     ]
     batch = pa.RecordBatch.from_arrays(columns, ["text", "received_at", "position"])
-    reading = LineReading(pa.int64(), micros_of(STAMP, "stamp"), are_payloads=False)
+    reading = Reading(pa.int64(), STAMP, "value")
     ordered = in_order(pa.concat_batches(list(reading.read(iter([batch])))))
     assert ordered["status"].to_pylist() == words
 
@@ -110,16 +104,14 @@ def test_an_account_is_told_again_only_when_something_was_heard_of_it(lines: lis
     assert told.filter(pa.compute.equal(told["record"], "account")).num_rows == 1
 
 
+def test_accounts_are_remembered_as_they_are(lines: list[bytes]) -> None:
+    accounts = [*live(lines[:3_000], STAMP).accounts.values()]
+    assert unpacked(packed(accounts)) == accounts
+
+
 def test_state_of_another_version_is_refused_and_says_what_to_do() -> None:
-    court = Court(RULEBOOK, RULEBOOK.begin())
     with pytest.raises(StoreError, match="begin a new checkpoint"):
-        unpack(b"0" + packed(court.judging.fleet)[1:], court.judging)
-
-
-def test_an_account_stays_in_its_bucket_from_version_to_version() -> None:
-    numbers = np.zeros(4, np.int64)
-    bucket_numbers(*spans_of(pa.array(["h_EKCy2lRLef5NzHp0iw4A", "a", "ä", None])), 64, numbers)
-    assert numbers.tolist() == [11, 0, 5, 0]
+        unpacked(b"0" + packed([])[1:])
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))))

@@ -243,6 +243,18 @@ class Judge:
         self.findings.flush()
         return self._sums(accounts, affected, standing)
 
+    def counted(self) -> tuple[Counter[Crossed], Counter[tuple[str | None, Verdict]], int]:
+        """Return how often what was judged how, the verdicts by provider, and how many deadlines nobody recorded."""
+        crossed, verdicts, deadlines = Counter[Crossed](), Counter[tuple[str | None, Verdict]](), 0
+        for key, count in self._alike.items():
+            before, announced, after, verdict, kind, provider = Alike._make(key)
+            crossed[Crossed(before.status, announced, after.status, kind)] += count
+            if verdict is None:
+                deadlines += count
+            else:
+                verdicts[provider_row(provider), verdict] += count
+        return crossed, verdicts, deadlines
+
     def _unrecorded(self, position: int, decision: Decision) -> Account:
         """Note a deadline that passed and that nobody recorded; return the account after it."""
         self._note(position, decision, None)
@@ -278,14 +290,7 @@ class Judge:
         affected: Counter[str | None],
         standing: Counter[tuple[Situation, bool]],
     ) -> Sums:
-        crossed, verdicts, deadlines = Counter[Crossed](), Counter[tuple[str | None, Verdict]](), 0
-        for key, count in self._alike.items():
-            before, announced, after, verdict, kind, provider = Alike._make(key)
-            crossed[Crossed(before.status, announced, after.status, kind)] += count
-            if verdict is None:
-                deadlines += count
-            else:
-                verdicts[provider_row(provider), verdict] += count
+        crossed, verdicts, deadlines = self.counted()
         dwelt: dict[tuple[str | None, Status], timedelta] = {}
         for (provider, status), length in self._dwelt.items():
             stay = (provider_row(provider), status)

@@ -5,13 +5,12 @@
     with spark.replay(df) as audit:
         audit.anomalies.groupBy("kind").count().show()
 
-Needs the extra ``account-lifecycle[spark]`` and Java 17 or later. Knows no rule: the executors run the kernel that
-``replay`` runs on one machine.
+Needs the extra ``account-lifecycle[spark]`` and Java 17 or later. The executors run the very loop that ``replay`` runs
+on one machine.
 """
 
 from .audit import SparkAudit, Totals, audit_of
-from .batch import replay
-from .logs import replay_logs
+from .batch import replay, replay_logs
 from .streaming import stream
 
 __all__ = ["SparkAudit", "Totals", "audit_of", "replay", "replay_logs", "stream"]

@@ -1,7 +1,4 @@
-"""What a replay in Spark came to: tables to query, and totals at hand.
-
-Knows how tagged findings become tables. It must never judge an event.
-"""
+"""What a replay in Spark came to: tables to query, and totals at hand."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,9 +10,7 @@ from pyspark.sql import functions as F
 
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.status import Verdict
-from ..replay.tables import KINDS
-from .moments import micros_of, moment_of
-from .schemas import VERDICTS
+from .executors import KINDS, VERDICTS, micros_of, time_of
 
 
 class Totals(NamedTuple):
@@ -38,14 +33,14 @@ class SparkAudit:
         self, findings: DataFrame, until_us: int | None = None, *, keeps: Callable[[], object] = lambda: None
     ) -> None:
         self.findings = findings
-        """All of it, as ``schemas.findings_schema`` has it; one row an account."""
+        """All of it, as ``executors.findings_schema`` has it; one row an account."""
         self._keeps = keeps
-        told = _told(findings)
-        until_us = told["last_us"] if until_us is None else until_us
-        self.until = moment_of(until_us)
+        sums = _summed(findings)
+        until_us = sums["last_us"] if until_us is None else until_us
+        self.until = time_of(until_us)
         """As of when deadlines are reported; None for a log without events."""
         self._overdue = F.coalesce(F.col("overdue.at") <= F.timestamp_micros(F.lit(until_us)), F.lit(False))
-        self.totals = _totals(told, self._accounts().where(self._overdue))
+        self.totals = _totals(sums, self._accounts().where(self._overdue))
 
     def __enter__(self) -> Self:
         return self
@@ -108,8 +103,8 @@ class SparkAudit:
         return self._of("account")
 
 
-def _told(findings: DataFrame) -> Mapping[str, Any]:
-    """The sums of all totals, in one row; asking for it is what makes Spark replay."""
+def _summed(findings: DataFrame) -> Mapping[str, Any]:
+    """Return the sums of all totals, in one row; asking for it is what makes Spark replay."""
     sums = [
         _sum("events").alias("events"),
         F.min("totals.first_us").alias("first_us"),
@@ -126,26 +121,26 @@ def _sum(what: str) -> Column:
     return F.coalesce(F.sum(F.expr(f"totals.{what}")), F.lit(0))
 
 
-def _totals(told: Mapping[str, Any], overdue: DataFrame) -> Totals:
-    kinds = {kind: told[f"kind_{number}"] for number, kind in enumerate(KINDS)}
+def _totals(sums: Mapping[str, Any], overdue: DataFrame) -> Totals:
+    kinds = {kind: sums[f"kind_{number}"] for number, kind in enumerate(KINDS)}
     kinds[AnomalyKind.STUCK] += overdue.count()
     return Totals(
-        told["events"],
-        {verdict: told[f"verdict_{number}"] for number, verdict in enumerate(VERDICTS)},
+        sums["events"],
+        {verdict: sums[f"verdict_{number}"] for number, verdict in enumerate(VERDICTS)},
         {kind: count for kind, count in kinds.items() if count},
-        moment_of(told["first_us"]),
-        moment_of(told["last_us"]),
+        time_of(sums["first_us"]),
+        time_of(sums["last_us"]),
     )
 
 
 def audit_of(findings: DataFrame, until: datetime | None = None) -> SparkAudit:
-    """What a ``stream`` has found up to now, as tables: ``findings`` are the rows that it appended, read back.
+    """Return what a ``stream`` has found up to now, as tables: ``findings`` are the rows that it appended, read back.
 
-    Deadlines are reported as of ``until`` (the latest time that was judged). Of what was told several times of an
+    Deadlines are reported as of ``until`` (the latest time that was judged). Of what was reported several times of an
     account or of a window, the latest holds.
     """
     latest = F.row_number().over(Window.partitionBy("record", "account_id", "window.sequence").orderBy(F.desc("as_of")))
-    is_told_again = F.col("record").isin("account", "window")
-    once = findings.where(is_told_again).withColumn("place", latest).where("place = 1").drop("place")
-    kept = findings.where(~is_told_again).unionByName(once).persist()
+    is_reported_again = F.col("record").isin("account", "window")
+    once = findings.where(is_reported_again).withColumn("place", latest).where("place = 1").drop("place")
+    kept = findings.where(~is_reported_again).unionByName(once).persist()
     return SparkAudit(kept, None if until is None else micros_of(until, "until"), keeps=kept.unpersist)

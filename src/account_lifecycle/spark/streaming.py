@@ -1,37 +1,28 @@
 """A log that never ends: accounts live in buckets, and each micro-batch carries every bucket a little further.
 
-Knows how a bucket is brought together, remembered, and how findings leave. It must never hold a rule.
+Spark keeps one value for each bucket, the accounts in it (``executors.packed``), and moves events and findings as one
+row of bytes for each bucket, because for rows of so many columns every batch costs it milliseconds.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.state import GroupState
 
 from ..errors import ConfigurationError
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
-from ..replay.coding import Bytes, Int64s
-from ..replay.native import native
-from .batch import picklable
-from .batches import as_bytes, batches_in
-from .events import spans_of
-from .fleet_state import packed, unpack
-from .inputs import events_of
-from .judged import Court, Rulebook
-from .numbering import numbered
-from .schemas import event_schema, findings_schema
+from .batch import events_of, picklable
+from .executors import Court, Rulebook, event_schema, findings_schema, packed, unpacked
 
 _PACKED = "bucket bigint, events binary"
 _JUDGED = "findings binary"
-_STATE = "fleet binary"
-_FNV_BEGIN, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-_U32 = np.uint64(32)
+_STATE = "accounts binary"
 
 
 def stream(
@@ -42,7 +33,7 @@ def stream(
     buckets: int = 64,
     deadlines: bool = True,
 ) -> DataFrame:
-    """Judge a streaming DataFrame, with columns as for ``replay``; the findings as a stream, for append mode.
+    """Judge a streaming DataFrame, with columns as for ``replay``; return the findings as a stream, for append mode.
 
     A row says in ``record`` which of its columns is filled: an anomaly, a blind window, an account as it is now, what
     was refused, or totals to add up. Rows are only ever appended; ``audit_of`` reads them back as tables. Within a
@@ -50,7 +41,7 @@ def stream(
     was judged before.
 
     Accounts are kept in so many ``buckets``, a number that a checkpoint holds on to, as it does to
-    ``spark.sql.shuffle.partitions``. Raises ``ConfigurationError`` for what cannot be meant.
+    ``spark.sql.shuffle.partitions``. Raise ``ConfigurationError`` for invalid arguments.
     """
     if not df.isStreaming:
         raise ConfigurationError(
@@ -60,36 +51,30 @@ def stream(
         raise ConfigurationError("buckets", str(buckets), "1 or more")
     log = events_of(df, columns)
     rulebook = Rulebook(picklable(policy), deadlines, log.position)
+    whose = F.coalesce("account_id", F.hex("raw"))  # what is refused has no account, and goes anywhere
+    bucketed = log.events.withColumn("bucket", F.pmod(F.xxhash64(whose), F.lit(buckets)))
     judged = (
-        log.events.mapInArrow(_Packing(buckets, log.position).pack, _PACKED)
+        bucketed.mapInArrow(_Packing(log.position).pack, _PACKED)
         .groupBy("bucket")
         .applyInPandasWithState(_Hearing(rulebook).hear, _JUDGED, _STATE, "append", "NoTimeout")
     )
-    return judged.mapInArrow(_unpacked, from_arrow_schema(findings_schema(log.position)))
+    return judged.mapInArrow(_findings, from_arrow_schema(findings_schema(log.position)))
 
 
 class _Packing(NamedTuple):
-    """Events to few rows, one a bucket, so that Spark moves and pandas sees no more than bytes."""
+    """Events to few rows, one a bucket."""
 
-    buckets: int
     position: pa.DataType
 
     def pack(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in numbered(batches):
-            if batch.num_rows:
-                yield self._pack(batch.cast(event_schema(self.position)))
-
-    def _pack(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        numbers = np.arange(batch.num_rows) % self.buckets  # what is refused has no account, and goes anywhere
-        bucket_numbers(*spans_of(batch["account_id"]), self.buckets, numbers)
-        order = np.argsort(numbers, kind="stable")
-        batch, numbers = batch.take(pa.array(order)), numbers[order]
-        found, begins = np.unique(numbers, return_index=True)
-        ends = [*begins[1:].tolist(), len(numbers)]
-        parts = [as_bytes([batch.slice(begin, end - begin)]) for begin, end in zip(begins.tolist(), ends, strict=True)]
-        return pa.RecordBatch.from_arrays(
-            [pa.array(found, pa.int64()), pa.array(parts, pa.binary())], ["bucket", "events"]
-        )
+        for batch in batches:
+            buckets = batch.column("bucket")
+            events = batch.drop_columns(["bucket"]).cast(event_schema(self.position))
+            found = pc.unique(buckets).to_pylist()
+            parts = [as_bytes([events.filter(pc.equal(buckets, bucket))]) for bucket in found]
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(found, pa.int64()), pa.array(parts, pa.binary())], ["bucket", "events"]
+            )
 
 
 class _Hearing(NamedTuple):
@@ -106,21 +91,18 @@ class _Hearing(NamedTuple):
 
 
 def hear(rulebook: Rulebook, old: bytes | None, events: pa.RecordBatch) -> tuple[bytes, bytes]:
-    """Carry a bucket further by some events: its new state, and the findings."""
-    judging = rulebook.begin()
-    if old is not None:
-        unpack(old, judging)
-    before = judging.fleet.arrays.records["sequence"].copy()
-    court = Court(rulebook, judging)
+    """Carry a bucket further by some events; return its new state, and the findings."""
+    before = [] if old is None else unpacked(old)
+    court = Court(rulebook, before)
     found = list(court.judge(in_order(events)))
-    new = packed(judging.fleet)
-    after = judging.fleet.arrays.records["sequence"]
-    changed = np.flatnonzero(after != np.concatenate([before, np.zeros(len(after) - len(before), before.dtype)]))
-    return new, as_bytes([pa.concat_batches([*found, court.totals(), *court.close(changed)])])
+    sequences = {account.account_id: account.sequence for account in before}
+    accounts = court.judge_of.accounts.values()
+    changed = [account for account in accounts if account.sequence != sequences.get(account.account_id)]
+    return packed(accounts), as_bytes([pa.concat_batches([*found, *court.close(changed)])])
 
 
 def in_order(events: pa.RecordBatch) -> pa.RecordBatch:
-    """Events by time, then by position, whatever that is made of."""
+    """Return events by time, then by position, whatever that is made of."""
     keys = pa.Table.from_batches([events.select(["received_at", "position"])])
     while any(pa.types.is_struct(field.type) for field in keys.schema):
         keys = keys.flatten()
@@ -128,20 +110,24 @@ def in_order(events: pa.RecordBatch) -> pa.RecordBatch:
     return events.take(order)
 
 
-def _unpacked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Findings as rows; many in a batch, because for so many columns every batch costs Spark milliseconds."""
+def _findings(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield findings as rows, many in a batch."""
     for batch in batches:
         found = [part for data in batch["findings"] for part in batches_in(data.as_buffer())]
         if found:
             yield pa.concat_batches(found)
 
 
-@native
-def bucket_numbers(data: Bytes, begins: Int64s, lengths: Int64s, buckets: int, numbers: Int64s) -> None:
-    """The buckets of accounts by their ids (FNV-1a); never to be changed, since checkpoints rely on it."""
-    for row in range(begins.shape[0]):
-        if lengths[row] >= 0:
-            hashed = _FNV_BEGIN
-            for i in range(lengths[row]):
-                hashed = (hashed ^ np.uint64(data[begins[row] + i])) * _FNV_PRIME
-            numbers[row] = np.int64((hashed ^ (hashed >> _U32)) % np.uint64(buckets))
+def as_bytes(batches: list[pa.RecordBatch]) -> bytes:
+    """Return batches of one schema, at least one, in Arrow's own format."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(use_threads=False)) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def batches_in(data: bytes | pa.Buffer) -> list[pa.RecordBatch]:
+    """Return what ``as_bytes`` was given."""
+    with pa.ipc.open_stream(data, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
+        return list(reader)

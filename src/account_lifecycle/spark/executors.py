@@ -1,0 +1,347 @@
+"""What runs on the executors, in Python: rows are read and events are judged, a record batch at a time.
+
+Reading and judging are those of a replay on one machine: ``read_line`` and ``parse`` for a row, ``loop.Judge`` for the
+accounts of a partition. Here are the columns that travel through Spark between the two, and out of them.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark import TaskContext
+
+from ..engine.deadlines import deadline_before
+from ..errors import ConfigurationError, PayloadError, StoreError
+from ..intake.logs import read_line
+from ..intake.payloads import Payload, parse
+from ..lifecycle.account import Account
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.compiled import compiled
+from ..lifecycle.decide import decide
+from ..lifecycle.events import StatusAnnounced
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.policy import Policy
+from ..lifecycle.status import Status, Verdict
+from ..lifecycle.windows import BlindWindow
+from ..replay.findings import Findings, Row, Spill, account_row, anomaly_row, batch, placed, schemas, window_row
+from ..replay.loop import Judge
+from ..replay.tables import payload_of, texts_in
+
+TEXTS = ("account_id", "status", "provider", "product", "name")
+VERDICTS, KINDS = tuple(Verdict), tuple(AnomalyKind)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LAST = datetime.max.replace(tzinfo=UTC)
+_MOMENT = pa.timestamp("us", "UTC")
+_TASK_BITS = 33
+"""A row's number within its task fits into so many bits; so it is where Spark numbers the rows of a batch."""
+
+
+def micros_of(at: datetime, setting: str) -> int:
+    """Return a time in microseconds since 1970; raise ``ConfigurationError`` for one without a time zone."""
+    if at.utcoffset() is None:
+        raise ConfigurationError(setting, f"{at.isoformat()} without a time zone", "a datetime with a time zone")
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def time_of(microseconds: int | None) -> datetime | None:
+    """Return the time that is so many microseconds after 1970."""
+    return None if microseconds is None else _EPOCH + microseconds * _MICROSECOND
+
+
+# ---- Columns ---------------------------------------------------------------------------------------------
+
+
+def event_schema(position: pa.DataType) -> pa.Schema:
+    """Return the columns of events; where there is a ``reason``, of something that is no readable event instead."""
+    texts = [(name, pa.string()) for name in TEXTS]
+    refused = [("field", pa.string()), ("reason", pa.string()), ("raw", pa.binary())]
+    return pa.schema([*texts, ("received_at", _MOMENT), ("position", position), *refused])
+
+
+def anomaly_schema(position: pa.DataType) -> pa.Schema:
+    """Return the columns of anomalies, with positions of the caller's type: what they are in, the caller knows."""
+    fields = [field for field in schemas().anomalies if field.name not in ("source", "position")]
+    return pa.schema([*fields, ("position", position)])
+
+
+def refused_schema(position: pa.DataType) -> pa.Schema:
+    """Return the columns of what is no readable event, byte for byte."""
+    return pa.schema([("position", position), ("field", pa.string()), ("reason", pa.string()), ("raw", pa.binary())])
+
+
+def findings_schema(position: pa.DataType) -> pa.Schema:
+    """Return the columns of everything that is found: ``record`` names the one that is filled in a row.
+
+    An ``account`` comes with what will be ``overdue`` of it: the anomaly to report if nothing more is heard by then.
+    ``as_of`` is the account's sequence when the row was made: of two rows about the same, the higher one holds.
+    """
+    counts = pa.list_(pa.int64())
+    totals = {
+        "events": pa.int64(),
+        "verdicts": counts,  # in the order of ``VERDICTS``
+        "kinds": counts,  # in the order of ``KINDS``
+        "first_us": pa.int64(),
+        "last_us": pa.int64(),
+    }
+    anomaly = pa.struct([*anomaly_schema(position)])
+    return pa.schema(
+        {
+            "record": pa.string(),
+            "account_id": pa.string(),
+            "as_of": pa.int64(),
+            "anomaly": anomaly,
+            "window": pa.struct([*schemas().windows]),
+            "account": pa.struct([*schemas().accounts]),
+            "overdue": anomaly,
+            "refused": pa.struct([*refused_schema(position)]),
+            "totals": pa.struct([*totals.items()]),
+        }
+    )
+
+
+# ---- Reading ---------------------------------------------------------------------------------------------
+
+
+class Reading(NamedTuple):
+    """How rows are read."""
+
+    position: pa.DataType
+    stamp: datetime
+    """When an event counts as received that carries no time."""
+    shape: str
+    """What a row has: ``fields`` (``TEXTS``), a ``payload``, or a line of a log as ``value``."""
+
+    def read(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the events in rows, and what is none; ``mapInArrow`` takes this."""
+        return (self._read(rows) for rows in numbered(batches))
+
+    def _read(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        schema = event_schema(self.position)
+        times = map(time_of, rows.column("received_at").cast(pa.int64()).to_pylist())
+        found: list[tuple[Any, ...]] = []
+        places = []
+        for place, (at, (payload, raw)) in enumerate(zip(times, self._payloads(rows), strict=True)):
+            if self.shape == "value":
+                if not (text := raw.strip()):
+                    continue
+                payload, at = read_line(text)
+            places.append(place)
+            try:
+                event = parse(payload, self.stamp if at is None else at)
+                provider = None if event.provider is None else str(event.provider)
+                read = (event.account_id, event.status, provider, event.product, event.name, event.received_at)
+                found.append((*read, None, None, None))
+            except PayloadError as error:
+                found.append((*(None,) * 6, error.field, str(error), raw))
+        columns = dict(zip((*TEXTS, "received_at", "field", "reason", "raw"), zip(*found, strict=True), strict=True))
+        positions = rows.column("position").cast(self.position).take(pa.array(places, pa.int64()))
+        return pa.RecordBatch.from_arrays(
+            [positions if f.name == "position" else pa.array(columns.get(f.name, ()), f.type) for f in schema],
+            schema=schema,
+        )
+
+    def _payloads(self, rows: pa.RecordBatch) -> Iterable[tuple[Payload, bytes]]:
+        """Yield each row's payload, and what is kept of it if that cannot be read."""
+        if self.shape == "fields":
+            columns = [texts_in(rows.column(name)) for name in TEXTS]
+            payloads = (payload_of(*fields) for fields in zip(*columns, strict=True))
+        else:
+            payloads = (text or b"" for text in rows.column("text").to_pylist())
+        return ((payload, payload) for payload in payloads)
+
+
+def numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a task, each row with its place among them as its position, unless it has one."""
+    task = TaskContext.get()
+    number = (0 if task is None else task.partitionId()) << _TASK_BITS
+    for rows in batches:
+        position = rows["position"]
+        if position.null_count < len(position) or not pa.types.is_int64(position.type):
+            yield rows
+        else:
+            places = pa.array(range(number, number + rows.num_rows), pa.int64())
+            yield rows.set_column(rows.schema.get_field_index("position"), "position", places)
+        number += rows.num_rows
+
+
+# ---- Judging ---------------------------------------------------------------------------------------------
+
+
+class Rulebook(NamedTuple):
+    """What executors judge by; it is sent to them as it is."""
+
+    policy: Policy
+    watches_deadlines: bool
+    position: pa.DataType
+    """Of what type positions are."""
+
+    def judge(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the findings in one partition, whose events are in order; ``mapInArrow`` takes this."""
+        court = Court(self)
+        for events in batches:
+            yield from court.judge(events)
+        yield from court.close()
+
+
+class _Kept(Spill):
+    """Rows in memory, until they are taken."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+        self.rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Append a row."""
+        self.rows.append(row)
+
+    def flush(self) -> None:
+        """Leave the rows where they are."""
+
+    def take(self) -> list[Row]:
+        """Return the rows, and forget them."""
+        rows, self.rows = self.rows, []
+        return rows
+
+
+class Court:
+    """Judges events, and makes rows of what is found."""
+
+    def __init__(self, rulebook: Rulebook, accounts: Iterable[Account] = ()) -> None:
+        self._rulebook = rulebook
+        self._schema = findings_schema(rulebook.position)
+        self._anomalies, self._windows, self._kinds = _Kept(), _Kept(), dict.fromkeys(KINDS, 0)
+        findings = Findings(Path())
+        findings.anomalies, findings.windows = self._anomalies, self._windows
+        self.judge_of = Judge(rulebook.policy, findings, watches_deadlines=rulebook.watches_deadlines)
+        for account in accounts:
+            self.judge_of.begin_with(account, 0)
+
+    def judge(self, events: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """Judge events in the order in which they are; yield the findings but for accounts and open windows."""
+        events = events.cast(event_schema(self._rulebook.position))
+        refused = events.filter(pc.is_valid(events.column("reason")))
+        if refused.num_rows:
+            names = [field.name for field in refused_schema(self._rulebook.position)]
+            yield self._tagged("refused", {"refused": refused.select(names).to_struct_array()})
+        events = events.filter(pc.is_null(events.column("reason")))
+        self.judge_of.judge(enumerate(_announcements(events)))
+        found = [placed(row) for row in self._anomalies.take()]
+        if found:
+            for one in found:
+                self._kinds[one.anomaly.kind] += 1
+            rows = [(*anomaly_row(one.anomaly, one.status_after), None) for one in found]
+            places = pa.array([one.position if one.is_on_line else None for one in found], pa.int64())
+            yield self._found("anomaly", self._anomaly_array(rows, events.column("position").take(places)))
+        windows = [BlindWindow._make(row[1:]) for row in self._windows.take()]
+        if windows:
+            yield self._windows_batch(windows)
+
+    def close(self, accounts: Iterable[Account] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the totals, and some accounts (by default all) with their open windows."""
+        judge = self.judge_of
+        _, by_provider, _ = judge.counted()
+        verdicts = dict.fromkeys(VERDICTS, 0)
+        for (_, verdict), count in by_provider.items():
+            verdicts[verdict] += count
+        totals = {
+            "events": judge.events,
+            "verdicts": list(verdicts.values()),
+            "kinds": list(self._kinds.values()),
+            "first_us": None if judge.first_at is None else micros_of(judge.first_at, "first_at"),
+            "last_us": None if judge.last_at is None else micros_of(judge.last_at, "last_at"),
+        }
+        yield self._tagged("totals", {"totals": pa.array([totals], self._schema.field("totals").type)})
+        chosen = list(judge.accounts.values() if accounts is None else accounts)
+        for first in range(0, len(chosen), 16_384):
+            part = chosen[first : first + 16_384]
+            told = batch([account_row(account) for account in part], schemas().accounts)
+            nothing = (None,) * len(anomaly_schema(self._rulebook.position))
+            due = [self._overdue(account) for account in part]
+            rows = [nothing if each is None else (*anomaly_row(*each), None) for each in due]
+            overdue = self._anomaly_array(rows, pa.nulls(len(part), self._rulebook.position))
+            overdue = pc.if_else(pa.array([each is not None for each in due]), overdue, None)
+            yield self._found("account", told.to_struct_array(), overdue=overdue)
+            windows = [account.blind_window for account in part if account.blind_window is not None]
+            if windows:
+                yield self._windows_batch(windows)
+
+    def _overdue(self, account: Account) -> tuple[Anomaly, Status] | None:
+        """Return what is to be reported of an account if nothing more is heard, and the status then."""
+        if not self._rulebook.watches_deadlines:
+            return None
+        passed = deadline_before(account, _LAST, self._rulebook.policy)
+        if passed is None:
+            return None
+        decision = decide(account, passed, self._rulebook.policy)
+        return decision.anomalies[0], decision.account.status
+
+    def _windows_batch(self, windows: list[BlindWindow]) -> pa.RecordBatch:
+        told = batch([window_row(window) for window in windows], schemas().windows).to_struct_array()
+        as_of = [self.judge_of.accounts[window.account_id].sequence for window in windows]
+        return self._found("window", told, as_of=pa.array(as_of, pa.int64()))
+
+    def _anomaly_array(self, rows: list[Row], positions: pa.Array) -> pa.StructArray:
+        schema = anomaly_schema(self._rulebook.position)
+        told = batch(rows, schema)
+        return told.set_column(len(schema) - 1, schema.field("position"), positions).to_struct_array()
+
+    def _found(self, record: str, told: pa.StructArray, **more: pa.Array) -> pa.RecordBatch:
+        columns = {"account_id": told.field("account_id"), "as_of": told.field("sequence"), record: told}
+        return self._tagged(record, {**columns, **more})
+
+    def _tagged(self, record: str, filled: Mapping[str, pa.Array]) -> pa.RecordBatch:
+        size = len(next(iter(filled.values())))
+        columns = {"record": pa.repeat(record, size), **filled}
+        return pa.RecordBatch.from_arrays(
+            [columns[f.name] if f.name in columns else pa.nulls(size, f.type) for f in self._schema],
+            schema=self._schema,
+        )
+
+
+def _announcements(events: pa.RecordBatch) -> Iterator[StatusAnnounced]:
+    columns = [events.column(name).to_pylist() for name in TEXTS]
+    times = events.column("received_at").cast(pa.int64()).to_pylist()
+    for at, (account_id, status, provider, product, name) in zip(times, zip(*columns, strict=True), strict=True):
+        yield StatusAnnounced(account_id, status, _EPOCH + at * _MICROSECOND, provider, product, name)
+
+
+# ---- What a stream remembers -----------------------------------------------------------------------------
+
+FORMAT = b"2"
+_SITUATIONS = {(s.status, s.exists, s.lost): s for s in compiled().situations}
+_Kept_account = tuple[
+    str, tuple[Status, bool, bool], int, str | None, str | None, datetime | None, Status | None, str, datetime | None,
+    datetime | None, frozenset[str], BlindWindow | None, bool,
+]  # fmt: skip
+"""The fields of an ``Account``."""
+
+
+def packed(accounts: Iterable[Account]) -> bytes:
+    """Return accounts as a checkpoint keeps them: words and no codes, so that a later definition can read them."""
+    rows = [
+        (account.account_id, (s.status, s.exists, s.lost), *account[2:])
+        for account in accounts
+        for s in (account.situation,)
+    ]
+    return FORMAT + zlib.compress(msgspec.msgpack.encode(rows), 1)
+
+
+def unpacked(data: bytes) -> list[Account]:
+    """Return the accounts in a state; raise ``StoreError`` for one that another version has written."""
+    if data[:1] == FORMAT:
+        try:
+            rows = msgspec.msgpack.decode(zlib.decompress(data[1:]), type=list[_Kept_account])
+            return [Account(row[0], _SITUATIONS[row[1]], *row[2:]) for row in rows]
+        except (msgspec.ValidationError, KeyError):
+            pass
+    raise StoreError(
+        "The state of this stream was written by another version of account-lifecycle; "
+        "go on with that version, or begin a new checkpoint with the whole log."
+    )
