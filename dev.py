@@ -28,7 +28,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed.sha256"
 
-APART = ("tests/spark", "tests/oracle", "tests/benchmarks")
+APART = ("tests/spark", "tests/oracle")
 """What runs beside the rest of the suite: it needs no database, and much time in other people's code."""
 
 COMMANDS: dict[str, list[list[str]]] = {

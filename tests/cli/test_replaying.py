@@ -287,7 +287,15 @@ def test_a_side_file_is_not_written_while_it_is_read(run: Run, log: Path) -> Non
     assert run("replay", "refused.jsonl").code == 2
     assert run("replay", "*.jsonl").code == 2
     assert Path("refused.jsonl").read_bytes() == before
-    assert run("replay", "refused.jsonl", "--refused", "again.jsonl").code == 0
+    assert run("replay", "refused.jsonl", "--refused", "again.jsonl").code == 1
+    assert Path("again.jsonl").exists()
+
+
+def test_a_log_of_which_less_than_half_can_be_read_ends_with_an_error(run: Run) -> None:
+    ran = run("replay", "-", stdin=b"nonsense\n" * 17 + b"\n".join(LOG))
+    assert ran.code == 1
+    assert "Is this a log of webhooks?" in ran.err
+    assert "events from -" in ran.out
 
 
 def test_a_file_is_replaced_only_when_its_successor_is_whole(run: Run, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from account_lifecycle.lifecycle.events import StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay.findings import Findings, RefusedLine, rows_in
+from account_lifecycle.replay.lines import Source
 from account_lifecycle.replay.loop import Judge
-from account_lifecycle.replay.sources import Ledger, Source, open_sources
+from account_lifecycle.replay.sources import Ledger, open_sources
 from account_lifecycle.simulate.log import Faults, simulate
 
 STAMP = datetime(2026, 6, 1, tzinfo=UTC)
@@ -88,7 +89,7 @@ def _row(line: dict[str, Any]) -> Row:
 
 def line_of(row: Row) -> bytes:
     """A row as the line of a log."""
-    if row.get("name") and not (row.get("provider") or "").strip():
+    if (row.get("name") or "").strip() and not (row.get("provider") or "").strip():
         payload: Row = {"status": row["status"], "account_id": row["account_id"], "name": row["name"]}
     else:
         known = {"account_type": row.get("provider"), "product": row.get("product")}

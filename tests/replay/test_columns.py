@@ -69,7 +69,7 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_role_that_there_is_none_of_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="found 'account'; expected one of account_id, status, provider"):
+    with pytest.raises(ConfigurationError, match="found 'account'; expected one of account_id, provider, status"):
         read("-", columns={"account": "acct"})
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.logs import read_line
 from account_lifecycle.intake.payloads import parse
-from account_lifecycle.replay.sources import Record, Share
-from account_lifecycle.replay.tables import Csv, Role, records_of, texts_in, times_in
+from account_lifecycle.replay.lines import Record, Share
+from account_lifecycle.replay.tables import Csv, records_in
 from replay.reference import events_of
 from replay.samples import (
     FIELDS,
@@ -93,10 +93,7 @@ class Kept:
         self._columns = columns
 
     def blocks(self, share: Share | None = None) -> Iterator[tuple[int, Iterable[Record]]]:
-        columns = {Role(name): column for name, column in self._columns.items()}
-        times = times_in(columns.pop(Role.RECEIVED_AT))
-        texts = {role: texts_in(column) for role, column in columns.items()}
-        yield 0, records_of(range(1, len(times) + 1), texts, times, share)
+        yield 0, records_in(self._columns, 1, share)
 
     raw = Csv.raw
 

@@ -25,9 +25,9 @@ from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.replay import Audit, Progress, replay
 from account_lifecycle.replay.findings import Findings, placed, rows_in
+from account_lifecycle.replay.lines import JsonLines, LogFile, Share, account_in
 from account_lifecycle.replay.loop import Judge, Sums
 from account_lifecycle.replay.shards import Task, read_through
-from account_lifecycle.replay.sources import JsonLines, LogFile, Share, account_in
 from builders import T0
 from replay.fleets import FAMILIES, lengths, line_of, logs, often, policies
 from replay.reference import live

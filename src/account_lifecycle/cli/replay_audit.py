@@ -25,7 +25,7 @@ from ..report.audit import MAX_LISTED, AuditReport
 from ..report.words import counted
 from ..stores.opening import open_store
 from ..stores.protocol import Store
-from .commands import Failed, Interrupted
+from .commands import Failed, Interrupted, fail_if_unreadable
 from .drawing import crossings_svg
 from .opening import read_settings, require_store
 from .options import FailOn
@@ -35,7 +35,7 @@ from .progress import Pace, showing, waiting_for
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAX_SHOWN = 3
+REFUSED_SHOWN = 3
 """How many lines that cannot be read are shown one by one."""
 PART = ".part"
 """How a file's name ends while it is being written."""
@@ -117,6 +117,7 @@ def audit_logs(asked: Asked, written: Written, watch: FailOn, as_json: bool) -> 
             run.write(audit, report, written, made)
             (write_json if as_json else write_text)(report, sys.stdout)
             _show_refused(audit, written.refused)
+    fail_if_unreadable(audit.events, audit.sums.refused)
     for kind, count in report.by_kind.items():
         watch.see(kind, count)
 
@@ -215,9 +216,9 @@ def _show_refused(audit: Audit, kept_in: Path | None) -> None:
     count = audit.sums.refused
     if not count:
         return
-    first = f", the first {MAX_SHOWN} of {count:,}" if count > MAX_SHOWN else ""
+    first = f", the first {REFUSED_SHOWN} of {count:,}" if count > REFUSED_SHOWN else ""
     say(f"Could not be read{first} (all in {kept_in}):")
-    for line in islice(audit.refused(), MAX_SHOWN):
+    for line in islice(audit.refused(), REFUSED_SHOWN):
         say(f"  {escaped(line.source)}, line {line.line:,}: {line.reason}")
 
 

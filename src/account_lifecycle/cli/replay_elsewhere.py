@@ -16,7 +16,8 @@ from ..errors import AccountLifecycleError, ConfigurationError, PayloadError, wi
 from ..intake.logs import Received
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.wording import JsonObject, escaped, time_text
-from ..replay.sources import STDIN, Ledger, Source, size_of
+from ..replay.lines import Source
+from ..replay.sources import STDIN, Ledger, size_of
 from ..report.words import counted
 from .commands import Failed, Interrupted
 from .opening import open_to_write, read_settings

@@ -34,13 +34,13 @@ from ..stores.protocol import Store
 from .findings import (
     PlacedAnomaly,
     RefusedLine,
-    account_row,
-    anomaly_row,
+    account_cells,
+    anomaly_cells,
     batches,
     placed,
     rows_in,
     schemas,
-    window_row,
+    window_cells,
     write_refused,
 )
 from .loop import LINE_BITS, Crossed, Sums, WindowSum
@@ -258,16 +258,16 @@ class Audit:
 
     def anomaly_batches(self) -> Iterator["pa.RecordBatch"]:
         """Yield every anomaly as Arrow record batches, some thousands at a time."""
-        rows = ((*anomaly_row(found.anomaly, found.status_after), *self._place_of(found)) for found in self._placed())
+        rows = ((*anomaly_cells(found.anomaly, found.status_after), *self._place_of(found)) for found in self._placed())
         return batches(rows, schemas().anomalies)
 
     def window_batches(self) -> Iterator["pa.RecordBatch"]:
         """Yield every blind window as Arrow record batches."""
-        return batches(map(window_row, self.windows()), schemas().windows)
+        return batches(map(window_cells, self.windows()), schemas().windows)
 
     def account_batches(self) -> Iterator["pa.RecordBatch"]:
         """Yield every account as Arrow record batches."""
-        return batches(map(account_row, self.accounts()), schemas().accounts)
+        return batches(map(account_cells, self.accounts()), schemas().accounts)
 
     def anomaly_table(self) -> "pa.Table":
         """Return every anomaly as one Arrow table."""

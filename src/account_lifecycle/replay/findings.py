@@ -176,7 +176,7 @@ def schemas() -> Schemas:
     )  # fmt: skip
 
 
-def anomaly_row(found: Anomaly, status_after: Status) -> Row:
+def anomaly_cells(found: Anomaly, status_after: Status) -> Row:
     """Return an anomaly as the table has it, without its source and its position."""
     return (
         found.kind.value, found.severity.value, found.account_id, found.sequence, found.at, str(found.announced),
@@ -185,12 +185,12 @@ def anomaly_row(found: Anomaly, status_after: Status) -> Row:
     )  # fmt: skip
 
 
-def window_row(window: BlindWindow) -> Row:
+def window_cells(window: BlindWindow) -> Row:
     """Return a blind window as the table has it."""
     return (*window[:6], [cause.value for cause in window.causes])
 
 
-def account_row(account: Account) -> Row:
+def account_cells(account: Account) -> Row:
     """Return an account as the table has it."""
     return (
         account.account_id, account.status.value, account.health.value, account.exists, account.lost,

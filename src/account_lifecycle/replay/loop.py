@@ -36,7 +36,7 @@ from ..lifecycle.windows import BlindWindow
 from ..report.audit import MAX_TOP_ACCOUNTS, OTHER_PROVIDERS
 from ..report.grouping import OTHER_WORDS
 from .findings import Findings
-from .sources import Record, Source
+from .lines import Record, Source
 
 LINE_BITS = 40
 """How many bits of a position number the line; those above number the source."""

@@ -10,9 +10,9 @@ microseconds from 10^14 to 10^17, and nanoseconds beyond; between 10^13 and 10^1
 import csv
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import ConfigurationError, PayloadError, UnreadableLog
+from ..intake.dialects import FIELDS, columns, write_row
 from ..intake.logs import read_line
-from ..intake.payloads import Payload, provider_of
-from .sources import NEEDS_EXTRA, LogFile, Record, Share
+from ..intake.payloads import Payload
+from .lines import NEEDS_EXTRA, LogFile, Record, Share
 
 MAX_HEADER = 1 << 16
 DELIMITERS = ",;\t"
@@ -34,42 +35,26 @@ _MARK = b"\xef\xbb\xbf"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Role(StrEnum):
-    """What a column can hold."""
-
-    ACCOUNT_ID = "account_id"
-    STATUS = "status"
-    PROVIDER = "provider"
-    PRODUCT = "product"
-    NAME = "name"
-    RECEIVED_AT = "received_at"
-    PAYLOAD = "payload"
-    """A whole payload as JSON; beside it, only ``RECEIVED_AT`` is read."""
-
-
-NAMES: Mapping[Role, tuple[str, ...]] = {
-    Role.ACCOUNT_ID: ("account_id",),
-    Role.STATUS: ("status", "message"),
-    Role.PROVIDER: ("provider", "account_type"),
-    Role.PRODUCT: ("product",),
-    Role.NAME: ("name",),
-    Role.RECEIVED_AT: ("received_at", "at", "timestamp", "time"),
-    Role.PAYLOAD: ("payload",),
+RECEIVED_AT, PAYLOAD = "received_at", "payload"
+NAMES: Mapping[str, tuple[str, ...]] = {
+    **columns(),
+    RECEIVED_AT: (RECEIVED_AT, "at", "timestamp", "time"),
+    PAYLOAD: (PAYLOAD,),
 }
-"""How a column is called unless another name is given; the first one that is there."""
-_FIELDS = (Role.ACCOUNT_ID, Role.STATUS, Role.PROVIDER, Role.PRODUCT, Role.NAME)
-_NEEDED = {Role.ACCOUNT_ID, Role.STATUS}
+"""What a column can hold, and how it is called unless another name is given; the first one that is there.
+
+A payload is JSON as it came; beside it, only the time of its arrival is read."""
+_NEEDED = {"account_id", "status"}
 
 
-def checked(columns: Mapping[str, str]) -> dict[Role, str]:
-    """Return the names of columns by role; raise ``ConfigurationError`` for a role that there is none of."""
-    unknown = [role for role in columns if role not in list(Role)]
+def check_roles(given: Mapping[str, str]) -> None:
+    """Raise ``ConfigurationError`` if names are given for columns of a kind that there is none of."""
+    unknown = [role for role in given if role not in NAMES]
     if unknown:
-        raise ConfigurationError("columns", repr(unknown[0]), f"one of {', '.join(Role)}")
-    return {Role(role): column for role, column in columns.items()}
+        raise ConfigurationError("columns", repr(unknown[0]), f"one of {', '.join(NAMES)}")
 
 
-def roles_of(name: str, there: Collection[str], given: Mapping[Role, str]) -> dict[Role, str]:
+def roles_of(name: str, there: Collection[str], given: Mapping[str, str]) -> dict[str, str]:
     """Return the columns that will be read; raise ``ConfigurationError`` if what is needed is not there.
 
     What came in, byte for byte, is better than what somebody made of it: a payload is read in place of all other
@@ -83,10 +68,10 @@ def roles_of(name: str, there: Collection[str], given: Mapping[Role, str]) -> di
     }
     found = {**usual, **given}
     listed = ", ".join(map(repr, there)) or "none"
-    if Role.PAYLOAD in given or (Role.PAYLOAD in found and not given.keys() & _NEEDED):
-        found = {role: column for role, column in found.items() if role in (Role.PAYLOAD, Role.RECEIVED_AT)}
+    if PAYLOAD in given or (PAYLOAD in found and not given.keys() & _NEEDED):
+        found = {role: column for role, column in found.items() if role in (PAYLOAD, RECEIVED_AT)}
     elif found.keys() >= _NEEDED:
-        found.pop(Role.PAYLOAD, None)
+        found.pop(PAYLOAD, None)
     else:
         expected = "account_id and status, or payload, under these names or under others that are given"
         raise ConfigurationError(f"columns of {name}", listed, expected)
@@ -98,37 +83,40 @@ def roles_of(name: str, there: Collection[str], given: Mapping[Role, str]) -> di
 
 # ---- Rows ------------------------------------------------------------------------------------------------
 
-
-def payload_of(
-    account_id: str | None, status: str | None, provider: str | None, product: str | None, name: str | None
-) -> bytes:
-    """Return the payload that says what a row says: a notification if there is a name and no provider."""
-    if name and (provider is None or provider_of(provider) is None):
-        return _json({"status": status, "account_id": account_id, "name": name})
-    fields = {"account_id": account_id, "message": status}
-    if provider is not None:
-        fields["account_type"] = provider
-    if product is not None:
-        fields["product"] = product
-    return _json({"AccountStatus": fields})
+Cells = tuple[str | None, ...]
+"""Those of a row that are read: its payload, or what it has of ``FIELDS``, in that order."""
 
 
-def records_of(
-    lines: Iterable[int], cells: Mapping[Role, Sequence[str | None]], times: Sequence[Any], share: Share | None
-) -> Iterator[Record]:
-    """Yield the records in some rows; ``times`` are times, None, or texts that are no times."""
-    if Role.PAYLOAD in cells:
-        for line, cell, at in zip(lines, cells[Role.PAYLOAD], times, strict=True):
-            text = _bytes(cell or "")
-            if share is None or share.has_line(text):
-                payload, own = read_line(text)
-                yield line, payload, own if at is None else at, line_of(_json(cell), at)
-        return
-    nothing = (None,) * len(times)
-    columns = [cells.get(role, nothing) for role in _FIELDS]
-    for line, at, fields in zip(lines, times, zip(*columns, strict=True), strict=True):
-        if share is None or share.has_account(fields[0] or ""):
-            yield line, payload_of(*fields), at, None
+def record_of(line: int, cells: Cells, at: Any, is_payload: bool, share: Share | None) -> Record | None:
+    """Return the record in a row, unless it is not in the share; ``at`` is a time, None, or text that is no time."""
+    if not is_payload:
+        if share is not None and not share.has_account(cells[0] or ""):
+            return None
+        return line, payload_of(cells), at, None
+    text = (cells[0] or "").encode("utf-8", errors="surrogateescape")
+    if share is not None and not share.has_line(text):
+        return None
+    payload, own = read_line(text)
+    return line, payload, own if at is None else at, line_of(_json(cells[0]), at)
+
+
+def payload_of(fields: Cells) -> bytes:
+    """Return the payload that a row amounts to, whose cells are ``FIELDS``."""
+    template, order = _template(tuple([0 if f is None else 1 if not f or f.isspace() else 2 for f in fields]))
+    return template % tuple([_json(fields[place]) for place in order])
+
+
+@lru_cache(maxsize=1024)
+def _template(kinds: tuple[int, ...]) -> tuple[bytes, tuple[int, ...]]:
+    """Return the payload of all rows in which the same cells are null (0), blank (1), or say something (2).
+
+    Which dialect it is in, and with which keys, depends on nothing else (``write_row``); so it is written once, around
+    places for the cells, and comes with their order.
+    """
+    marks = [None if kind == 0 else " " * place if kind == 1 else f"x{place}" for place, kind in enumerate(kinds, 1)]
+    written = msgspec.json.encode(write_row(dict(zip(FIELDS, marks, strict=True)))).replace(b"%", b"%%")
+    pieces = re.split(rb'"( +|x\d+)"', written)
+    return b"%b".join(pieces[::2]), tuple(marks.index(mark.decode()) for mark in pieces[1::2])
 
 
 def line_of(payload: bytes, at: object) -> bytes:
@@ -143,10 +131,6 @@ def _json(value: object) -> bytes:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:  # bytes that are no UTF-8 stay what they are
         return json.dumps(value, ensure_ascii=False).encode("utf-8", errors="surrogateescape")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", errors="surrogateescape")
 
 
 class _Table:
@@ -210,10 +194,14 @@ def time_at(number: float) -> datetime | None:
 class _Header(NamedTuple):
     delimiter: str
     cells: int
-    places: Mapping[Role, int]
+    places: tuple[int | None, ...]
+    """In which column each of ``Cells`` is."""
+    at: int | None
+    """In which column the time is."""
+    is_payload: bool
 
 
-def open_csv(file: LogFile, given: Mapping[Role, str]) -> "Csv":
+def open_csv(file: LogFile, given: Mapping[str, str]) -> "Csv":
     """Return a CSV file as a source; raise ``ConfigurationError`` if it has not the columns that are needed."""
     found = Csv(file, given)
     if not file.is_stream:
@@ -225,7 +213,7 @@ def open_csv(file: LogFile, given: Mapping[Role, str]) -> "Csv":
 class Csv(_Table):
     """CSV with a header, also compressed."""
 
-    def __init__(self, file: LogFile, given: Mapping[Role, str]) -> None:
+    def __init__(self, file: LogFile, given: Mapping[str, str]) -> None:
         self.name = file.name
         self.size = file.size
         self._file = file
@@ -240,9 +228,11 @@ class Csv(_Table):
         if not text:
             return None
         delimiter = max(DELIMITERS, key=text.count)
-        columns = next(csv.reader([text], delimiter=delimiter))
-        roles = roles_of(self.name, columns, self._given)
-        return _Header(delimiter, len(columns), {role: columns.index(column) for role, column in roles.items()})
+        names = next(csv.reader([text], delimiter=delimiter))
+        roles = {role: names.index(name) for role, name in roles_of(self.name, names, self._given).items()}
+        is_payload = PAYLOAD in roles
+        places = tuple(map(roles.get, (PAYLOAD,) if is_payload else FIELDS))
+        return _Header(delimiter, len(names), places, roles.get(RECEIVED_AT), is_payload)
 
     def blocks(self, share: Share | None = None) -> Iterator[tuple[int, Iterable[Record]]]:
         """Yield its records; see ``Source``."""
@@ -259,19 +249,18 @@ class Csv(_Table):
 
     def _records(self, lines: "_CsvLines", header: _Header, share: Share | None) -> Iterator[Record]:
         """Yield the records in rows, and rows that are none as payloads that will be refused."""
-        at_place = header.places.get(Role.RECEIVED_AT)
-        places = {role: place for role, place in header.places.items() if role is not Role.RECEIVED_AT}
-        for line, cells, fault in lines.rows(header.delimiter):
-            if cells is not None and len(cells) == header.cells:
-                at = None if at_place is None else time_in(cells[at_place])
-                row: dict[Role, Sequence[str | None]] = {role: (cells[place],) for role, place in places.items()}
-                yield from records_of((line,), row, (at,), share)
+        _, width, places, at_place, is_payload = header
+        for line, row, fault in lines.rows(header.delimiter):
+            if row is not None and len(row) == width:
+                cells = tuple([None if place is None else row[place] for place in places])
+                at = None if at_place is None else time_in(row[at_place])
+                if (record := record_of(line, cells, at, is_payload, share)) is not None:
+                    yield record
                 continue
             raw = lines.taken()
             if share is None or share.has_line(raw):
-                found = fault or f"{len(cells or ())} cells"
-                expected = f"{header.cells} cells, as many as the header has"
-                yield line, PayloadError("row", found, expected, raw), None, raw
+                found = fault or f"{len(row or ())} cells"
+                yield line, PayloadError("row", found, f"{width} cells, as many as the header has", raw), None, raw
 
 
 class _CsvLines:
@@ -323,7 +312,7 @@ class _CsvLines:
 
     def taken(self) -> bytes:
         """Return the lines of the present row as they stand in the file, without their end."""
-        return _bytes("".join(self._row)).removesuffix(b"\n").removesuffix(b"\r")
+        return "".join(self._row).encode("utf-8", errors="surrogateescape").removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _split(block: bytes) -> list[str]:
@@ -346,7 +335,7 @@ def _first_line(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
 # ---- Parquet ---------------------------------------------------------------------------------------------
 
 
-def open_parquet(path: Path, given: Mapping[Role, str]) -> "Parquet":
+def open_parquet(path: Path, given: Mapping[str, str]) -> "Parquet":
     """Return a Parquet file as a source; raise ``ConfigurationError`` if it has not the columns that are needed."""
     try:
         import pyarrow as pa
@@ -359,23 +348,23 @@ def open_parquet(path: Path, given: Mapping[Role, str]) -> "Parquet":
         schema = pq.read_schema(path)
     except (OSError, pa.ArrowException) as error:
         raise UnreadableLog(f"{path} cannot be read as Parquet: {error}") from error
-    columns = roles_of(str(path), schema.names, given)
-    for role, column in columns.items():
+    roles = roles_of(str(path), schema.names, given)
+    for role, column in roles.items():
         kind = schema.field(column).type
-        if not (_is_time(kind) if role is Role.RECEIVED_AT else _is_text(kind)):
-            expected = "timestamps, text or numbers" if role is Role.RECEIVED_AT else "text"
+        if not (_is_time(kind) if role == RECEIVED_AT else _is_text(kind)):
+            expected = "timestamps, text or numbers" if role == RECEIVED_AT else "text"
             raise ConfigurationError(f"column {column!r} of {path}", str(kind), f"{expected}, as {role}")
-    return Parquet(path, columns)
+    return Parquet(path, roles)
 
 
 class Parquet(_Table):
     """A Parquet file, some rows at a time, only the columns that say something."""
 
-    def __init__(self, path: Path, columns: Mapping[Role, str]) -> None:
+    def __init__(self, path: Path, roles: Mapping[str, str]) -> None:
         self.name = str(path)
         self.size: int = path.stat().st_size
         self._path = path
-        self._columns = columns
+        self._roles = roles
 
     def blocks(self, share: Share | None = None) -> Iterator[tuple[int, Iterable[Record]]]:
         """Yield its records; see ``Source``."""
@@ -385,19 +374,26 @@ class Parquet(_Table):
         done = 0
         try:
             with pq.ParquetFile(self._path, pre_buffer=False) as file:
-                wanted = list(self._columns.values())
-                for batch in file.iter_batches(ROWS, columns=wanted, use_threads=False):
-                    cells = {role: batch.column(column) for role, column in self._columns.items()}
-                    at = cells.pop(Role.RECEIVED_AT, None)
-                    times = [None] * batch.num_rows if at is None else times_in(at)
-                    texts = {role: texts_in(column) for role, column in cells.items()}
-                    lines = range(done + 1, done + batch.num_rows + 1)
-                    done += batch.num_rows
-                    yield self.size * done // file.metadata.num_rows, records_of(lines, texts, times, share)
+                for batch in file.iter_batches(ROWS, columns=[*self._roles.values()], use_threads=False):
+                    columns = {role: batch.column(name) for role, name in self._roles.items()}
+                    first, done = done + 1, done + batch.num_rows
+                    yield self.size * done // file.metadata.num_rows, records_in(columns, first, share)
         except (OSError, pa.ArrowException) as error:
             raise UnreadableLog(
                 f"{self.name} is damaged after row {done:,} ({error}). Fetch the file again."
             ) from error
+
+
+def records_in(columns: Mapping[str, Any], first: int, share: Share | None) -> Iterator[Record]:
+    """Yield the records in the rows of some Arrow columns, numbered from ``first``."""
+    rows = len(next(iter(columns.values())))
+    times = times_in(columns[RECEIVED_AT]) if RECEIVED_AT in columns else [None] * rows
+    is_payload = PAYLOAD in columns
+    nothing = [None] * rows
+    read = [texts_in(columns[role]) if role in columns else nothing for role in ((PAYLOAD,) if is_payload else FIELDS)]
+    for line, (cells, at) in enumerate(zip(zip(*read, strict=True), times, strict=True), first):
+        if (record := record_of(line, cells, at, is_payload, share)) is not None:
+            yield record
 
 
 def _is_text(kind: Any) -> bool:

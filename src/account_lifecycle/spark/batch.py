@@ -19,9 +19,10 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.sql.types import TimestampType
 
 from ..errors import ConfigurationError
+from ..intake.dialects import FIELDS
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from .audit import SparkAudit
-from .executors import TEXTS, Reading, Rulebook, event_schema, findings_schema, micros_of
+from .executors import Reading, Rulebook, event_schema, findings_schema, micros_of
 
 
 def replay(
@@ -62,7 +63,7 @@ def picklable(policy: Policy) -> Policy:
 
 # ---- What a DataFrame has --------------------------------------------------------------------------------
 
-NAMES = (*TEXTS, "received_at", "position", "payload", "value")
+NAMES = (*FIELDS, "received_at", "position", "payload", "value")
 _SHAPES = (("account_id", "status"), ("payload",), ("value",))
 
 
@@ -89,7 +90,7 @@ def events_of(df: DataFrame, columns: Mapping[str, str] | None = None) -> Input:
     position = named.position()
     kind = _nullable(to_arrow_schema(df.select(position.alias("position")).schema).field("position").type)
     if shape == _SHAPES[0]:
-        name, columns_read = "fields", [named[text].cast("string").alias(text) for text in TEXTS]
+        name, columns_read = "fields", [named[text].cast("string").alias(text) for text in FIELDS]
     else:
         name, columns_read = shape[0], [named[shape[0]].cast("binary").alias("text")]
     received_at = F.lit(None).cast("timestamp") if name == "value" else named.received_at()

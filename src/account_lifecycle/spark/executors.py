@@ -17,6 +17,7 @@ from pyspark import TaskContext
 
 from ..engine.deadlines import deadline_before
 from ..errors import ConfigurationError, PayloadError, StoreError
+from ..intake.dialects import FIELDS
 from ..intake.logs import read_line
 from ..intake.payloads import Payload, parse
 from ..lifecycle.account import Account
@@ -28,11 +29,10 @@ from ..lifecycle.explain import Anomaly
 from ..lifecycle.policy import Policy
 from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..replay.findings import Findings, Row, Spill, account_row, anomaly_row, batch, placed, schemas, window_row
+from ..replay.findings import Findings, Row, Spill, account_cells, anomaly_cells, batch, placed, schemas, window_cells
 from ..replay.loop import Judge
 from ..replay.tables import payload_of, texts_in
 
-TEXTS = ("account_id", "status", "provider", "product", "name")
 VERDICTS, KINDS = tuple(Verdict), tuple(AnomalyKind)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,7 +60,7 @@ def time_of(microseconds: int | None) -> datetime | None:
 
 def event_schema(position: pa.DataType) -> pa.Schema:
     """Return the columns of events; where there is a ``reason``, of something that is no readable event instead."""
-    texts = [(name, pa.string()) for name in TEXTS]
+    texts = [(name, pa.string()) for name in FIELDS]
     refused = [("field", pa.string()), ("reason", pa.string()), ("raw", pa.binary())]
     return pa.schema([*texts, ("received_at", _MOMENT), ("position", position), *refused])
 
@@ -116,7 +116,7 @@ class Reading(NamedTuple):
     stamp: datetime
     """When an event counts as received that carries no time."""
     shape: str
-    """What a row has: ``fields`` (``TEXTS``), a ``payload``, or a line of a log as ``value``."""
+    """What a row has: ``fields`` (``FIELDS``), a ``payload``, or a line of a log as ``value``."""
 
     def read(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the events in rows, and what is none; ``mapInArrow`` takes this."""
@@ -136,11 +136,11 @@ class Reading(NamedTuple):
             try:
                 event = parse(payload, self.stamp if at is None else at)
                 provider = None if event.provider is None else str(event.provider)
-                read = (event.account_id, event.status, provider, event.product, event.name, event.received_at)
+                read = (event.account_id, provider, event.status, event.product, event.name, event.received_at)
                 found.append((*read, None, None, None))
             except PayloadError as error:
                 found.append((*(None,) * 6, error.field, str(error), raw))
-        columns = dict(zip((*TEXTS, "received_at", "field", "reason", "raw"), zip(*found, strict=True), strict=True))
+        columns = dict(zip((*FIELDS, "received_at", "field", "reason", "raw"), zip(*found, strict=True), strict=True))
         positions = rows.column("position").cast(self.position).take(pa.array(places, pa.int64()))
         return pa.RecordBatch.from_arrays(
             [positions if f.name == "position" else pa.array(columns.get(f.name, ()), f.type) for f in schema],
@@ -150,8 +150,8 @@ class Reading(NamedTuple):
     def _payloads(self, rows: pa.RecordBatch) -> Iterable[tuple[Payload, bytes]]:
         """Yield each row's payload, and what is kept of it if that cannot be read."""
         if self.shape == "fields":
-            columns = [texts_in(rows.column(name)) for name in TEXTS]
-            payloads = (payload_of(*fields) for fields in zip(*columns, strict=True))
+            columns = [texts_in(rows.column(name)) for name in FIELDS]
+            payloads = (payload_of(fields) for fields in zip(*columns, strict=True))
         else:
             payloads = (text or b"" for text in rows.column("text").to_pylist())
         return ((payload, payload) for payload in payloads)
@@ -236,7 +236,7 @@ class Court:
         if found:
             for one in found:
                 self._kinds[one.anomaly.kind] += 1
-            rows = [(*anomaly_row(one.anomaly, one.status_after), None) for one in found]
+            rows = [(*anomaly_cells(one.anomaly, one.status_after), None) for one in found]
             places = pa.array([one.position if one.is_on_line else None for one in found], pa.int64())
             yield self._found("anomaly", self._anomaly_array(rows, events.column("position").take(places)))
         windows = [BlindWindow._make(row[1:]) for row in self._windows.take()]
@@ -261,10 +261,10 @@ class Court:
         chosen = list(judge.accounts.values() if accounts is None else accounts)
         for first in range(0, len(chosen), 16_384):
             part = chosen[first : first + 16_384]
-            told = batch([account_row(account) for account in part], schemas().accounts)
+            told = batch([account_cells(account) for account in part], schemas().accounts)
             nothing = (None,) * len(anomaly_schema(self._rulebook.position))
             due = [self._overdue(account) for account in part]
-            rows = [nothing if each is None else (*anomaly_row(*each), None) for each in due]
+            rows = [nothing if each is None else (*anomaly_cells(*each), None) for each in due]
             overdue = self._anomaly_array(rows, pa.nulls(len(part), self._rulebook.position))
             overdue = pc.if_else(pa.array([each is not None for each in due]), overdue, None)
             yield self._found("account", told.to_struct_array(), overdue=overdue)
@@ -283,7 +283,7 @@ class Court:
         return decision.anomalies[0], decision.account.status
 
     def _windows_batch(self, windows: list[BlindWindow]) -> pa.RecordBatch:
-        told = batch([window_row(window) for window in windows], schemas().windows).to_struct_array()
+        told = batch([window_cells(window) for window in windows], schemas().windows).to_struct_array()
         as_of = [self.judge_of.accounts[window.account_id].sequence for window in windows]
         return self._found("window", told, as_of=pa.array(as_of, pa.int64()))
 
@@ -306,9 +306,9 @@ class Court:
 
 
 def _announcements(events: pa.RecordBatch) -> Iterator[StatusAnnounced]:
-    columns = [events.column(name).to_pylist() for name in TEXTS]
+    columns = [events.column(name).to_pylist() for name in FIELDS]
     times = events.column("received_at").cast(pa.int64()).to_pylist()
-    for at, (account_id, status, provider, product, name) in zip(times, zip(*columns, strict=True), strict=True):
+    for at, (account_id, provider, status, product, name) in zip(times, zip(*columns, strict=True), strict=True):
         yield StatusAnnounced(account_id, status, _EPOCH + at * _MICROSECOND, provider, product, name)
 
 
