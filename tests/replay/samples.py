@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -46,7 +47,7 @@ def told_by(source: Source) -> Told:
         judge = Judge(DEFAULT_POLICY, Findings(Path(folder)))
         for position, records in source.blocks():
             for place, event in judge.read(source, 0, records, STAMP):
-                told.events.append(event._replace(payload=b""))  # type: ignore[union-attr, call-arg, arg-type]
+                told.events.append(replace(event, payload=b""))  # type: ignore[union-attr, call-arg, arg-type]
                 told.lines.append(place)
             told.positions.append(position)
         judge.findings.flush()

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,7 +101,7 @@ class Kept:
 
 def without_payloads(lines: list[bytes]) -> tuple[list[Any], list[PayloadError]]:
     events, refused = events_of(lines, STAMP)
-    return [event._replace(payload=b"") for event in events], refused
+    return [replace(event, payload=b"") for event in events], refused
 
 
 def assert_same(told: Told, rows: list[Row]) -> None:
@@ -196,7 +197,7 @@ PAYLOADS: list[str | None] = [
 def expected_of(payload: str | None, at: datetime | None) -> Any:
     received = read_line((payload or "").encode())
     try:
-        return parse(received.payload, at or received.received_at or STAMP)._replace(payload=b"")
+        return replace(parse(received.payload, at or received.received_at or STAMP), payload=b"")
     except PayloadError as error:
         return str(error)
 

@@ -188,7 +188,7 @@ class Audit:
 
     def accounts(self) -> Iterator[Account]:
         """Yield every account as it was at the end, in the order in which they were first heard of."""
-        return (account for _, account in rows_in(self._folders, "accounts"))
+        return (Account(*row[1:]) for row in rows_in(self._folders, "accounts"))
 
     def account(self, account_id: str) -> Account | None:
         """Return one account as it was at the end; None if nothing was heard of it."""

@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from heapq import merge
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,6 +115,10 @@ def _rows(path: Path) -> Iterator[Row]:
             except EOFError:
                 return
             yield from rows
+
+
+account_fields = attrgetter(*Account.__slots__)
+"""Return the fields of an account, of which ``Account(*fields)`` makes it again: they take half the room of it."""
 
 
 def placed(row: Row) -> PlacedAnomaly:

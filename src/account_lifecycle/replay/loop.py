@@ -35,7 +35,7 @@ from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import BlindWindow
 from ..report.audit import MAX_TOP_ACCOUNTS, OTHER_PROVIDERS
 from ..report.grouping import OTHER_WORDS
-from .findings import Findings
+from .findings import Findings, account_fields
 from .lines import Record, Source
 
 LINE_BITS = 40
@@ -239,7 +239,7 @@ class Judge:
                 self._dwelt[stay] = self._dwelt.get(stay, _ZERO) + max(until - account.since, _ZERO)
             if account.blind_window is not None:
                 self._add_window(account.provider, account.blind_window, until)
-            kept.add((position, account))
+            kept.add((position, *account_fields(account)))
         self.findings.flush()
         return self._sums(accounts, affected, standing)
 

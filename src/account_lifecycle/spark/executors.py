@@ -29,7 +29,18 @@ from ..lifecycle.explain import Anomaly
 from ..lifecycle.policy import Policy
 from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import BlindWindow
-from ..replay.findings import Findings, Row, Spill, account_cells, anomaly_cells, batch, placed, schemas, window_cells
+from ..replay.findings import (
+    Findings,
+    Row,
+    Spill,
+    account_cells,
+    account_fields,
+    anomaly_cells,
+    batch,
+    placed,
+    schemas,
+    window_cells,
+)
 from ..replay.loop import Judge
 from ..replay.tables import payload_of, texts_in
 
@@ -315,7 +326,7 @@ def _announcements(events: pa.RecordBatch) -> Iterator[StatusAnnounced]:
 # ---- What a stream remembers -----------------------------------------------------------------------------
 
 FORMAT = b"2"
-_SITUATIONS = {(s.status, s.exists, s.lost): s for s in compiled().situations}
+_SITUATIONS = {situation.key: situation for situation in compiled().situations}
 _Kept_account = tuple[
     str, tuple[Status, bool, bool], int, str | None, str | None, datetime | None, Status | None, str, datetime | None,
     datetime | None, frozenset[str], BlindWindow | None, bool,
@@ -325,11 +336,10 @@ _Kept_account = tuple[
 
 def packed(accounts: Iterable[Account]) -> bytes:
     """Return accounts as a checkpoint keeps them: words and no codes, so that a later definition can read them."""
-    rows = [
-        (account.account_id, (s.status, s.exists, s.lost), *account[2:])
-        for account in accounts
-        for s in (account.situation,)
-    ]
+    rows = []
+    for account in accounts:
+        account_id, situation, *rest = account_fields(account)
+        rows.append((account_id, situation.key, *rest))
     return FORMAT + zlib.compress(msgspec.msgpack.encode(rows), 1)
 
 
