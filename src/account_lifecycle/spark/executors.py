@@ -44,7 +44,8 @@ from ..replay.findings import (
 from ..replay.loop import Judge
 from ..replay.tables import payload_of, texts_in
 
-VERDICTS, KINDS = tuple(Verdict), tuple(AnomalyKind)
+VERDICTS = tuple(Verdict)
+KINDS = tuple(AnomalyKind)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
