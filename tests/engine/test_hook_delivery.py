@@ -106,7 +106,7 @@ def test_a_failing_hook_is_tried_once_in_each_run(engine: Engine, clock: Clock) 
 
 
 class Mute(Exception):
-    """An error that cannot even be told."""
+    """An error that has no text."""
 
     def __str__(self) -> str:
         raise RuntimeError("not a word")

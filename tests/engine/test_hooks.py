@@ -1,4 +1,4 @@
-"""Hooks: each is called exactly when its effect comes about, and is told everything about it."""
+"""Hooks: each is called exactly when its effect comes about, with everything about it."""
 
 import functools
 from collections import deque
@@ -144,7 +144,7 @@ def test_the_whole_life_of_an_account_as_its_hooks_hear_it(engine: Engine) -> No
     ]
 
 
-def test_an_account_that_could_not_be_created_is_told(engine: Engine) -> None:
+def test_an_account_that_could_not_be_created_has_a_hook(engine: Engine) -> None:
     heard = listen_to_everything(engine)
     engine.feed_event(notification("a", "CREATION_FAIL"))
     assert [label for label, _ in heard] == [("entered", "CREATION_FAIL"), ("creation_failed", "")]
@@ -203,10 +203,10 @@ def test_a_passed_deadline_calls_the_hooks_of_stuck_accounts(engine: Engine) -> 
     assert len(heard) == 2
 
 
-# ---- What a hook is told ---------------------------------------------------------------------------------
+# ---- What a hook is called with ----------------------------------------------------------------------------
 
 
-def test_a_hook_is_told_what_when_and_of_which_account(engine: Engine, clock: Clock) -> None:
+def test_a_call_says_what_when_and_of_which_account(engine: Engine, clock: Clock) -> None:
     calls: list[HookCall] = []
     engine.on_entered(Status.ERROR)(calls.append)
     engine.feed_event(webhook("a", "OK"), received_at=at(5))
@@ -218,7 +218,7 @@ def test_a_hook_is_told_what_when_and_of_which_account(engine: Engine, clock: Cl
     assert (call.blind_window, call.anomaly) == (None, None)
 
 
-def test_a_recovery_is_told_with_the_interval_to_backfill(engine: Engine) -> None:
+def test_the_call_of_a_recovery_has_the_interval_to_backfill(engine: Engine) -> None:
     calls: list[HookCall] = []
     engine.on_recovered(calls.append)
     words = ["OK", "OK", "CONNECTING", "CREDENTIALS", "RECONNECTED", "OK"]
@@ -232,7 +232,7 @@ def test_a_recovery_is_told_with_the_interval_to_backfill(engine: Engine) -> Non
     assert (window.causes, window.recovered) == (("CONNECTING", "CREDENTIALS"), True)
 
 
-def test_a_finished_sync_is_told_with_its_product(engine: Engine) -> None:
+def test_the_call_of_a_finished_sync_has_its_product(engine: Engine) -> None:
     calls: list[HookCall] = []
     engine.on_sync_completed(calls.append)
     for product in ({}, {"product": "classic"}, {"product": " Recruiter "}):
@@ -240,7 +240,7 @@ def test_a_finished_sync_is_told_with_its_product(engine: Engine) -> None:
     assert [call.subject for call in calls] == ["", "classic", "recruiter"]
 
 
-def test_a_hook_is_told_the_last_moves_so_that_it_can_heal_what_it_missed(engine: Engine) -> None:
+def test_a_call_has_the_last_transitions_so_that_a_handler_can_catch_up(engine: Engine) -> None:
     calls: list[HookCall] = []
     engine.on_recovered(calls.append)
     words = ("CREATION_SUCCESS", "OK", "ERROR", "CREDENTIALS", "RECONNECTED", "OK")
@@ -254,7 +254,7 @@ def test_a_hook_is_told_the_last_moves_so_that_it_can_heal_what_it_missed(engine
     assert call.transitions[-1].sequence == call.sequence
 
 
-def test_an_anomaly_is_told_with_its_explanation(engine: Engine) -> None:
+def test_the_call_of_an_anomaly_has_its_explanation(engine: Engine) -> None:
     calls: list[HookCall] = []
     engine.on_anomaly()(calls.append)
     decision = engine.feed_event(webhook("a", "SNAFU", "MYSPACE"))
@@ -262,7 +262,7 @@ def test_an_anomaly_is_told_with_its_explanation(engine: Engine) -> None:
     assert [call.subject for call in calls] == ["UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
 
 
-def test_a_hook_is_told_of_the_account_as_it_is_now(engine: Engine) -> None:
+def test_a_call_has_the_account_as_it_is_now(engine: Engine) -> None:
     calls: list[HookCall] = []
     engine.on_connected(calls.append)
     list(engine.feed_events([webhook("a", word) for word in ("CREATION_SUCCESS", "OK", "ERROR")]))
@@ -270,7 +270,7 @@ def test_a_hook_is_told_of_the_account_as_it_is_now(engine: Engine) -> None:
     assert (call.sequence, call.account.sequence, call.account.status) == (2, 3, Status.ERROR)
 
 
-def test_every_effect_has_a_key_of_its_own_and_all_its_hooks_are_told_the_same(engine: Engine) -> None:
+def test_every_effect_has_a_key_of_its_own_and_all_its_hooks_get_the_same(engine: Engine) -> None:
     calls = listen_to_everything(engine)
     for account_id in ("a", "a/1", "1/a", "ü ?#"):
         for word in ("OK", "SNAFU", "ERROR", "OK"):
@@ -331,7 +331,7 @@ def test_every_registration_takes_the_same_options(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"ordering": "global"}, "ordering: found 'global'"),
         ({"attempts": 0}, "attempts: found 0; expected 1 or more"),
@@ -340,8 +340,8 @@ def test_every_registration_takes_the_same_options(engine: Engine) -> None:
         ({"on_dead": "halt", "ordering": "none"}, "nothing waits"),
     ],
 )
-def test_an_option_that_cannot_be_meant_is_refused(engine: Engine, options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_an_invalid_option_is_refused(engine: Engine, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         engine.on_connected(print, **options)
     assert engine.subscriptions == []
 

@@ -1,4 +1,4 @@
-"""What the stories share: a hook that answers as it is told, and short words for feeding and asking."""
+"""What the stories share: a hook with given answers, and short words for feeding and asking."""
 
 from account_lifecycle import Engine, HookCall
 from account_lifecycle.testing import Clock

@@ -42,7 +42,7 @@ def test_a_feed_runs_what_older_events_of_its_account_have_left_first(engine: En
     assert hook.heard == [("a", 1), ("a", 3)]
 
 
-def test_why_a_delivery_failed_is_still_told_after_others_had_it_in_hand(engine: Engine) -> None:
+def test_why_a_delivery_failed_is_kept_when_others_claim_and_release_it(engine: Engine) -> None:
     engine.on_entered("OK")(Answering(ValueError("no paper left"), None))
     feed(engine, "OK", "ERROR", "OK", "ERROR")
     assert [(record.error, record.attempts) for record in engine.deliveries()] == [
@@ -87,7 +87,7 @@ def test_a_hook_that_feeds_another_account_has_its_hooks_run_at_once(engine: Eng
 # ---- Leases that ran out -------------------------------------------------------------------------------
 
 
-def test_a_late_owner_is_refused_and_told_so(engine: Engine, clock: Clock) -> None:
+def test_a_completion_after_the_lease_was_lost_is_refused(engine: Engine, clock: Clock) -> None:
     heard: list[HookCall] = []
 
     def hook(call: HookCall) -> None:

@@ -19,7 +19,7 @@ SHORT = timedelta(seconds=0.6)
 
 
 class Ledgerless:
-    """A store of leases only, which renews those that it was told to."""
+    """A store of leases only, which renews the valid ones."""
 
     def __init__(self) -> None:
         self.valid: set[Claim] = set()

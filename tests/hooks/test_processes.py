@@ -163,7 +163,7 @@ with Engine.open(sys.argv[1], observers=(), clock=lambda: utc_now() + timedelta(
         }
 
 
-def test_a_process_that_is_told_to_stop_leaves_nothing_claimed(feeder: Engine, start: Start) -> None:
+def test_a_process_that_stops_leaves_nothing_claimed(feeder: Engine, start: Start) -> None:
     process = start("orderly")
     for number in range(30):
         feed_odd(feeder, f"account-{number}")

@@ -1,4 +1,4 @@
-"""A worker: threads that run hooks, poll, survive trouble and stop when they are told to."""
+"""A worker: threads that run hooks, poll, survive trouble and stop on demand."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
