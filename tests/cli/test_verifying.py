@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
+from account_lifecycle.lifecycle.decide import decide
+from builders import announced
 from cli.shell import LOG, Run, webhook
 
 LOG_EVENTS = len(LOG) - 2
@@ -59,6 +61,32 @@ def test_a_changed_row_for_programs(run: Run, store: Path) -> None:
     assert (ran.document["intact"], ran.document["fault_count"]) == (False, 5)
     assert ran.document["first"] == ran.document["faults"][0]
     assert ran.document["first"]["place"] == "account acc_down"
+
+
+@pytest.fixture
+def judged_by_other_rules(store: Path) -> int:
+    """A store with an event of unknown rules; returns how many events cannot be judged again for it."""
+    with Engine.open(f"sqlite:///{store}") as engine:
+        engine.store.advance([announced("acc_old", "OK")], decide, "0123456789ab/600000000")
+    return 1
+
+
+def test_what_cannot_be_judged_again_is_not_proved_and_ends_with_7(run: Run, judged_by_other_rules: int) -> None:
+    ran = run("verify")
+    assert ran.code == 7
+    assert f"The record is not proved: {judged_by_other_rules} event could not be judged again" in ran.out
+    assert "Not proved: 1 event of other rules could not be judged again" in " ".join(ran.err.split())
+    told = run("verify", "--json")
+    assert told.code == 7
+    assert (told.document["intact"], told.document["proved"], told.document["not_judged"]) == (True, False, 1)
+    checked = run("db", "check", "--json")
+    assert (checked.code, checked.document["intact"], checked.document["proved"]) == (7, True, False)
+    assert "not proved: 1 of" in run("db", "check").out
+
+
+def test_a_fault_weighs_more_than_what_is_not_proved(run: Run, store: Path, judged_by_other_rules: int) -> None:
+    change(store, "UPDATE account SET is_stuck = 1 WHERE account_id = 'acc_live'")
+    assert run("verify").code == 1
 
 
 def test_twenty_faults_are_shown_and_all_are_counted(run: Run, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import click
 from ..errors import without_password
 from ..report.words import counted
 from ..stores.admin import back_up, copy
-from .commands import CommandGroup, Failed
+from .commands import CommandGroup, ExitCode, Failed
 from .opening import open_to_read
 from .options import MOMENT, confirm, json_option, store_option, yes_option
 from .output import clock, say, screen, write_fields, write_json
@@ -37,19 +37,22 @@ def db() -> None:
 def check(as_json: bool, store: str | None) -> None:
     """Check that the store can be opened, that the file is sound, and that the record holds.
 
-    Ends with 1 if anything is not in good order.
+    Ends with 1 if anything is wrong, and with 7 if an event could not be judged again.
     """
     with open_to_read(store) as engine, waiting_for("Verifying"):
         found = engine.verify()
         archived = sum(segment.events for segment in engine.store.segments())
     if as_json:
-        write_json({"intact": found.is_intact, "faults": found.fault_count, "head": found.head,
-                    "events": found.events, "accounts": found.accounts, "archived_events": archived})  # fmt: skip
+        write_json({"intact": found.is_intact, "proved": found.is_proved, "faults": found.fault_count,
+                    "head": found.head, "events": found.events, "accounts": found.accounts,
+                    "archived_events": archived})  # fmt: skip
     else:
         kept = counted(archived, "event") if archived else ""
         write_fields(screen(), [("record", summary(found)), ("head", found.head), ("archived", kept)])
     if not found.is_intact:
         raise Failed("the record does not hold. See: account-lifecycle verify")
+    if not found.is_proved:
+        click.get_current_context().exit(ExitCode.NOT_PROVED)
 
 
 @db.command(

@@ -1,4 +1,4 @@
-"""``verify``: whether the record holds, and what today's rules would decide differently."""
+"""``verify``: prove the record, and show what today's rules would decide differently."""
 
 import re
 import time
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SHOWN = 20
-"""How many faults and groups of differences a screen shows; JSON has more."""
+"""How many faults and groups of differences are shown as text; JSON has more."""
 
 
 class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A head of the ledger: 64 hexadecimal digits."""
+    """The head of a ledger: 64 hexadecimal digits."""
 
     name = "head"
 
@@ -35,7 +35,7 @@ class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         """Return the digits in lower case."""
         text = str(value).strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", text):
-            self.fail(f"{value!r} is no head: 64 hexadecimal digits, as verify writes them.", param, ctx)
+            self.fail(f"{value!r} is not a head: 64 hexadecimal digits, as verify writes them.", param, ctx)
         return text
 
 
@@ -43,7 +43,7 @@ class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     cls=Command,
     short_help="Prove that the record holds, event by event",
     examples=[
-        ("Prove the record, and note down its head", "account-lifecycle verify"),
+        ("Prove the record, and print its head to be noted down", "account-lifecycle verify"),
         ("What would a changed definition decide differently?", "account-lifecycle verify --against-definition"),
         ("From cron, with the head that was noted down", f"account-lifecycle verify --json --expect-head {'4f' * 32}"),
     ],
@@ -56,11 +56,11 @@ class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 def verify(against_definition: bool, expect_head: str | None, as_json: bool, **options: object) -> None:
     """Prove the record: the chain of digests, and all that follows from the ledger.
 
-    Every event is judged once more, and accounts, blind windows, anomalies and effects are compared with the
+    Every event is judged again, and accounts, blind windows, anomalies and effects are compared with the
     result. Others may go on feeding meanwhile. Nothing is changed.
 
-    Ends with 1 if anything does not hold, with 7 if not every event could be judged again, and with 6 if
-    --against-definition finds that something would be decided differently.
+    Ends with 1 if anything does not hold, with 7 if an event could not be judged again, because other rules
+    judged it, and otherwise with 6 if --against-definition finds that something would be decided differently.
     """
     with open_existing(read_settings(**options)) as engine, waiting_for("Verifying"):
         began = time.perf_counter()
@@ -72,10 +72,11 @@ def verify(against_definition: bool, expect_head: str | None, as_json: bool, **o
         write_json(
             {
                 "intact": found.is_intact and is_head_there,
+                "proved": found.is_proved and is_head_there,
                 "events": found.events,
                 "accounts": found.accounts,
                 "checked_by_rules": dict(found.checked_by_rules),
-                "structure_only": found.structure_only,
+                "not_judged": found.not_judged,
                 "head": found.head,
                 "expected_head": expect_head,
                 "expected_head_found": None if expect_head is None else is_head_there,
@@ -92,26 +93,32 @@ def verify(against_definition: bool, expect_head: str | None, as_json: bool, **o
 
 
 def summary(found: Verification) -> str:
-    """Return the result in a line."""
-    if found.is_intact:
-        return f"holds: {counted(found.events, 'event')} of {counted(found.accounts, 'account')}"
-    return f"does not hold: {counted(found.fault_count, 'fault')}, the first: {escaped(str(found.first))}"
+    """Return the result in one line."""
+    if not found.is_intact:
+        return f"does not hold: {counted(found.fault_count, 'fault')}, the first: {escaped(str(found.first))}"
+    events = f"{counted(found.events, 'event')} of {counted(found.accounts, 'account')}"
+    if found.is_proved:
+        return f"holds: {events}"
+    return f"not proved: {found.not_judged:,} of {events} could not be judged again"
 
 
 def _write(found: Verification, seconds: float, differences: Differences | None) -> None:
     console = screen()
-    if found.is_intact:
+    if found.is_proved:
         console.print(styled("The record holds", "bold green"))
+    elif found.is_intact:
+        title = f"The record is not proved: {counted(found.not_judged, 'event')} could not be judged again"
+        console.print(styled(title, "bold yellow"))
     else:
         console.print(styled(f"The record does not hold: {counted(found.fault_count, 'fault')}", "bold red"))
     judged = [f"{count:,} {_rules_text(rules)}" for rules, count in found.checked_by_rules.items()]
-    structure = f"{found.structure_only:,} by other rules: in order, each from where the last one ended"
+    not_judged = f"{found.not_judged:,}, judged by other rules: only their order and where each begins was checked"
     write_fields(
         console,
         [
             ("events", f"{found.events:,} of {counted(found.accounts, 'account')}"),
             ("judged again", "; ".join(judged) or "none"),
-            ("structure", structure if found.structure_only else ""),
+            ("not judged", not_judged if found.not_judged else ""),
             ("first", found.first.place if found.first and found.fault_count > 1 else ""),
             ("head", found.head or "none: this store keeps no chain"),
         ],
@@ -133,7 +140,7 @@ def _rules_text(rules: str) -> str:
 
 
 def _end(found: Verification, is_head_there: bool, differences: Differences | None) -> None:
-    """End with the exit code that the findings come to."""
+    """End with the exit code of the findings: what is wrong first, then what is not proved, then differences."""
     if not found.is_intact:
         raise Failed(
             "the record does not hold: something else than this program has changed it, or the disk has. Compare with "
@@ -144,6 +151,12 @@ def _end(found: Verification, is_head_there: bool, differences: Differences | No
             "the head that was noted down is not in this ledger: events were taken off its end, or it is another "
             "ledger. Compare with a backup."
         )
+    if not found.is_proved:
+        say(
+            f"Not proved: {counted(found.not_judged, 'event')} of other rules could not be judged again, so accounts "
+            "that they belong to may have been changed without being noticed."
+        )
+        click.get_current_context().exit(ExitCode.NOT_PROVED)
     if differences is not None and not differences.is_same:
         say(f"{counted(differences.accounts_differing, 'account')} would be judged differently today")
         click.get_current_context().exit(ExitCode.FOUND)

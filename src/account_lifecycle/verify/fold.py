@@ -1,7 +1,8 @@
-"""One account's history, folded: what follows from its events, compared with what is stored.
+"""Fold one account's history: judge its events again, and compare what follows with what is stored.
 
-Knows one account at a time and how a finding is put into words; it must never know where anything is kept, nor
-read anything itself (``verify`` does).
+A fold starts from the account as it was where the ledger begins. ``is_certain`` says whether it is known exactly: from
+the first event on that cannot be judged again, only the account's sequence and situation are known, and only these are
+compared.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,27 +24,23 @@ from ..lifecycle.wording import printable
 from ..records import Evidence, Fault, LedgerEntry
 
 MAX_SHOWN = 200
-"""How much of a value a finding shows."""
+"""How many characters of a value a finding shows."""
 
 
 class Fold:
-    """An account as it follows from its events, one after the other.
-
-    It is certain as long as every event was judged by rules that can be applied again. From the first event on that
-    was not, only its id, its sequence and its situation are known.
-    """
+    """An account as it follows from its events, judged one after the other."""
 
     def __init__(self, begins: Account) -> None:
         self.account = begins
         self.began = begins.sequence
         self.is_certain = True
         self.windows: dict[int, BlindWindow] = {}
-        """By sequence, every window that was open at the beginning or opened since."""
+        """By sequence, every window that was open where the ledger begins, or opened since."""
         if begins.blind_window is not None:
             self.windows[begins.blind_window.sequence] = begins.blind_window
 
     def gap(self, entry: LedgerEntry) -> list[Fault]:
-        """What is wrong if an event is not the next one; the account then goes on from where the event begins."""
+        """Return a fault if an event is not the next one of the account; the fold then goes on from that event."""
         expected = self.account.sequence + 1
         if entry.sequence == expected:
             return []
@@ -52,7 +49,7 @@ class Fold:
         return [event_fault(entry, [f"number {expected} of this account should come here"])]
 
     def judge(self, evidence: Evidence) -> tuple[list[Fault], bool]:
-        """Judge the next event again: what does not hold, and whether it could be judged at all."""
+        """Judge the next event again; return what does not hold, and whether it could be judged at all."""
         policy = policy_of(evidence.rules) if self.is_certain else None
         if policy is None:
             return self._follow(evidence.entry), False
@@ -65,9 +62,10 @@ class Fold:
         return faults, True
 
     def assume(self, entry: LedgerEntry) -> None:
-        """Take the next event as it is, judged by the rules of today if that agrees with what is on record.
+        """Apply the next event as stored, without comparing it.
 
-        The redelivery window is of no account here: it decides whether a repeat is odd, not what it changes.
+        It is judged by today's rules, and where these come to something else the fold is no longer certain. The
+        redelivery window does not matter: it decides whether a repeat is an anomaly, not what it changes.
         """
         decision = decide(self.account, entry.event) if self.is_certain else None
         if decision is None or (decision.verdict, decision.account.situation) != (entry.verdict, entry.after):
@@ -81,15 +79,13 @@ class Fold:
             self.windows[decision.blind_window.sequence] = decision.blind_window
 
     def _follow(self, entry: LedgerEntry) -> list[Fault]:
-        """Check what holds under any rules: one event begins where the last one ended, and only some move."""
+        """Check what holds under any rules: an event begins where the last one ended, and only APPLIED moves."""
         before = self.account.situation
         findings = []
         if entry.before != before:
             findings.append(_stored("the situation before it", entry.before, before))
         if entry.verdict is not Verdict.APPLIED and entry.after != entry.before:
-            findings.append(
-                f"its verdict is {entry.verdict}, and yet it moves {_told(entry.before)} to {_told(entry.after)}"
-            )
+            findings.append(f"its verdict is {entry.verdict}, and yet it moves {entry.before} to {entry.after}")
         self._distrust(entry)
         return [event_fault(entry, findings)] if findings else []
 
@@ -100,7 +96,7 @@ class Fold:
     # ---- Compared with what is stored ------------------------------------------------------------------
 
     def account_faults(self, stored: Account | None) -> list[Fault]:
-        """What is not as it follows from the events in the stored account."""
+        """Compare the stored account with the fold."""
         account_id, sequence = self.account.account_id, self.account.sequence
         place = f"account {printable(account_id, MAX_SHOWN)}"
         if stored is None:
@@ -115,9 +111,9 @@ class Fold:
         return [Fault(place, "; ".join(findings), account_id)] if findings else []
 
     def window_faults(self, stored: Iterable[BlindWindow]) -> list[Fault]:
-        """What is not as it follows from the events in the stored blind windows.
+        """Compare the stored blind windows with the fold.
 
-        Of the windows that were over where the ledger begins nothing follows.
+        Windows that were closed before the ledger begins are passed over: nothing follows about them.
         """
         if not self.is_certain:
             return []
@@ -141,13 +137,13 @@ class Fold:
 
 @lru_cache(maxsize=256)
 def policy_of(rules: str) -> Policy | None:
-    """The policy to judge by again; None for rules that are not those of today's machine."""
+    """Return the policy to judge by again; None if ``rules`` are not those of today's machine."""
     window = redelivery_window_of(rules)
     return None if window is None else Policy(window)
 
 
 def event_fault(entry: LedgerEntry, findings: Sequence[str]) -> Fault:
-    """What does not hold about an event."""
+    """Return a fault about an event."""
     return Fault(_place_of(entry), "; ".join(findings), entry.account_id, entry.sequence)
 
 
@@ -159,7 +155,7 @@ def _place_of(entry: LedgerEntry) -> str:
 
 
 def _contradictions(evidence: Evidence, decision: Decision) -> Iterator[Fault]:
-    """Whatever is on record of an event and does not follow from it."""
+    """Yield a fault for everything stored of an event that its decision does not give."""
     entry, effects = evidence.entry, _pairs(decision)
     if (entry.verdict, entry.before, entry.after) != (
         decision.verdict, decision.previous.situation, decision.account.situation
@@ -168,7 +164,7 @@ def _contradictions(evidence: Evidence, decision: Decision) -> Iterator[Fault]:
     if entry.anomalies != decision.anomalies:
         yield from _wrong_anomalies(entry, decision)
     if evidence.effects != effects:
-        stored, follows = (", ".join(_effect_told(e) for e in each) or "none" for each in (evidence.effects, effects))
+        stored, follows = (", ".join(_effect_text(e) for e in each) or "none" for each in (evidence.effects, effects))
         finding = f"stored are {stored}; from the ledger follow {follows}"
         yield Fault(f"effects of {_place_of(entry)}", finding, entry.account_id, entry.sequence)
 
@@ -178,7 +174,7 @@ def _pairs(decision: Decision) -> tuple[tuple[str, str], ...]:
 
 
 def _wrong_columns(entry: LedgerEntry, decision: Decision) -> Iterator[str]:
-    """Each column of an event that does not follow."""
+    """Yield a finding for each column of an event that does not follow."""
     columns = {
         "the verdict": (entry.verdict, decision.verdict),
         "the situation before it": (entry.before, decision.previous.situation),
@@ -188,7 +184,7 @@ def _wrong_columns(entry: LedgerEntry, decision: Decision) -> Iterator[str]:
 
 
 def _wrong_anomalies(entry: LedgerEntry, decision: Decision) -> Iterator[Fault]:
-    """Each anomaly of an event that is missing, extra, or not as it follows."""
+    """Yield a fault for each anomaly of an event that is missing, extra or different."""
     for number, (stored, follows) in enumerate(zip_longest(entry.anomalies, decision.anomalies), 1):
         if stored != follows:
             place = f"anomaly {number} of {_place_of(entry)}"
@@ -203,7 +199,7 @@ def _wrong_anomaly(stored: Anomaly | None, follows: Anomaly | None) -> str:
     return "; ".join(_differing(stored, follows))
 
 
-def _effect_told(effect: tuple[str, str]) -> str:
+def _effect_text(effect: tuple[str, str]) -> str:
     return printable(" ".join(effect).strip(), MAX_SHOWN)
 
 
@@ -218,11 +214,11 @@ def _differing(stored: Any, follows: Any, names: Sequence[str] = ()) -> list[str
 
 
 def _stored(name: str, stored: object, follows: object) -> str:
-    return f"{name}: {_told(stored)} is stored, {_told(follows)} follows from the ledger"
+    return f"{name}: {_text(stored)} is stored, {_text(follows)} follows from the ledger"
 
 
-def _told(value: object) -> str:
-    """A value for a person, so that two that differ can be told apart."""
+def _text(value: object) -> str:
+    """Return a value as text, such that two different values read differently."""
     match value:
         case None:
             return "nothing"
@@ -233,9 +229,9 @@ def _told(value: object) -> str:
         case Situation():
             return str(value)
         case BlindWindow():
-            return f"one ({', '.join(f'{name} {_told(part)}' for name, part in value._asdict().items())})"
+            return f"one ({', '.join(f'{name} {_text(part)}' for name, part in value._asdict().items())})"
         case tuple() | frozenset():
-            return f"({', '.join(sorted(map(_told, value)) if isinstance(value, frozenset) else map(_told, value))})"
+            return f"({', '.join(sorted(map(_text, value)) if isinstance(value, frozenset) else map(_text, value))})"
         case Enum() | int():
             return str(value)
         case _:

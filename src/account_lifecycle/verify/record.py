@@ -1,74 +1,141 @@
-"""The proof of the record: the chain holds, and folding the ledger gives exactly what is stored.
+"""Prove the record: the chain of digests holds, and judging the ledger again gives exactly what is stored.
 
-Knows how to read a ledger and what is stored beside it side by side, one account at a time, while others go on
-feeding; what follows from an account's events, ``folding`` knows. It must never change anything.
+What is proved, in this order:
+
+1. *The store by itself* (``store.faults()``): its own integrity check, and the chain, which ties every event to all
+   events before it.
+2. *Every event, judged again* by the rules named beside it: its verdict, situations, anomalies and effects have to
+   come out as they are stored. An event whose rules are not those of today's machine cannot be judged again. Of it,
+   and of every later event of its account, only the structure is checked: sequences without gaps, each event
+   beginning where the last one ended. Such events are counted as ``not_judged``, and the record is then not proved,
+   for what stands beside the ledger could have been changed unnoticed.
+3. *Accounts and blind windows*, which have to be what the account's events come to.
+
+How: the store reads baselines, events, windows and accounts as four streams in the order of account ids, and they are
+walked in lockstep, an account at a time (``ByAccount``). Memory holds one account, its windows and the first hundred
+faults, however long the ledger is.
+
+Nothing is locked. Others may feed, erase or prune between the opening of two streams, so an account that seems wrong
+is read again by itself, up to three times, and only what is still wrong then is a fault (``_read_again``). Events
+need no second look: they are only ever appended.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from ..errors import StoreError
 from ..lifecycle.account import Account
-from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import printable
-from ..records import AccountFilter, Evidence, Fault, LedgerEntry
+from ..records import AccountFilter, Fault, LedgerEntry
 from ..stores.protocol import Store
-from .by_account import UNREADABLE, ByAccount, damage
 from .fold import MAX_SHOWN, Fold
-from .rejudge import Differences, against_definition
-
-__all__ = ["Differences", "Verification", "against_definition", "verify"]
 
 MAX_FAULTS = 100
-"""How many faults are told one by one."""
+"""How many faults are listed one by one."""
 ATTEMPTS = 3
 """How often an account that seems wrong is read again: others may have written while it was read."""
 
+RecordT = TypeVar("RecordT")
+
+_VALUES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+UNREADABLE = (StoreError, *_VALUES)
+"""What reading a value that this program never wrote may raise; ``damage`` tells it from other errors."""
+
 
 class Verification(NamedTuple):
-    """What came of verifying a store."""
+    """The result of verifying a store."""
 
     events: int
     """How many events the ledger holds."""
     accounts: int
     checked_by_rules: Mapping[str, int]
     """How many events were judged again, by the name of the rules that they were judged by."""
-    structure_only: int
-    """How many could not be judged again, because rules of another version judged them, or an event before them in
-    their account: of these it was checked that one begins where the last one ended."""
+    not_judged: int
+    """How many could not be judged again, because rules of another version judged them or an event before them in
+    their account: of these only the structure was checked."""
     faults: tuple[Fault, ...]
     """The first hundred things that do not hold."""
     fault_count: int
     """How many there are."""
     head: str
-    """What stands for the whole ledger, as it was when verifying began: worth noting down elsewhere."""
+    """The digest that stands for the whole ledger as it was when verifying began: worth noting down elsewhere."""
     first: Fault | None = None
     """The first row that does not hold, in the order of the ledger as far as it is about an event."""
 
     @property
     def is_intact(self) -> bool:
-        """Whether everything holds."""
+        """Whether nothing was found that does not hold; see ``is_proved`` for whether all of it was checked."""
         return not self.fault_count
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether everything holds and every event could be judged again."""
+        return self.is_intact and not self.not_judged
 
 
 def verify(store: Store) -> Verification:
-    """Prove a store's record; others may go on feeding meanwhile.
+    """Prove the record of ``store``; others may go on feeding meanwhile.
 
-    First the store says what it can tell by itself. Then every event is judged once more, and accounts, blind
-    windows, anomalies and effects are compared with what follows. Raises ``StoreError`` if it cannot be read.
+    Raise ``StoreError`` if it cannot be read.
     """
     return _Examination(store).run()
 
 
+class ByAccount(Generic[RecordT]):
+    """A stream in the order of account ids, read account by account.
+
+    It is opened at once, so that several streams are of nearly the same moment. A value that cannot be read ends it;
+    ``breakage`` then says why.
+    """
+
+    def __init__(self, records: Iterator[RecordT], id_of: Callable[[RecordT], str]) -> None:
+        self._records = records
+        self._id_of = id_of
+        self.head: RecordT | None = None
+        self.head_id: str | None = None
+        self.last_id = ""
+        self.breakage: str | None = None
+        self._advance()
+
+    def take(self, account_id: str) -> Iterator[RecordT]:
+        """Yield the records of an account; exhaust it before the next one is taken."""
+        while self.head is not None and self.head_id == account_id:
+            yield self.head
+            self._advance()
+
+    def find(self, account_id: str) -> RecordT | None:
+        """Return the first record of an account, passing over those of accounts that come before it."""
+        while self.head_id is not None and self.head_id < account_id:
+            self._advance()
+        return self.head if self.head_id == account_id else None
+
+    def _advance(self) -> None:
+        self.last_id = self.head_id or self.last_id
+        try:
+            self.head = next(self._records, None)
+        except UNREADABLE as error:
+            self.head, self.breakage = None, damage(error)
+        self.head_id = None if self.head is None else self._id_of(self.head)
+        assert self.head_id is None or self.head_id >= self.last_id, "a store has to read in the order of account ids"
+
+
+def damage(error: BaseException) -> str:
+    """Return what is wrong with a row that cannot be read; raise ``error`` again if it is not about a row."""
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    if not isinstance(cause, _VALUES):
+        raise error
+    return f"it cannot be read ({type(cause).__name__}: {cause})"
+
+
 class _Examination:
-    """One verification on its way."""
+    """One verification while it runs."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._head = store.head()
-        self._events = self._accounts = self._structure_only = self._fault_count = 0
+        self._events = self._accounts = self._not_judged = self._fault_count = 0
         self._by_rules: Counter[str] = Counter()
         self._faults: list[Fault] = []
 
@@ -77,7 +144,7 @@ class _Examination:
             self._add([fault])
         own = len(self._faults)
         try:
-            self._examine_accounts()
+            self._walk()
         except StoreError as error:
             if not self._fault_count:
                 raise
@@ -87,7 +154,7 @@ class _Examination:
             self._events,
             self._accounts,
             dict(self._by_rules),
-            self._structure_only,
+            self._not_judged,
             tuple(self._faults),
             self._fault_count,
             self._head,
@@ -98,13 +165,13 @@ class _Examination:
         self._fault_count += len(faults)
         self._faults += faults[: MAX_FAULTS - len(self._faults)]
 
-    def _examine_accounts(self) -> None:
-        """Walk through all streams at once, in the order of account ids."""
+    def _walk(self) -> None:
+        """Walk the four streams in lockstep, in the order of account ids."""
         store = self._store
-        self._baselines = ByAccount(store.baselines(), _own_id)
-        self._evidence = ByAccount(store.evidence(), _evidence_id)
-        self._windows = ByAccount(store.windows_by_account(), _own_id)
-        self._stored = ByAccount(store.accounts(AccountFilter()), _own_id)
+        self._baselines = ByAccount(store.baselines(), lambda account: account.account_id)
+        self._evidence = ByAccount(store.evidence(), lambda evidence: evidence.entry.event.account_id)
+        self._windows = ByAccount(store.windows_by_account(), lambda window: window.account_id)
+        self._stored = ByAccount(store.accounts(AccountFilter()), lambda account: account.account_id)
         while not (self._baselines.breakage or self._evidence.breakage):
             heads = (self._baselines.head_id, self._evidence.head_id, self._windows.head_id, self._stored.head_id)
             account_id = min((head for head in heads if head is not None), default=None)
@@ -112,51 +179,39 @@ class _Examination:
                 break
             self._accounts += 1
             self._examine(account_id)
-        self._tell_breakages()
+        self._report_breakages()
 
     def _examine(self, account_id: str) -> None:
+        """Judge an account's events again, and compare what is stored of it with the outcome."""
         begins = [*self._baselines.take(account_id)]
         fold = Fold(begins[0] if begins else Account(account_id))
-        doubts = self._judge_events(fold)
-        stored, windows = [*self._stored.take(account_id)], [*self._windows.take(account_id)]
-        if self._evidence.breakage:
-            return
-        try:
-            doubts += fold.account_faults(self._account(account_id, stored))
-            doubts += fold.window_faults(self._windows_of(account_id, windows))
-            if doubts and len(self._faults) < MAX_FAULTS:
-                doubts = _standing(self._store, account_id, fold.is_certain)
-        except UNREADABLE as error:
-            place = f"account {printable(account_id, MAX_SHOWN)} or one of its blind windows"
-            doubts = [Fault(place, damage(error), account_id)]
-        self._add(doubts)
-
-    def _judge_events(self, fold: Fold) -> list[Fault]:
-        """Judge an account's events again; what may be due only to others who write meanwhile is handed back."""
-        doubts: list[Fault] = []
-        for evidence in self._evidence.take(fold.account.account_id):
+        suspected: list[Fault] = []  # to be read again: others may have written meanwhile
+        for evidence in self._evidence.take(account_id):
             self._events += 1
-            doubts += fold.gap(evidence.entry)
+            suspected += fold.gap(evidence.entry)
             faults, is_judged = fold.judge(evidence)
             self._add(faults)
             if is_judged:
                 self._by_rules[evidence.rules] += 1
             else:
-                self._structure_only += 1
-        return doubts
+                self._not_judged += 1
+        accounts, windows = [*self._stored.take(account_id)], [*self._windows.take(account_id)]
+        if self._evidence.breakage:
+            return
+        try:
+            stored = self._store.account(account_id) if self._stored.breakage else next(iter(accounts), None)
+            if self._windows.breakage:
+                windows = list(self._store.blind_windows(account_id, open_only=False))
+            suspected += fold.account_faults(stored) + fold.window_faults(windows)
+            if suspected and len(self._faults) < MAX_FAULTS:
+                suspected = _confirmed(self._store, account_id, fold.is_certain)
+        except UNREADABLE as error:
+            place = f"account {printable(account_id, MAX_SHOWN)} or one of its blind windows"
+            suspected = [Fault(place, damage(error), account_id)]
+        self._add(suspected)
 
-    def _account(self, account_id: str, taken: list[Account]) -> Account | None:
-        if self._stored.breakage:
-            return self._store.account(account_id)
-        return taken[0] if taken else None
-
-    def _windows_of(self, account_id: str, taken: list[BlindWindow]) -> list[BlindWindow]:
-        if self._windows.breakage:
-            return list(self._store.blind_windows(account_id, open_only=False))
-        return taken
-
-    def _tell_breakages(self) -> None:
-        """Streams that ended before their end: of an account they were told when it was read by itself, if it was."""
+    def _report_breakages(self) -> None:
+        """Add a fault for each stream that ended early, unless reading the account by itself already added it."""
         for what, stream in (("event", self._evidence), ("baseline", self._baselines)):
             if stream.breakage:
                 place = f"the next {what} after those of account {printable(stream.last_id, MAX_SHOWN)}"
@@ -167,19 +222,11 @@ class _Examination:
                 self._add([Fault(place, stored.breakage)])
 
 
-def _own_id(record: Account | BlindWindow) -> str:
-    return record.account_id
-
-
-def _evidence_id(evidence: Evidence) -> str:
-    return evidence.entry.event.account_id
-
-
 # ---- An account, read again ------------------------------------------------------------------------
 
 
-def _standing(store: Store, account_id: str, is_certain: bool) -> list[Fault]:
-    """What does not hold about an account even when everything about it is read once more."""
+def _confirmed(store: Store, account_id: str, is_certain: bool) -> list[Fault]:
+    """Return what does not hold about an account even when everything about it is read again."""
     faults: list[Fault] = []
     for _ in range(ATTEMPTS):
         faults = _read_again(store, account_id, is_certain)
@@ -189,21 +236,22 @@ def _standing(store: Store, account_id: str, is_certain: bool) -> list[Fault]:
 
 
 def _read_again(store: Store, account_id: str, is_certain: bool) -> list[Fault]:
-    """Compare an account with its history as it was at the event up to which it was stored, whatever is fed meanwhile.
+    """Compare an account with its history as of the event up to which it was stored, whatever is fed meanwhile.
 
-    Its windows are read between two looks at the account, so they have to be right at one of the events from the
-    one look to the other. A last look sees to it that no event is left that the account does not know.
+    Its windows are read between two reads of the account, so they have to be right at one of the events from the
+    first read to the second. A last read makes sure that no event is left that the account does not include.
     """
     stored = store.account(account_id)
     windows = list(store.blind_windows(account_id, open_only=False))
     later = store.account(account_id)
-    fold = Fold(_beginning(store, account_id))
+    baselines = (each for each in store.baselines() if each.account_id == account_id) if store.segments() else iter(())
+    fold = Fold(next(baselines, Account(account_id)))
     fold.is_certain = is_certain
-    first, last = (look.sequence if look else 0 for look in (stored, later))
+    first, last = (read.sequence if read else 0 for read in (stored, later))
     gaps: list[Fault] = []
     of_account: list[Fault] | None = None
     of_windows: list[Fault] | None = None
-    for sequence in _stages(fold, store.history(account_id), gaps):
+    for sequence in _sequences(fold, store.history(account_id), gaps):
         if sequence == first:
             of_account = fold.account_faults(stored)
         if first <= sequence <= last and of_windows != []:
@@ -214,8 +262,8 @@ def _read_again(store: Store, account_id: str, is_certain: bool) -> list[Fault]:
     return [*gaps, *of_account, *(fold.window_faults(windows) if of_windows is None else of_windows)]
 
 
-def _stages(fold: Fold, history: Iterator[LedgerEntry], gaps: list[Fault]) -> Iterator[int]:
-    """The account's sequence where the ledger begins and after each event."""
+def _sequences(fold: Fold, history: Iterator[LedgerEntry], gaps: list[Fault]) -> Iterator[int]:
+    """Fold a history event by event, yielding the account's sequence before the first and after each."""
     yield fold.account.sequence
     for entry in history:
         gaps += fold.gap(entry)
@@ -223,16 +271,12 @@ def _stages(fold: Fold, history: Iterator[LedgerEntry], gaps: list[Fault]) -> It
         yield entry.sequence
 
 
-def _beginning(store: Store, account_id: str) -> Account:
-    begins = (account for account in store.baselines() if account.account_id == account_id)
-    return next(begins, Account(account_id)) if store.segments() else Account(account_id)
-
-
-# ---- Which comes first -----------------------------------------------------------------------------
-
-
 def _first(store: Store, own: list[Fault], judged: list[Fault]) -> Fault | None:
-    """The first row that does not hold: what the store says of its ledger comes first, as the ledger's order is its."""
+    """Return the fault that comes first in the ledger's order.
+
+    ``own`` are the faults that the store found by itself, already in that order; ``judged`` are in the order of
+    account ids.
+    """
     for fault in own:
         if fault.place.startswith("event "):
             return fault

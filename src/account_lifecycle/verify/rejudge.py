@@ -1,7 +1,9 @@
-"""What today's rules would decide differently: the effect of a change, seen before it is shipped.
+"""Judge the whole ledger by other rules, to see the effect of a change before it is shipped.
 
-Knows how to tell the whole ledger once more to a step of deciding and to compare what comes of it with what is on
-record; it must never call a difference a fault, for what was decided stays decided.
+A difference is no fault: what was decided stays decided. Each account is judged from where the ledger begins, through
+all of its events, so one difference can cause others; the first of each account is reported, and accounts that differ
+in the same way (the same announcement in the same situation, with the same two outcomes) form one group. Memory holds
+one account and at most a thousand groups.
 """
 
 from collections import Counter
@@ -19,26 +21,26 @@ from ..lifecycle.machine import Situation
 from ..lifecycle.status import Verdict
 from ..records import Decide, Evidence
 from ..stores.protocol import Store
-from .by_account import ByAccount
+from .record import ByAccount
 
 MAX_GROUPS = 1000
-"""How many groups are kept apart."""
+"""How many groups are kept."""
 MAX_EXAMPLES = 3
 """How many examples each group has."""
 
 
 class Outcome(NamedTuple):
-    """What came of one event."""
+    """What was decided about one event."""
 
     verdict: Verdict
     after: Situation
     anomalies: tuple[AnomalyKind, ...]
     effects: tuple[tuple[EffectKind, str], ...]
-    """Kind and subject of each, those of the anomalies left out."""
+    """Kind and subject of each, without those of the anomalies."""
 
 
 class Difference(NamedTuple):
-    """The first event of an account of which something else would come."""
+    """The first event of an account that would be decided differently."""
 
     account_id: str
     sequence: int
@@ -51,7 +53,7 @@ class Difference(NamedTuple):
 
 
 class DifferenceGroup(NamedTuple):
-    """Accounts that part from the record in the same way: the same news, in the same situation."""
+    """Accounts whose first difference is the same: the same announcement in the same situation, the same outcomes."""
 
     before: Situation
     announced: str
@@ -63,7 +65,7 @@ class DifferenceGroup(NamedTuple):
 
 
 class Differences(NamedTuple):
-    """What today's rules make of the ledger."""
+    """What today's rules would decide differently about the ledger."""
 
     rules: str
     """The name of today's rules."""
@@ -72,10 +74,10 @@ class Differences(NamedTuple):
     events_by_rules: Mapping[str, int]
     """How many events were judged by which rules when they were fed."""
     events_differing: int
-    """Those whose outcome would be another, consequences of earlier differences included."""
+    """Those that would be decided differently, consequences of earlier differences included."""
     accounts_differing: int
     accounts_elsewhere: int
-    """Those that would stand in another situation now."""
+    """Those that would be in another situation now."""
     groups: tuple[DifferenceGroup, ...]
     """The first difference of each account, grouped; the largest group first. At most a thousand."""
 
@@ -86,35 +88,35 @@ class Differences(NamedTuple):
 
 
 def against_definition(store: Store, decide: Decide, rules: str) -> Differences:
-    """Replay the ledger through ``decide``, which judges by ``rules``, and tell what comes out differently.
+    """Judge the ledger of ``store`` by ``decide``, whose rules are called ``rules``, and return the differences.
 
-    Each account lives again from where the ledger begins; what was decided before a prune is taken as it is.
-    A deadline that passed is judged as the event that it is: other deadlines would have made other events.
+    Accounts start from where the ledger begins: what was decided before a prune is taken as it is. A deadline that
+    passed is judged as the event that it is, although a policy with other deadlines would have made other events.
     """
-    replay = _Replay(decide)
+    comparison = _Comparison(decide)
     baselines = ByAccount(store.baselines(), lambda each: each.account_id)
     for account_id, evidence in groupby(store.evidence(), lambda each: each.entry.account_id):
         account = baselines.find(account_id) or Account(account_id)
         for each in evidence:
-            account = replay.judge(account, each)
-        replay.end(account)
-    return replay.result(rules)
+            account = comparison.judge(account, each)
+        comparison.end(account)
+    return comparison.result(rules)
 
 
-class _Replay:
-    """What has come of the replay so far."""
+class _Comparison:
+    """The counts and groups while the ledger is judged."""
 
     def __init__(self, decide: Decide) -> None:
         self._decide = decide
-        self._accounts = self._elsewhere = self._parted = self._events_differing = 0
+        self._accounts = self._elsewhere = self._differing = self._events_differing = 0
         self._by_rules: Counter[str] = Counter()
         self._groups: dict[tuple[object, ...], list[Difference]] = {}
         self._sizes: Counter[tuple[object, ...]] = Counter()
-        self._has_parted = False
+        self._differs = False
         self._recorded_last: Situation | None = None
 
     def judge(self, account: Account, evidence: Evidence) -> Account:
-        """The account after its next event, under the rules that are tried."""
+        """Judge the next event of an account; return the account after it."""
         entry = evidence.entry
         self._by_rules[evidence.rules] += 1
         self._recorded_last = entry.after
@@ -122,18 +124,18 @@ class _Replay:
         recorded, today = _recorded(evidence), _decided(decision)
         if recorded != today:
             self._events_differing += 1
-            if not self._has_parted:
-                self._has_parted = True
+            if not self._differs:
+                self._differs = True
                 at, announced = entry.received_at, str(entry.announced)
                 self._add(Difference(entry.account_id, entry.sequence, at, entry.before, announced, recorded, today))
         return replace(decision.account, sequence=entry.sequence)
 
     def end(self, account: Account) -> None:
-        """The last event of an account was judged."""
+        """Count an account after its last event."""
         self._accounts += 1
-        self._parted += self._has_parted
+        self._differing += self._differs
         self._elsewhere += account.situation != self._recorded_last
-        self._has_parted = False
+        self._differs = False
 
     def _add(self, difference: Difference) -> None:
         key = (difference.before, difference.announced, difference.recorded, difference.today)
@@ -150,7 +152,7 @@ class _Replay:
             self._accounts,
             dict(self._by_rules),
             self._events_differing,
-            self._parted,
+            self._differing,
             self._elsewhere,
             tuple(self._group(key, count) for key, count in self._sizes.most_common()),
         )
