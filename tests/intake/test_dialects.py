@@ -158,7 +158,7 @@ def test_what_is_written_in_a_dialect_is_read_back(dialect: Dialect) -> None:
         ((EVENT._replace(fields={**EVENT.fields, "name": ("name", "of")}), HOSTED_AUTH), "account event.*object"),
     ],
 )
-def test_rows_that_cannot_be_told_apart_are_refused_by_name(rows: tuple[Dialect, ...], says: str) -> None:
+def test_rows_that_cannot_be_distinguished_are_refused_by_name(rows: tuple[Dialect, ...], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Wire(rows)
 

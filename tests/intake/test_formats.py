@@ -59,7 +59,7 @@ def test_a_webhook_without_an_account_type_is_readable(account_type: Any) -> Non
     assert read(as_bytes(webhook(account_type=account_type))).provider is None
 
 
-def test_an_account_type_or_status_that_nobody_knows_is_handed_on() -> None:
+def test_an_account_type_or_status_that_is_unknown_is_handed_on() -> None:
     event = read(webhook(" frozen ", account_type=" MySpace "))
 
     assert (event.status, event.provider) == ("FROZEN", "MYSPACE")

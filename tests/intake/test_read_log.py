@@ -38,8 +38,8 @@ def test_a_bare_line_is_a_payload_byte_for_byte() -> None:
 
 def means(received: Received, payload: Any, received_at: datetime | None) -> bool:
     """Whether it is this payload, be it as bytes or read already, at this time."""
-    told = json.loads(received.payload) if isinstance(received.payload, bytes) else received.payload
-    return (told, received.received_at) == (payload, received_at)
+    content = json.loads(received.payload) if isinstance(received.payload, bytes) else received.payload
+    return (content, received.received_at) == (payload, received_at)
 
 
 def test_an_enveloped_line_has_its_time_and_its_payload() -> None:
@@ -119,7 +119,7 @@ def test_a_byte_order_mark_before_an_envelope_is_harmless() -> None:
     assert means(read_line(b"\xef\xbb\xbf" + line(WEBHOOK)), WEBHOOK, T0)
 
 
-# ---- Times that cannot be meant ------------------------------------------------------------------------
+# ---- Invalid times ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_byte_order_mark_before_an_envelope_is_harmless() -> None:
         "0001-01-01T00:00:00+05:00",
     ],
 )
-def test_a_time_that_cannot_be_meant_ends_in_quarantine_with_its_payload(received_at: Any) -> None:
+def test_a_time_that_is_invalid_ends_in_quarantine_with_its_payload(received_at: Any) -> None:
     engine = fed([line(WEBHOOK, received_at), line(webhook("b", "OK"))])
     (kept,) = engine.quarantine()
     assert kept.field == "received_at"

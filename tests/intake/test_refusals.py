@@ -156,7 +156,7 @@ def test_a_time_of_arrival_must_be_a_moment(received_at: object) -> None:
     assert refusal(webhook(), received_at).field == "received_at"
 
 
-def test_a_naive_time_of_arrival_is_told_that_it_lacks_a_time_zone() -> None:
+def test_a_naive_time_of_arrival_is_refused_because_it_lacks_a_time_zone() -> None:
     assert "time zone" in refusal(webhook(), datetime(2026, 5, 1)).found
 
 

@@ -35,11 +35,11 @@ class Auditor:
     def hear(self, lines: Iterable[str]) -> Iterator[Heard]:
         number, now = 0, None
         for number, line in enumerate(lines, 1):
-            told = json.loads(line)
-            now = datetime.fromisoformat(told["received_at"])
+            entry = json.loads(line)
+            now = datetime.fromisoformat(entry["received_at"])
             yield from self._pass_deadlines(number - 1, now)
             try:
-                event = parse(told["payload"], now)
+                event = parse(entry["payload"], now)
             except PayloadError:
                 yield Heard(number, None, None)
             else:
@@ -95,5 +95,5 @@ def fleet() -> Fleet:
 
 @pytest.fixture
 def truth() -> Callable[[Simulation], Truth]:
-    """The truth about a log that was told to its end."""
+    """The truth about a log that is exhausted."""
     return lambda simulation: truth_of([simulation.header, *(fault._asdict() for fault in simulation.truth)])

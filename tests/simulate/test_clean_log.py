@@ -25,9 +25,9 @@ def test_no_line_of_a_clean_log_is_refused_held_or_anomalous_and_no_deadline_pas
 def test_the_only_repeats_are_the_webhook_twins_of_notifications_seconds_later(provider, fleet, hear):
     for seed in SEEDS:
         lines = list(fleet(accounts=6, seed=seed, providers=[provider]))
-        told = [json.loads(line) for line in lines]
+        entries = [json.loads(line) for line in lines]
         notified = {}
-        for heard, line in zip(hear(lines), told, strict=True):
+        for heard, line in zip(hear(lines), entries, strict=True):
             at = datetime.fromisoformat(line["received_at"])
             if "status" in line["payload"]:
                 notified[heard.account_id] = at
@@ -36,17 +36,17 @@ def test_the_only_repeats_are_the_webhook_twins_of_notifications_seconds_later(p
                 assert (at - notified[heard.account_id]).total_seconds() < 20
 
 
-def test_a_clean_log_has_no_truth_to_tell(fleet):
+def test_a_clean_log_has_no_faults_in_its_truth(fleet):
     simulation = fleet()
     assert sum(1 for _ in simulation) == simulation.events > 500
     assert simulation.truth == []
 
 
 def test_lines_come_in_the_order_of_time_and_every_account_is_heard_of_once_it_is_born(fleet):
-    told = [json.loads(line) for line in fleet(accounts=60)]
-    times = [datetime.fromisoformat(line["received_at"]) for line in told]
+    entries = [json.loads(line) for line in fleet(accounts=60)]
+    times = [datetime.fromisoformat(line["received_at"]) for line in entries]
     assert times == sorted(times)
-    assert len({_account_id(line["payload"]) for line in told}) == 60
+    assert len({_account_id(line["payload"]) for line in entries}) == 60
 
 
 def test_the_wire_shows_both_formats_every_alias_premium_products_and_any_order_of_keys(fleet):

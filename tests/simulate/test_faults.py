@@ -55,8 +55,8 @@ def test_a_rate_is_the_share_of_the_announcements_that_a_fault_befalls(rate, fle
     clean = sum(1 for _ in fleet(accounts=300))
     simulation = fleet(accounts=300, faults=Faults(provider_changed=rate))
     assert sum(1 for _ in simulation) == clean
-    told_before = clean - 2 * 300  # its first webhook, and notifications, name no type that could change
-    assert 0.7 * rate * told_before < len(simulation.truth) < 1.1 * rate * clean
+    changeable = clean - 2 * 300  # its first webhook, and notifications, name no type that could change
+    assert 0.7 * rate * changeable < len(simulation.truth) < 1.1 * rate * clean
 
 
 def test_a_fault_is_open_alone(fleet):
@@ -91,7 +91,7 @@ def test_a_drop_names_the_next_line_of_its_account_or_none(fleet):
     assert {injected.line is None for injected in simulation.truth} == {True, False}
 
 
-def test_what_left_no_trace_is_lawful_to_the_last_line(fleet, hear):
+def test_what_left_no_trace_is_expected_to_the_last_line(fleet, hear):
     simulation = fleet(accounts=300, faults=Faults(drop=0.1, reorder=0.1, overtaken=0.1))
     heard = defaultdict(list)
     for each in hear(list(simulation), deadlines=False):
@@ -114,7 +114,7 @@ def test_a_stalled_account_is_silent_for_good_and_found_when_its_deadline_passes
         assert not any(injected.account_id in line for line in lines[injected.line :])
 
 
-def test_of_a_bare_log_nobody_can_tell_that_anything_is_late(fleet, hear, truth):
+def test_of_a_bare_log_nothing_is_known_to_be_late(fleet, hear, truth):
     faults = Faults(stale_repeat=0.2, stalled=0.2, drop=0.2, reorder=0.2)
     simulation = fleet(accounts=100, faults=faults, bare=True)
     timeless = [f'{{"received_at": "2026-05-01T12:00:00Z", "payload": {line}}}' for line in simulation]
@@ -130,8 +130,8 @@ def test_a_duplicate_is_the_same_payload_within_the_redelivery_window(fleet):
     duplicates = {injected.line for injected in simulation.truth}
     heard_at = {}
     for number, line in enumerate(lines, 1):
-        told = json.loads(line)
-        at, payload = datetime.fromisoformat(told["received_at"]), json.dumps(told["payload"])
+        entry = json.loads(line)
+        at, payload = datetime.fromisoformat(entry["received_at"]), json.dumps(entry["payload"])
         if number in duplicates:
             assert 0 < (at - heard_at[payload]).total_seconds() <= 600
         heard_at[payload] = at

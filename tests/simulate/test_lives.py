@@ -177,14 +177,14 @@ def test_a_session_that_is_a_year_old_expires_unless_the_account_is_in_trouble_a
     assert expired
 
 
-def test_every_fate_befalls_somebody():
+def test_every_fate_befalls_some_account():
     lives = [life for provider in Provider for life in lives_of(provider, 60, 700)]
     assert {said.status for life in lives for said in life} == set(Status) - {INITIAL}
     assert {said.channel for life in lives for said in life} == set(Channel)
     assert any(life[-1].status is TERMINAL for life in lives)
 
 
-def test_the_same_random_numbers_tell_the_same_life():
+def test_the_same_random_numbers_give_the_same_life():
     character = Character(Provider.LINKEDIN, ("LINKEDIN",), ("classic", "recruiter"))
     first, second = (list(live(character, Random(7), 500 * DAY_US)) for _ in range(2))
     assert first == second
@@ -231,9 +231,9 @@ def test_a_row_with_an_account_type_of_another_provider_is_refused_by_name(monke
 
 
 def test_a_step_that_the_machine_does_not_expect_is_left_out():
-    odd = Story("odd", (Step(Status("SYNC_SUCCESS"), EXPIRED.steps[0].wait), *BY_WEBHOOK.steps), ends=True)
-    monkey = traits_of(Provider.IMAP)._replace(births=((odd, 1),))
+    story = Story("odd", (Step(Status("SYNC_SUCCESS"), EXPIRED.steps[0].wait), *BY_WEBHOOK.steps), ends=True)
+    traits = traits_of(Provider.IMAP)._replace(births=((story, 1),))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lives, "traits_of", lambda _: monkey)
+        patch.setattr(lives, "traits_of", lambda _: traits)
         life = list(live(Character(Provider.IMAP, ("IMAP",), ("",)), Random(1), 500 * DAY_US))
     assert [said.status for said in life] == ["CREATION_SUCCESS", "SYNC_SUCCESS", "OK"]

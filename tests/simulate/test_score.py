@@ -93,7 +93,7 @@ def test_a_fault_that_left_no_trace_is_not_missed():
     assert counts(judge(DROP._replace(trace=Trace.NONE), Heard(12, "a", APPLIED))) == NO_TRACE
 
 
-def test_an_anomaly_where_all_that_was_received_is_lawful_is_false():
+def test_an_anomaly_where_all_that_was_received_is_expected_is_false():
     heard = Heard(12, "a", APPLIED, ("SKIPPED_STEP",))
     assert counts(judge(DROP._replace(trace=Trace.NONE), heard)) == NO_TRACE_AND_FALSE
 
@@ -104,7 +104,7 @@ def test_what_only_a_deadline_shows_is_missed_only_by_who_checks_deadlines(check
 
 
 @pytest.mark.parametrize("trace", Trace)
-def test_a_passed_deadline_finds_a_fault_however_lawful_the_announcements_are(trace):
+def test_a_passed_deadline_finds_a_fault_however_expected_the_announcements_are(trace):
     stuck = Heard(13, "a", HELD, ("STUCK",))
     assert counts(judge(DROP._replace(trace=trace), stuck, deadlines_checked=True)) == FOUND
 
@@ -237,7 +237,7 @@ def test_an_engine_that_hears_nothing_odd_misses_every_fault_that_shows(fleet, t
     assert result.total.missed == sum(fault.trace is Trace.ANNOUNCED for fault in truth(simulation).faults) > 0
 
 
-def test_an_engine_that_cries_at_every_line_is_told_so(fleet, truth):
+def test_an_engine_that_cries_at_every_line_is_scored_so(fleet, truth):
     simulation = fleet()
     heard = [Heard(number, "x", APPLIED, ("ADOPTED",)) for number, _ in enumerate(simulation, 1)]
     assert score(truth(simulation), heard).false_alarms == simulation.events

@@ -25,14 +25,14 @@ STRAYS = ("late_sync", "unsupported_sync", "needless_reconnect", "contradicted_c
 ADDITIONS = ("duplicate", "stale_repeat", "overtaken", *STRAYS)
 
 
-def test_the_same_seed_tells_the_same_log_and_the_same_truth(fleet, tmp_path):
+def test_the_same_seed_gives_the_same_log_and_the_same_truth(fleet, tmp_path):
     for name in ("one", "two"):
         fleet(faults=EVERYTHING).write(tmp_path / f"{name}.jsonl")
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
     assert (tmp_path / "one.truth.jsonl").read_bytes() == (tmp_path / "two.truth.jsonl").read_bytes()
 
 
-def test_another_seed_tells_another_log(fleet):
+def test_another_seed_gives_another_log(fleet):
     assert list(fleet(seed=1)) != list(fleet(seed=2))
 
 
@@ -139,13 +139,13 @@ def test_every_rate_has_its_row_in_the_table_of_faults():
         ({"faults": Faults(drop=0.6, reorder=0.6)}, "faults"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused_by_name(fleet, wrong, setting):
+def test_a_setting_that_is_invalid_is_refused_by_name(fleet, wrong, setting):
     with pytest.raises(ConfigurationError) as refused:
         fleet(**wrong)
     assert refused.value.setting == setting
 
 
-def test_only_the_providers_that_are_asked_for_are_told_of(fleet):
+def test_only_the_providers_that_are_asked_for_are_announced(fleet):
     types = {
         json.loads(line)["payload"].get("AccountStatus", {}).get("account_type")
         for line in fleet(providers=[Provider.X])

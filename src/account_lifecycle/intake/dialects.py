@@ -67,7 +67,7 @@ DIALECTS = (STATUS_WEBHOOK, HOSTED_AUTH)
 
 
 def check_dialects(dialects: Sequence[Dialect]) -> None:
-    """Raise ``ValueError`` naming the row at fault if the rows cannot be told apart or read together."""
+    """Raise ``ValueError`` naming the row at fault if the rows cannot be distinguished or read together."""
     texts: dict[Path, Dialect] = {}
     objects: dict[Path, Dialect] = {}
     for place, row in enumerate(dialects, 1):

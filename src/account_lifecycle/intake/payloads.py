@@ -147,7 +147,7 @@ class Form:
 
 
 class Wire:
-    """All dialects, compiled into one model. Raise ``ValueError`` for rows that cannot be told apart."""
+    """All dialects, compiled into one model. Raise ``ValueError`` for rows that cannot be distinguished."""
 
     __slots__ = ("dialects", "expected", "forms", "last", "probe", "validate")
 
@@ -203,7 +203,7 @@ def _object_schema(tree: Mapping[str, Any]) -> CoreSchema:
 
 
 def _as_bytes(payload: object) -> bytes:
-    """The bytes of any payload; those of an object are its JSON, and that is what is read and kept."""
+    """Return the bytes of any payload; those of an object are its JSON, which is what is read and kept."""
     if isinstance(payload, bytearray | memoryview):
         return bytes(payload)
     if isinstance(payload, str):
@@ -220,7 +220,7 @@ def _as_bytes(payload: object) -> bytes:
 
 
 def _jsonable(value: object) -> object:
-    """What JSON has no word for: kept in sight, but never taken for text."""
+    """Return what stands for a value that JSON does not have: visible, but never taken for text."""
     return dict(value) if isinstance(value, Mapping) else {"not JSON": _displayed(value)}
 
 
@@ -258,7 +258,7 @@ class _Object(dict[str, Any]):
 
 
 def _refuse_contradictions(form: Form, data: bytes) -> None:
-    """Refuse a payload that gives a known field twice with different values: nobody can tell which is meant."""
+    """Refuse a payload that gives a known field twice with different values: either may be meant."""
     whole = json.loads(data, object_pairs_hook=_Object, parse_int=_digits, parse_float=_digits, parse_constant=_digits)
     for path in form.expected if whole.contradictions else ():
         if path in whole.contradictions:
@@ -364,7 +364,7 @@ def _number(value: float) -> str:
 
 
 def _kind(value: object) -> str:
-    """What sort of JSON value it is, for a person."""
+    """Return what sort of JSON value it is, for a person."""
     match value:
         case None:
             return "null"
