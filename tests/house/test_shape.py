@@ -37,9 +37,7 @@ TWO_MEANINGS = frozenset(
         "Target",
         "UNREADABLE",
         "escaped",
-        "joined",
         "replay",
-        "write_json",
     ]
 )
 """Names that are still defined twice. The list is to be empty: nothing is added to it."""

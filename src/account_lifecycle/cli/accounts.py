@@ -23,15 +23,15 @@ from .output import (
     Sheet,
     about,
     clock,
-    joined,
+    composed,
     say,
     screen,
     styled,
+    write_document,
     write_fields,
     write_heading,
-    write_json,
-    write_json_line,
     write_paragraph,
+    write_record,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def list_accounts(
         found = engine.store.accounts(wanted)
         if as_json:
             for each in found:
-                write_json_line(each.to_dict(now))
+                write_record(each.to_dict(now))
         else:
             say(counted(write_accounts(found, now), "account"))
 
@@ -88,7 +88,7 @@ def show(account_id: str, now: datetime, as_json: bool, store: str | None) -> No
     with open_to_read(store) as engine:
         found = find_account(engine, account_id)
     if as_json:
-        write_json(found.to_dict(now))
+        write_document(found.to_dict(now))
         return
     console = screen()
     console.print(_title(found))
@@ -111,7 +111,7 @@ def explain(account_id: str, now: datetime, as_json: bool, store: str | None) ->
         find_account(engine, account_id)
         found = engine.explain(account_id, now=now)
     if as_json:
-        write_json(found.to_dict())
+        write_document(found.to_dict())
     else:
         _write_diagnosis(screen(), found)
 
@@ -140,7 +140,7 @@ def erase(account_id: str, is_confirmed: bool, as_json: bool, store: str | None)
     if not (is_known or erased):
         raise _not_found(account_id)
     if as_json:
-        write_json({"account_id": account_id, "erased_payloads": erased})
+        write_document({"account_id": account_id, "erased_payloads": erased})
     else:
         say(f"{counted(erased, 'payload')} erased; the events stay, without them")
 
@@ -166,7 +166,7 @@ def history(account_id: str, last: int | None, as_json: bool, store: str | None)
             entries = deque(entries, maxlen=last)
         if as_json:
             for entry in entries:
-                write_json_line(entry.to_dict())
+                write_record(entry.to_dict())
         else:
             write_entries(entries)
 
@@ -223,7 +223,7 @@ def _not_found(account_id: str) -> NotFound:
 
 
 def _title(account: Account) -> "Text":
-    return joined(styled(account.account_id, "bold"), f"  {account.provider or 'provider unknown'}")
+    return composed(styled(account.account_id, "bold"), f"  {account.provider or 'provider unknown'}")
 
 
 def _facts(account: Account, now: datetime) -> "list[tuple[str, str | Text]]":
@@ -232,7 +232,7 @@ def _facts(account: Account, now: datetime) -> "list[tuple[str, str | Text]]":
     return [
         ("status", f"{account.status}{' (stuck)' if account.stuck else ''}"),
         ("since", f"{moment(account.since)}, {age(account.since, now)} ago" if account.since else ""),
-        ("health", joined(styled(account.health), f": {HEALTH_MEANINGS[account.health]}")),
+        ("health", composed(styled(account.health), f": {HEALTH_MEANINGS[account.health]}")),
         ("last OK", moment(account.last_ok_at) if account.last_ok_at else "never"),
         ("last event", moment(account.last_heard_at) if account.last_heard_at else ""),
         ("blind since", moment(window.last_ok_at) if window else ""),
@@ -259,4 +259,4 @@ def _write_diagnosis(console: "Console", found: Diagnosis) -> None:
 def _with_health_styled(text: str) -> "str | Text":
     """Return a value in which the health that it begins with, if any, is coloured."""
     word, colon, rest = text.partition(":")
-    return joined(styled(word), colon, rest) if word in STYLES else text
+    return composed(styled(word), colon, rest) if word in STYLES else text

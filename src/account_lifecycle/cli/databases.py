@@ -11,7 +11,7 @@ from ..stores.admin import back_up, copy
 from .commands import CommandGroup, ExitCode, Failed
 from .opening import open_to_read
 from .options import MOMENT, confirm, json_option, store_option, yes_option
-from .output import clock, say, screen, write_fields, write_json
+from .output import clock, say, screen, write_document, write_fields
 from .progress import waiting_for
 from .verifying import summary
 
@@ -43,7 +43,7 @@ def check(as_json: bool, store: str | None) -> None:
         found = engine.verify()
         archived = sum(segment.events for segment in engine.store.segments())
     if as_json:
-        write_json({"intact": found.is_intact, "proved": found.is_proved, "faults": found.fault_count,
+        write_document({"intact": found.is_intact, "proved": found.is_proved, "faults": found.fault_count,
                     "head": found.head, "events": found.events, "accounts": found.accounts,
                     "archived_events": archived})  # fmt: skip
     else:
@@ -72,7 +72,7 @@ def backup(file: Path, as_json: bool, store: str | None) -> None:
         head = engine.store.head()
         back_up(engine.store, file)
     if as_json:
-        write_json({"file": str(file), "bytes": file.stat().st_size, "head": head})
+        write_document({"file": str(file), "bytes": file.stat().st_size, "head": head})
     else:
         say(f"Written: {file}, {file.stat().st_size:,} bytes")
 
@@ -94,7 +94,7 @@ def copy_command(target: str, as_json: bool, store: str | None) -> None:
     with open_to_read(store) as engine, waiting_for("Copying"):
         copied = copy(engine.store, target)
     if as_json:
-        write_json({"to": without_password(target), "rows": dict(copied.rows), "head": copied.head})
+        write_document({"to": without_password(target), "rows": dict(copied.rows), "head": copied.head})
     else:
         write_fields(
             screen(), [*((table, f"{count:,}") for table, count in copied.rows.items()), ("head", copied.head)]
@@ -131,7 +131,7 @@ def prune(before: datetime, archive: Path, is_confirmed: bool, as_json: bool, st
         with waiting_for("Pruning"):
             segment = engine.prune(before, archive)
     if as_json:
-        write_json({"segment": segment and segment.to_dict()})
+        write_document({"segment": segment and segment.to_dict()})
     elif segment is None:
         say("There was nothing to take out")
     else:

@@ -27,7 +27,7 @@ from .accounts import write_accounts
 from .commands import Command, introduced
 from .drawing import draw_path, draw_traffic, save
 from .feeding import ScoredLines, counting_feed, feeding, write_counts
-from .output import joined, say, screen, styled, write_fields, write_heading, write_paragraph
+from .output import composed, say, screen, styled, write_fields, write_heading, write_paragraph
 from .progress import FeedCounts, LogReader, waiting_for
 from .windows import write_windows
 
@@ -209,13 +209,13 @@ def _anomaly_section(console: "Console", report: AuditReport) -> None:
     for severity in reversed(Severity):
         for kind, count in report.by_kind.items():
             if kind.severity is severity:
-                lead = joined(f"{count:>5}  ", styled(f"{severity:<9}", STYLES[severity]), f"{kind:<23}")
+                lead = composed(f"{count:>5}  ", styled(f"{severity:<9}", STYLES[severity]), f"{kind:<23}")
                 write_paragraph(console, kind.meaning, lead.cell_len, first=lead)
     write_heading(console, "Explained", f"the latest of the {MAX_EXPLAINED} worst kinds")
     examples = {group.kind: group.example for group in reversed(report.groups)}
     for kind in islice(dict.fromkeys(group.kind for group in report.groups), MAX_EXPLAINED):
         example = examples[kind]
-        story = joined(styled(kind, STYLES[kind.severity]), f" on {example.account_id}. {example.explanation}")
+        story = composed(styled(kind, STYLES[kind.severity]), f" on {example.account_id}. {example.explanation}")
         write_paragraph(console, story, 4, first="  ·")
 
 
@@ -240,5 +240,5 @@ def _next_section(console: "Console", url: str, example: Account) -> None:
         ("Unreadable payloads, and why", "account-lifecycle quarantine list"),
         ("What a late sync does to a lost account", "account-lifecycle explain CREDENTIALS SYNC_SUCCESS"),
     ):
-        console.print(joined(f"  {introduced(purpose)}"))
-        console.print(joined(styled(f"    {line}", "bold")))
+        console.print(composed(f"  {introduced(purpose)}"))
+        console.print(composed(styled(f"    {line}", "bold")))

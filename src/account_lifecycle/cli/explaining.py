@@ -22,7 +22,7 @@ from ..lifecycle.wording import JsonObject, lasting
 from ..report.tables import STYLES
 from .commands import Command
 from .options import KNOWN_PROVIDER, LENGTH, Keyword, json_option
-from .output import joined, screen, styled, write_fields, write_json, write_paragraph
+from .output import composed, screen, styled, write_document, write_fields, write_paragraph
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,7 +76,7 @@ def explain(
     questions = [Question(s, Status(announcement), provider, after) for s in situations]
     answers = [(each, answer(each)) for each in questions]
     if as_json:
-        write_json({"answers": [_record(each, decision) for each, decision in answers]})
+        write_document({"answers": [_record(each, decision) for each, decision in answers]})
         return
     console = screen()
     for number, (each, decision) in enumerate(answers):
@@ -160,20 +160,23 @@ def _record(question: Question, decision: Decision) -> JsonObject:
 
 def _write_answer(console: "Console", question: Question, decision: Decision) -> None:
     title = styled(f"{question.announced} while {question.situation.status}", "bold")
-    write_paragraph(console, joined(title, f"  {_setting(question)}"))
+    write_paragraph(console, composed(title, f"  {_setting(question)}"))
     write_fields(console, _answer(question, decision))
 
 
 def _answer(question: Question, decision: Decision) -> "Iterator[tuple[str, str | Text]]":
     before, after = decision.previous, decision.account
     stays = before.status is after.status
-    yield "verdict", joined(styled(decision.verdict), f": the account {'stays' if stays else 'becomes'} {after.status}")
+    yield (
+        "verdict",
+        composed(styled(decision.verdict), f": the account {'stays' if stays else 'becomes'} {after.status}"),
+    )
     unchanged = before.health is after.health
-    yield "health", joined(styled(after.health), ", as before" if unchanged else f", {before.health} before")
+    yield "health", composed(styled(after.health), ", as before" if unchanged else f", {before.health} before")
     for anomaly in decision.anomalies:
         yield (
             "anomaly",
-            joined(styled(anomaly.kind, STYLES[anomaly.severity]), f", {anomaly.severity}: {anomaly.meaning}"),
+            composed(styled(anomaly.kind, STYLES[anomaly.severity]), f", {anomaly.severity}: {anomaly.meaning}"),
         )
         yield "explained", anomaly.explanation
         yield "likely path", " → ".join(anomaly.likely_path)

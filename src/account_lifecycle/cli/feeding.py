@@ -35,8 +35,8 @@ from .options import (
     policy_options,
     store_option,
 )
-from .output import joined, say, screen, styled, write_fields, write_json
-from .progress import MAX_UNREADABLE_SHOWN, STDIN, FeedCounts, LogReader, Pace, showing
+from .output import composed, say, screen, styled, write_document, write_fields
+from .progress import MAX_UNREADABLE_SHOWN, STANDARD_INPUT, FeedCounts, LogReader, Pace, showing
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -94,7 +94,7 @@ def feed(logs: tuple[str, ...], truth: Path | None, fail_on: tuple[str, ...], as
         else:
             result = score(truth, ScoredLines(lines).heard(feed_lines))
     if as_json:
-        write_json(counts.to_dict() | {"score": result and _score_dict(result)})
+        write_document(counts.to_dict() | {"score": result and _score_dict(result)})
     else:
         write_counts(counts, result)
     _point_on(counts, options["store"])
@@ -141,7 +141,7 @@ def write_counts(counts: FeedCounts, result: Score | None) -> None:
     console = screen()
     speed = f"in {counts.seconds:,.{1 if counts.seconds > 10 else 2}f} s, {counts.rate:,.0f} a second"
     births = counted(counts.new_accounts, "new account")
-    console.print(joined(styled(counted(counts.events, "event"), "bold"), f" of {births} fed {speed}"))
+    console.print(composed(styled(counted(counts.events, "event"), "bold"), f" of {births} fed {speed}"))
     fields: list[tuple[str, str | Text]] = [
         ("verdicts", ", ".join(f"{counts.verdicts[verdict]:,} {verdict.lower()}" for verdict in Verdict)),
         ("anomalies", _anomalies(counts)),
@@ -156,7 +156,7 @@ def _anomalies(counts: FeedCounts) -> "Text":
     for severity, count in counts.severities().items():
         if count:
             parts += [", " if parts else "", styled(f"{count:,} {severity}", STYLES[severity])]
-    return joined(*parts or ["none"])
+    return composed(*parts or ["none"])
 
 
 def _score_dict(result: Score) -> JsonObject:
@@ -190,7 +190,7 @@ def _point_on(counts: FeedCounts, store: object) -> None:
 def _resumption(counts: FeedCounts, reader: LogReader) -> str:
     """Return what is committed after an interruption, and how to go on."""
     committed = f"interrupted; {counted(counts.lines, 'line')} are committed"
-    if reader.name == STDIN:
+    if reader.name == STANDARD_INPUT:
         return f"{committed}, the rest of standard input was not read"
     rest = f"tail -n +{reader.line + 1} {quote(reader.name)}"
     return f"{committed}. Go on with: {rest} | account-lifecycle feed -{reader.remaining()}"
@@ -331,7 +331,7 @@ def simulate_command(
     )
     truth = simulation.write(log)
     if as_json:
-        write_json({"log": str(log), "truth": str(truth), **simulation.header})
+        write_document({"log": str(log), "truth": str(truth), **simulation.header})
         return
     lines, faults = counted(simulation.events, "line"), counted(len(simulation.truth), "fault")
     say(f"{log}: {lines} of {counted(accounts, 'account')}; {truth}: {faults}")

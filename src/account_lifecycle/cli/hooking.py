@@ -17,7 +17,7 @@ from ..report.words import counted
 from .commands import CommandGroup, NotFound
 from .opening import open_to_read
 from .options import Keyword, json_option, now_option, store_option
-from .output import Sheet, clock, say, write_json, write_json_line
+from .output import Sheet, clock, say, write_document, write_record
 
 _OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *DEAD_LETTERED)
 _STYLES: dict[str, str] = {
@@ -82,7 +82,7 @@ def list_hooks(now: datetime, as_json: bool, store: str | None) -> None:
         found, unplanned = _standings(engine), engine.store.waiting_effects()
     if as_json:
         for each in found:
-            write_json_line(each.to_dict())
+            write_record(each.to_dict())
         return
     _write_standings(found, now)
     say(counted(len(found), "hook"))
@@ -110,7 +110,7 @@ def deliveries(state: str | None, hook: str | None, account_id: str | None, as_j
         found = engine.store.deliveries(DeliveryFilter(_state(state), hook, account_id))
         if as_json:
             for each in found:
-                write_json_line(each.to_dict())
+                write_record(each.to_dict())
         else:
             say(counted(_write_deliveries(found), "delivery", "deliveries"))
 
@@ -152,7 +152,7 @@ def redrive(
             _find(engine, hook)
         made = _redrive(engine, numbers) if numbers else engine.redrive(state=state, hook=hook, account_id=account_id)
     if as_json:
-        write_json({"redriven": len(made), "deliveries": made})
+        write_document({"redriven": len(made), "deliveries": made})
     else:
         say(f"{counted(len(made), 'delivery', 'deliveries')} to be tried again")
 
@@ -170,7 +170,7 @@ def enable(name: str, as_json: bool, store: str | None) -> None:
         was = _find(engine, name)
         engine.enable_hook(name)
     if as_json:
-        write_json({"hook": name, "was_disabled": was.disabled_at is not None})
+        write_document({"hook": name, "was_disabled": was.disabled_at is not None})
     else:
         say(f"{name} is enabled" if was.disabled_at else f"{name} was enabled already")
 
@@ -193,7 +193,7 @@ def forget(name: str, as_json: bool, store: str | None) -> None:
         dropped += _count(engine, name, DeliveryState.HALTED)
         engine.forget_hook(name)
     if as_json:
-        write_json({"hook": name, "dropped": dropped})
+        write_document({"hook": name, "dropped": dropped})
     else:
         say(f"{name} is forgotten, and with it {counted(dropped, 'delivery', 'deliveries')} that waited")
 

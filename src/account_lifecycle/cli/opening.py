@@ -10,7 +10,7 @@ from ..report.tables import Column
 from ..stores.admin import store_file
 from .commands import CommandGroup
 from .options import batch_option, json_option, policy_options, store_option
-from .output import Sheet, say, write_json
+from .output import Sheet, say, write_document
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -77,7 +77,7 @@ def show(as_json: bool, **options: object) -> None:
 
     origins = read_settings(**options).origins(**options)
     if as_json:
-        write_json({o.name: {"value": o.value, "source": str(o.source), "variable": o.variable} for o in origins})
+        write_document({o.name: {"value": o.value, "source": str(o.source), "variable": o.variable} for o in origins})
     else:
         sheet = Sheet(Column("setting", 19), Column("from", 11), Column("variable", 36), Column("value", 32))
         for origin in origins:

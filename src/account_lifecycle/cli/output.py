@@ -29,12 +29,12 @@ PIPED_WIDTH = 80
 # ---- For programs ---------------------------------------------------------------------------------
 
 
-def write_json(document: Any) -> None:
+def write_document(document: Any) -> None:
     """Write one document."""
     click.echo(json.dumps(document, indent=2))
 
 
-def write_json_line(record: Any) -> None:
+def write_record(record: Any) -> None:
     """Write one line of a stream."""
     sys.stdout.write(json.dumps(record) + "\n")
 
@@ -112,7 +112,7 @@ def styled(word: object, style: str | None = None) -> "Text":
     return Text(escaped(str(word)), style=style_of(str(word)) if style is None else style)
 
 
-def joined(*parts: "str | Text") -> "Text":
+def composed(*parts: "str | Text") -> "Text":
     """Return words one after the other, each in its own colour."""
     from rich.text import Text
 
@@ -122,16 +122,16 @@ def joined(*parts: "str | Text") -> "Text":
 def write_paragraph(console: "Console", text: "str | Text", indent: int = 0, first: "str | Text" = "") -> None:
     """Write wrapped text; ``first`` stands in its first line, where the indentation would be."""
     width = max(20, min(console.width if console.is_terminal else PIPED_WIDTH, MAX_LINE) - indent)
-    for number, line in enumerate(joined(text).wrap(console, width)):
+    for number, line in enumerate(composed(text).wrap(console, width)):
         line.rstrip()
-        lead = joined(first) if number == 0 else joined("")
-        console.print(joined(lead, " " * (indent - lead.cell_len), line))
+        lead = composed(first) if number == 0 else composed("")
+        console.print(composed(lead, " " * (indent - lead.cell_len), line))
 
 
 def write_heading(console: "Console", title: str, note: str = "") -> None:
     """Write the title of a part, with an empty line before it."""
     console.print()
-    console.print(joined(styled(title, "bold"), styled(f"  {note}" if note else "", "dim")))
+    console.print(composed(styled(title, "bold"), styled(f"  {note}" if note else "", "dim")))
 
 
 def write_fields(console: "Console", fields: "Iterable[tuple[str, str | Text]]", indent: int = 2) -> None:

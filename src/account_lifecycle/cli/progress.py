@@ -19,7 +19,7 @@ from ..lifecycle.status import Verdict
 from ..lifecycle.wording import JsonObject
 from .output import screen
 
-STDIN = "-"
+STANDARD_INPUT = "-"
 """The name that stands for standard input."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MAX_UNREADABLE_SHOWN = 3
@@ -47,7 +47,7 @@ class LogReader:
     def __iter__(self) -> Iterator[bytes]:
         for index, name in enumerate(self._names):
             self._index, self.name, self.line = index, name, 0
-            if name == STDIN:
+            if name == STANDARD_INPUT:
                 yield from self._lines(sys.stdin.buffer)
             else:
                 with Path(name).open("rb") as file:
@@ -59,7 +59,7 @@ class LogReader:
     def size(self) -> int | None:
         """How many bytes there are in all, or None if that cannot be known."""
         paths = [Path(name) for name in self._names]
-        if any(name == STDIN or not path.is_file() for name, path in zip(self._names, paths, strict=True)):
+        if any(name == STANDARD_INPUT or not path.is_file() for name, path in zip(self._names, paths, strict=True)):
             return None
         return sum(path.stat().st_size for path in paths)
 

@@ -20,14 +20,14 @@ from .options import json_option, policy_options, store_option
 from .output import (
     Sheet,
     clock,
-    joined,
+    composed,
     say,
     screen,
     styled,
+    write_document,
     write_fields,
-    write_json,
-    write_json_line,
     write_paragraph,
+    write_record,
 )
 
 
@@ -54,7 +54,7 @@ def list_quarantined(as_json: bool, store: str | None) -> None:
     with open_to_read(store) as engine:
         if as_json:
             for each in engine.store.quarantined():
-                write_json_line(each.to_dict())
+                write_record(each.to_dict())
         else:
             say(counted(_write_list(engine.store), "payload"))
 
@@ -78,7 +78,7 @@ def show(number: int, raw: bool, as_json: bool, store: str | None) -> None:
     if raw:
         sys.stdout.buffer.write(found.payload)
     elif as_json:
-        write_json(found.to_dict())
+        write_document(found.to_dict())
     else:
         _write_one(found)
 
@@ -104,7 +104,7 @@ def replay(numbers: tuple[int, ...], as_json: bool, **options: object) -> None:
         results = engine.replay_quarantine(numbers or None)
     if as_json:
         for each in results:
-            write_json_line(_replayed_record(each))
+            write_record(_replayed_record(each))
     else:
         _write_replayed(results)
     unknown = [str(each.quarantine_id) for each in results if not each.is_known]
@@ -152,7 +152,7 @@ def _write_one(found: Quarantined) -> None:
     console = screen()
     is_cut = found.size > len(found.payload) and not found.is_erased
     cut = f", of which the first {len(found.payload):,} are kept" if is_cut else ""
-    console.print(joined(styled(f"Number {found.quarantine_id}", "bold"), " in the quarantine"))
+    console.print(composed(styled(f"Number {found.quarantine_id}", "bold"), " in the quarantine"))
     write_fields(
         console,
         [

@@ -22,7 +22,7 @@ from ..report.words import counted
 from .commands import Failed, Interrupted
 from .opening import open_to_write, read_settings
 from .options import FailOn
-from .output import clock, joined, say, screen, styled, write_fields, write_heading, write_json
+from .output import clock, composed, say, screen, styled, write_document, write_fields, write_heading
 from .progress import Pace, showing, waiting_for
 from .replay_audit import Asked, opened
 
@@ -106,11 +106,11 @@ def _print_seeded(seeded: Seeding, seconds: float, into: str, as_json: bool) -> 
     """Print what the store holds, on stdout; on stderr how long it took, and that no hook is called for it."""
     url, rate = without_password(into), seeded.events / seconds if seconds else 0
     if as_json:
-        write_json({**seeded._asdict(), "store": url, "seconds": round(seconds, 3), "events_per_s": round(rate)})
+        write_document({**seeded._asdict(), "store": url, "seconds": round(seconds, 3), "events_per_s": round(rate)})
     else:
         console = screen()
         births = counted(seeded.accounts, "account")
-        console.print(joined(styled(counted(seeded.events, "event"), "bold"), f" of {births} seeded into {url}"))
+        console.print(composed(styled(counted(seeded.events, "event"), "bold"), f" of {births} seeded into {url}"))
         passed = f"{seeded.deadlines:,} passed, each recorded as one more event" if seeded.deadlines else "none passed"
         quarantined = f"{seeded.quarantined:,}" if seeded.quarantined else "none"
         write_fields(console, [("deadlines", passed), ("quarantined", quarantined)])
@@ -133,7 +133,7 @@ def replay_on_spark(asked: Asked, master: str, folder: Path | None, watch: FailO
             totals, refused = audit.totals, audit.refused.count()
     seconds = perf_counter() - began
     if as_json:
-        write_json(_record(asked, totals, refused, folder))
+        write_document(_record(asked, totals, refused, folder))
     else:
         _print_totals(asked, totals, refused)
     rate = totals.events / seconds if seconds else 0
@@ -188,7 +188,7 @@ def _print_totals(asked: Asked, totals: "Totals", refused: int) -> None:
     """Print the totals in short."""
     console = screen()
     anomalies = counted(sum(totals.kinds.values()), "anomaly", "anomalies")
-    console.print(joined(styled(anomalies, "bold"), f" in {counted(totals.events, 'event')}"))
+    console.print(composed(styled(anomalies, "bold"), f" in {counted(totals.events, 'event')}"))
     verdicts = ", ".join(f"{count:,} {verdict.lower()}" for verdict, count in totals.verdicts.items())
     period = f"{clock(totals.first_at)} to {clock(totals.last_at)} UTC" if totals.events else ""
     fields = [("logs", ", ".join(map(escaped, asked.logs))), ("period", period), ("verdicts", verdicts)]

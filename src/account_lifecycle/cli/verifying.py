@@ -16,7 +16,7 @@ from ..verify.rejudge import DifferenceGroup, Differences, Outcome
 from .commands import Command, ExitCode, Failed
 from .opening import open_existing, read_settings
 from .options import json_option, policy_options, store_option
-from .output import joined, say, screen, styled, write_fields, write_heading, write_json, write_paragraph
+from .output import composed, say, screen, styled, write_document, write_fields, write_heading, write_paragraph
 from .progress import waiting_for
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def verify(against_definition: bool, expect_head: str | None, as_json: bool, **o
         is_head_there = expect_head is None or engine.store.has_head(expect_head)
         differences = engine.verify_against_definition() if against_definition else None
     if as_json:
-        write_json(
+        write_document(
             {
                 "intact": found.is_intact and is_head_there,
                 "proved": found.is_proved and is_head_there,
@@ -126,7 +126,7 @@ def _write(found: Verification, seconds: float, differences: Differences | None)
     if not found.is_intact:
         write_heading(console, "Faults", f"the first {_SHOWN}" if found.fault_count > _SHOWN else "")
         for fault in found.faults[:_SHOWN]:
-            write_paragraph(console, joined(styled(fault.place, "bold"), f": {fault.finding}"), 4, first="  ·")
+            write_paragraph(console, composed(styled(fault.place, "bold"), f": {fault.finding}"), 4, first="  ·")
     if differences is not None:
         _write_differences(console, differences)
     say(f"Verified in {seconds:,.2f} s")

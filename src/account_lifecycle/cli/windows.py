@@ -12,7 +12,7 @@ from ..report.words import counted
 from .commands import Command
 from .opening import open_existing, open_to_read, read_settings
 from .options import MOMENT, FailOn, fail_on_option, json_option, now_option, policy_options, store_option
-from .output import Sheet, about, clock, say, write_json_line
+from .output import Sheet, about, clock, say, write_record
 
 ONGOING = "ongoing"
 
@@ -40,7 +40,7 @@ def windows(open_only: bool, account_id: str | None, now: datetime, as_json: boo
         found = engine.store.blind_windows(account_id, open_only=open_only)
         if as_json:
             for each in found:
-                write_json_line(each.to_dict(now))
+                write_record(each.to_dict(now))
         else:
             say(counted(write_windows(found, now), "blind window"))
 
@@ -96,7 +96,7 @@ def deadlines(
         found = engine.check_deadlines(now)
     if as_json:
         for decision in found:
-            write_json_line(decision.to_dict())
+            write_record(decision.to_dict())
     else:
         _write_stuck(found, now)
     watch = FailOn(fail_on)

@@ -20,7 +20,7 @@ from ..report.words import counted
 from .commands import BadSetting, Command, Failed
 from .opening import open_to_write, read_settings
 from .options import LENGTH, json_option, store_option
-from .output import say, write_json
+from .output import say, write_document
 from .progress import STOP_SIGNALS
 
 REGISTER = "register"
@@ -73,7 +73,7 @@ def worker(spec: str, threads: int, poll: timedelta, once: bool, as_json: bool, 
         else:
             counts = _run_until_stopped(engine, threads, poll)
     if as_json:
-        write_json({str(state): counts.get(state, 0) for state in _OUTCOMES})
+        write_document({str(state): counts.get(state, 0) for state in _OUTCOMES})
         return
     ended = [f"{counts[state]:,} {outcome}" for state, outcome in _OUTCOMES.items() if counts.get(state)]
     calls = f"{counted(sum(counts.values()), 'call')} made: {', '.join(ended)}" if ended else "nothing was due"
