@@ -9,7 +9,7 @@ import pytest
 from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, DeliveryState, Refused
-from account_lifecycle.stores.copying import copy_store
+from account_lifecycle.stores.admin import copy_store
 from account_lifecycle.stores.postgres import PostgresStore
 from account_lifecycle.stores.protocol import Store
 from account_lifecycle.stores.sqlite import SQLiteStore
@@ -118,7 +118,7 @@ def test_odd_words_are_copied(source: SQLiteStore, target: PostgresStore) -> Non
 def test_whoever_asks_is_told_of_each_table(source: SQLiteStore, target: PostgresStore) -> None:
     feed(source, "a", "OK", "ERROR")
     told: dict[str, int] = {}
-    copied = copy_store(source, target, told=told.__setitem__)
+    copied = copy_store(source, target, on_table=told.__setitem__)
     assert told == copied.rows
     assert (told["account"], told["event"], told["quarantine"]) == (1, 2, 0)
 

@@ -7,7 +7,7 @@ import click
 from ..engine.core import Engine
 from ..errors import ConfigurationError, StoreError
 from ..report.tables import Column
-from ..stores.admin import store_file
+from ..stores.opening import store_file
 from .commands import CommandGroup
 from .options import batch_option, json_option, policy_options, store_option
 from .output import Sheet, say, write_document

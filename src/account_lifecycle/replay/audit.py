@@ -28,8 +28,7 @@ from ..report.audit import (
     WindowTotals,
 )
 from ..report.grouping import Groups
-from ..stores.admin import store_file
-from ..stores.opening import open_store
+from ..stores.opening import open_store, store_file
 from ..stores.protocol import Store
 from .findings import (
     PlacedAnomaly,

@@ -1,30 +1,38 @@
-"""A store as a database: backups and copies of it."""
+"""A store as a database: back it up, or move it from a file to a server.
 
-from collections.abc import Mapping
+A file has one chain over all its events, a server a chain for each account, so a copy computes the digests anew and
+proves itself before anything is committed: the source's own chain must hold up to its end, and each account's new
+chain must end where the target, reading back what it got, says that it does.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ConfigurationError, StoreError, without_password
-from .opening import open_store
+from . import chain
+from .opening import SERVERS, open_store
 from .protocol import Store
+from .rows import NO_EFFECTS, Row
 
-_FILE = "sqlite:///"
-_SERVERS = ("postgresql://", "postgres://")
+if TYPE_CHECKING:  # whoever copies nothing needs no psycopg
+    from .postgres import PostgresStore
+    from .postgres.filling import Filling
+    from .sqlite import SQLiteStore
+    from .sqlite.transactions import Snapshot
+
 _COPIES = "a store in a file, copied to postgresql://USER@HOST/DATABASE. From file to file: db backup"
 
 
-def store_file(url: str) -> Path | None:
-    """The file that a store's URL names, if it names one."""
-    return Path(url.removeprefix(_FILE)) if url.startswith(_FILE) else None
-
-
 class Copied(NamedTuple):
-    """What was copied from one store into another."""
+    """What was copied from a file to a server."""
 
     rows: Mapping[str, int]
     """How many rows each table has, there and here."""
     head: str
-    """What stands for the whole ledger on the other side."""
+    """The SHA-256 of the heads of all accounts' chains, in hexadecimal: the ``head`` of the target."""
 
 
 def back_up(store: Store, target: Path) -> None:
@@ -43,18 +51,138 @@ def back_up(store: Store, target: Path) -> None:
 def copy(source: Store, target_url: str) -> Copied:
     """Copy everything from a store in a file to one on a server, which has to be empty, and prove the copy.
 
-    Raises ``StoreError`` if anything does not hold, and then nothing is kept; and for any other two kinds of stores.
+    Raises ``StoreError`` if anything does not hold, and then nothing is kept; and ``ConfigurationError`` for any
+    other two kinds of stores.
     """
     from .sqlite import SQLiteStore
 
-    if not (isinstance(source, SQLiteStore) and target_url.startswith(_SERVERS)):
+    if not (isinstance(source, SQLiteStore) and target_url.startswith(SERVERS)):
         raise ConfigurationError("to", repr(without_password(target_url)), _COPIES)
     target = open_store(target_url)
     try:
-        from .copying import copy_store
         from .postgres import PostgresStore
 
         assert isinstance(target, PostgresStore)
-        return Copied(*copy_store(source, target))
+        return copy_store(source, target)
     finally:
         target.close()
+
+
+def copy_store(
+    source: "SQLiteStore", target: "PostgresStore", *, on_table: Callable[[str, int], object] | None = None
+) -> Copied:
+    """Copy everything that the source holds at this moment into the target, which has to be empty.
+
+    Events, effects, deliveries and quarantined payloads keep their numbers, so that the keys that hooks have seen stay
+    the same. Before it is committed the copy is proved: each account's chain, computed from the source, has to end at
+    the head that the target has read back, without a fault, and every table has to have as many rows. ``on_table`` is
+    called with each table and how many rows it got. Stop feeding the source first: what comes later is not copied.
+    Raises ``StoreError`` if anything does not hold; then the target is empty as before.
+    """
+    from .sqlite.connection import in_our_words
+
+    with in_our_words(source.path), source.snapshot() as snapshot, target.filling() as filling:
+        origin = _Origin(snapshot)
+        for table, rows in origin.tables():
+            count = filling.copy(table, rows)
+            if on_table is not None:
+                on_table(table, count)
+        filling.number_on(*origin.last_numbers())
+        return _proved(origin, filling)
+
+
+def _proved(origin: "_Origin", filling: "Filling") -> Copied:
+    """The copy, if it is one."""
+    counts = filling.counts()
+    different = [table for table, count in origin.counts().items() if counts[table] != count]
+    if different:
+        raise StoreError(f"The copy has not the rows of the original in {', '.join(different)}. Nothing was kept.")
+    for fault in filling.faults():
+        raise StoreError(f"The copy does not prove itself ({fault}). Nothing was kept: verify the original.")
+    if filling.head() != origin.head():
+        raise StoreError("The copy's chains do not end where the original's do. Nothing was kept: verify the original.")
+    return Copied(counts, filling.head())
+
+
+class _Origin:
+    """The rows of the source as the target keeps them."""
+
+    def __init__(self, snapshot: "Snapshot") -> None:
+        self._ask = snapshot.rows
+        self._heads: dict[str, bytes] = {}
+        ((self._last,),) = self._ask(_FIRST_LINK)
+
+    def tables(self) -> Iterator[tuple[str, Iterator[Row]]]:
+        """Every table with its rows; each is to be read to its end before the next."""
+        yield "baseline", self._baselines()
+        yield "event", self._events()
+        yield "account", ((*row, self._heads[row[0]]) for row in self._ask("SELECT * FROM account"))
+        yield "anomaly", self._ask("SELECT * FROM anomaly")
+        yield "blind_window", self._ask("SELECT * FROM blind_window")
+        yield "effect", self._ask("SELECT event_id, account_id, effects FROM effect")
+        yield "pending", self._ask("SELECT account_id, event_id FROM pending")
+        yield "quarantine", self._ask("SELECT * FROM quarantine")
+        for table in ("hook", "delivery", "segment"):
+            yield table, (row[:-1] for row in self._ask(f"SELECT * FROM {table}"))  # rows of a server have no digests
+
+    def _baselines(self) -> Iterator[Row]:
+        """An account's chain goes on from its baseline: the digest of that row is what it begins with."""
+        for row in self._ask("SELECT * FROM baseline"):
+            self._heads[row[0]] = row[-1]
+            yield row
+
+    def _events(self) -> Iterator[Row]:
+        """Events with the digests of their accounts' chains."""
+        for _, group in groupby(self._ask(_EVENTS), key=lambda row: row[0]):
+            together = list(group)
+            event, (rules, private, digest, effects) = together[0][:18], together[0][18:22]
+            kept = private or chain.private_digest(event[7], event[8])
+            anomalies = chain.anomalies_text([(0, *row[22:]) for row in together if row[22] is not None])
+            text = chain.event_text(event[1:], kept, rules, anomalies, effects or NO_EFFECTS)
+            self._follow(event[0], text, digest)
+            digest = chain.linked(self._heads.get(event[1], chain.GENESIS), text)
+            self._heads[event[1]] = digest
+            yield (*event, rules, private, digest)
+
+    def _follow(self, number: int, text: bytes, digest: bytes) -> None:
+        """Refuse a source whose own chain is broken: a copy would hide it."""
+        if chain.linked(self._last, text) != digest:
+            raise StoreError(
+                f"Event {number} is not as it was written, so that nothing is copied. Verify the original."
+            )
+        self._last = digest
+
+    def last_numbers(self) -> tuple[int, int, int]:
+        """The last number of an event, a delivery and a quarantined payload; none of them is to be used again."""
+        ((event, delivery, quarantine),) = self._ask(_LAST_NUMBERS)
+        return event, delivery, quarantine
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        from .postgres.filling import TABLES
+
+        found = {table: next(self._ask(f"SELECT count(*) FROM {table}")) for table in TABLES}
+        return {table: count for table, (count,) in found.items()}
+
+    def head(self) -> str:
+        """What stands for the chains of all accounts."""
+        digest = sha256()
+        for account_id in sorted(self._heads):
+            digest.update(self._heads[account_id])
+        return digest.hexdigest()
+
+
+_EVENTS = """
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
+       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
+       e.status_after, e.existing_after, e.lost_after, e.rules, e.private_digest, e.digest, f.effects,
+       a.ordinal, a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
+ORDER BY e.event_id, a.ordinal
+"""
+_FIRST_LINK = "SELECT coalesce((SELECT head FROM segment ORDER BY segment_id DESC LIMIT 1), zeroblob(32))"
+_LAST_NUMBERS = """
+SELECT max(coalesce((SELECT max(event_id) FROM event), 0), coalesce((SELECT sum(events) FROM segment), 0)),
+       coalesce((SELECT max(value) FROM counter WHERE name = 'delivery'), 0),
+       coalesce((SELECT max(quarantine_id) FROM quarantine), 0)
+"""

@@ -1,7 +1,5 @@
-"""Archives: the part of the ledger that was taken out of a store, as a file that needs no store to be read.
-
-Knows the file's format (gzip, JSON Lines, one event a line, in the ledger's order) and how to put it on a disk
-for good; it must never know why events are taken out, nor where they were.
+"""Archives: the part of the ledger that was taken out of a store, as a file that needs no store to be read: gzip, JSON
+Lines, one event a line in the ledger's order. A file gets its name only when it is whole and on the disk.
 """
 
 import gzip

@@ -1,8 +1,14 @@
 """The chain: what makes a row of the ledger prove itself and everything before it.
 
-Knows how an event and what was decided about it are put into bytes, whichever database keeps them; it must
-never know a database. The format is a promise: whoever has a row can compute its digest with nothing but
-JSON and SHA-256 (``docs/ledger.md``).
+An event's digest is the SHA-256 of its predecessor's digest and of its own text: a JSON array of the event, of what
+was decided about it and of the rules it was judged by. Whoever changes, inserts or removes a row has to change every
+digest after it, up to the head that somebody may have noted down. SQLite keeps one chain over all events, because one
+process writes at a time; PostgreSQL keeps one for each account, because accounts are written side by side.
+
+A name and a payload enter the text only through their own digest, which is kept when they are erased: so what a
+person asks to be erased is gone, and the chain still verifies. Rows that stand by themselves (hooks, deliveries,
+segments, baselines) have a digest of their own columns. The format is a promise: whoever has a row can compute its
+digest with nothing but JSON and SHA-256 (``docs/ledger.md``).
 """
 
 import json
@@ -47,7 +53,7 @@ def event_text(event: Sequence[Any], private: bytes, rules: str, anomalies: str,
     account_id, sequence, at, word, product, provider, _, _, stay_since, allowed, verdict, b, be, bl, a, ae, al = event
     deadline = _NO_DEADLINE if stay_since is None is allowed else _deadline(stay_since, allowed)
     return (
-        f"[{_quoted(account_id)},{sequence},{at},{_told(word, product, provider)},"
+        f"[{_quoted(account_id)},{sequence},{at},{_origin(word, product, provider)},"
         f'"{private.hex()}",{deadline},{_decided(verdict, b, be, bl, a, ae, al, rules)},{anomalies},{effects}]'
     ).encode()  # all of it is ASCII
 
@@ -60,7 +66,7 @@ def _deadline(stay_since: int | None, allowed: int | None) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _told(word: str, product: str, provider: str | None) -> str:
+def _origin(word: str, product: str, provider: str | None) -> str:
     """What many events have in common, as JSON."""
     return f"{_quoted(word)},{_quoted(product)},{'null' if provider is None else _quoted(provider)}"
 

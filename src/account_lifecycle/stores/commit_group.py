@@ -1,6 +1,17 @@
 """Group commit: threads that want to write at the same time share one transaction, and so one sync of the disk.
 
-Knows who waits and whose turn it is; it must never know what is written, nor any database.
+A sync costs milliseconds and judging an event microseconds, so a store that commits each caller's events by
+themselves spends its time waiting. Here a caller queues its request. If nobody is writing, its thread becomes the
+leader: it waits for at most half a millisecond for as many others as shared the last commit (whoever is alone waits
+for nobody), takes everything that is queued, and writes it in one transaction. The others sleep until their own
+request is over, or until the leader is done and one of them leads. Nobody returns before its own commit.
+
+When a shared transaction fails, nothing of it was kept, and whose fault it was is not known: so each request is
+written again in a transaction of its own, and only the one at fault raises. A store that can tell whose fault it is
+refuses that request and commits the rest. Being busy is everybody's: all have waited as long. An interrupt
+(``KeyboardInterrupt``) belongs to the thread that it reached: its own request fails, the others are written again.
+
+After a fork the child forgets all waiting threads: they do not exist there.
 """
 
 import time
@@ -57,7 +68,7 @@ class CommitGroup(Generic[Asked, Given]):
     (``turn.refuse``). As soon as the transaction is committed, and not before, it gives each of the others its
     result (``turn.give``). If ``write`` raises, nothing of the turns that were neither given nor refused may have
     been kept; each of them is then written again in a transaction of its own, so that only the one at fault is
-    told of an error. ``StoreBusy`` alone is told to all of them at once, because each has waited as long.
+    fails. ``StoreBusy`` alone fails all of them at once, because each has waited as long.
     """
 
     def __init__(self, write: Callable[[Sequence[Turn[Asked, Given]]], None]) -> None:
@@ -152,7 +163,7 @@ class CommitGroup(Generic[Asked, Given]):
         return turns
 
     def _part(self, turns: Sequence[Turn[Asked, Given]], own: Turn[Asked, Given], error: BaseException) -> None:
-        """After a failure: who was alone or in vain is told, everybody else tries again without company."""
+        """After a failure: who was alone or in vain fails, everybody else tries again without company."""
         left = [turn for turn in turns if not turn.is_over]
         for turn in left:
             if isinstance(error, StoreBusy) or len(turns) == 1 or (turn is own and not isinstance(error, Exception)):

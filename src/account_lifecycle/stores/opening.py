@@ -9,8 +9,22 @@ SCHEMES = "memory:, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 """The store URLs that can be opened."""
 
 
+SERVERS = ("postgresql://", "postgres://")
+"""How the URL of a store on a server begins."""
+
+_FILE = "sqlite:///"
+
+
+def store_file(url: str) -> Path | None:
+    """Return the file that a store's URL names, or None if it names none."""
+    return Path(url.removeprefix(_FILE)) if url.startswith(_FILE) else None
+
+
 def open_store(url: str) -> Store:
-    """The store that a URL names."""
+    """Open the store that a URL names, and make it if it does not exist.
+
+    Raises ``ConfigurationError`` for a URL that names none, and ``StoreError`` if the store cannot be opened.
+    """
     scheme, _, rest = url.partition(":")
     if url in ("memory:", "memory://"):
         from .sqlite import TemporaryStore

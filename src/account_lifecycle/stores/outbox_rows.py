@@ -1,7 +1,4 @@
-"""Between rows and records of the outbox: effects, hooks and deliveries as they look in a database.
-
-Knows columns, not SQL: every SQL store shares it. Times are whole microseconds since 1970, UTC.
-"""
+"""Between rows and records of the outbox: effects, hooks and deliveries. Times are microseconds since 1970, UTC."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime

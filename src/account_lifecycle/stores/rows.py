@@ -1,7 +1,4 @@
-"""Between rows and records: how the domain's values look in a database.
-
-Knows columns, not SQL: every SQL store shares it. Times are whole microseconds since 1970, UTC.
-"""
+"""Between rows and records: how values look in a database. Times are whole microseconds since 1970, UTC."""
 
 import json
 import re

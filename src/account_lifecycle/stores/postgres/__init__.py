@@ -1,7 +1,4 @@
-"""The store in a PostgreSQL database: many processes feed one fleet, each account under its own lock.
-
-Knows which parts the store is made of and how requests share a transaction; it must never judge.
-"""
+"""The store in a PostgreSQL database: many processes feed one fleet, each account under its own lock."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +8,7 @@ from ...lifecycle.events import Event
 from ...records import Decide, Refused
 from ..commit_group import CommitGroup
 from ..writing import Feed, quarantine_rows
-from .connection import Connections, prepare, told_plainly
+from .connection import Connections, in_our_words, prepare
 from .filling import PostgresFiller
 from .ledger import FeedTurn, feed
 from .outbox import PostgresOutbox
@@ -34,7 +31,7 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
         self._transactions = Transactions(self._connections)
         place = self._connections.place
         try:
-            with told_plainly(place), self._connections.lent() as connection:
+            with in_our_words(place), self._connections.lent() as connection:
                 prepare(connection, place)
         except BaseException:
             self.close()

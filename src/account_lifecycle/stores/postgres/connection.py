@@ -131,7 +131,7 @@ class Connections:
         self._sessions.pop(connection, None)
         connection.close()
 
-    def let_go(self) -> None:
+    def abandon(self) -> None:
         """In the child of a fork: leave every connection to the parent, whose sessions must not hear of it."""
         for connection in self._sessions:
             _detach(connection)
@@ -151,13 +151,13 @@ def _is_clean(connection: Connection) -> bool:
 
 def _parameters(url: str) -> dict[str, Any]:
     try:
-        told = conninfo.conninfo_to_dict(url)
+        given = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:  # whose words may have the password in them
         raise ConfigurationError(
             "store", repr(without_password(url)), "a URL as libpq reads it: postgresql://USER@HOST:PORT/DATABASE"
         ) from None
     defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "account-lifecycle"}
-    return {**defaults, **told, "client_encoding": "UTF8"}
+    return {**defaults, **given, "client_encoding": "UTF8"}
 
 
 def _place(parameters: dict[str, Any]) -> str:
@@ -212,12 +212,12 @@ def _detach(connection: Connection) -> None:
         os.close(nowhere)
 
 
-def _let_go_of_all() -> None:
+def _abandon_all() -> None:
     for connections in tuple(_EVERY):
-        connections.let_go()
+        connections.abandon()
 
 
-os.register_at_fork(after_in_child=_let_go_of_all)
+os.register_at_fork(after_in_child=_abandon_all)
 
 
 # ---- Trouble -------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def is_race(error: psycopg.Error) -> bool:
 
 
 @contextmanager
-def told_plainly(place: str) -> Iterator[None]:
+def in_our_words(place: str) -> Iterator[None]:
     """PostgreSQL's errors in our words."""
     try:
         yield
@@ -257,7 +257,7 @@ def told_plainly(place: str) -> Iterator[None]:
 
 
 def plainly(place: str, error: psycopg.Error) -> StoreError:
-    """An error as a person is told it; the password is in none of the server's."""
+    """Return an error in our words; the server's never hold the password."""
     kind, advice = _advice(error)
     said = (error.diag.message_primary or str(error)).strip().replace("\n", " ").removesuffix(".")
     return kind(f"{place}: {advice} PostgreSQL says: {said}.")

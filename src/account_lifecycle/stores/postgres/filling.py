@@ -1,7 +1,4 @@
-"""Filling an empty database in one go: rows from elsewhere, proved before they are committed.
-
-Knows how rows get in fast; it must never know where they come from.
-"""
+"""Fill an empty database in one go: rows from elsewhere, by COPY, proved before they are committed."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +7,7 @@ from psycopg import sql
 
 from ...errors import StoreError
 from ...records import Fault
-from .connection import Connection, Connections, statement, told_plainly
+from .connection import Connection, Connections, in_our_words, statement
 from .proving import faults_in, joined
 from .transactions import Row, Transaction
 
@@ -42,7 +39,7 @@ class Filling:
         count = 0
         into = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
         with self._connection.cursor() as cursor, cursor.copy(into) as copy:
-            for count, row in enumerate(rows, 1):  # noqa: B007 - counted and told
+            for count, row in enumerate(rows, 1):  # noqa: B007 - counted and returned
                 copy.write_row(row)
         return count
 
@@ -78,7 +75,7 @@ class PostgresFiller:
         Raises ``StoreError`` if there is anything in it.
         """
         place = self._connections.place
-        with told_plainly(place), self._connections.lent() as connection, connection.transaction():
+        with in_our_words(place), self._connections.lent() as connection, connection.transaction():
             filling = Filling(connection, place)
             filling.check_empty()
             yield filling

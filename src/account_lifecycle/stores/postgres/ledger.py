@@ -1,6 +1,9 @@
 """Feeding: events are judged under the locks of their accounts, and everything that was decided is kept with them.
 
-Knows what a decision leaves in which table; it must never judge, nor know when a transaction is done again.
+All accounts of a transaction are locked in one order, so that two feeds never wait for each other in a circle, and
+read after that: a statement sees what was committed before it began. Numbers come from a sequence and may have gaps.
+An attempt whose COMMIT was never answered may have been kept. The next attempt waits for its locks, and so for its
+end, and then looks for one of its events by number and digest: if it is there, everything is.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,10 @@
 """The outbox: effects on their way to hooks, planned, claimed and completed by any number of processes at once.
 
-Knows hooks, lanes, leases and tokens; it must never know a clock, nor why an effect came about. Whether a claim of
-somebody else's is in the way the database alone decides: rows that are locked are skipped, and an index allows one
-running delivery in a lane.
+One planner at a time makes deliveries, under an advisory lock, so that those of an account are made in the order of
+its effects. Claiming skips rows that others have locked; that no two deliveries of a lane (one hook and account) run
+at once is kept by a unique index, so a lost race is an error of the database and never a second call. A claim counts
+an attempt and gets a fencing token and a lease; renewing and completing match the token, so that whoever lost its
+lease changes nothing. A completion whose COMMIT was never answered is looked up by token and time.
 """
 
 from collections.abc import Sequence
@@ -215,16 +217,16 @@ def _redriven(row: Row, now: datetime) -> DeliveryRow:
 
 
 def _effects(connection: Connection, event_ids: Sequence[int]) -> dict[int, EffectRow]:
-    """The effects of events with everything that a hook is told, by their ids; in one round trip."""
+    """Return the effects of events with everything that a hook gets, by their ids; in one round trip."""
     params = (list(event_ids),)
     with connection.pipeline():
         found = connection.execute(statement("effects"), params, binary=True)
-        odd = connection.execute(
+        audited = connection.execute(
             statement("audit", where="WHERE e.event_id = ANY(%s) ORDER BY e.event_id, a.ordinal"), params, binary=True
         )
         moved = connection.execute(statement("transitions"), params, binary=True)
     anomalies: dict[tuple[str, int], list[Anomaly]] = {}
-    for anomaly in map(rows.anomaly_from, odd.fetchall()):
+    for anomaly in map(rows.anomaly_from, audited.fetchall()):
         anomalies.setdefault((anomaly.account_id, anomaly.sequence), []).append(anomaly)
     moves: dict[int, list[StatusChange]] = {}
     for event_id, *columns in moved.fetchall():

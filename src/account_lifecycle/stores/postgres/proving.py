@@ -1,7 +1,4 @@
-"""What makes the record provable: each account's chain from its baseline to its head, and every row that hangs on it.
-
-Knows how rows prove each other; it must never know what is lawful, nor change anything.
-"""
+"""What makes the record provable: each account's chain from baseline to head, and every row that hangs on it."""
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -89,8 +86,8 @@ def _event_findings(row: Row, joined_rows: list[Row], previous: bytes | None) ->
         return  # what it goes on from is not there
     kept = chain.private_digest(name, payload) if private is None else bytes(private)
     anomalies = [(row[0], *row[26:]) for row in joined_rows if row[26] is not None]
-    told = chain.anomalies_text(anomalies)
-    text = chain.event_text(row[1:_EVENT_COLUMNS], kept, rules, told, effects or rows.NO_EFFECTS)
+    found = chain.anomalies_text(anomalies)
+    text = chain.event_text(row[1:_EVENT_COLUMNS], kept, rules, found, effects or rows.NO_EFFECTS)
     if chain.linked(previous, text) != digest:
         yield "its digest does not fit: it was changed, or its anomalies or effects, or the event before it"
 

@@ -1,6 +1,10 @@
-"""Letting go: what is erased is gone, what is pruned is archived first, and the rest still verifies.
+"""Retention on a server: erase and prune.
 
-Knows what hangs on an event and has to go with it; it must never know when to let go.
+Pruning takes, of each account, its oldest events up to the first that was received later or that a hook still waits
+for. They are archived and the archive is synced before anything is deleted; in the same transaction each account's
+baseline, the account as it was where its ledger begins, is carried past its events, with the digest that its chain
+goes on from. Planning, redriving and erasing wait meanwhile (one advisory lock), feeding does not. If the transaction
+fails the archive is removed; if nobody knows whether it was committed, the archive stays.
 """
 
 from collections.abc import Iterator

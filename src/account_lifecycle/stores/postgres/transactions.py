@@ -1,6 +1,10 @@
 """Transactions: done again when they lose a race or their connection, never when they were committed.
 
-Knows how often and how long, and what an unknown outcome is; it must never know a table.
+Work is a function that may run several times, each time from its start, on a new connection if the last one was lost.
+Its last statements travel with the COMMIT, in one round trip. If the connection breaks before the COMMIT was sent,
+nothing was kept. If it breaks after that, the outcome is unknown: the next attempt first ends the session that was cut
+off, which may still hold its locks, and is given the result of the earlier attempt (``Transaction.earlier``), so that
+the work can find out by what is there whether it was kept. If no attempt comes that far, ``UnknownOutcome`` says so.
 """
 
 import random
@@ -12,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 
 from ...errors import StoreError
-from .connection import Connection, Connections, Session, is_lost, is_race, plainly, statement, told_plainly
+from .connection import Connection, Connections, Session, in_our_words, is_lost, is_race, plainly, statement
 
 RACES = 10
 """How many races are lost before others are said to be in the way."""
@@ -165,7 +169,7 @@ class Transactions:
 
     def stream(self, name: str, params: Sequence[Any] = (), **parts: str) -> Iterator[Row]:
         """A statement's rows one by one, from a snapshot and a connection of their own."""
-        with told_plainly(self.place), self._snapshot() as connection, connection.cursor("stream") as cursor:
+        with in_our_words(self.place), self._snapshot() as connection, connection.cursor("stream") as cursor:
             cursor.itersize = PAGE
             cursor.execute(statement(name, **parts), params, binary=True)
             yield from cursor

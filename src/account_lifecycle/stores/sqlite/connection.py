@@ -167,10 +167,10 @@ NETWORKED = frozenset(
 def check_file_system(path: Path, mounts: Path | None = None) -> None:
     """Raise ``StoreError`` for a file on a network file system."""
     try:
-        told = (mounts or MOUNTS).read_text(encoding="utf-8", errors="surrogateescape")
+        mount_info = (mounts or MOUNTS).read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return
-    mount, kind = mount_of(path.resolve(), told)
+    mount, kind = mount_of(path.resolve(), mount_info)
     if kind in NETWORKED:
         raise StoreError(
             f"{path} lies on a network file system ({kind}, mounted at {mount}), on which SQLite can lose what was "
@@ -178,10 +178,10 @@ def check_file_system(path: Path, mounts: Path | None = None) -> None:
         )
 
 
-def mount_of(path: Path, told: str) -> tuple[str, str]:
+def mount_of(path: Path, mount_info: str) -> tuple[str, str]:
     """The mount point that a path lies below, and its kind, from the text of ``mountinfo``; blank if there is none."""
     found = ("", "")
-    for line in told.splitlines():
+    for line in mount_info.splitlines():
         before, separator, after = line.partition(" - ")
         columns = before.split(" ")
         if not separator or len(columns) < 5:
@@ -193,7 +193,7 @@ def mount_of(path: Path, told: str) -> tuple[str, str]:
 
 
 def _unescaped(text: str) -> str:
-    """White space in a mount point is told in octal."""
+    """White space in a mount point is written in octal."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
@@ -201,7 +201,7 @@ def _unescaped(text: str) -> str:
 
 
 @contextmanager
-def told_plainly(path: Path) -> Iterator[None]:
+def in_our_words(path: Path) -> Iterator[None]:
     """The errors of SQLite and of the disk in our words."""
     try:
         yield

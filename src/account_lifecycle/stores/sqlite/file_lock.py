@@ -1,7 +1,6 @@
-"""The lock between processes that write to one file: whoever waits gets its turn, and nobody waits for ever.
+"""The lock between processes that write to one file: each gets its turn in order, and none waits for ever.
 
-Knows only a lock file beside the file; it must never know what is written. It makes turns fair and waiting
-bounded, no more: SQLite's own locks keep the file whole even where this one is missing.
+It makes waiting fair and bounded, no more: SQLite's own locks keep the file whole even where this one is missing.
 """
 
 import os

@@ -1,6 +1,10 @@
 """The outbox: effects planned, claimed and completed by as many processes as there are.
 
-Knows which deliveries may be taken and by whom; it must never call a hook, nor look at a clock.
+Every change is a transaction that holds the write lock, so a claim is simply read and written: nobody else can take
+the same delivery, and an ordered one is taken only if no earlier one of its lane (hook and account) is unfinished. A
+claim counts an attempt and gets a fencing token, one more than the last, and a lease. Renewing and completing match
+the token: whoever lost its lease changes nothing. A delivery's number is never used again, or a stale claim could hold.
+Looking for work takes no write lock, so that idle workers keep nobody from writing.
 """
 
 import json
@@ -23,7 +27,7 @@ from ...records import (
 )
 from .. import chain, outbox_rows, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
-from .connection import every, told_plainly
+from .connection import every, in_our_words
 from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
@@ -55,7 +59,7 @@ class SQLiteOutbox(SQLiteFile):
 
     def subscribed(self) -> list[SubscribedHook]:
         """Every hook that the store knows, by name."""
-        with self._group.alone(), told_plainly(self.path):
+        with self._group.alone(), in_our_words(self.path):
             return list(_hooks(self._connection()).values())
 
     def unsubscribe(self, hook: str) -> bool:
@@ -104,7 +108,7 @@ class SQLiteOutbox(SQLiteFile):
     ) -> list[Delivery]:
         """Take deliveries that are due, in the order of their effects; each counts an attempt, committed on return."""
         wanted = partial(_claimable, hooks=hooks, now=now, limit=limit, account_ids=account_ids)
-        with self._group.alone(), told_plainly(self.path):
+        with self._group.alone(), in_our_words(self.path):
             if not wanted(self._connection(), limit=1):
                 return []  # and nobody is kept from writing
 
@@ -124,7 +128,7 @@ class SQLiteOutbox(SQLiteFile):
 
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
         """Deliveries whose lease has run out, with the tokens that they were claimed by."""
-        with self._group.alone(), told_plainly(self.path):
+        with self._group.alone(), in_our_words(self.path):
             db = self._connection()
             return _deliveries(db, [DeliveryRow(*row) for row in every(db, _SQL["expired"], (rows.to_us(now), limit))])
 
@@ -199,7 +203,7 @@ def last_delivery(db: apsw.Connection) -> int:
 
 
 def count_deliveries(db: apsw.Connection, last: int) -> None:
-    """Numbers were given up to this one."""
+    """Keep the last number that was used."""
     db.execute(_SQL["save_counter"], chain.with_digest("counter", ("delivery", last)))
 
 

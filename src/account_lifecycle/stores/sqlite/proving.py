@@ -1,7 +1,4 @@
-"""What the file can tell by itself: damaged pages, changed rows, missing rows, rows in the wrong place.
-
-Knows what every row must be; it must never judge whether an account follows from its events (``verify``).
-"""
+"""What the file can tell by itself: damaged pages, changed rows, missing rows, rows in the wrong place."""
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
@@ -12,7 +9,7 @@ from ...records import Fault
 from .. import chain, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT
 from ..rows import NO_EFFECTS, Row, effects_from
-from .connection import schema, told_plainly
+from .connection import in_our_words, schema
 from .transactions import Snapshot, SQLiteFile
 
 _SQL = statements("sqlite")
@@ -29,9 +26,9 @@ class SQLiteProver(SQLiteFile):
 
     def faults(self) -> Iterator[Fault]:
         """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
-        with self.snapshot() as snapshot, told_plainly(self.path):
+        with self.snapshot() as snapshot, in_our_words(self.path):
             for check in _CHECKS:
-                yield from _told(check, snapshot)
+                yield from _run(check, snapshot)
 
     def has_head(self, head: str) -> bool:
         """Return whether ``head``, in hexadecimal, was the ledger's head once: nothing up to it was cut off or changed.
@@ -47,7 +44,7 @@ class SQLiteProver(SQLiteFile):
         return next(self._stream("SELECT 1 FROM event WHERE digest = ? LIMIT 1", (digest,)), None) is not None
 
 
-def _told(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> Iterator[Fault]:
+def _run(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> Iterator[Fault]:
     """The faults of a check, one of which may be that it comes to no end."""
     try:
         yield from check(snapshot)

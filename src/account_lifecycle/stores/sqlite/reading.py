@@ -11,7 +11,7 @@ from ...lifecycle.account import Account
 from .. import statements
 from ..reading import Clause, Read, SQLReader
 from ..rows import Row
-from .connection import told_plainly
+from .connection import in_our_words
 from .ledger import last_link, load
 from .transactions import SQLiteFile
 
@@ -24,12 +24,12 @@ class SQLiteReader(SQLiteFile, SQLReader):
     @override
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Return several accounts at once; those that nothing was fed for are missing."""
-        with self._group.alone(), told_plainly(self.path):
+        with self._group.alone(), in_our_words(self.path):
             return load(self._connection(), account_ids)
 
     def head(self) -> str:
         """Return what stands for the whole ledger, in hexadecimal: the digest of its last event."""
-        with self._group.alone(), told_plainly(self.path):
+        with self._group.alone(), in_our_words(self.path):
             return last_link(self._connection())[1].hex()
 
     @override

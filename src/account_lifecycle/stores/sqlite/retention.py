@@ -28,7 +28,7 @@ from .. import chain, rows, statements
 from ..archive import write_archive
 from ..outbox_rows import EFFECTS_PER_EVENT
 from ..writing import erased_row
-from .connection import every, open_reader, told_plainly
+from .connection import every, in_our_words, open_reader
 from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
@@ -81,7 +81,7 @@ class SQLiteRetention(SQLiteFile):
             raise StoreError(f"{path} exists already and is not overwritten. Name another file.")
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            with told_plainly(path):
+            with in_our_words(path):
                 _copy(self.path, draft)
                 _give_name(draft, path)
         finally:

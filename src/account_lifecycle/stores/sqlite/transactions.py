@@ -27,7 +27,7 @@ from ...errors import StoreBusy, StoreError
 from ..commit_group import CommitGroup, Turn
 from ..rows import Row
 from . import connection
-from .connection import check_file_system, check_library, every, open_reader, open_writer, prepare, told_plainly
+from .connection import check_file_system, check_library, every, in_our_words, open_reader, open_writer, prepare
 from .file_lock import FileLock
 
 Kept = TypeVar("Kept")
@@ -53,7 +53,7 @@ class SQLiteFile:
         self._db: apsw.Connection | None = None
         self._snapshots: WeakSet[Snapshot] = WeakSet()
         self._group: CommitGroup[Any, Any] = CommitGroup(self._commit)
-        with told_plainly(path):
+        with in_our_words(path):
             db = open_writer(path, synchronous)
             try:
                 prepare(db, path, self._locked)
@@ -67,20 +67,20 @@ class SQLiteFile:
     def close(self) -> None:
         """Release the file; closing twice is harmless."""
         with self._group.alone():
-            self._let_go()
+            self._release_file()
             self._closed_because = self._closed_because or "the store is closed. Open the engine again."
 
     # ---- Writing ---------------------------------------------------------------------------------
 
     def _write(self, write: Callable[[apsw.Connection], Kept]) -> Kept:
-        """Have a function write in a transaction; what it returns is told once it is committed."""
+        """Have a function write in a transaction; return what it returned once it is committed."""
         written: Kept = self._group.ask(Work(write))
         return written
 
     def _commit(self, turns: Sequence[Turn[Any, Any]]) -> None:
         """One transaction for all turns."""
         results: list[tuple[Turn[Any, Any], Any]] = []
-        with told_plainly(self.path):
+        with in_our_words(self.path):
             db = self._connection()
             with self._locked():
                 try:
@@ -131,12 +131,12 @@ class SQLiteFile:
     def _forget(self) -> None:
         """What is kept at hand may not be what is in the file."""
 
-    def _let_go(self) -> None:
+    def _release_file(self) -> None:
         """Close the connection that writes, and bring what it logged into the file unless others are writing."""
         if self._db is not None:
             db, self._db = self._db, None
             try:
-                with told_plainly(self.path), self._locked():
+                with in_our_words(self.path), self._locked():
                     db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
                     db.close()
             except StoreError:  # the next one to close will
@@ -147,7 +147,7 @@ class SQLiteFile:
     def _truncate_log(self) -> None:
         """Bring everything into the file and empty the log, once nobody reads what was there before."""
         self._detach_snapshots()
-        with self._group.alone(), told_plainly(self.path), self._locked():
+        with self._group.alone(), in_our_words(self.path), self._locked():
             is_busy = every(self._connection(), "PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
         if is_busy:
             seconds = connection.BUSY_TIMEOUT_MS // 1000
@@ -160,14 +160,14 @@ class SQLiteFile:
 
     def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
         """A few rows, by the connection that writes."""
-        with self._group.alone(), told_plainly(self.path):
+        with self._group.alone(), in_our_words(self.path):
             return every(self._connection(), sql, bindings)
 
     def _stream(self, sql: str, bindings: tuple[Any, ...] = ()) -> Iterator[Row]:
         """A statement's rows one by one, from a snapshot of their own."""
         if not all(map(_can_be_kept, bindings)):
             return
-        with self.snapshot() as snapshot, told_plainly(self.path):
+        with self.snapshot() as snapshot, in_our_words(self.path):
             yield from snapshot.rows(sql, bindings)
 
     def _detach_snapshots(self) -> None:
@@ -193,7 +193,7 @@ class SQLiteFile:
         was_mine = self._group.is_mine
         forking.enter_context(self._group.alone())
         if not was_mine:
-            self._let_go()
+            self._release_file()
         self._detach_snapshots()
 
     def _in_child(self) -> None:
