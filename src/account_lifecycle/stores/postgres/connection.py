@@ -1,33 +1,42 @@
-"""Connections to one database: lent to one borrower at a time, and kept for the next.
+"""Connections to one database: a pool (``psycopg_pool``), what a new connection is set up with, and what errors say.
 
-Knows how a connection is made and when it may be used again; it must never know a table. A process that is forked
-never touches its parent's connections: neither uses nor closes them.
+The pool connects in a thread of its own and tells whoever waits for a connection nothing but that time is up. A person
+needs to know why, at once: so connecting notes why it failed, and whoever waits looks for that note. A process that is
+forked never touches its parent's connections, neither uses nor closes them: in the child the parent's pool is left
+alone, its sockets are replaced by nothing, and a new pool begins.
 """
 
+import logging
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from weakref import WeakSet
 
 import psycopg
 from psycopg import conninfo, errors
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Dumper
-from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper, TextBinaryLoader, TextLoader
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from ...errors import ConfigurationError, StoreBusy, StoreError, StoreFull, without_password
 from .. import schema_script, statements
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+MOST_CONNECTIONS = 64
+"""How many connections a store has at most; each stream that is being read holds one."""
+IDLE_S = 60.0
+"""How long a connection is kept open while nobody uses it, in seconds."""
+FREE_WITHIN_S = 30.0
+"""How long to wait for a connection while all are in use, in seconds."""
+_LOOK_S = 0.05
 
-KEPT = 8
-"""How many connections are kept open while nobody uses them."""
+# Why a connection failed is in our own error: where nobody has set up logging, the pool says nothing beside it.
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 CONNECT_TIMEOUT_S = 10
 """How long to wait for the server when a connection is made, unless the URL says otherwise."""
 LOCK_TIMEOUT_MS = 10_000
@@ -54,6 +63,28 @@ class Session(NamedTuple):
     started: str
 
 
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection of the pool."""
+
+    session: Session
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **parameters: Any) -> Self:
+        """Connect and set up; ``owner`` among the parameters learns why if that fails."""
+        owner: Connections = parameters.pop("owner")
+        try:
+            connection = super().connect(conninfo, **parameters)
+            try:
+                owner.set_up(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except Exception as error:
+            owner.refusal = time.monotonic(), error
+            raise
+        return connection
+
+
 class Connections:
     """Connections to the database that a URL names. Safe to share between threads."""
 
@@ -62,91 +93,78 @@ class Connections:
         self._parameters = _parameters(url)
         self.place = _place(self._parameters)
         """What messages call the database; never with a password."""
-        self._renew()
         self._is_closed = False
+        self._renew()
         _EVERY.add(self)
 
     def _renew(self) -> None:
-        self._lock = Lock()
-        self._idle: list[Connection] = []
-        self._sessions: dict[Connection, Session] = {}
+        self.refusal: tuple[float, Exception] | None = None
+        """When the last connection failed, and why."""
+        self._alive: WeakSet[Connection] = WeakSet()
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            connection_class=Connection,
+            kwargs={"owner": self, "autocommit": True, **self._parameters},
+            min_size=0,
+            max_size=MOST_CONNECTIONS,
+            max_idle=IDLE_S,
+            reconnect_timeout=0,
+            open=False,
+        )
 
     @contextmanager
     def lent(self) -> Iterator[Connection]:
-        """A connection of one's own, outside of any transaction; one that comes back within one is rolled back."""
+        """Lend a connection, outside of any transaction; one that comes back within one is rolled back."""
         connection = self._take()
         try:
             yield connection
         finally:
-            self._give_back(connection)
-
-    def session(self, connection: Connection) -> Session:
-        """What the server knows a connection by."""
-        return self._sessions[connection]
+            if connection in self._alive:  # or else it is of the process that this one was forked from
+                self._pool.putconn(connection)
 
     def forget_idle(self) -> None:
         """Close those that nobody uses: they go the way of one that was lost."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            self._drop(connection)
+        self._pool.drain()
 
     def close(self) -> None:
         """Close those that nobody uses now, and the others when they come back."""
         self._is_closed = True
-        self.forget_idle()
+        self._pool.close()
+
+    def set_up(self, connection: Connection) -> None:
+        """Check a new connection's server, and set how values cross and how long to wait."""
+        _check_server(connection, self.place)
+        adapt(connection)
+        timeouts = (str(LOCK_TIMEOUT_MS), str(ABANDONED_AFTER_MS))
+        pid, started, *_ = connection.execute(statement("session"), timeouts).fetchall()[0]
+        connection.session = Session(pid, started)
+        self._alive.add(connection)
 
     def _take(self) -> Connection:
-        if self._is_closed:
-            raise StoreError(f"{self.place}: the store is closed. Open the engine again.")
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return self._connect()
-
-    def _connect(self) -> Connection:
-        connection: Connection = psycopg.connect(autocommit=True, **self._parameters)
-        try:
-            _check_server(connection, self.place)
-            adapt(connection)
-            timeouts = (str(LOCK_TIMEOUT_MS), str(ABANDONED_AFTER_MS))
-            pid, started, *_ = connection.execute(statement("session"), timeouts).fetchall()[0]
-        except BaseException:
-            connection.close()
-            raise
-        self._sessions[connection] = Session(pid, started)
-        return connection
-
-    def _give_back(self, connection: Connection) -> None:
-        if connection not in self._sessions:
-            return  # of the process that this one was forked from
-        if _is_clean(connection):
-            with self._lock:
-                if not self._is_closed and len(self._idle) < KEPT:
-                    self._idle.append(connection)
-                    return
-        self._drop(connection)
-
-    def _drop(self, connection: Connection) -> None:
-        self._sessions.pop(connection, None)
-        connection.close()
+        asked_at = time.monotonic()
+        while True:
+            if self._is_closed:
+                raise StoreError(f"{self.place}: the store is closed. Open the engine again.")
+            try:
+                self._pool.open()
+                return self._pool.getconn(timeout=_LOOK_S)
+            except PoolClosed:
+                continue
+            except PoolTimeout as error:
+                if self.refusal is not None and self.refusal[0] >= asked_at:
+                    raise self.refusal[1] from None
+                if time.monotonic() - asked_at > FREE_WITHIN_S:
+                    raise StoreBusy(
+                        f"{self.place}: all {MOST_CONNECTIONS} connections have been in use for {FREE_WITHIN_S:g} s; "
+                        "nothing of this call was kept. Read streams to their end or close them, then try again."
+                    ) from error
 
     def abandon(self) -> None:
         """In the child of a fork: leave every connection to the parent, whose sessions must not hear of it."""
-        for connection in self._sessions:
+        for connection in self._alive:
             _detach(connection)
+        _INHERITED.append(self._pool)
         self._renew()
         self._forked()
-
-
-def _is_clean(connection: Connection) -> bool:
-    """Whether a connection is outside of any transaction, if need be after a rollback."""
-    status = connection.info.transaction_status
-    if status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-        with suppress(psycopg.Error):
-            connection.execute("ROLLBACK")
-        status = connection.info.transaction_status
-    return status is TransactionStatus.IDLE
 
 
 def _parameters(url: str) -> dict[str, Any]:
@@ -199,8 +217,8 @@ def prepare(connection: Connection, place: str) -> None:
 # ---- Forks ---------------------------------------------------------------------------------------
 
 _EVERY: WeakSet[Connections] = WeakSet()
-_INHERITED: list[Connection] = []
-"""The parent's connections, kept so that nothing closes them."""
+_INHERITED: list[Connection | ConnectionPool[Connection]] = []
+"""The parent's connections and pools, kept so that nothing closes them."""
 
 
 def _detach(connection: Connection) -> None:

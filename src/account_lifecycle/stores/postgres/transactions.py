@@ -210,7 +210,7 @@ class _Attempts(Generic[Result]):
             transaction.commit()
         except psycopg.Error as error:
             if is_lost(error):
-                self._left.append(self._connections.session(connection))
+                self._left.append(connection.session)
                 if transaction.is_committing:
                     self._earlier = result
             raise
