@@ -285,7 +285,7 @@ def _is_within(at: datetime, wanted: AuditFilter) -> bool:
 def _windows(store: Reader, wanted: AuditFilter, now: datetime) -> Iterator[BlindWindow]:
     """The windows that overlap the period, of the accounts that are wanted."""
     for window in store.blind_windows(wanted.account_id, open_only=False):
-        begins_in_time = window.opened_at < (wanted.until or now)
+        begins_in_time = window.opened_at < wanted.until if wanted.until else window.opened_at <= now
         ends_in_time = wanted.since is None or window.closed_at is None or window.closed_at > wanted.since
         if begins_in_time and ends_in_time and _has_provider(store, window.account_id, wanted.provider):
             yield window
