@@ -6,7 +6,7 @@ from account_lifecycle.cli.explaining import Question, answer
 from account_lifecycle.cli.settings import read_duration
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.compiled import compiled
-from account_lifecycle.lifecycle.machine import INITIAL, Situation
+from account_lifecycle.lifecycle.machine import INITIAL_SITUATION, Situation
 from account_lifecycle.lifecycle.status import Status, Verdict
 from cli.shell import Run
 
@@ -75,4 +75,4 @@ def test_every_answer_is_the_tables(situation: Situation, announced: Status) -> 
     else:
         assert decision.verdict is step.verdict
         assert [anomaly.kind for anomaly in decision.anomalies] == ([step.deviation] if step.deviation else [])
-    assert situation != INITIAL or decision.verdict is not Verdict.REPEATED
+    assert situation != INITIAL_SITUATION or decision.verdict is not Verdict.REPEATED

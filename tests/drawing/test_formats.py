@@ -14,7 +14,7 @@ import pytest
 from account_lifecycle import drawing
 from account_lifecycle.drawing import DrawingError, Picture
 from account_lifecycle.drawing.mermaid import flowchart
-from account_lifecycle.lifecycle.machine import INITIAL
+from account_lifecycle.lifecycle.machine import INITIAL_SITUATION
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -83,7 +83,7 @@ def test_a_digraph_can_be_changed_by_its_reader(picture: Picture) -> None:
 
 
 def test_a_situation_is_drawn_as_a_digraph() -> None:
-    assert isinstance(drawing.draw_situation(INITIAL), graphviz.Digraph)
+    assert isinstance(drawing.draw_situation(INITIAL_SITUATION), graphviz.Digraph)
 
 
 def test_mermaid_draws_every_arrow_between_nodes_that_it_declares(picture: Picture) -> None:

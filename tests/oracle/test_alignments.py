@@ -17,7 +17,7 @@ from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.events import StatusAnnounced
 from account_lifecycle.lifecycle.explain import shortest_path
-from account_lifecycle.lifecycle.machine import INITIAL, Situation
+from account_lifecycle.lifecycle.machine import INITIAL_SITUATION, Situation
 from account_lifecycle.lifecycle.status import Status, Verdict
 from account_lifecycle.simulate.log import Faults
 from oracle.aligner import STATE_EQUATION, Aligner, Alignment
@@ -259,7 +259,7 @@ def _figures_by_log() -> Iterator[str]:
 
 def _walk_together(net: Net, announces_sync: bool) -> list[tuple[str, Situation]]:
     """Every place, with the situation in which the table is after the same lawful words."""
-    met = {START: INITIAL}
+    met = {START: INITIAL_SITUATION}
     for place in (queue := [START]):
         for arc in net.arcs:
             if arc.source == place:

@@ -18,7 +18,7 @@ from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay.findings import Findings, RefusedLine, rows_in
 from account_lifecycle.replay.lines import Source
 from account_lifecycle.replay.loop import Judge
-from account_lifecycle.replay.sources import Ledger, open_sources
+from account_lifecycle.replay.sources import LedgerSource, open_sources
 from account_lifecycle.simulate.log import Faults, simulate
 
 STAMP = datetime(2026, 6, 1, tzinfo=UTC)
@@ -59,7 +59,7 @@ def told_by(source: Source) -> Told:
 def read(*logs: str | Path, columns: Mapping[str, str] | None = None) -> Told:
     """Everything that some logs tell, one after the other."""
     with open_sources(logs, columns) as sources:
-        parts = [told_by(source) for source in sources if not isinstance(source, Ledger)]
+        parts = [told_by(source) for source in sources if not isinstance(source, LedgerSource)]
     return Told(*(sum((part[field] for part in parts), start=type(parts[0][field])()) for field in range(5)))
 
 

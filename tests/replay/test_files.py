@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from account_lifecycle.errors import ConfigurationError, UnreadableLog
-from account_lifecycle.replay.sources import Ledger, open_sources
+from account_lifecycle.replay.sources import LedgerSource, open_sources
 from replay.samples import Told, as_csv, as_parquet, columns_of, read, rows_of, simulated, written
 
 LINES = simulated()
@@ -155,7 +155,7 @@ def test_an_archive_of_several_parts_is_read_to_its_end(ending: str, expected: T
 def test_progress_counts_the_bytes_as_they_are_stored(ending: str, tmp_path: Path) -> None:
     path = written(tmp_path / f"a.jsonl{ending}", PACKINGS[ending](PLAIN * 30))
     with open_sources([path]) as [source]:
-        assert not isinstance(source, Ledger)
+        assert not isinstance(source, LedgerSource)
         positions = [position for position, records in source.blocks() if [*records]]
     assert source.size == path.stat().st_size < len(PLAIN) * 30
     assert positions == sorted(positions)
@@ -166,7 +166,7 @@ def so_far(path: Path) -> tuple[list[int], str]:
     """The lines of the records up to the damage, and what is said about it."""
     lines: list[int] = []
     with open_sources([path]) as [source]:
-        assert not isinstance(source, Ledger)
+        assert not isinstance(source, LedgerSource)
         try:
             for _, records in source.blocks():
                 lines += [line for line, *_ in records]

@@ -15,7 +15,7 @@ from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.events import DeadlinePassed
 from account_lifecycle.records import AccountFilter
 from account_lifecycle.replay.audit import replay_sources
-from account_lifecycle.replay.sources import AnySource, Ledger, open_sources
+from account_lifecycle.replay.sources import AnySource, LedgerSource, open_sources
 from account_lifecycle.stores.opening import open_store
 from account_lifecycle.stores.protocol import Store
 from replay.samples import STAMP, START, simulated
@@ -45,7 +45,7 @@ def lived(source: AnySource, **options: object) -> dict[str, Account]:
 
 
 def test_a_ledger_with_deadlines_replays_to_the_accounts_of_its_store(store: Store) -> None:
-    ledger = Ledger("ledger", store)
+    ledger = LedgerSource("ledger", store)
     assert any(isinstance(entry.event, DeadlinePassed) for entry in store.ledger())
     assert lived(ledger) == accounts_in(store)
     assert lived(ledger, until=STAMP) == accounts_in(store)  # no deadline is watched for
@@ -53,7 +53,7 @@ def test_a_ledger_with_deadlines_replays_to_the_accounts_of_its_store(store: Sto
 
 def test_an_anomaly_of_a_ledger_stands_where_its_event_was_fed(store: Store) -> None:
     entries = [*store.ledger()]
-    with replay_sources([Ledger("ledger", store)]) as audit:
+    with replay_sources([LedgerSource("ledger", store)]) as audit:
         assert audit.events == len(entries)
         found = [(anomaly, place) for anomaly, _, place in audit.placed_anomalies()]
     assert found == [(anomaly, n) for n, entry in enumerate(entries, 1) for anomaly in entry.anomalies]
@@ -63,13 +63,13 @@ def test_a_ledger_that_was_pruned_goes_on_from_the_accounts_as_they_were(store: 
     before = accounts_in(store)
     segment = store.prune(MIDDLE, tmp_path / "archive.jsonl.gz", STAMP)
     assert segment is not None
-    ledger = Ledger("ledger", store)
+    ledger = LedgerSource("ledger", store)
     assert len([*ledger.beginnings()]) > 0
     assert lived(ledger) == accounts_in(store) == before
 
 
 def test_a_ledger_that_is_pruned_between_beginnings_and_events_is_not_replayed(store: Store, tmp_path: Path) -> None:
-    ledger = Ledger("ledger", store)
+    ledger = LedgerSource("ledger", store)
     events = ledger.events()
     list(ledger.beginnings())
     store.prune(MIDDLE, tmp_path / "archive.jsonl.gz", STAMP)
@@ -80,7 +80,7 @@ def test_a_ledger_that_is_pruned_between_beginnings_and_events_is_not_replayed(s
 def test_what_was_erased_is_replayed_without_its_names(store: Store) -> None:
     erased = next(account for account in accounts_in(store).values() if account.name)
     store.erase(erased.account_id, STAMP)
-    replayed = lived(Ledger("ledger", store))
+    replayed = lived(LedgerSource("ledger", store))
     assert replayed == accounts_in(store)
     assert replayed[erased.account_id].name is None
 

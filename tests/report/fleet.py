@@ -5,7 +5,7 @@ from typing import Any
 
 from account_lifecycle import AnomalyKind, Engine, Received
 from account_lifecycle.lifecycle.explain import Anomaly
-from account_lifecycle.lifecycle.machine import INITIAL, situation_of
+from account_lifecycle.lifecycle.machine import INITIAL_SITUATION, situation_of
 from account_lifecycle.lifecycle.status import Status
 from builders import T0, at, notification, webhook
 
@@ -63,7 +63,7 @@ def anomaly(
     detail: str = "",
 ) -> Anomaly:
     """One anomaly, made up."""
-    situation = INITIAL if before is Status.UNSEEN else situation_of(before, True, False)
+    situation = INITIAL_SITUATION if before is Status.UNSEEN else situation_of(before, True, False)
     return Anomaly(kind, account_id, sequence, found_at, announced, situation, provider, T0, before, T0, detail)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.explain import Anomaly
-from account_lifecycle.report.as_data import ANOMALY_COLUMNS, GROUP_COLUMNS, cell, write_csv, write_csv_in_full
+from account_lifecycle.report.as_data import ANOMALY_FIELDS, GROUP_COLUMNS, cell, write_csv, write_csv_in_full
 from account_lifecycle.report.audit import build_report
 from report.fleet import NOW, anomaly, fed, stranger
 
@@ -38,7 +38,7 @@ def test_groups_are_rows_under_their_columns() -> None:
 
 def test_in_full_anomalies_are_rows_under_the_names_of_their_fields() -> None:
     heading, *rows = rows_of(in_full(fed().audit()))
-    assert tuple(heading) == ANOMALY_COLUMNS
+    assert tuple(heading) == ANOMALY_FIELDS
     assert len(rows) == 8
     dan = dict(zip(heading, rows[-1], strict=True))
     assert (dan["account_id"], dan["sequence"], dan["at"]) == ("dan", "6", "2026-05-01T15:50:00Z")
@@ -76,7 +76,7 @@ def test_commas_and_quotation_marks_are_quoted_as_rfc_4180_says() -> None:
 @given(st.text(), st.text(min_size=1))
 def test_whatever_strangers_send_is_one_row_and_no_formula(account_id: str, word: str) -> None:
     _, *rows = rows_of(in_full([stranger(word, account_id=account_id, provider=word)]))
-    assert [len(row) for row in rows] == [len(ANOMALY_COLUMNS)]
+    assert [len(row) for row in rows] == [len(ANOMALY_FIELDS)]
     assert not any(value.startswith(("=", "+", "-", "@", "\t", "\r")) for value in rows[0])
 
 

@@ -15,7 +15,7 @@ from account_lifecycle.lifecycle.status import Verdict
 from account_lifecycle.simulate.faults import FAULTS, Faults
 from account_lifecycle.simulate.log import Trace
 from account_lifecycle.simulate.score import score
-from account_lifecycle.simulate.wire import UNREADABLE
+from account_lifecycle.simulate.wire import UNREADABLE_PAYLOADS
 
 EVERY_FAULT_EQUALLY = Faults.everything(1 / len(Faults._fields))
 SOMETIMES = Faults.everything(0.01)
@@ -152,7 +152,7 @@ def test_a_malformed_line_is_refused_whichever_way_it_is_read(fleet):
     assert shapes == {str, dict, list}
 
 
-@pytest.mark.parametrize("template", UNREADABLE, ids=lambda template: template.template[:80])
+@pytest.mark.parametrize("template", UNREADABLE_PAYLOADS, ids=lambda template: template.template[:80])
 def test_everything_that_can_arrive_in_place_of_a_payload_is_refused(template: Template):
     payload = json.loads(template.substitute(id="h_EKCy2lRLef5NzHp0iw4A", type="LINKEDIN", status="OK"))
     with pytest.raises(PayloadError):

@@ -6,11 +6,9 @@ from random import Random
 
 import pytest
 
-from account_lifecycle.lifecycle.compiled import Step as CompiledStep
-from account_lifecycle.lifecycle.compiled import compiled
+from account_lifecycle.lifecycle.compiled import Step, compiled
 from account_lifecycle.lifecycle.definition import FINISHES_SYNC, INITIAL, LOSSES, PROVES_LIFE, RESTARTS_SYNC, TERMINAL
-from account_lifecycle.lifecycle.machine import INITIAL as UNBORN
-from account_lifecycle.lifecycle.machine import Situation, situation_of
+from account_lifecycle.lifecycle.machine import INITIAL_SITUATION, Situation, situation_of
 from account_lifecycle.lifecycle.providers import ALIASES, DEADLINES, PROFILES, Provider
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.simulate import lives
@@ -21,7 +19,7 @@ from account_lifecycle.simulate.lives import (
     Announcement,
     Channel,
     Character,
-    Step,
+    LifeStep,
     Story,
     Traits,
     announced,
@@ -42,18 +40,18 @@ def episodes(provider: Provider) -> list[Story]:
     return [story for story, _ in traits_of(provider).episodes] + [EXPIRED]
 
 
-def stories(provider: Provider) -> Iterator[tuple[str, Situation, bool, list[tuple[Step, str]]]]:
+def stories(provider: Provider) -> Iterator[tuple[str, Situation, bool, list[tuple[LifeStep, str]]]]:
     """Every story as every kind of account of a provider announces it: name, start, whether it ends, what is said."""
     for products, _ in traits_of(provider).products:
         for story in births(provider):
-            yield f"{story.name} {products}", UNBORN, story.ends, list(announced(story, products))
+            yield f"{story.name} {products}", INITIAL_SITUATION, story.ends, list(announced(story, products))
         for story in episodes(provider):
             yield f"{story.name} {products}", ALIVE, story.ends, list(announced(story, products))
 
 
 def walk(
-    provider: Provider, start: Situation, said: list[tuple[Step, str]]
-) -> Iterator[tuple[Situation, Step, str, bool]]:
+    provider: Provider, start: Situation, said: list[tuple[LifeStep, str]]
+) -> Iterator[tuple[Situation, LifeStep, str, bool]]:
     """The situation before each step, the step, its product, and whether it is the twin of the one before.
 
     As in a life, steps that the machine does not expect are left out.
@@ -67,7 +65,7 @@ def walk(
             last = (step.status, product)
 
 
-def answer(provider: Provider, situation: Situation, status: Status) -> CompiledStep:
+def answer(provider: Provider, situation: Situation, status: Status) -> Step:
     return compiled().step(situation, status, announces_sync=PROFILES[provider].announces_sync)
 
 
@@ -231,7 +229,7 @@ def test_a_row_with_an_account_type_of_another_provider_is_refused_by_name(monke
 
 
 def test_a_step_that_the_machine_does_not_expect_is_left_out():
-    story = Story("odd", (Step(Status("SYNC_SUCCESS"), EXPIRED.steps[0].wait), *BY_WEBHOOK.steps), ends=True)
+    story = Story("odd", (LifeStep(Status("SYNC_SUCCESS"), EXPIRED.steps[0].wait), *BY_WEBHOOK.steps), ends=True)
     traits = traits_of(Provider.IMAP)._replace(births=((story, 1),))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lives, "traits_of", lambda _: traits)

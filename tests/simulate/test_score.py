@@ -9,7 +9,7 @@ from account_lifecycle.errors import ConfigurationError
 from account_lifecycle.simulate.faults import Faults
 from account_lifecycle.simulate.log import Injected, Trace
 from account_lifecycle.simulate.score import (
-    MAX_EXAMPLES,
+    MAX_MISSES,
     FalseAlarm,
     Heard,
     Score,
@@ -193,7 +193,7 @@ def test_what_is_heard_is_taken_one_at_a_time_and_only_some_examples_are_kept():
             taken.append(line)
 
     result = score(Truth({"version": 1, "events": 5_000}, ()), heard())
-    assert (result.false_alarms, len(result.false_alarm_examples), len(taken)) == (5_000, MAX_EXAMPLES, 5_000)
+    assert (result.false_alarms, len(result.false_alarm_examples), len(taken)) == (5_000, MAX_MISSES, 5_000)
 
 
 HEADER = {"version": 1, "events": 3}

@@ -8,7 +8,7 @@ from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.lifecycle.machine import INITIAL, Situation
+from account_lifecycle.lifecycle.machine import INITIAL_SITUATION, Situation
 from builders import announced, deadline_of, judged
 
 
@@ -25,7 +25,7 @@ def events_to(situation: Situation, account_id: str) -> list[Event]:
 
 def _find_ways() -> dict[Situation, tuple[str, ...]]:
     start = Account("a")
-    ways: dict[Situation, tuple[str, ...]] = {INITIAL: ()}
+    ways: dict[Situation, tuple[str, ...]] = {INITIAL_SITUATION: ()}
     trails: deque[tuple[Account, tuple[str, ...]]] = deque([(start, ())])
     while trails:
         account, trail = trails.popleft()

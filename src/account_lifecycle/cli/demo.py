@@ -34,7 +34,7 @@ from .windows import write_windows
 if TYPE_CHECKING:
     from rich.console import Console
 
-ACCOUNTS, DAYS, SEED = 60, 240, 1
+FLEET_SIZE, DAYS, SEED = 60, 240, 1
 FAULT_RATES = Faults.everything(0.012)
 MAX_ROWS = 8
 """How many accounts or windows of a kind are shown."""
@@ -91,7 +91,7 @@ def demo(folder: Path) -> None:
     with Engine.open(files.url, observers=()) as engine:
         write_paragraph(
             console,
-            f"{counted(ACCOUNTS, 'account')} of {len(Provider)} providers, simulated over {counted(DAYS, 'day')}: "
+            f"{counted(FLEET_SIZE, 'account')} of {len(Provider)} providers, simulated over {counted(DAYS, 'day')}: "
             f"{counted(simulation.events, 'webhook')} with {counted(len(simulation.truth), 'fault')} on purpose, such "
             "as webhooks that come late, twice, broken or never.",
         )
@@ -120,7 +120,7 @@ def _simulation() -> Simulation:
 
 
 def _simulate(start: datetime) -> Simulation:
-    return simulate(accounts=ACCOUNTS, seed=SEED, start=start, days=DAYS, faults=FAULT_RATES)
+    return simulate(accounts=FLEET_SIZE, seed=SEED, start=start, days=DAYS, faults=FAULT_RATES)
 
 
 def _example(engine: Engine) -> Account:

@@ -14,7 +14,7 @@ from ..lifecycle.compiled import compiled
 from ..lifecycle.decide import Decision, decide
 from ..lifecycle.events import StatusAnnounced
 from ..lifecycle.explain import expected_from
-from ..lifecycle.machine import INITIAL, Situation
+from ..lifecycle.machine import INITIAL_SITUATION, Situation
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
@@ -90,7 +90,7 @@ def answer(question: Question) -> Decision:
     now = utc_now().replace(second=0, microsecond=0)
     since = now - question.after
     situation = question.situation
-    unseen = situation == INITIAL
+    unseen = situation == INITIAL_SITUATION
     was_ok = (situation, True) in _reachable()
     is_blind = was_ok and situation.status not in (definition.PROVES_LIFE, definition.TERMINAL)
     account = Account(
@@ -109,8 +109,8 @@ def answer(question: Question) -> Decision:
 @cache
 def _reachable() -> frozenset[tuple[Situation, bool]]:
     """Return every situation with whether OK may have been announced by then."""
-    seen = {(INITIAL, False)}
-    frontier = [(INITIAL, False)]
+    seen = {(INITIAL_SITUATION, False)}
+    frontier = [(INITIAL_SITUATION, False)]
     while frontier:
         situation, ok_heard = frontier.pop()
         for step in compiled().steps[True][ok_heard][situation].values():
@@ -132,7 +132,7 @@ def _facts(situation: Situation) -> str:
 
 def _setting(question: Question) -> str:
     """Return the rest of what is assumed."""
-    lasted = "" if question.situation == INITIAL else f", for {lasting(question.after)}"
+    lasted = "" if question.situation == INITIAL_SITUATION else f", for {lasting(question.after)}"
     return f"({_facts(question.situation)}{lasted}; {question.provider or 'any provider'})"
 
 

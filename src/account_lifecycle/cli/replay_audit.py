@@ -19,7 +19,7 @@ from ..replay import Audit, Progress
 from ..replay.audit import replay_sources
 from ..replay.findings import schemas
 from ..replay.sources import AnySource, open_sources, size_of
-from ..report.as_data import ANOMALY_COLUMNS, write_csv_rows, write_json, write_json_lines
+from ..report.as_data import ANOMALY_FIELDS, write_csv_rows, write_json, write_json_lines
 from ..report.as_text import write_text
 from ..report.audit import MAX_LISTED, AuditReport
 from ..report.words import counted
@@ -39,10 +39,10 @@ REFUSED_SHOWN = 3
 """How many lines that cannot be read are shown one by one."""
 PART = ".part"
 """How a file's name ends while it is being written."""
-PARQUET, CSV = ".parquet", ".csv"
+_PARQUET, _CSV = ".parquet", ".csv"
 
 
-class Asked(NamedTuple):
+class LogRequest(NamedTuple):
     """What is to be replayed, and how."""
 
     logs: tuple[str, ...]
@@ -52,7 +52,7 @@ class Asked(NamedTuple):
     jobs: int | None
 
 
-class Table(NamedTuple):
+class OutputTable(NamedTuple):
     """What can be written as a table."""
 
     name: str
@@ -68,7 +68,7 @@ class Output(NamedTuple):
     """A table and the file that it is written to, in the form that the ending of its name asks for."""
 
     path: Path
-    table: Table
+    table: OutputTable
 
     @property
     def form(self) -> str:
@@ -90,9 +90,9 @@ class Written(NamedTuple):
 
 
 @contextmanager
-def opened(asked: Asked) -> Iterator[list[AnySource]]:
+def opened(request: LogRequest) -> Iterator[list[AnySource]]:
     """Open the logs for as long as this lasts; a store among them must be there."""
-    with open_sources(asked.logs, asked.columns or None, _open_store) as sources:
+    with open_sources(request.logs, request.columns or None, _open_store) as sources:
         yield sources
 
 
@@ -101,15 +101,15 @@ def _open_store(url: str) -> Store:
     return open_store(url)
 
 
-def audit_logs(asked: Asked, written: Written, watch: FailOn, as_json: bool) -> None:
+def audit_logs(request: LogRequest, written: Written, watch: FailOn, as_json: bool) -> None:
     """Replay logs, write what is to be written, and print what was found."""
-    if any(output.form == PARQUET for output in written.tables):
+    if any(output.form == _PARQUET for output in written.tables):
         import_module("pyarrow.parquet")  # which had better be missing now than when all is read
     if written.refused is not None and not written.refused.resolve().parent.is_dir():
         raise Failed(f"{written.refused}: there is no such folder")
-    run = _Run(asked)
+    run = _Run(request)
     paths = [path for path in written.files() if path != written.refused]
-    with run.interruptible(), opened(asked) as sources:
+    with run.interruptible(), opened(request) as sources:
         _check_apart(sources, written)  # before there are files that a pattern could match
         with targets(paths) as made, run.replayed(sources, written.refused) as audit:
             report = audit.report(max_listed=MAX_LISTED if written.report else 0)
@@ -125,8 +125,8 @@ def audit_logs(asked: Asked, written: Written, watch: FailOn, as_json: bool) -> 
 class _Run:
     """A replay under way: how far it is, and what of it would be left if it ended now."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, request: LogRequest) -> None:
+        self._request = request
         self._progress: Progress | None = None
         self._size: int | None = None
         self._seconds = 0.0
@@ -148,8 +148,8 @@ class _Run:
         began, self._size = perf_counter(), size_of(sources)
         with showing("Replaying", self._pace, tells_bytes=True), without_collector():
             audit = replay_sources(
-                sources, policy=self._asked.policy, until=self._asked.until, refused_to=refused, jobs=self._asked.jobs,
-                on_progress=self._follow,
+                sources, policy=self._request.policy, until=self._request.until, refused_to=refused,
+                jobs=self._request.jobs, on_progress=self._follow,
             )  # fmt: skip
         self._seconds = perf_counter() - began
         with audit:
@@ -161,7 +161,7 @@ class _Run:
         rate = events / self._seconds if self._seconds else 0
         say(f"{counted(events, 'event')} replayed in {self._seconds:,.2f} s, {rate:,.0f} a second")
 
-    def write(self, audit: Audit, report: AuditReport, written: Written, made: "dict[Path, Target]") -> None:
+    def write(self, audit: Audit, report: AuditReport, written: Written, made: "dict[Path, OutputFile]") -> None:
         """Write every file; each gets its name when it is whole."""
         for output in written.tables:
             with waiting_for(f"Writing {output.path}"):
@@ -171,7 +171,7 @@ class _Run:
             _write_page(audit, report, made[written.report])
             self._finish(made[written.report])
 
-    def _finish(self, target: "Target") -> None:
+    def _finish(self, target: "OutputFile") -> None:
         target.finish()
         self._finished.append(target.path)
         say(f"Written: {target.path}")
@@ -204,7 +204,7 @@ def _check_apart(sources: Sequence[AnySource], written: Written) -> None:
             raise click.UsageError(f"{path} is a log: it cannot be read and written at once.")
 
 
-def _write_page(audit: Audit, report: AuditReport, target: "Target") -> None:
+def _write_page(audit: Audit, report: AuditReport, target: "OutputFile") -> None:
     from ..report.as_html import write_html
 
     with target.written_to.open("w", encoding="utf-8", newline="") as stream:
@@ -231,7 +231,7 @@ def outputs_of(anomalies: Path | None, accounts: Path | None, windows: Path | No
     return tuple(Output(path, table) for path, table in asked if path is not None)
 
 
-class Target:
+class OutputFile:
     """A file under a name of its own until it is whole."""
 
     def __init__(self, path: Path) -> None:
@@ -253,22 +253,22 @@ class Target:
 
 
 @contextmanager
-def targets(paths: Iterable[Path]) -> Iterator[dict[Path, Target]]:
+def targets(paths: Iterable[Path]) -> Iterator[dict[Path, OutputFile]]:
     """Make room for files; what is not finished when this ends goes."""
-    made: dict[Path, Target] = {}
+    made: dict[Path, OutputFile] = {}
     try:
         for path in paths:
-            made[path] = Target(path)
+            made[path] = OutputFile(path)
         yield made
     finally:
         for target in made.values():
             target.abandon()
 
 
-def write_table(audit: Audit, output: Output, target: Target) -> None:
+def write_table(audit: Audit, output: Output, target: OutputFile) -> None:
     """Write one table in the form that its name asks for, some rows at a time."""
     table = output.table
-    if output.form == PARQUET:
+    if output.form == _PARQUET:
         import pyarrow.parquet as pq
 
         schema = getattr(schemas(), table.name)
@@ -278,7 +278,7 @@ def write_table(audit: Audit, output: Output, target: Target) -> None:
                 file.write_batch(batch)
         return
     with target.written_to.open("w", encoding="utf-8", newline="") as stream:
-        if output.form == CSV:
+        if output.form == _CSV:
             write_csv_rows(table.columns, map(_flat, table.records(audit)), stream)
         else:
             write_json_lines(table.records(audit), stream)
@@ -313,6 +313,6 @@ _WINDOW_COLUMNS = (
     "account_id", "sequence", "last_ok_at", "opened_at", "closed_at", "open", "recovered", "causes", "duration_s",
 )  # fmt: skip
 
-ANOMALIES = Table("anomalies", (*ANOMALY_COLUMNS, "source", "position"), _anomalies, Audit.anomaly_batches)
-ACCOUNTS = Table("accounts", _ACCOUNT_COLUMNS, _accounts, Audit.account_batches)
-WINDOWS = Table("windows", _WINDOW_COLUMNS, _windows, Audit.window_batches)
+ANOMALIES = OutputTable("anomalies", (*ANOMALY_FIELDS, "source", "position"), _anomalies, Audit.anomaly_batches)
+ACCOUNTS = OutputTable("accounts", _ACCOUNT_COLUMNS, _accounts, Audit.account_batches)
+WINDOWS = OutputTable("windows", _WINDOW_COLUMNS, _windows, Audit.window_batches)

@@ -17,14 +17,14 @@ from ..intake.logs import Received
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.wording import JsonObject, escaped, time_text
 from ..replay.lines import Source
-from ..replay.sources import STDIN, Ledger, size_of
+from ..replay.sources import STDIN, LedgerSource, size_of
 from ..report.words import counted
 from .commands import Failed, Interrupted
 from .opening import open_to_write, read_settings
 from .options import FailOn
 from .output import clock, composed, say, screen, styled, write_document, write_fields, write_heading
 from .progress import Pace, showing, waiting_for
-from .replay_audit import Asked, opened
+from .replay_audit import LogRequest, opened
 
 if TYPE_CHECKING:
     from ..spark import Totals
@@ -36,22 +36,22 @@ _NEEDS_JAVA = "Spark needs Java 17 or later, and none was found. Install it, or 
 # ---- Into a store ----------------------------------------------------------------------------------------
 
 
-def seed_logs(asked: Asked, into: str, as_json: bool) -> None:
+def seed_logs(request: LogRequest, into: str, as_json: bool) -> None:
     """Seed a new store with logs, and print what is in it then."""
     settings, now, began = read_settings(store=into), utc_now(), perf_counter()
     if into.startswith("memory:"):
         raise ConfigurationError("into", repr(into), "a store that outlives a command, such as sqlite:///accounts.db")
-    with opened(asked) as found:
+    with opened(request) as found:
         sources: list[Source] = []
         for source in found:
-            if isinstance(source, Ledger):
+            if isinstance(source, LedgerSource):
                 name = repr(without_password(source.name))
                 raise ConfigurationError("log", name, "a log. A store is copied with: account-lifecycle db copy")
             sources.append(source)
         way = _Way(sources)
         with open_to_write(settings) as engine, way.ending(into), showing("Seeding", way.pace, tells_bytes=True):
             seeded = seed(
-                engine.store, way.received(), policy=asked.policy, now=now, until=asked.until,
+                engine.store, way.received(), policy=request.policy, now=now, until=request.until,
                 batch_size=settings.batch_size, on_progress=way.follow,
             )  # fmt: skip
     _print_seeded(seeded, perf_counter() - began, into, as_json)
@@ -121,21 +121,21 @@ def _print_seeded(seeded: Seeding, seconds: float, into: str, as_json: bool) -> 
 # ---- On Spark --------------------------------------------------------------------------------------------
 
 
-def replay_on_spark(asked: Asked, master: str, folder: Path | None, watch: FailOn, as_json: bool) -> None:
+def replay_on_spark(request: LogRequest, master: str, folder: Path | None, watch: FailOn, as_json: bool) -> None:
     """Replay logs on Spark, and print its totals and where its tables are."""
-    _check_for_spark(asked)
+    _check_for_spark(request)
     began = perf_counter()
     with _plainly(folder), waiting_for("Replaying on Spark"):
         from ..spark import replay_logs
 
         write_to = None if folder is None else str(folder)
-        with replay_logs(master, asked.logs, policy=asked.policy, until=asked.until, write_to=write_to) as audit:
+        with replay_logs(master, request.logs, policy=request.policy, until=request.until, write_to=write_to) as audit:
             totals, refused = audit.totals, audit.refused.count()
     seconds = perf_counter() - began
     if as_json:
-        write_document(_record(asked, totals, refused, folder))
+        write_document(_record(request, totals, refused, folder))
     else:
-        _print_totals(asked, totals, refused)
+        _print_totals(request, totals, refused)
     rate = totals.events / seconds if seconds else 0
     say(f"{counted(totals.events, 'event')} replayed in {seconds:,.2f} s, {rate:,.0f} a second, Spark's start included")
     if folder is not None:
@@ -146,11 +146,11 @@ def replay_on_spark(asked: Asked, master: str, folder: Path | None, watch: FailO
         watch.see(kind, count)
 
 
-def _check_for_spark(asked: Asked) -> None:
+def _check_for_spark(request: LogRequest) -> None:
     """Refuse what only this machine can read."""
-    if asked.columns:
+    if request.columns:
         raise click.UsageError("--column does not go with --spark: name columns in account_lifecycle.spark.replay.")
-    for log in asked.logs:
+    for log in request.logs:
         if log == STDIN:
             raise click.UsageError("Spark cannot read standard input: name files or folders.")
 
@@ -184,23 +184,23 @@ def _first_line(error: Exception) -> str:
     return escaped((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
-def _print_totals(asked: Asked, totals: "Totals", refused: int) -> None:
+def _print_totals(request: LogRequest, totals: "Totals", refused: int) -> None:
     """Print the totals in short."""
     console = screen()
     anomalies = counted(sum(totals.kinds.values()), "anomaly", "anomalies")
     console.print(composed(styled(anomalies, "bold"), f" in {counted(totals.events, 'event')}"))
     verdicts = ", ".join(f"{count:,} {verdict.lower()}" for verdict, count in totals.verdicts.items())
     period = f"{clock(totals.first_at)} to {clock(totals.last_at)} UTC" if totals.events else ""
-    fields = [("logs", ", ".join(map(escaped, asked.logs))), ("period", period), ("verdicts", verdicts)]
+    fields = [("logs", ", ".join(map(escaped, request.logs))), ("period", period), ("verdicts", verdicts)]
     write_fields(console, [*fields, ("refused", f"{refused:,}" if refused else "none")])
     if totals.kinds:
         write_heading(console, "By kind")
         write_fields(console, [(kind, f"{count:,}") for kind, count in _ranked(totals)])
 
 
-def _record(asked: Asked, totals: "Totals", refused: int, folder: Path | None) -> JsonObject:
+def _record(request: LogRequest, totals: "Totals", refused: int, folder: Path | None) -> JsonObject:
     return {
-        "sources": list(asked.logs),
+        "sources": list(request.logs),
         "events": totals.events,
         "verdicts": {str(verdict): count for verdict, count in totals.verdicts.items()},
         "kinds": {str(kind): count for kind, count in _ranked(totals)},

@@ -131,23 +131,23 @@ def replay_command(
     Deadlines count as noticed the moment they have passed. Lines that are no readable event stop nothing: they are
     kept, byte for byte, in a file of their own.
     """
-    from .replay_audit import Asked, Written, audit_logs, outputs_of
+    from .replay_audit import LogRequest, Written, audit_logs, outputs_of
 
     written = Written(report_to, outputs_of(anomalies, accounts, windows), refused)
     _check(written.files(), into, master, output_folder, fail_on)
-    asked = Asked(logs, dict(columns), until, by_family(read_settings(**options).policy()), jobs)
+    request = LogRequest(logs, dict(columns), until, by_family(read_settings(**options).policy()), jobs)
     watch = FailOn(fail_on)
     with needing_extra():
         if into is not None:
             from .replay_elsewhere import seed_logs
 
-            seed_logs(asked, into, as_json)
+            seed_logs(request, into, as_json)
         elif master is not None:
             from .replay_elsewhere import replay_on_spark
 
-            replay_on_spark(asked, master, output_folder, watch, as_json)
+            replay_on_spark(request, master, output_folder, watch, as_json)
         else:
-            audit_logs(asked, written._replace(refused=refused or Path(REFUSED)), watch, as_json)
+            audit_logs(request, written._replace(refused=refused or Path(REFUSED)), watch, as_json)
     watch.end()
 
 

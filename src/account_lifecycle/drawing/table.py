@@ -13,8 +13,7 @@ from typing import NamedTuple
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.compiled import Step, compiled, health_of
 from ..lifecycle.definition import ANNOUNCEMENTS, INITIAL, LOSSES, PROVES_LIFE, TERMINAL, Guard
-from ..lifecycle.machine import INITIAL as BEGINNING
-from ..lifecycle.machine import Situation
+from ..lifecycle.machine import INITIAL_SITUATION, Situation
 from ..lifecycle.status import Health, Status
 
 
@@ -187,7 +186,7 @@ class Roles(NamedTuple):
 @cache
 def status_roles(announces_sync: bool = True) -> Roles:
     """Return the parts for one kind of provider."""
-    birth = _longest_birth(BEGINNING, (INITIAL,), announces_sync)
+    birth = _longest_birth(INITIAL_SITUATION, (INITIAL,), announces_sync)
     taken = {*birth, PROVES_LIFE, *LOSSES, TERMINAL}
     rest = tuple(status for status in reachable(announces_sync) if status not in taken)
     back = tuple(status for status in rest if healths_of(status)[0] is Health.RECOVERING)

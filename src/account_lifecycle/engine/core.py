@@ -24,7 +24,7 @@ from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.decide import Decision, decide, rules_of
 from ..lifecycle.events import Event
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.machine import INITIAL, BoundModel, Situation
+from ..lifecycle.machine import INITIAL_SITUATION, BoundModel, Situation
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.providers import family_of, profile_of
 from ..lifecycle.status import Health, Status
@@ -407,7 +407,7 @@ class Engine(HookRegistry):
         store is not changed by it. An account for which nothing was ever fed is UNSEEN.
         """
         account = self.store.account(account_id)
-        situation = account.situation if account else INITIAL
+        situation = account.situation if account else INITIAL_SITUATION
         profile = profile_of(account.provider if account else None)
         return BoundModel(situation, _draw, announces_sync=profile.announces_sync)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .compiled import health_of
-from .machine import INITIAL, Situation
+from .machine import INITIAL_SITUATION, Situation
 from .status import Health, Status
 from .windows import BlindWindow
 from .wording import JsonObject, plain, time_text
@@ -15,7 +15,7 @@ class Account:
     """One account after ``sequence`` events: a value, never changed once it is made. All times are aware, in UTC."""
 
     account_id: str
-    situation: Situation = INITIAL
+    situation: Situation = INITIAL_SITUATION
     """The status and the facts that serve as guards."""
     sequence: int = 0
     """How many events the ledger holds for it: repeats, holds and deadlines included."""

@@ -20,7 +20,7 @@ from . import definition
 from .anomalies import AnomalyKind
 from .definition import Deviation, Guard
 from .effects import Effect, effects_of
-from .machine import INITIAL, LifecycleModel, Situation, build_machine
+from .machine import INITIAL_SITUATION, LifecycleModel, Situation, build_machine
 from .status import Health, Status, Verdict
 from .windows import WindowChange
 
@@ -61,7 +61,7 @@ Answers = Mapping[Situation, Mapping[str, Step]]
 
 
 @dataclass(slots=True)
-class Table:
+class CompiledTable:
     """Every answer: ``steps[announces_sync][ok_heard][situation][announcement]``."""
 
     situations: tuple[Situation, ...]
@@ -80,7 +80,7 @@ class Table:
 
 
 @cache
-def compiled() -> Table:
+def compiled() -> CompiledTable:
     """Return the table, compiled at first use (a few milliseconds) and shared from then on."""
     with _quiet_machine():
         outcomes = _explore()
@@ -92,7 +92,7 @@ def compiled() -> Table:
     def by_ok_heard(sync: bool) -> tuple[Answers, Answers]:
         return answers(sync, False), answers(sync, True)
 
-    return Table(situations, (by_ok_heard(False), by_ok_heard(True)))
+    return CompiledTable(situations, (by_ok_heard(False), by_ok_heard(True)))
 
 
 def health_of(situation: Situation, *, ok_heard: bool) -> Health:
@@ -134,8 +134,8 @@ def _answers_in(situation: Situation, outcomes: _Outcomes, sync: bool, ok_heard:
 def _explore() -> _Outcomes:
     """Fire everything everywhere, starting from an account that nothing was heard of."""
     outcomes: _Outcomes = {}
-    frontier = [INITIAL]
-    seen = {INITIAL}
+    frontier = [INITIAL_SITUATION]
+    seen = {INITIAL_SITUATION}
     while frontier:
         situation = frontier.pop()
         for announced in definition.ANNOUNCEMENTS:

@@ -68,7 +68,7 @@ def situation_of(status: Status, exists: bool, lost: bool) -> Situation:
     return Situation(status, exists, lost)
 
 
-INITIAL = situation_of(definition.INITIAL, False, False)
+INITIAL_SITUATION = situation_of(definition.INITIAL, False, False)
 
 
 class LifecycleModel:

@@ -23,12 +23,12 @@ from ..lifecycle.windows import BlindWindow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS = 4096
+BATCH_ROWS = 4096
 """How many rows are written at a time."""
 BATCH = 65_536
 """How many rows an Arrow batch has."""
 
-Row = tuple[Any, ...]
+FindingRow = tuple[Any, ...]
 
 
 class RefusedLine(NamedTuple):
@@ -67,13 +67,13 @@ class Spill:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
-        self._waiting: list[Row] = []
+        self._waiting: list[FindingRow] = []
 
-    def add(self, row: Row) -> None:
+    def add(self, row: FindingRow) -> None:
         """Append a row."""
         self._waiting.append(row)
         self.count += 1
-        if len(self._waiting) >= ROWS:
+        if len(self._waiting) >= BATCH_ROWS:
             self.flush()
 
     def flush(self) -> None:
@@ -99,7 +99,7 @@ class Findings:
             rows.flush()
 
 
-def rows_in(folders: Sequence[Path], name: str) -> Iterator[Row]:
+def rows_in(folders: Sequence[Path], name: str) -> Iterator[FindingRow]:
     """Yield the rows of all shards under one name, in the order of their positions."""
     files = [folder / name for folder in folders if (folder / name).exists()]
     if len(files) == 1:
@@ -107,7 +107,7 @@ def rows_in(folders: Sequence[Path], name: str) -> Iterator[Row]:
     return merge(*map(_rows, files), key=itemgetter(0))
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path) -> Iterator[FindingRow]:
     with path.open("rb") as file:
         while True:
             try:
@@ -121,7 +121,7 @@ account_fields = attrgetter(*Account.__slots__)
 """Return the fields of an account, of which ``Account(*fields)`` makes it again: they take half the room of it."""
 
 
-def placed(row: Row) -> PlacedAnomaly:
+def placed(row: FindingRow) -> PlacedAnomaly:
     """Return the anomaly in a row."""
     return PlacedAnomaly(row[0], row[1], row[2], Anomaly._make(row[3:]))
 
@@ -180,7 +180,7 @@ def schemas() -> Schemas:
     )  # fmt: skip
 
 
-def anomaly_cells(found: Anomaly, status_after: Status) -> Row:
+def anomaly_cells(found: Anomaly, status_after: Status) -> FindingRow:
     """Return an anomaly as the table has it, without its source and its position."""
     return (
         found.kind.value, found.severity.value, found.account_id, found.sequence, found.at, str(found.announced),
@@ -189,12 +189,12 @@ def anomaly_cells(found: Anomaly, status_after: Status) -> Row:
     )  # fmt: skip
 
 
-def window_cells(window: BlindWindow) -> Row:
+def window_cells(window: BlindWindow) -> FindingRow:
     """Return a blind window as the table has it."""
     return (*window[:6], [cause.value for cause in window.causes])
 
 
-def account_cells(account: Account) -> Row:
+def account_cells(account: Account) -> FindingRow:
     """Return an account as the table has it."""
     return (
         account.account_id, account.status.value, account.health.value, account.exists, account.lost,
@@ -204,9 +204,9 @@ def account_cells(account: Account) -> Row:
     )  # fmt: skip
 
 
-def batches(rows: Iterable[Row], schema: "pa.Schema", size: int = BATCH) -> Iterator["pa.RecordBatch"]:
+def batches(rows: Iterable[FindingRow], schema: "pa.Schema", size: int = BATCH) -> Iterator["pa.RecordBatch"]:
     """Yield rows as Arrow record batches, so many rows at a time."""
-    waiting: list[Row] = []
+    waiting: list[FindingRow] = []
     for row in rows:
         waiting.append(row)
         if len(waiting) >= size:
@@ -216,7 +216,7 @@ def batches(rows: Iterable[Row], schema: "pa.Schema", size: int = BATCH) -> Iter
         yield batch(waiting, schema)
 
 
-def batch(rows: Sequence[Row], schema: "pa.Schema") -> "pa.RecordBatch":
+def batch(rows: Sequence[FindingRow], schema: "pa.Schema") -> "pa.RecordBatch":
     """Return rows as one record batch."""
     import pyarrow as pa
 

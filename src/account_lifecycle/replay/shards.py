@@ -27,7 +27,7 @@ from ..lifecycle.policy import Policy
 from .findings import Findings
 from .lines import Share
 from .loop import LINE_BITS, Judge, Sums
-from .sources import AnySource, Ledger, size_of
+from .sources import AnySource, LedgerSource, size_of
 
 SMALL = 32 << 20
 """Up to how many bytes of a log more processes take longer to start than they save."""
@@ -108,7 +108,7 @@ def _events(
     judge: Judge, source: AnySource, number: int, stamp: datetime, share: Share | None
 ) -> Iterable[tuple[int, Iterable[tuple[int, Any]]]]:
     """Yield the events of a source, a block at a time, and how many bytes were read."""
-    if isinstance(source, Ledger):
+    if isinstance(source, LedgerSource):
         events = source.events()
         for account in source.beginnings():
             judge.begin_with(account, number << LINE_BITS)

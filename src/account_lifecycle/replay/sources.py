@@ -28,7 +28,7 @@ _MARK = b"\xef\xbb\xbf"
 # ---- Ledgers ---------------------------------------------------------------------------------------------
 
 
-class Ledger(NamedTuple):
+class LedgerSource(NamedTuple):
     """The ledger of a store, which stays open: events that are read already, deadlines that passed among them."""
 
     name: str
@@ -57,7 +57,7 @@ class Ledger(NamedTuple):
 
 # ---- Opening ---------------------------------------------------------------------------------------------
 
-AnySource = Source | Ledger
+AnySource = Source | LedgerSource
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def open_sources(
                     raise ConfigurationError("log", repr(without_password(log)), READABLE.rpartition("; or")[0])
                 store = open_store(log)
                 closing.callback(store.close)
-                found.append(Ledger(without_password(log), store))
+                found.append(LedgerSource(without_password(log), store))
             else:
                 found += [_of_file(path, named) for path in _paths(log)]
         yield found

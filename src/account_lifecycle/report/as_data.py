@@ -18,7 +18,7 @@ GROUP_COLUMNS = (
     "kind", "severity", "meaning", "status_before", "announced", "provider", "count", "first_seen", "last_seen",
     "next_step", "example_account_id", "example_sequence", "example_explanation",
 )  # fmt: skip
-ANOMALY_COLUMNS = (
+ANOMALY_FIELDS = (
     "kind", "severity", "meaning", "account_id", "sequence", "at", "announced", "status_before", "provider",
     "expected", "likely_path", "next_step", "explanation", "detail",
 )  # fmt: skip
@@ -51,7 +51,7 @@ def write_csv(report: AuditReport, stream: TextIO) -> None:
 
 def write_csv_in_full(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
     """Write every anomaly, one a row, as the stream is read. Open a file for it with ``newline=""``."""
-    write_csv_rows(ANOMALY_COLUMNS, (anomaly.to_dict() for anomaly in anomalies), stream)
+    write_csv_rows(ANOMALY_FIELDS, (anomaly.to_dict() for anomaly in anomalies), stream)
 
 
 def write_csv_rows(columns: Sequence[str], records: Iterable[JsonObject], stream: TextIO) -> None:

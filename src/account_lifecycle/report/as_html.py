@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_GROUPS_OF_A_KIND = 8
 """How many groups of one kind the page shows; the smaller ones are only counted."""
-MAX_SOURCES = 20
+MAX_SOURCES_ON_PAGE = 20
 """How many logs the page names; JSON has all of them."""
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC")
@@ -62,7 +62,7 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(words=words, definition=definition, MAX_SOURCES=MAX_SOURCES)
+    templates.globals.update(words=words, definition=definition, MAX_SOURCES_ON_PAGE=MAX_SOURCES_ON_PAGE)
     templates.filters.update(moment=moment, time_text=time_text, timed=_timed, number="{:,}".format)
     return templates
 

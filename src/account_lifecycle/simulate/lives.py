@@ -28,7 +28,7 @@ from ..lifecycle.definition import (
     STOPPED,
     SYNC_SUCCESS,
 )
-from ..lifecycle.machine import INITIAL
+from ..lifecycle.machine import INITIAL_SITUATION
 from ..lifecycle.providers import ALIASES, YEAR, Provider, profile_of
 from ..lifecycle.status import Status
 
@@ -57,7 +57,7 @@ class Wait(NamedTuple):
         return int(1e6 * max(self.least_s, min(self.longest_s, drawn_s)))
 
 
-class Step(NamedTuple):
+class LifeStep(NamedTuple):
     """One announcement of a story."""
 
     status: Status
@@ -72,7 +72,7 @@ class Story(NamedTuple):
     """A few announcements that belong together; all but an ending leave the account OK."""
 
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[LifeStep, ...]
     ends: bool = False
     """Whether nothing is ever announced after it."""
 
@@ -111,9 +111,9 @@ def live(character: Character, random: Random, lasts_us: int) -> Iterator[Announ
     A life that is cut short goes on until it comes to rest: it never ends in a transient status.
     """
     traits, profile = traits_of(character.provider), profile_of(character.provider)
-    answers, situation = compiled().steps[profile.announces_sync][False], INITIAL
+    answers, situation = compiled().steps[profile.announces_sync][False], INITIAL_SITUATION
     session_us = 0 if profile.session_length is None else int(profile.session_length.total_seconds() * 1e6)
-    story, at_us, signed_in_us, last = _pick(random, traits.births), 0, 0, Announcement(0, INITIAL.status)
+    story, at_us, signed_in_us, last = _pick(random, traits.births), 0, 0, Announcement(0, INITIAL_SITUATION.status)
     while True:
         at_rest = True
         for step, product in announced(story, character.products):
@@ -140,7 +140,7 @@ def live(character: Character, random: Random, lasts_us: int) -> Iterator[Announ
             story = _pick(random, traits.episodes)
 
 
-def announced(story: Story, products: tuple[str, ...]) -> Iterator[tuple[Step, str]]:
+def announced(story: Story, products: tuple[str, ...]) -> Iterator[tuple[LifeStep, str]]:
     """Yield the steps as one account announces them: a finished sync once for each of its products, or never."""
     for step in story.steps:
         if step.status is not SYNC_SUCCESS:
@@ -174,59 +174,59 @@ USER_RETRIES = Wait(4 * MINUTE, 2 * DAY, 1.3)
 USER_RETURNS = Wait(9 * HOUR, 30 * DAY, 1.5)
 CLEARED_AWAY = Wait(12 * DAY, 90 * DAY)
 
-FIRST_OK = (Step(SYNC_SUCCESS, FIRST_SYNC), Step(OK, SHORTLY))
-CREATED = (Step(CREATION_SUCCESS, CONNECTS),)
-CREATED_BY_HOSTED_AUTH = (Step(CREATION_SUCCESS, CONNECTS, NOTIFY), Step(CREATION_SUCCESS, TWIN))
-SYNCED = (Step(SYNC_SUCCESS, RESYNC), Step(OK, SHORTLY))
-BACK_BY_HOSTED_AUTH = (Step(RECONNECTED, USER_RETURNS, NOTIFY), Step(RECONNECTED, TWIN), *SYNCED)
-BACK_BY_API = (Step(CONNECTING, USER_RETURNS), Step(RECONNECTED, CONNECTS), *SYNCED)
+FIRST_OK = (LifeStep(SYNC_SUCCESS, FIRST_SYNC), LifeStep(OK, SHORTLY))
+CREATED = (LifeStep(CREATION_SUCCESS, CONNECTS),)
+CREATED_BY_HOSTED_AUTH = (LifeStep(CREATION_SUCCESS, CONNECTS, NOTIFY), LifeStep(CREATION_SUCCESS, TWIN))
+SYNCED = (LifeStep(SYNC_SUCCESS, RESYNC), LifeStep(OK, SHORTLY))
+BACK_BY_HOSTED_AUTH = (LifeStep(RECONNECTED, USER_RETURNS, NOTIFY), LifeStep(RECONNECTED, TWIN), *SYNCED)
+BACK_BY_API = (LifeStep(CONNECTING, USER_RETURNS), LifeStep(RECONNECTED, CONNECTS), *SYNCED)
 
 BY_WEBHOOK = Story("created by API", (*CREATED, *FIRST_OK))
 BY_HOSTED_AUTH = Story("created by hosted auth", (*CREATED_BY_HOSTED_AUTH, *FIRST_OK))
-CONNECTING_FIRST = Story("connecting, then created", (Step(CONNECTING, AT_ONCE), *CREATED, *FIRST_OK))
+CONNECTING_FIRST = Story("connecting, then created", (LifeStep(CONNECTING, AT_ONCE), *CREATED, *FIRST_OK))
 CONNECTING_HOSTED = Story(
-    "connecting, then created by hosted auth", (Step(CONNECTING, AT_ONCE), *CREATED_BY_HOSTED_AUTH, *FIRST_OK))
+    "connecting, then created by hosted auth", (LifeStep(CONNECTING, AT_ONCE), *CREATED_BY_HOSTED_AUTH, *FIRST_OK))
 READY_EARLY = Story(
-    "usable before the first sync is over", (*CREATED, Step(OK, SHORTLY), Step(SYNC_SUCCESS, FIRST_SYNC)))
+    "usable before the first sync is over", (*CREATED, LifeStep(OK, SHORTLY), LifeStep(SYNC_SUCCESS, FIRST_SYNC)))
 RETRIED = Story("created at the second attempt", (
-    Step(CREATION_FAIL, CONNECTS, NOTIFY), Step(CONNECTING, USER_RETRIES), *CREATED_BY_HOSTED_AUTH, *FIRST_OK))
+    LifeStep(CREATION_FAIL, CONNECTS, NOTIFY), LifeStep(CONNECTING, USER_RETRIES), *CREATED_BY_HOSTED_AUTH, *FIRST_OK))
 RETRIED_TWICE = Story("created at the third attempt", (
-    Step(CREATION_FAIL, CONNECTS, NOTIFY), Step(CREATION_FAIL, TWIN),
-    Step(CONNECTING, USER_RETRIES), Step(CREATION_FAIL, CONNECTS, NOTIFY),
-    Step(CREATION_SUCCESS, USER_RETRIES, NOTIFY), Step(CREATION_SUCCESS, TWIN), *FIRST_OK))
-NEVER_CREATED = Story("never created", (Step(CREATION_FAIL, CONNECTS, NOTIFY),), ends=True)
+    LifeStep(CREATION_FAIL, CONNECTS, NOTIFY), LifeStep(CREATION_FAIL, TWIN),
+    LifeStep(CONNECTING, USER_RETRIES), LifeStep(CREATION_FAIL, CONNECTS, NOTIFY),
+    LifeStep(CREATION_SUCCESS, USER_RETRIES, NOTIFY), LifeStep(CREATION_SUCCESS, TWIN), *FIRST_OK))
+NEVER_CREATED = Story("never created", (LifeStep(CREATION_FAIL, CONNECTS, NOTIFY),), ends=True)
 CHALLENGED = Story("asked for a code at the first sign-in", (
-    Step(CONNECTING, AT_ONCE), Step(CREDENTIALS, CONNECTS), *BACK_BY_HOSTED_AUTH))
+    LifeStep(CONNECTING, AT_ONCE), LifeStep(CREDENTIALS, CONNECTS), *BACK_BY_HOSTED_AUTH))
 
-OUTAGE = Story("outage", (Step(CONNECTING, AT_ONCE), Step(OK, CONNECTS)))
-CATCH_UP = Story("outage and catch-up", (Step(CONNECTING, AT_ONCE), *SYNCED))
-BROKEN = Story("error, retried", (Step(ERROR, AT_ONCE), Step(CONNECTING, RESTART), Step(OK, CONNECTS)))
-BROKEN_BRIEFLY = Story("error, over by itself", (Step(ERROR, AT_ONCE), Step(OK, RESTART)))
-HALTED = Story("stopped, restarted", (Step(STOPPED, AT_ONCE), Step(CONNECTING, RESTART), *SYNCED))
+OUTAGE = Story("outage", (LifeStep(CONNECTING, AT_ONCE), LifeStep(OK, CONNECTS)))
+CATCH_UP = Story("outage and catch-up", (LifeStep(CONNECTING, AT_ONCE), *SYNCED))
+BROKEN = Story("error, retried", (LifeStep(ERROR, AT_ONCE), LifeStep(CONNECTING, RESTART), LifeStep(OK, CONNECTS)))
+BROKEN_BRIEFLY = Story("error, over by itself", (LifeStep(ERROR, AT_ONCE), LifeStep(OK, RESTART)))
+HALTED = Story("stopped, restarted", (LifeStep(STOPPED, AT_ONCE), LifeStep(CONNECTING, RESTART), *SYNCED))
 BROKEN_AND_HALTED = Story(
-    "error, stopped, signed in again", (Step(ERROR, AT_ONCE), Step(STOPPED, RESTART), *BACK_BY_API))
+    "error, stopped, signed in again", (LifeStep(ERROR, AT_ONCE), LifeStep(STOPPED, RESTART), *BACK_BY_API))
 LAPSE = Story("proxy down for long, then back", (
-    Step(CONNECTING, AT_ONCE), Step(CREDENTIALS, CONNECTS), Step(OK, RESTART)))
-SIGNED_OUT = Story("session ended by the user", (Step(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
-SIGNED_OUT_API = Story("session ended, signed in by API", (Step(CREDENTIALS, AT_ONCE), *BACK_BY_API))
-EXPIRED = Story("session expired", (Step(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
+    LifeStep(CONNECTING, AT_ONCE), LifeStep(CREDENTIALS, CONNECTS), LifeStep(OK, RESTART)))
+SIGNED_OUT = Story("session ended by the user", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
+SIGNED_OUT_API = Story("session ended, signed in by API", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_API))
+EXPIRED = Story("session expired", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
 CHECKPOINT = Story("security checkpoint", (
-    Step(CREDENTIALS, AT_ONCE), Step(RECONNECTED, USER_RETURNS), Step(CONNECTING, SHORTLY), *SYNCED))
-REVOKED = Story("authorization revoked", (Step(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
-SCOPE_LOST = Story("scopes missing", (Step(PERMISSIONS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
+    LifeStep(CREDENTIALS, AT_ONCE), LifeStep(RECONNECTED, USER_RETURNS), LifeStep(CONNECTING, SHORTLY), *SYNCED))
+REVOKED = Story("authorization revoked", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
+SCOPE_LOST = Story("scopes missing", (LifeStep(PERMISSIONS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
 SCOPE_LEFT_OUT = Story("revoked, then a scope left out", (
-    Step(CREDENTIALS, AT_ONCE), Step(RECONNECTED, USER_RETURNS, NOTIFY), Step(RECONNECTED, TWIN),
-    Step(PERMISSIONS, SHORTLY), *BACK_BY_HOSTED_AUTH))
+    LifeStep(CREDENTIALS, AT_ONCE), LifeStep(RECONNECTED, USER_RETURNS, NOTIFY), LifeStep(RECONNECTED, TWIN),
+    LifeStep(PERMISSIONS, SHORTLY), *BACK_BY_HOSTED_AUTH))
 PHONE_OFFLINE = Story("phone offline", (
-    Step(CONNECTING, AT_ONCE), Step(CREDENTIALS, CONNECTS, reason="Disconnected"), *BACK_BY_HOSTED_AUTH))
+    LifeStep(CONNECTING, AT_ONCE), LifeStep(CREDENTIALS, CONNECTS, reason="Disconnected"), *BACK_BY_HOSTED_AUTH))
 UNPAIRED = Story("session ended on the phone", (
-    Step(CREDENTIALS, AT_ONCE, reason="Disconnected"), *BACK_BY_HOSTED_AUTH))
-PASSWORD_CHANGED = Story("mailbox password changed", (Step(CREDENTIALS, AT_ONCE), *BACK_BY_API))
+    LifeStep(CREDENTIALS, AT_ONCE, reason="Disconnected"), *BACK_BY_HOSTED_AUTH))
+PASSWORD_CHANGED = Story("mailbox password changed", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_API))
 PASSWORD_MISTYPED = Story("password changed, then mistyped", (
-    Step(CREDENTIALS, AT_ONCE), Step(CONNECTING, USER_RETURNS), Step(CREDENTIALS, CONNECTS), *BACK_BY_API))
-REMOVED = Story("deleted", (Step(DELETED, AT_ONCE),), ends=True)
-LEFT = Story("lost, then deleted", (Step(CREDENTIALS, AT_ONCE), Step(DELETED, CLEARED_AWAY)), ends=True)
-LOST_FOR_GOOD = Story("lost for good", (Step(CREDENTIALS, AT_ONCE),), ends=True)
+    LifeStep(CREDENTIALS, AT_ONCE), LifeStep(CONNECTING, USER_RETURNS), LifeStep(CREDENTIALS, CONNECTS), *BACK_BY_API))
+REMOVED = Story("deleted", (LifeStep(DELETED, AT_ONCE),), ends=True)
+LEFT = Story("lost, then deleted", (LifeStep(CREDENTIALS, AT_ONCE), LifeStep(DELETED, CLEARED_AWAY)), ends=True)
+LOST_FOR_GOOD = Story("lost for good", (LifeStep(CREDENTIALS, AT_ONCE),), ends=True)
 
 # ---- How often -------------------------------------------------------------------------------------
 BIRTHS = (

@@ -27,7 +27,7 @@ from ..errors import ConfigurationError
 from ..intake.dialects import HOSTED_AUTH, STATUS_WEBHOOK, Dialect
 from ..lifecycle import definition
 from ..lifecycle.compiled import compiled
-from ..lifecycle.machine import INITIAL, Situation
+from ..lifecycle.machine import INITIAL_SITUATION, Situation
 from ..lifecycle.policy import DEFAULT_POLICY
 from ..lifecycle.providers import DEADLINES, Provider, profile_of
 from ..lifecycle.status import Status, Verdict
@@ -332,7 +332,7 @@ class Simulation:
 class _State(NamedTuple):
     """Where the machine stands after some announcements, and what it recognizes a repeat by."""
 
-    situation: Situation = INITIAL
+    situation: Situation = INITIAL_SITUATION
     since_us: int = 0
     last: Status | None = None
     product: str = ""

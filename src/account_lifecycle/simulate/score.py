@@ -19,7 +19,7 @@ from ..lifecycle.status import Verdict
 from .faults import FAULTS, QUARANTINE
 from .log import TRUTH_VERSION, Injected, Trace
 
-MAX_EXAMPLES = 100
+MAX_MISSES = 100
 """How many false alarms and missed faults a score keeps; all are counted."""
 
 
@@ -204,7 +204,7 @@ class _Scoring:
         for case in self._cases:
             outcome = "found" if case.found else "no trace" if case.fault.trace in invisible else "missed"
             outcomes[case.fault.fault, outcome] += 1
-            if outcome == "missed" and len(missed) < MAX_EXAMPLES:
+            if outcome == "missed" and len(missed) < MAX_MISSES:
                 missed.append(case.fault)
         names = sorted({fault for fault, _ in outcomes}, key=_place)
         by_fault = tuple(_tally(name, outcomes) for name in names)
@@ -228,7 +228,7 @@ class _Scoring:
 
     def _alarm(self, heard: Heard, kind: str) -> None:
         self._alarms += 1
-        if len(self._examples) < MAX_EXAMPLES:
+        if len(self._examples) < MAX_MISSES:
             self._examples.append(FalseAlarm(heard.line, heard.account_id, kind))
 
 

@@ -32,7 +32,7 @@ def to_wire(account_id: str, name: str, message: Message, dialect: Dialect, *, s
 def garble(account_id: str, message: Message, random: Random) -> str:
     """Return what has become of a payload, as JSON: an object that says nothing usable, or text that is not JSON."""
     words = {"id": account_id, "type": message.account_type, "status": message.announcement.status}
-    return random.choice(UNREADABLE).substitute(words)
+    return random.choice(UNREADABLE_PAYLOADS).substitute(words)
 
 
 def _webhook(**fields: object) -> str:
@@ -69,4 +69,4 @@ _UNREADABLE_OBJECTS = (
     *(_notification(), _notification(status=None, account_id="$id"), _notification(account_id=7)),
     _notification(account_id="$id", name={"user": 7}),
 )
-UNREADABLE = tuple(Template(each) for each in (*map(json.dumps, _UNREADABLE_TEXTS), *_UNREADABLE_OBJECTS))
+UNREADABLE_PAYLOADS = tuple(Template(each) for each in (*map(json.dumps, _UNREADABLE_TEXTS), *_UNREADABLE_OBJECTS))

@@ -30,8 +30,8 @@ from ..lifecycle.policy import Policy
 from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import BlindWindow
 from ..replay.findings import (
+    FindingRow,
     Findings,
-    Row,
     Spill,
     account_cells,
     account_fields,
@@ -207,16 +207,16 @@ class _Kept(Spill):
 
     def __init__(self) -> None:
         super().__init__(Path())
-        self.rows: list[Row] = []
+        self.rows: list[FindingRow] = []
 
-    def add(self, row: Row) -> None:
+    def add(self, row: FindingRow) -> None:
         """Append a row."""
         self.rows.append(row)
 
     def flush(self) -> None:
         """Leave the rows where they are."""
 
-    def take(self) -> list[Row]:
+    def take(self) -> list[FindingRow]:
         """Return the rows, and forget them."""
         rows, self.rows = self.rows, []
         return rows
@@ -299,7 +299,7 @@ class Court:
         as_of = [self.judge_of.accounts[window.account_id].sequence for window in windows]
         return self._found("window", told, as_of=pa.array(as_of, pa.int64()))
 
-    def _anomaly_array(self, rows: list[Row], positions: pa.Array) -> pa.StructArray:
+    def _anomaly_array(self, rows: list[FindingRow], positions: pa.Array) -> pa.StructArray:
         schema = anomaly_schema(self._rulebook.position)
         told = batch(rows, schema)
         return told.set_column(len(schema) - 1, schema.field("position"), positions).to_struct_array()
