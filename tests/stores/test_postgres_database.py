@@ -19,7 +19,7 @@ from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.postgres import PostgresStore
-from account_lifecycle.stores.postgres.connection import SCHEMA_VERSION, encoded, escaped, unescaped
+from account_lifecycle.stores.postgres.connection import SCHEMA_VERSION, encoded, nul_escaped, nul_unescaped
 from builders import T0, announced, at
 from postgres_server import PostgresServer, PrivateServer
 from stores.hooks import claim, complete, feed, hook, planned, states
@@ -186,12 +186,12 @@ ODD_WORDS = [
 @pytest.mark.parametrize("word", [*ODD_WORDS, "\ud800", "\x01\udfff\0"])
 def test_an_escaped_word_has_no_nul_and_can_be_told_apart(word: str) -> None:
     assert b"\0" not in encoded(word)
-    assert unescaped(encoded(word).decode()) == word
+    assert nul_unescaped(encoded(word).decode()) == word
 
 
 def test_escaping_keeps_words_apart_and_in_order() -> None:
     words = [*ODD_WORDS, *map(chr, range(4)), "\x02", "a", "a\x01", "a\0"]
-    assert sorted(set(words), key=escaped) == sorted(set(words))
+    assert sorted(set(words), key=nul_escaped) == sorted(set(words))
 
 
 @pytest.mark.parametrize("word", [word for word in ODD_WORDS if word])

@@ -331,21 +331,21 @@ _HALVES = re.compile("[\ud800-\udfff]")
 _MARKED = re.compile(_MARK + "(?:([01])|u([0-9a-f]{4}))")
 
 
-def escaped(text: str) -> str:
+def nul_escaped(text: str) -> str:
     """Text as it is kept."""
     if "\0" in text or _MARK in text:
         return text.replace(_MARK, "\x011").replace("\0", "\x010")
     return text
 
 
-def unescaped(text: str) -> str:
+def nul_unescaped(text: str) -> str:
     """Text as it was."""
     return _MARKED.sub(_meant, text) if _MARK in text else text
 
 
 def encoded(text: str) -> bytes:
     """Text as it travels."""
-    kept = escaped(text)
+    kept = nul_escaped(text)
     try:
         return kept.encode()
     except UnicodeEncodeError:
@@ -364,12 +364,12 @@ class _WordDumper(StrDumper):
 
 class _WordLoader(TextLoader):
     def load(self, data: Buffer) -> str:
-        return unescaped(str(data, "utf-8"))
+        return nul_unescaped(str(data, "utf-8"))
 
 
 class _BinaryWordLoader(TextBinaryLoader):
     def load(self, data: Buffer) -> str:
-        return unescaped(str(data, "utf-8"))
+        return nul_unescaped(str(data, "utf-8"))
 
 
 class _FactDumper(Dumper):
