@@ -33,30 +33,49 @@ class AnomalyKind(StrEnum):
     SKIPPED_STEP = (
         "SKIPPED_STEP", Severity.WARNING, "a step that must come first was never announced", NextStep.WATCH)
     LATE_EVENT = (
-        "LATE_EVENT", Severity.INFO, "an announcement that newer ones have overtaken", NextStep.NOTHING)
+        "LATE_EVENT", Severity.INFO, "overtaken by newer announcements, or the other channel's twin", NextStep.NOTHING)
+    OUT_OF_ORDER = (
+        "OUT_OF_ORDER", Severity.WARNING, "fed after events that arrived later", NextStep.WATCH)
+    POSSIBLY_STALE = (
+        "POSSIBLY_STALE", Severity.INFO, "it moved the account, but may be a late redelivery", NextStep.RECONCILE)
+    STALE_REPEAT = (
+        "STALE_REPEAT", Severity.INFO, "the same announcement again, too late for a quick retry", NextStep.NOTHING)
+    MISSED_OUTAGE = (
+        "MISSED_OUTAGE", Severity.INFO, "OK again: an outage in between went unheard", NextStep.NOTHING)
+    MISSED_RECOVERY = (
+        "MISSED_RECOVERY", Severity.WARNING, "lost again: a recovery in between went unheard", NextStep.WATCH)
     UNEXPECTED_RECONNECT = (
-        "UNEXPECTED_RECONNECT", Severity.WARNING, "reconnected while no loss was open", NextStep.WATCH)
+        "UNEXPECTED_RECONNECT", Severity.WARNING, "reconnected, yet no loss was ever announced", NextStep.WATCH)
+    RECONNECT_FAILED = (
+        "RECONNECT_FAILED", Severity.INFO, "an attempt to sign in again failed", NextStep.NOTHING)
     SYNC_WHILE_LOST = (
-        "SYNC_WHILE_LOST", Severity.WARNING, "a sync finished on an account whose connection is lost",
-        NextStep.RECONCILE)
+        "SYNC_WHILE_LOST", Severity.WARNING, "a sync finished on an account whose connection is lost", NextStep.RECONCILE)
     CONTRADICTED_CREATION = (
-        "CONTRADICTED_CREATION", Severity.ERROR, "creation failed on an account that exists", NextStep.RECONCILE)
+        "CONTRADICTED_CREATION", Severity.WARNING, "creation failed on an account that exists", NextStep.RECONCILE)
+    RECREATED = (
+        "RECREATED", Severity.WARNING, "created again, long after it was known", NextStep.RECONCILE)
     AFTER_DELETION = (
-        "AFTER_DELETION", Severity.ERROR, "an event for a deleted account", NextStep.RECONCILE)
+        "AFTER_DELETION", Severity.ERROR, "an event for an account deleted long ago", NextStep.RECONCILE)
     UNSUPPORTED_STATUS = (
         "UNSUPPORTED_STATUS", Severity.WARNING, "this provider never announces this status", NextStep.REPORT)
     UNEXPECTED_PRODUCT = (
         "UNEXPECTED_PRODUCT", Severity.INFO, "a product where none belongs", NextStep.NOTHING)
     PROVIDER_CHANGED = (
         "PROVIDER_CHANGED", Severity.ERROR, "the account type changed in mid-life", NextStep.REPORT)
+    OWNER_CHANGED = (
+        "OWNER_CHANGED", Severity.WARNING, "the owner's name changed in mid-life", NextStep.RECONCILE)
     UNKNOWN_PROVIDER = (
         "UNKNOWN_PROVIDER", Severity.WARNING, "an account type that this version does not know", NextStep.WATCH)
     UNKNOWN_STATUS = (
         "UNKNOWN_STATUS", Severity.WARNING, "a status that this version does not know", NextStep.RECONCILE)
-    STALE_REPEAT = (
-        "STALE_REPEAT", Severity.INFO, "the same announcement again, too late for a redelivery", NextStep.RECONCILE)
     STUCK = (
         "STUCK", Severity.WARNING, "a transient status has outlived its deadline", NextStep.RECONCILE)
+    DRIFT = (
+        "DRIFT", Severity.WARNING, "the vendor's list says otherwise", NextStep.WATCH)
+    VANISHED = (
+        "VANISHED", Severity.WARNING, "the vendor's list has it no more", NextStep.WATCH)
+    NOT_DELETED = (
+        "NOT_DELETED", Severity.ERROR, "deleted, yet the vendor's list still has it", NextStep.REPORT)
 
     severity: Severity
     meaning: str

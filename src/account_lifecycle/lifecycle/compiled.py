@@ -1,10 +1,13 @@
 """The running machine's answers over its whole finite domain, kept as a table.
 
 Firing a ``transitions`` machine costs some 20 µs, and an event is judged in one or two. So the shared machine is
-fired once for every reachable situation, announcement and kind of provider, beginning with an account that nothing
-was heard of; where it refuses, the definition's deviations say what happens. What comes of it is kept as a ``Step``
-that also holds what follows from the edge alone: its effects, and what it does to the blind window. An event is then
-a look-up. The live engine, replays, diagrams and explanations all read this one table.
+fired once for every reachable situation, announcement and circumstance, beginning with an account that nothing was
+heard of; where it refuses, the definition's deviations say what happens. What comes of it is kept as a ``Step``. An
+event is then a look-up. The live engine, replays, diagrams and explanations all read this one table.
+
+Circumstances are the guards that an event brings with it (``machine.CIRCUMSTANCES``). Those of the provider and the
+subscription select one of four tables; those of time matter in few cells, and only there is the clock asked: such a
+cell is a ``Choice`` of steps.
 """
 
 import logging
@@ -12,17 +15,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from transitions import MachineError
 
 from . import definition
 from .anomalies import AnomalyKind
-from .definition import Deviation, Guard
-from .effects import Effect, effects_of
-from .machine import INITIAL_SITUATION, LifecycleModel, Situation, build_machine
+from .definition import Deviation, Guard, Transition
+from .machine import CIRCUMSTANCES, INITIAL_SITUATION, USUAL, LifecycleModel, Situation, build_machine
 from .status import Health, Status, Verdict
-from .windows import WindowChange
+
+SETTINGS = (Guard.ANNOUNCES_SYNC, Guard.OK_SUBSCRIBED)
+"""The circumstances that hold for an account for long; those that are left are of time."""
+TIMES = tuple(guard for guard in CIRCUMSTANCES if guard not in SETTINGS)
 
 
 @dataclass(slots=True)
@@ -36,15 +42,12 @@ class Step:
     moved: bool
     """Whether the state changes."""
     deviation: AnomalyKind | None
-    effects: tuple[Effect, ...]
-    """Those that follow from the edge alone, with no account at hand."""
-    window: WindowChange
-    """What it does to the account's blind window."""
+    is_loss: bool
     proves_life: bool
+    """Whether it is OK, or a word that proves as much where OK is not subscribed."""
     finishes_sync: bool
-    restarts_sync: bool
-    causes: tuple[Status, ...]
-    """What is announced against the account, if anything: the first cause of a window that it opens."""
+    signs_in: bool
+    gives_birth: bool
 
     @property
     def accepted(self) -> bool:
@@ -57,54 +60,71 @@ class Step:
         return self.deviation is None
 
 
-Answers = Mapping[Situation, Mapping[str, Step]]
+class Choice:
+    """A cell whose step depends on guards of time."""
+
+    __slots__ = ("guards", "steps")
+
+    def __init__(self, guards: tuple[Guard, ...], steps: dict[tuple[bool, ...], Step]) -> None:
+        self.guards = guards
+        self.steps = steps
+
+    def step(self, holding: frozenset[Guard]) -> Step:
+        """Return the step where exactly these guards of time hold."""
+        return self.steps[tuple([guard in holding for guard in self.guards])]
+
+
+Cells = Mapping[str, Step | Choice]
+"""By announcement."""
 
 
 @dataclass(slots=True)
 class CompiledTable:
-    """Every answer: ``steps[announces_sync][ok_heard][situation][announcement]``."""
+    """Every answer: ``cells[announces_sync][ok_subscribed][situation][announcement]``."""
 
     situations: tuple[Situation, ...]
-    steps: tuple[tuple[Answers, Answers], tuple[Answers, Answers]]
+    cells: tuple[tuple[Mapping[Situation, Cells], ...], ...]
 
-    def step(
-        self, situation: Situation, announced: Status, *, announces_sync: bool = True, ok_heard: bool = False
-    ) -> Step:
-        """The answer for one announcement in one situation."""
-        return self.steps[announces_sync][ok_heard][situation][announced]
+    def step(self, situation: Situation, announced: Status, circumstances: frozenset[Guard] = USUAL) -> Step:
+        """Return the answer for one announcement in one situation, where exactly these circumstances hold."""
+        cells = self.cells[Guard.ANNOUNCES_SYNC in circumstances][Guard.OK_SUBSCRIBED in circumstances]
+        cell = cells[situation][announced]
+        return cell if isinstance(cell, Step) else cell.step(circumstances)
 
-    def rows(self, *, announces_sync: bool = True) -> Iterator[Step]:
-        """Every answer for one kind of provider, situation by situation."""
-        for answers in self.steps[announces_sync][False].values():
-            yield from answers.values()
+    def rows(self, circumstances: frozenset[Guard] = USUAL) -> Iterator[Step]:
+        """Yield every answer under these circumstances, situation by situation."""
+        for situation in self.situations:
+            for announced in definition.ANNOUNCEMENTS:
+                yield self.step(situation, announced, circumstances)
 
 
 @cache
 def compiled() -> CompiledTable:
     """Return the table, compiled at first use (a few milliseconds) and shared from then on."""
     with _quiet_machine():
-        outcomes = _explore()
-    situations = tuple(sorted({s for s, _, _ in outcomes}, key=_reading_order))
+        answers = _explore()
+    situations = tuple(sorted({situation for situation, _ in answers}, key=_reading_order))
 
-    def answers(sync: bool, ok_heard: bool) -> Answers:
-        return {s: _answers_in(s, outcomes, sync, ok_heard) for s in situations}
+    def cells(sync: bool, subscribed: bool) -> Mapping[Situation, Cells]:
+        setting = {Guard.ANNOUNCES_SYNC: sync, Guard.OK_SUBSCRIBED: subscribed}
+        return {
+            s: {a.value: answers[s, a].cell(s, a, setting) for a in definition.ANNOUNCEMENTS} for s in situations
+        }
 
-    def by_ok_heard(sync: bool) -> tuple[Answers, Answers]:
-        return answers(sync, False), answers(sync, True)
-
-    return CompiledTable(situations, (by_ok_heard(False), by_ok_heard(True)))
-
-
-def health_of(situation: Situation, *, ok_heard: bool) -> Health:
-    """What a situation means to a caller; ``ok_heard`` tells whether OK was ever accepted."""
-    return _HEALTH[situation.status, situation.lost, ok_heard]
+    by_setting = tuple(tuple(cells(sync, subscribed) for subscribed in (False, True)) for sync in (False, True))
+    return CompiledTable(situations, by_setting)
 
 
-@lru_cache(maxsize=1024)
-def recorded_step(announced: Status, before: Situation, after: Situation, adopted: bool) -> Step:
-    """Return the step of an announcement that was accepted, from what is on record of it."""
-    outcome = _Outcome(after, accepted=True, deviation=AnomalyKind.ADOPTED if adopted else None)
-    return _step(before, announced, outcome, ok_heard=True)
+def health_of(situation: Situation, *, stuck: bool = False, ever_live: bool = False, presumed: bool = False) -> Health:
+    """Return what a situation means to a caller.
+
+    ``stuck`` tells whether its deadline has passed, ``ever_live`` whether it was ever live, and ``presumed`` whether
+    it counts as live although OK is not announced.
+    """
+    return _health(situation, stuck, ever_live, presumed)
+
+
+# ---- Firing ---------------------------------------------------------------------------------------------
 
 
 class _Outcome(NamedTuple):
@@ -113,9 +133,26 @@ class _Outcome(NamedTuple):
     deviation: AnomalyKind | None
 
 
+class _Answers(NamedTuple):
+    """What an announcement does in a situation, by the circumstances that matter there."""
+
+    guards: tuple[Guard, ...]
+    outcomes: Mapping[tuple[bool, ...], _Outcome]
+
+    def cell(self, situation: Situation, announced: Status, setting: Mapping[Guard, bool]) -> Step | Choice:
+        """Return the cell of one setting: the circumstances of time alone are left open in it."""
+        times = tuple(guard for guard in self.guards if guard in TIMES)
+        steps = {}
+        for held in product((False, True), repeat=len(times)):
+            facts = {**setting, **dict(zip(times, held, strict=True))}
+            outcome = self.outcomes[tuple([facts[guard] for guard in self.guards])]
+            steps[held] = _step(situation, announced, outcome, setting[Guard.OK_SUBSCRIBED])
+        return Choice(times, steps) if times else steps[()]
+
+
 @contextmanager
 def _quiet_machine() -> Iterator[None]:
-    """Keeps the hundreds of firings below out of a log that listens to ``transitions``."""
+    """Keep the hundreds of firings below out of a log that listens to ``transitions``."""
     log = logging.getLogger("transitions.core")
     was_disabled, log.disabled = log.disabled, True
     try:
@@ -124,113 +161,99 @@ def _quiet_machine() -> Iterator[None]:
         log.disabled = was_disabled
 
 
-_Outcomes = dict[tuple[Situation, Status, bool], _Outcome]
-
-
-def _answers_in(situation: Situation, outcomes: _Outcomes, sync: bool, ok_heard: bool) -> dict[str, Step]:
-    return {a: _step(situation, a, outcomes[situation, a, sync], ok_heard) for a in definition.ANNOUNCEMENTS}
-
-
-def _explore() -> _Outcomes:
+def _explore() -> dict[tuple[Situation, Status], _Answers]:
     """Fire everything everywhere, starting from an account that nothing was heard of."""
-    outcomes: _Outcomes = {}
+    found: dict[tuple[Situation, Status], _Answers] = {}
     frontier = [INITIAL_SITUATION]
     seen = {INITIAL_SITUATION}
     while frontier:
         situation = frontier.pop()
         for announced in definition.ANNOUNCEMENTS:
-            for sync in (False, True):
-                outcome = _fire(situation, announced, announces_sync=sync)
-                outcomes[situation, announced, sync] = outcome
+            guards = _circumstances_of(situation.status, announced)
+            outcomes = {}
+            for held in product((False, True), repeat=len(guards)):
+                circumstances = frozenset(guard for guard, holds in zip(guards, held, strict=True) if holds)
+                outcome = _fire(LifecycleModel(situation, circumstances), announced)
+                outcomes[held] = outcome
                 if outcome.after not in seen:
                     seen.add(outcome.after)
                     frontier.append(outcome.after)
-    return outcomes
+            found[situation, announced] = _Answers(guards, outcomes)
+    return found
 
 
-def _fire(situation: Situation, announced: Status, *, announces_sync: bool) -> _Outcome:
-    model = LifecycleModel(situation, announces_sync=announces_sync)
+def _circumstances_of(status: Status, announced: Status) -> tuple[Guard, ...]:
+    """Return the circumstances that the rows for an announcement in a status mention."""
+    rows: list[Transition | Deviation] = [r for r in definition.TRANSITIONS if r.trigger is announced]
+    rows += [r for r in definition.DEVIATIONS if announced in r.triggers]
+    mentioned = {guard for row in rows if status in row.source for guard in (*row.conditions, *row.unless)}
+    return tuple(guard for guard in CIRCUMSTANCES if guard in mentioned)
+
+
+def _fire(model: LifecycleModel, announced: Status) -> _Outcome:
+    situation = model.situation
     try:
         expected = build_machine().events[announced.value].trigger(model)
     except MachineError:
         expected = False
     if expected:
         return _Outcome(model.situation, accepted=True, deviation=None)
-    row = _deviation(situation, announced, announces_sync=announces_sync)
+    row = _deviation(model, announced)
     if row.moves:
         return _Outcome(situation.moved_to(announced).after(announced), accepted=True, deviation=row.kind)
     return _Outcome(situation, accepted=False, deviation=row.kind)
 
 
-def _deviation(situation: Situation, announced: Status, *, announces_sync: bool) -> Deviation:
-    facts = {Guard.EXISTS: situation.exists, Guard.LOST: situation.lost, Guard.ANNOUNCES_SYNC: announces_sync}
+def _deviation(model: LifecycleModel, announced: Status) -> Deviation:
     for row in definition.DEVIATIONS:
         if (
             announced in row.triggers
-            and situation.status in row.source
-            and all(facts[guard] for guard in row.conditions)
-            and not any(facts[guard] for guard in row.unless)
+            and model.state in row.source
+            and all(model.holds(guard) for guard in row.conditions)
+            and not any(model.holds(guard) for guard in row.unless)
         ):
             return row
-    raise AssertionError(f"the definition does not say what {announced} does in {situation}")
+    raise AssertionError(f"the definition does not say what {announced} does in {model.situation}")
 
 
-def _step(situation: Situation, announced: Status, outcome: _Outcome, ok_heard: bool) -> Step:
+# ---- From outcomes to steps ------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=2048)
+def recorded_step(announced: Status, before: Situation, after: Situation, ok_subscribed: bool) -> Step:
+    """Return the step of an announcement that was accepted, from what is on record of it."""
+    return _step(before, announced, _Outcome(after, accepted=True, deviation=None), ok_subscribed)
+
+
+def _step(situation: Situation, announced: Status, outcome: _Outcome, ok_subscribed: bool) -> Step:
     after, accepted, deviation = outcome
-    moved = after.status is not situation.status
-    if not accepted:
-        return Step(
-            announced, situation, after, Verdict.HELD, moved, deviation, (), WindowChange.NONE, False, False, False, ()
-        )
-    proves_life = announced is definition.PROVES_LIFE
-    effects = effects_of(
-        situation.status,
-        after.status,
-        health_of(situation, ok_heard=ok_heard),
-        health_of(after, ok_heard=ok_heard or proves_life),
-        first_life=proves_life and not ok_heard,
-    )
-    opens = deviation is AnomalyKind.ADOPTED or (moved and situation.status is definition.PROVES_LIFE)
+    proofs = (definition.PROVES_LIFE,) if ok_subscribed else (definition.PROVES_LIFE, *definition.PRESUMED_LIVE)
     return Step(
         announced,
         situation,
         after,
-        Verdict.APPLIED,
-        moved,
+        Verdict.APPLIED if accepted else Verdict.HELD,
+        after.status is not situation.status,
         deviation,
-        effects,
-        _window_change(announced, opens),
-        proves_life,
-        announced is definition.FINISHES_SYNC,
-        announced in definition.RESTARTS_SYNC,
-        () if announced in definition.RESTORES else (announced,),
+        is_loss=announced in definition.LOSSES,
+        proves_life=accepted and announced in proofs,
+        finishes_sync=accepted and announced is definition.FINISHES_SYNC,
+        signs_in=accepted and announced in definition.SIGNS_IN,
+        gives_birth=accepted and announced is definition.BIRTH,
     )
 
 
-def _window_change(announced: Status, opens: bool) -> WindowChange:
-    if announced is definition.PROVES_LIFE:
-        return WindowChange.RECOVERS
-    if announced is definition.TERMINAL:
-        return WindowChange.ENDS
-    if opens:
-        return WindowChange.OPENS
-    return WindowChange.ADDS_CAUSE if announced in definition.LOSES else WindowChange.NONE
+def _reading_order(situation: Situation) -> tuple[int, bool, bool, bool]:
+    return list(Status).index(situation.status), situation.exists, situation.lost, situation.needs_user
 
 
-def _reading_order(situation: Situation) -> tuple[int, bool, bool]:
-    return (list(Status).index(situation.status), situation.exists, situation.lost)
-
-
-def _health_row(status: Status, lost: bool, ok_heard: bool) -> Health:
+@cache
+def _health(situation: Situation, stuck: bool, ever_live: bool, presumed: bool) -> Health:
+    facts = (situation.needs_user, situation.lost, stuck, ever_live, presumed)
     for row in definition.HEALTH:
-        if status in row.statuses and row.lost in (None, lost) and row.ok_heard in (None, ok_heard):
+        wanted = (row.needs_user, row.lost, row.stuck, row.ever_live, row.presumed)
+        if situation.status in row.statuses and all(
+            want in (None, fact) for want, fact in zip(wanted, facts, strict=True)
+        ):
             return row.health
-    raise AssertionError(f"the definition gives no health for {status}")
-
-
-_HEALTH = {
-    (status, lost, ok_heard): _health_row(status, lost, ok_heard)
-    for status in Status
-    for lost in (False, True)
-    for ok_heard in (False, True)
-}
+    raise AssertionError(f"the definition gives no health for {situation}")

@@ -1,66 +1,85 @@
 """The one pure step: an account and an event in, a decision out.
 
-An event is judged in two halves. ``decide`` finds out what becomes of it, in the order of its lines: the provider in
-force, an unknown word, a product out of place, a repeat of the last accepted announcement, and else the answer of the
-compiled machine (``Step``). ``apply`` then writes what the event leaves in the account. It asks nothing but the
-outcome, so whoever holds a recorded outcome gets the same account without judging again (``applied``): what was
-decided stays decided when the definition changes.
+An event is judged in two halves. First it is found out what becomes of it: ``_judge_announcement`` asks the questions
+of the life cycle in their order (is it late, who tells it, was it held or heard before, is it OK again) and at last
+looks up the compiled machine's answer; observations and deadlines have shorter lists of their own. Then ``apply``
+writes what the event leaves in the account. ``apply`` asks nothing but the outcome, so a recorded outcome goes through
+it without being judged again: what was decided stays decided when the definition changes.
 
-Neither half raises for an unexpected sequence, and neither looks at a clock, a log or a store.
+``judge`` puts the clock before both: a deadline that passed before an event is judged before it, whoever looks first,
+so that live engines, batches and replays agree.
+
+"Within X" means less than X ago. Nothing here raises for an unexpected sequence, and nothing looks at a clock, a log
+or a store.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from hashlib import sha256
 
 from . import definition
-from .account import Account
+from .account import Account, Heard, Memory
 from .anomalies import AnomalyKind
-from .compiled import Step, compiled, recorded_step
-from .effects import Effect, EffectKind
-from .events import DeadlinePassed, Event, StatusAnnounced
+from .compiled import TIMES, Choice, Step, compiled, health_of, recorded_step
+from .deadlines import deadline_before, reminders_from
+from .definition import Guard
+from .effects import Effect, EffectKind, effects_of
+from .events import ABSENT, NOBODY, DeadlineKind, DeadlinePassed, Event, StatusAnnounced, StatusObserved
 from .explain import Anomaly
 from .machine import Situation
-from .policy import DEFAULT_POLICY, Policy
+from .policy import DEFAULT_POLICY, Policy, policy_from
 from .providers import PERMISSIVE, PROFILES
-from .status import Status, Verdict
-from .windows import BlindWindow, WindowChange
-from .wording import JsonObject, time_text
+from .status import Health, Status, Verdict
+from .windows import BlindWindow
+from .wording import JsonObject
 
-ORDER_OF_JUDGING = 1
+ORDER_OF_JUDGING = 2
 """Raised whenever the functions below decide anything differently with the same machine: events that were judged
 by an earlier one are told apart by it (``rules_of``)."""
+
+MAX_HEARD, MAX_HELD, MAX_FAILED = 16, 8, 1000
+"""How many announcements are remembered: of an account that were accepted, that were held, and of nobody's."""
+ABSENCE = timedelta(minutes=10)
+"""How far apart two looks at the vendor's list must miss an account until it counts as deleted."""
+SURVIVAL = timedelta(hours=1)
+"""How long after its deletion the vendor's list may still have an account."""
 
 Deviations = tuple[tuple[AnomalyKind, str], ...]
 """What deviates in an event: each kind, with the word that it is about, or a blank."""
 
 # A member of an enum costs more to look up than to compare, and these are met at every event.
-_APPLIED, _REPEATED, _HELD = Verdict.APPLIED, Verdict.REPEATED, Verdict.HELD
-_NO_CHANGE, _OPENS, _RECOVERS, _ENDS = (
-    WindowChange.NONE, WindowChange.OPENS, WindowChange.RECOVERS, WindowChange.ENDS
-)  # fmt: skip
+_APPLIED, _REPEATED, _HELD, _CONFIRMED = Verdict.APPLIED, Verdict.REPEATED, Verdict.HELD, Verdict.CONFIRMED
+_LIVE, _GONE = Health.LIVE, Health.GONE
+_OK, _SYNC = definition.PROVES_LIFE, definition.FINISHES_SYNC
+_STALE, _AGAIN = AnomalyKind.POSSIBLY_STALE, AnomalyKind.MISSED_RECOVERY
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Decision:
     """What became of one event."""
 
-    account: Account
+    after: Account
     """The account after the event."""
-    previous: Account
+    before: Account
     """The account before it; sequence 0 if this is the first."""
     event: Event
     verdict: Verdict
     anomalies: tuple[Anomaly, ...] = ()
     effects: tuple[Effect, ...] = ()
     blind_window: BlindWindow | None = None
-    """The window that this event opened, changed or closed."""
+    """The window that this event opened, changed, closed or told of."""
+
+    @property
+    def account(self) -> Account | None:
+        """The account after the event; None for a failed creation that names no account."""
+        return self.after if self.after.account_id != NOBODY else None
 
     @property
     def sequence(self) -> int:
         """The event's place in its account's history, from 1 without gaps."""
-        return self.account.sequence
+        return self.after.sequence
 
     @property
     def explanation(self) -> str:
@@ -68,131 +87,370 @@ class Decision:
         return "\n".join(anomaly.explanation for anomaly in self.anomalies)
 
     def to_dict(self) -> JsonObject:
-        """Return the decision as a JSON object: the event, the verdict, and everything that follows from it."""
-        account, previous = self.account, self.previous
+        """Return the decision as a JSON object: the event, what became of it, and the account after it."""
         return {
-            "account_id": account.account_id,
+            "account_id": self.after.account_id,
             "sequence": self.sequence,
-            "received_at": time_text(self.event.received_at),
+            "received_at": self.event.received_at.isoformat().replace("+00:00", "Z"),
             **self.event.to_dict(),
             "verdict": self.verdict.value,
-            "status_before": previous.status.value,
-            "status_after": account.status.value,
-            "health_before": previous.health.value,
-            "health_after": account.health.value,
+            "status_before": self.before.status.value,
+            "status_after": self.after.status.value,
             "anomalies": [anomaly.to_dict() for anomaly in self.anomalies],
-            "effects": [effect.to_dict(account.account_id, self.sequence) for effect in self.effects],
+            "effects": [effect.to_dict(self.after.account_id, self.sequence) for effect in self.effects],
             "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
-            "account": account.to_dict(),
+            "account": None if self.account is None else self.account.to_dict(),
         }
 
 
+def judge(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> list[Decision]:
+    """Judge every deadline of the account that passed before an event, then the event; return all the decisions.
+
+    A ``DeadlinePassed`` stands for a look at the clock: what has passed by then is judged, and no more.
+    """
+    if isinstance(event, DeadlinePassed):
+        return _judge_clock(account, event.received_at + timedelta.resolution, policy)
+    decisions = []
+    if account.since is not None and not (account.newest_at is not None and event.received_at < account.newest_at):
+        decisions = _judge_clock(account, event.received_at, policy)
+    decisions.append(decide(decisions[-1].after if decisions else account, event, policy))
+    return decisions
+
+
+def _judge_clock(account: Account, at: datetime, policy: Policy) -> list[Decision]:
+    decisions: list[Decision] = []
+    while (passed := deadline_before(account, at, policy)) is not None:
+        decisions.append(decide(account, passed, policy))
+        account = decisions[-1].after
+    return decisions
+
+
 def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> Decision:
-    """Judge one event. Total and pure: the same account and event give the same decision."""
-    if not isinstance(event, StatusAnnounced):
-        return _judge_deadline(account, event)
+    """Judge one event. Total and pure: the same account, event and policy give the same decision."""
+    if type(event) is StatusAnnounced:
+        if event.account_id != NOBODY:
+            return _judge_announcement(account, event, policy)
+        return _judge_failed_creation(account, event, policy)
+    if isinstance(event, StatusObserved):
+        return _judge_observation(account, event, policy)
+    assert isinstance(event, DeadlinePassed)
+    return _judge_deadline(account, event, policy)
+
+
+# ---- Announcements ------------------------------------------------------------------------------------------
+
+
+def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy) -> Decision:
+    """Judge an announcement: the first of these questions that settles it does."""
+    at, word, product, heard = event.received_at, event.status, event.product, account.heard
+    if account.newest_at is not None and at < account.newest_at:
+        return _decision(account, event, _HELD, None, ((AnomalyKind.OUT_OF_ORDER, ""),), policy)
     deviations: Deviations = ()
-    provider, announced = account.provider, event.provider
-    if announced is not None and announced != provider:
-        if provider is not None:
-            deviations = ((AnomalyKind.PROVIDER_CHANGED, announced),)
-        else:
-            provider = announced
-            if provider not in PROFILES:
-                deviations = ((AnomalyKind.UNKNOWN_PROVIDER, provider),)
+    provider = account.provider
+    if event.provider is not None and (event.provider != provider or account.memory.disputed_provider is not None):
+        provider, deviations = _provider_deviations(account, event.provider)
+    if event.owner is not None and account.owner is not None and event.owner != account.owner:
+        deviations = (*deviations, (AnomalyKind.OWNER_CHANGED, event.owner))
     profile = PROFILES.get(provider, PERMISSIVE)
-    answers = compiled().steps[profile.announces_sync][account.last_ok_at is not None]
-    step = answers[account.situation].get(event.status)
-    if step is None:
-        return _decision(account, event, _HELD, None, (*deviations, (AnomalyKind.UNKNOWN_STATUS, "")))
-    product = event.product
-    if product and not (profile.has_products and step.announced is definition.FINISHES_SYNC):
+    if product and not (profile.has_products and word == _SYNC):
         deviations = (*deviations, (AnomalyKind.UNEXPECTED_PRODUCT, product))
-    if step.announced is account.last_announced and product == account.last_product:
-        assert account.last_heard_at is not None
-        if event.received_at - account.last_heard_at > policy.redelivery_window:
-            deviations = (*deviations, (AnomalyKind.STALE_REPEAT, ""))
-        return _decision(account, event, _REPEATED, None, deviations)
+    if account.held and _heard_at(account.held, word, product, at, policy.retry_horizon) is not None:
+        return _decision(account, event, _REPEATED, None, deviations, policy)
+    cell = compiled().cells[profile.announces_sync][policy.ok_subscribed][account.situation].get(word)
+    if cell is None:
+        return _decision(account, event, _HELD, None, (*deviations, (AnomalyKind.UNKNOWN_STATUS, "")), policy)
+    last = heard[-1] if heard else None
+    is_last = last is not None and last.status == word and last.product == product
+    if word == account.situation.status and _is_life_again(word, is_last, policy):
+        if account.last_live_at is not None and at - account.last_live_at >= policy.redelivery_window:
+            missed = ((AnomalyKind.MISSED_OUTAGE, ""),) if policy.reports_outages else ()
+            return _decision(account, event, _REPEATED, None, (*deviations, *missed), policy, is_outage=True)
+        return _decision(account, event, _REPEATED, None, deviations, policy)
+    heard_at = _heard_at(heard, word, product, at, policy.retry_horizon) if heard else None
+    if is_last:
+        assert last is not None
+        is_retry = at - last.at < policy.redelivery_window
+        if is_retry or (word == _SYNC and heard_at is not None):
+            return _decision(account, event, _REPEATED, None, deviations, policy)
+        if word in definition.LOSSES and heard_at is None:
+            step = cell if isinstance(cell, Step) else cell.step(frozenset())
+            return _decision(account, event, _APPLIED, step, (*deviations, (_AGAIN, "")), policy)
+        if word != _SYNC:
+            return _decision(account, event, _REPEATED, None, (*deviations, (AnomalyKind.STALE_REPEAT, "")), policy)
+    if word == _SYNC and heard_at is not None and account.situation.status in (_SYNC, _OK):
+        if _only_life_behind(heard, word, product):
+            return _decision(account, event, _REPEATED, None, deviations, policy)
+    step = cell if isinstance(cell, Step) else _choose(cell, account, at, heard_at is not None, policy)
     if step.deviation is not None:
         deviations = (*deviations, (step.deviation, ""))
-    return _decision(account, event, step.verdict, step, deviations)
+    if step.verdict is _APPLIED and _is_stale(account, step, heard_at is not None, at, policy):
+        deviations = (*deviations, (_STALE, ""))
+    return _decision(account, event, step.verdict, step, deviations, policy)
+
+
+def _provider_deviations(account: Account, announced: str) -> tuple[str, Deviations]:
+    """Return the provider in force once an account type is announced, and what deviates in it."""
+    known = account.provider
+    if known is None:
+        return announced, () if announced in PROFILES else ((AnomalyKind.UNKNOWN_PROVIDER, announced),)
+    if announced == known or announced == account.memory.disputed_provider:
+        return announced, ()
+    return known, ((AnomalyKind.PROVIDER_CHANGED, announced),)
+
+
+def _is_life_again(word: str, is_last: bool, policy: Policy) -> bool:
+    """Return whether an announcement of the status that the account is in says that it lives.
+
+    Where OK is not subscribed, RECONNECTED serves for it, as long as nothing was accepted since.
+    """
+    return word == _OK or (word == Status.RECONNECTED and is_last and not policy.ok_subscribed)
+
+
+def _heard_at(
+    entries: tuple[Heard, ...], word: str, product: str, at: datetime, horizon: timedelta
+) -> datetime | None:
+    """Return when an announcement was last heard, if that was within the horizon."""
+    for entry in entries:
+        if entry.status == word and entry.product == product:
+            return entry.at if at - entry.at < horizon else None
+    return None
+
+
+def _only_life_behind(heard: tuple[Heard, ...], word: str, product: str) -> bool:
+    """Return whether nothing but OK and SYNC_SUCCESS was accepted after an announcement that was heard."""
+    for entry in reversed(heard):
+        if entry.status == word and entry.product == product:
+            return True
+        if entry.status not in (_OK, _SYNC):
+            return False
+    return False
+
+
+def _choose(cell: Choice, account: Account, at: datetime, is_recent: bool, policy: Policy) -> Step:
+    """Return the step of a cell that depends on the time that has passed."""
+    horizon, known_since, since = policy.retry_horizon, account.memory.known_since, account.since
+    holds = {
+        Guard.RECENT: is_recent,
+        Guard.YOUNG: known_since is not None and at - known_since < horizon,
+        Guard.SETTLED: since is not None and at - since >= horizon,
+    }
+    return cell.step(frozenset(guard for guard in TIMES if holds[guard]))
+
+
+def _is_stale(account: Account, step: Step, is_recent: bool, at: datetime, policy: Policy) -> bool:
+    """Return whether an accepted announcement may be a late redelivery.
+
+    It was heard before and newer ones have come since, or it is a loss whose answer, RECONNECTED, came first.
+    """
+    if is_recent:
+        return step.moved or step.finishes_sync
+    return (
+        step.is_loss
+        and step.moved
+        and any(e.status == Status.RECONNECTED and at - e.at < policy.retry_horizon for e in account.held)
+    )
+
+
+def _judge_failed_creation(account: Account, event: StatusAnnounced, policy: Policy) -> Decision:
+    """Judge a creation that failed before there was an account: news once for each owner."""
+    owner = event.owner or ""
+    is_known = _heard_at(account.heard, event.status, owner, event.received_at, policy.retry_horizon) is not None
+    verdict = _REPEATED if is_known else _APPLIED
+    after, _ = apply(account, event, verdict, None, (), policy)
+    effects = () if is_known else (Effect(EffectKind.CREATION_FAILED, owner),)
+    return Decision(after, account, event, verdict, (), effects)
+
+
+# ---- Observations and deadlines -------------------------------------------------------------------------------
+
+
+def _judge_observation(account: Account, event: StatusObserved, policy: Policy) -> Decision:
+    """Judge what the vendor's list says: most often it confirms what is known."""
+    at, status, word = event.received_at, account.situation.status, event.status
+    since, memory = account.since, account.memory
+    if account.newest_at is not None and at < account.newest_at:
+        return _decision(account, event, _HELD, None, (), policy)
+    if since is not None and at - since < policy.settling:
+        return _decision(account, event, _HELD, None, (), policy)
+    if word == ABSENT:
+        if status in (definition.TERMINAL, Status.CREATION_FAIL):
+            return _decision(account, event, _CONFIRMED, None, (), policy)
+        was_absent = memory.absent_since is not None and at - memory.absent_since >= ABSENCE
+        if not was_absent or status is definition.INITIAL:
+            return _decision(account, event, _HELD, None, (), policy)
+        step = _observed_step(account, definition.TERMINAL, policy)
+        return _decision(account, event, _APPLIED, step, ((AnomalyKind.VANISHED, ""),), policy)
+    if status is definition.TERMINAL:
+        survives = not memory.survival_told and since is not None and at - since >= SURVIVAL
+        deviations: Deviations = ((AnomalyKind.NOT_DELETED, word),) if survives else ()
+        return _decision(account, event, _HELD, None, deviations, policy)
+    deviations = ()
+    if event.provider is not None:
+        deviations = _provider_deviations(account, event.provider)[1]
+    if event.owner is not None and account.owner is not None and event.owner != account.owner:
+        deviations = (*deviations, (AnomalyKind.OWNER_CHANGED, event.owner))
+    if word == status or (word == Status.CONNECTING and status in definition.SETTLES_INTO_OK):
+        return _decision(account, event, _CONFIRMED, None, deviations, policy)
+    is_news = status is not definition.INITIAL and not (word == _OK and not policy.ok_subscribed)
+    if is_news:
+        deviations = (*deviations, (AnomalyKind.DRIFT, word))
+    return _decision(account, event, _APPLIED, _observed_step(account, Status(word), policy), deviations, policy)
+
+
+def _observed_step(account: Account, word: Status, policy: Policy) -> Step:
+    situation = account.situation
+    return recorded_step(word, situation, situation.moved_to(word).after(word), policy.ok_subscribed)
+
+
+def _judge_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> Decision:
+    """Judge a deadline; one of a stay, an outage or a session that is over is on record, and does nothing."""
+    if not _is_due(account, event):
+        return Decision(replace(account, sequence=account.sequence + 1), account, event, _HELD)
+    after, window = apply(account, event, _HELD, None, (), policy)
+    if event.kind is DeadlineKind.REMINDER:
+        return Decision(after, account, event, _HELD, (), (Effect(EffectKind.STILL_DOWN),))
+    if event.kind is DeadlineKind.SESSION:
+        return Decision(after, account, event, _HELD, (), (Effect(EffectKind.SESSION_EXPIRING),))
+    deviations: Deviations = ()
+    if after.health is not _LIVE:
+        deviations = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),)
+    return _with_effects(account, after, event, _HELD, None, deviations, window, policy)
+
+
+def _is_due(account: Account, event: DeadlinePassed) -> bool:
+    if event.kind is DeadlineKind.STAY:
+        return (account.status, account.since, account.stuck) == (event.status, event.since, False)
+    if event.kind is DeadlineKind.REMINDER:
+        memory = account.memory
+        is_down = memory.down_since is not None and reminders_from(account) == event.since
+        return is_down and event.allowed > memory.reminded
+    return account.memory.signed_in_at == event.since and not account.memory.session_noticed
+
+
+# ---- The decision ------------------------------------------------------------------------------------------------
 
 
 def _decision(
-    account: Account, event: StatusAnnounced, verdict: Verdict, step: Step | None, deviations: Deviations
+    account: Account,
+    event: StatusAnnounced | StatusObserved,
+    verdict: Verdict,
+    step: Step | None,
+    deviations: Deviations,
+    policy: Policy,
+    *,
+    is_outage: bool = False,
 ) -> Decision:
-    """Return the decision with the account that the event leaves, its effects and its explained anomalies."""
-    after, window = apply(account, event, verdict, step)
+    """Return the decision with the account that the event leaves, its effects and its explained anomalies.
+
+    ``is_outage`` tells that the account was not live for an unknown part of the time since its last proof of life.
+    """
+    kinds = tuple([kind for kind, _ in deviations]) if deviations else ()
+    after, window = apply(account, event, verdict, step, kinds, policy)
+    if is_outage:
+        window = _missed_outage(account, after, event.received_at)
+    return _with_effects(account, after, event, verdict, step, deviations, window, policy)
+
+
+def _with_effects(
+    account: Account,
+    after: Account,
+    event: Event,
+    verdict: Verdict,
+    step: Step | None,
+    deviations: Deviations,
+    window: BlindWindow | None,
+    policy: Policy,
+) -> Decision:
     effects: tuple[Effect, ...] = ()
-    if step is not None and verdict is _APPLIED:
-        effects = step.effects
-        if step.finishes_sync:
-            effects = (*effects, _sync_completed(event.product))
-        if window is not None and window.recovered:
-            effects = (*effects, Effect(EffectKind.RECOVERED, "", window))
+    if after.health is not account.health or after.situation is not account.situation:
+        effects = effects_of(account.status, after.status, account.health, after.health)
+        if after.health is _LIVE and account.last_live_at is None:
+            effects = (*effects, Effect(EffectKind.CONNECTED, "" if after.memory.born else "adopted"))
+    if window is not None and window.recovered:
+        effects = (*effects, Effect(EffectKind.RECOVERED, "", False, window))
+    if step is not None and step.finishes_sync and type(event) is StatusAnnounced:
+        effects = (*effects, _sync_completed(event.product))
+    if account.owner is None and after.owner is not None:
+        effects = (*effects, Effect(EffectKind.CLAIMED, after.owner))
     if not deviations:
         return Decision(after, account, event, verdict, (), effects, window)
-    anomalies = tuple(_anomaly(account, after, event, kind, detail) for kind, detail in deviations)
-    return Decision(after, account, event, verdict, anomalies, (*effects, *_anomaly_effects(deviations)), window)
+    for kind, _ in deviations:
+        if kind is _AGAIN:
+            again = EffectKind.ACTION_REQUIRED if after.health is Health.ACTION_REQUIRED else EffectKind.INTERRUPTED
+            effects = (*effects, Effect(again))
+        elif kind is AnomalyKind.RECONNECT_FAILED:
+            effects = (*effects, Effect(EffectKind.RECONNECT_FAILED))
+    effects = (*effects, *_anomaly_effects(deviations))
+    if any(kind is _STALE for kind, _ in deviations):
+        effects = tuple([effect._replace(doubtful=True) for effect in effects])
+    anomalies = tuple([_anomaly(account, after, event, kind, detail, policy) for kind, detail in deviations])
+    return Decision(after, account, event, verdict, anomalies, effects, window)
 
 
-def _judge_deadline(account: Account, event: DeadlinePassed) -> Decision:
-    """Report STUCK once per stay; a deadline of a stay that is already over is on record and deviates in no way."""
-    is_due = (account.status, account.since, account.stuck) == (event.status, event.since, False)
-    after = _after_deadline(account, is_due)
-    if not is_due:
-        return Decision(after, account, event, _HELD)
-    deviations: Deviations = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),)
-    anomalies = tuple(_anomaly(account, after, event, kind, detail) for kind, detail in deviations)
-    return Decision(after, account, event, _HELD, anomalies, _anomaly_effects(deviations))
+@lru_cache(maxsize=1024)
+def _sync_completed(product: str) -> Effect:
+    """Cached, as is the next, so that accounts share what is the same."""
+    return Effect(EffectKind.SYNC_COMPLETED, product)
 
 
-# ---- What an event leaves in its account -----------------------------------------------------------------
+@lru_cache(maxsize=256)
+def _anomaly_effects(deviations: Deviations) -> tuple[Effect, ...]:
+    return tuple(Effect(EffectKind.ANOMALY, kind) for kind, _ in deviations)
+
+
+def _anomaly(
+    before: Account, after: Account, event: Event, kind: AnomalyKind, detail: str, policy: Policy
+) -> Anomaly:
+    """Return an anomaly with the evidence by which its story is chosen."""
+    at, last = event.received_at, before.last_accepted
+    product = reason = ""
+    heard_at = None
+    if isinstance(event, StatusAnnounced):
+        product, reason = event.product, event.reason
+        same = (e.at for e in (*before.heard, *before.held) if e.status == event.status and e.product == product)
+        heard_at = max(same, default=None)
+    return Anomaly(
+        kind,
+        before.account_id,
+        after.sequence,
+        at,
+        event.status,
+        before.situation,
+        after.provider,
+        before.since,
+        None if last is None else Status(last.status),
+        None if last is None else last.at,
+        detail,
+        product,
+        reason,
+        heard_at,
+        before.memory.known_since,
+        before.last_live_at,
+        tuple([entry.status for entry in before.held if at - entry.at < policy.retry_horizon]),
+        tuple([word for word in definition.ANNOUNCEMENTS if word not in policy.subscribed]),
+        policy.retry_horizon,
+        after.health,
+        after.status is not before.status,
+    )
+
+
+# ---- What an event leaves in its account -------------------------------------------------------------------------
 
 
 def apply(
-    account: Account, event: StatusAnnounced, verdict: Verdict, step: Step | None
+    account: Account, event: Event, verdict: Verdict, step: Step | None, kinds: Sequence[AnomalyKind], policy: Policy
 ) -> tuple[Account, BlindWindow | None]:
-    """Return the account after an announcement that was judged, and the blind window that it changed, if any.
+    """Return the account after an event that was judged, and the blind window that it opened, changed or closed.
 
-    ``step`` is the answer of the machine; an event that is not APPLIED needs none.
+    ``step`` is the answer of the machine, which only an APPLIED event needs; ``kinds`` are the anomalies found.
     """
-    situation, since, stuck, window = account.situation, account.since, account.stuck, account.blind_window
-    last_announced, last_product = account.last_announced, account.last_product
-    heard_at, ok_at, synced = account.last_heard_at, account.last_ok_at, account.synced_products
-    at, changed = event.received_at, None
+    if isinstance(event, DeadlinePassed):
+        return _after_deadline(account, event, policy)
     if verdict is _APPLIED and step is not None:
-        situation, last_announced, last_product, heard_at = step.after, step.announced, event.product, at
-        if step.window is _OPENS or (window is not None and step.window is not _NO_CHANGE):
-            window, changed = _follow_window(account, event, step)
-        if step.moved:
-            since, stuck = at, False
-        if step.proves_life:
-            ok_at = at
-        if step.finishes_sync:
-            synced = _with_product(synced, last_product)
-        elif step.restarts_sync:
-            synced = frozenset()
-    elif verdict is _REPEATED:
-        heard_at = at
-        if last_announced is definition.PROVES_LIFE:
-            ok_at = at
-    after = Account(
-        account.account_id,
-        situation,
-        account.sequence + 1,
-        event.provider if account.provider is None else account.provider,
-        event.name or account.name,
-        since,
-        last_announced,
-        last_product,
-        heard_at,
-        ok_at,
-        synced,
-        window,
-        stuck,
-    )
-    return after, changed
+        return _after_acceptance(account, event, step, kinds, policy)
+    if AnomalyKind.OUT_OF_ORDER in kinds:
+        return replace(account, sequence=account.sequence + 1), None
+    return _after_hearing(account, event, verdict, kinds, policy), None
 
 
 def applied(
@@ -201,44 +459,191 @@ def applied(
     verdict: Verdict,
     before: Situation,
     after: Situation,
-    kinds: tuple[AnomalyKind, ...],
+    kinds: Sequence[AnomalyKind],
+    policy: Policy,
 ) -> Account:
     """Return the account after an event whose outcome is on record, without judging it again.
 
     ``before`` and ``after`` are the recorded situations, ``kinds`` the recorded anomalies.
     """
-    if isinstance(event, DeadlinePassed):
-        return _after_deadline(account, AnomalyKind.STUCK in kinds)
+    if isinstance(event, DeadlinePassed) and not _is_due(account, event):
+        return replace(account, sequence=account.sequence + 1)
     step = None
-    if verdict is _APPLIED:
-        step = recorded_step(Status(event.status), before, after, AnomalyKind.ADOPTED in kinds)
-    return apply(account, event, verdict, step)[0]
+    if verdict is _APPLIED and account.account_id != NOBODY:
+        word = definition.TERMINAL if event.status == ABSENT else Status(event.status)
+        step = recorded_step(word, before, after, policy.ok_subscribed)
+    return apply(account, event, verdict, step, kinds, policy)[0]
 
 
-def _after_deadline(account: Account, is_stuck: bool) -> Account:
-    return replace(account, sequence=account.sequence + 1, stuck=account.stuck or is_stuck)
+def _after_acceptance(
+    account: Account, event: StatusAnnounced | StatusObserved, step: Step, kinds: Sequence[AnomalyKind], policy: Policy
+) -> tuple[Account, BlindWindow | None]:
+    """Return the account after an announcement or an observation that was accepted."""
+    at, moved, was = event.received_at, step.moved, account.health
+    situation, last_live_at, synced = step.after, account.last_live_at, account.synced_products
+    is_again = _AGAIN in kinds
+    product = event.product if type(event) is StatusAnnounced else None
+    provider, disputed = _provider_after(account, event.provider)
+    since = at if moved or is_again else account.since
+    stuck = account.stuck and not (moved or is_again)
+    presumed = not policy.ok_subscribed and _is_presumed(situation.status, stuck, provider, policy)
+    now = health_of(situation, stuck=stuck, ever_live=last_live_at is not None, presumed=presumed)
+    window, changed = account.blind_window, None
+    if now is not was or window is not None:
+        window, changed = _follow_window(account, event, step, now, AnomalyKind.ADOPTED in kinds, policy)
+    if step.proves_life or (now is _LIVE and last_live_at is None):
+        last_live_at = at
+    if step.signs_in:
+        synced = frozenset()
+    elif step.finishes_sync:
+        synced = _with_product(synced, product or "")
+    memory = _memory_after(account, event, step, kinds, now, window, disputed)
+    after = Account(
+        account.account_id,
+        situation,
+        account.sequence + 1,
+        now,
+        provider,
+        event.owner if account.owner is None else account.owner,
+        since,
+        stuck,
+        presumed,
+        _accepted(account.heard, step.announced, product, at, policy.retry_horizon),
+        (),
+        at,
+        last_live_at,
+        synced,
+        window,
+        memory,
+    )
+    return after, changed
 
 
-def _follow_window(
-    account: Account, event: StatusAnnounced, step: Step
-) -> tuple[BlindWindow | None, BlindWindow | None]:
-    """Return the window that is open after an accepted announcement, and the one that it changed."""
-    window, at = account.blind_window, event.received_at
-    if window is None:
-        window = BlindWindow(account.account_id, account.sequence + 1, account.last_ok_at, at, causes=step.causes)
-        return window, window
-    if step.window is _RECOVERS or step.window is _ENDS:
-        return None, window.closed(at, recovered=step.window is _RECOVERS)
-    if step.announced in definition.LOSES:
-        grown = window.with_cause(step.announced)
-        return grown, None if grown is window else grown
-    return window, None
+def _after_hearing(
+    account: Account,
+    event: StatusAnnounced | StatusObserved,
+    verdict: Verdict,
+    kinds: Sequence[AnomalyKind],
+    policy: Policy,
+) -> Account:
+    """Return the account after an event that moved nothing: what was heard, when, and who told it."""
+    at, word, heard, held = event.received_at, event.status, account.heard, account.held
+    memory, last_live_at = account.memory, account.last_live_at
+    if account.sequence == 0:
+        memory = memory._replace(known_since=at)
+    if isinstance(event, StatusObserved):
+        if verdict is _HELD and not kinds and word != ABSENT:
+            return replace(account, sequence=account.sequence + 1, memory=memory)
+        memory = _memory_of_observation(account, event, verdict, kinds, memory, policy)
+        if verdict is _CONFIRMED and word == _OK:
+            last_live_at = at
+        if word == ABSENT or verdict is _HELD:
+            return replace(account, sequence=account.sequence + 1, memory=memory)
+    elif account.account_id == NOBODY:
+        heard = _accepted(heard, word, event.owner or "", at, policy.retry_horizon, MAX_FAILED)
+    else:
+        product = event.product
+        if verdict is _HELD:
+            if AnomalyKind.UNEXPECTED_RECONNECT in kinds:
+                entries = [e for e in heard if (e.status, e.product) != (word, product)]
+                heard = tuple([*entries[:-1], Heard(word, product, at), *entries[-1:]][-MAX_HEARD:])
+                memory = memory._replace(signed_in_at=at, session_noticed=False)
+            elif AnomalyKind.LATE_EVENT in kinds:
+                heard = _refreshed(heard, word, product, at)
+            held = (*[e for e in held if (e.status, e.product) != (word, product)], Heard(word, product, at))[-MAX_HELD:]
+        elif held and _heard_at(held, word, product, at, policy.retry_horizon) is not None:
+            held = (*[e for e in held if (e.status, e.product) != (word, product)], Heard(word, product, at))
+        else:
+            last = heard[-1] if heard else None
+            is_last = last is not None and last.status == word and last.product == product
+            if word == account.situation.status and _is_life_again(word, is_last, policy):
+                last_live_at = at
+            heard = _refreshed(heard, word, product, at)
+    provider, disputed = _provider_after(account, event.provider)
+    if disputed != memory.disputed_provider:
+        memory = memory._replace(disputed_provider=disputed)
+    return Account(
+        account.account_id,
+        account.situation,
+        account.sequence + 1,
+        account.health,
+        provider,
+        event.owner if account.owner is None else account.owner,
+        account.since,
+        account.stuck,
+        account.presumed,
+        heard,
+        held,
+        at,
+        last_live_at,
+        account.synced_products,
+        account.blind_window,
+        memory,
+    )
 
 
-@lru_cache(maxsize=1024)
-def _sync_completed(product: str) -> Effect:
-    """Cached, as are the next two, so that accounts share what is the same."""
-    return Effect(EffectKind.SYNC_COMPLETED, product)
+def _after_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> tuple[Account, BlindWindow | None]:
+    """Return the account after a deadline that was due."""
+    at, memory = event.received_at, account.memory
+    if event.kind is DeadlineKind.REMINDER:
+        memory = memory._replace(reminded=event.allowed)
+        return replace(account, sequence=account.sequence + 1, memory=memory), None
+    if event.kind is DeadlineKind.SESSION:
+        memory = memory._replace(session_noticed=True)
+        return replace(account, sequence=account.sequence + 1, memory=memory), None
+    last_live_at = account.last_live_at
+    presumed = not policy.ok_subscribed and _is_presumed(account.status, True, account.provider, policy)
+    now = health_of(account.situation, stuck=True, ever_live=last_live_at is not None, presumed=presumed)
+    window, changed = account.blind_window, None
+    if now is _LIVE:
+        last_live_at = last_live_at or at
+        if window is not None:
+            window, changed = None, window.closed(at, recovered=True)
+    if now in definition.DOWN and account.health not in definition.DOWN:
+        memory = memory._replace(down_since=at)
+    after = replace(
+        account,
+        sequence=account.sequence + 1,
+        health=now,
+        stuck=True,
+        presumed=presumed,
+        last_live_at=last_live_at,
+        blind_window=window,
+        memory=memory,
+    )
+    return after, changed
+
+
+def _provider_after(account: Account, announced: str | None) -> tuple[str | None, str | None]:
+    """Return the provider in force after an account type was announced, and the one that disputes it."""
+    known, disputed = account.provider, account.memory.disputed_provider
+    if announced is None:
+        return known, disputed
+    if known is None or announced == known or announced == disputed:
+        return announced, None
+    return known, announced
+
+
+def _is_presumed(status: Status, stuck: bool, provider: str | None, policy: Policy) -> bool:
+    """Return whether an account counts as live although OK, which is not subscribed, was not announced."""
+    if status in definition.PRESUMED_LIVE:
+        return True
+    is_quiet = policy.presumes_created or not PROFILES.get(provider, PERMISSIVE).announces_sync
+    return status is definition.BIRTH and stuck and is_quiet
+
+
+def _accepted(
+    heard: tuple[Heard, ...], word: str, product: str | None, at: datetime, horizon: timedelta, limit: int = MAX_HEARD
+) -> tuple[Heard, ...]:
+    """Return what was heard once an announcement was accepted: without what is too old, and the announcement last."""
+    kept = [e for e in heard if at - e.at < horizon and not (e.status == word and e.product == product)]
+    kept.append(Heard(word, product, at))
+    return tuple(kept[-limit:])
+
+
+def _refreshed(heard: tuple[Heard, ...], word: str, product: str, at: datetime) -> tuple[Heard, ...]:
+    """Return what was heard, with the time of an announcement that is in it, which keeps its place."""
+    return tuple([Heard(word, product, at) if e.status == word and e.product == product else e for e in heard])
 
 
 @lru_cache(maxsize=1024)
@@ -246,59 +651,177 @@ def _with_product(synced: frozenset[str], product: str) -> frozenset[str]:
     return synced | {product}
 
 
-@lru_cache(maxsize=256)
-def _anomaly_effects(deviations: Deviations) -> tuple[Effect, ...]:
-    return tuple(Effect(EffectKind.ANOMALY, kind) for kind, _ in deviations)
+def _memory_after(
+    account: Account,
+    event: StatusAnnounced | StatusObserved,
+    step: Step,
+    kinds: Sequence[AnomalyKind],
+    now: Health,
+    window: BlindWindow | None,
+    disputed: str | None,
+) -> Memory:
+    """Return what is remembered of rare things after an acceptance; the very same object where nothing changed."""
+    memory, at, was_down = account.memory, event.received_at, account.health in definition.DOWN
+    is_down, is_again, is_announced = now in definition.DOWN, _AGAIN in kinds, type(event) is StatusAnnounced
+    reason = event.reason if is_announced and step.is_loss else ""  # type: ignore[union-attr]
+    if not reason and step.after.lost and account.lost:
+        reason = memory.reason
+    signed_in_at = at if step.signs_in and is_announced else memory.signed_in_at
+    if type(event) is StatusObserved and event.signed_in_at is not None:
+        signed_in_at = max(event.signed_in_at, signed_in_at or event.signed_in_at)
+    down_since = (memory.down_since if was_down and not is_again else at) if is_down else None
+    is_over = not is_down and window is None
+    changed = Memory(
+        memory.known_since or at,
+        memory.born or (step.gives_birth and is_announced),
+        signed_in_at,
+        reason,
+        _STALE in kinds,
+        disputed,
+        down_since,
+        at if is_again else None if is_over else memory.remind_from,
+        timedelta(0) if is_again or is_over else memory.reminded,
+        memory.session_noticed and signed_in_at == memory.signed_in_at,
+        None,
+        memory.survival_told,
+    )
+    return memory if changed == memory else changed
 
 
-def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, detail: str) -> Anomaly:
-    return Anomaly(
-        kind,
-        before.account_id,
-        after.sequence,
-        event.received_at,
-        event.status,
-        before.situation,
-        after.provider,
-        before.since,
-        before.last_announced,
-        before.last_heard_at,
-        detail,
+def _memory_of_observation(
+    account: Account,
+    event: StatusObserved,
+    verdict: Verdict,
+    kinds: Sequence[AnomalyKind],
+    memory: Memory,
+    policy: Policy,
+) -> Memory:
+    """Return what is remembered of rare things after an observation that moved nothing."""
+    at = event.received_at
+    if event.status == ABSENT:
+        is_late = account.newest_at is not None and at < account.newest_at
+        is_unsettled = account.since is not None and at - account.since < policy.settling
+        if verdict is _HELD and not is_late and not is_unsettled and memory.absent_since is None:
+            return memory._replace(absent_since=at)
+        return memory
+    signed_in_at = memory.signed_in_at
+    if event.signed_in_at is not None:
+        signed_in_at = max(event.signed_in_at, signed_in_at or event.signed_in_at)
+    return memory._replace(
+        absent_since=None,
+        doubtful=memory.doubtful and verdict is not _CONFIRMED,
+        survival_told=memory.survival_told or AnomalyKind.NOT_DELETED in kinds,
+        session_noticed=memory.session_noticed and signed_in_at == memory.signed_in_at,
+        signed_in_at=signed_in_at,
     )
 
 
-# ---- What an event was judged by -----------------------------------------------------------------------
+# ---- Blind windows -----------------------------------------------------------------------------------------------
 
-_MICROSECOND = timedelta(microseconds=1)
+
+def _follow_window(
+    account: Account,
+    event: StatusAnnounced | StatusObserved,
+    step: Step,
+    now: Health,
+    adopted: bool,
+    policy: Policy,
+) -> tuple[BlindWindow | None, BlindWindow | None]:
+    """Return the window that is open after an acceptance, and the one that it opened, changed or closed."""
+    window, at, last_live_at = account.blind_window, event.received_at, account.last_live_at
+    if window is not None:
+        if now is _LIVE or now is _GONE:
+            return None, window.closed(at, recovered=now is _LIVE)
+        grown = window.with_cause(step.announced) if step.is_loss else window
+        return grown, None if grown is window else grown
+    sequence = account.sequence + 1
+    if account.health is _LIVE and now is not _LIVE and now is not _GONE:
+        if type(event) is StatusObserved and last_live_at is not None:
+            opened_at, begins = last_live_at, last_live_at
+        else:
+            opened_at, begins = at, _earlier(at, policy.delivery_margin, account.since)
+        window = BlindWindow(
+            account.account_id,
+            sequence,
+            opened_at,
+            begins,
+            estimated=type(event) is StatusObserved,
+            causes=(step.announced,),
+        )
+        return window, window
+    if adopted and now is not _LIVE and now is not _GONE:
+        causes = (step.announced,) if step.is_loss else ()
+        window = BlindWindow(account.account_id, sequence, at, None, causes=causes)
+        return window, window
+    memory = account.memory
+    is_first = now is _LIVE and last_live_at is None
+    if is_first and not memory.born and not step.gives_birth and memory.known_since is not None:
+        begins = _earlier(memory.known_since, policy.delivery_margin, None)
+        return None, BlindWindow(
+            account.account_id, sequence, memory.known_since, begins, at, recovered=True, estimated=True
+        )
+    return None, None
+
+
+def _missed_outage(account: Account, after: Account, at: datetime) -> BlindWindow:
+    """Return the window of an outage that nobody announced: somewhere between two proofs of life."""
+    opened_at = account.last_live_at or at
+    return BlindWindow(account.account_id, after.sequence, opened_at, opened_at, at, recovered=True, estimated=True)
+
+
+def _earlier(at: datetime, margin: timedelta, not_before: datetime | None) -> datetime:
+    """Return a moment a margin before another, but not before a third."""
+    try:
+        earlier = at - margin
+    except OverflowError:  # before the first year there is
+        return not_before or at
+    return earlier if not_before is None else max(earlier, min(not_before, at))
+
+
+# ---- What an event was judged by ---------------------------------------------------------------------------------
 
 
 def rules_of(policy: Policy) -> str:
-    """The name of the rules in force: the machine's version and the redelivery window in microseconds.
-
-    Deadlines are no part of it: a deadline that passed carries its own length.
-    """
-    return f"{machine_version()}/{policy.redelivery_window // _MICROSECOND}"
+    """Return the name of the rules in force: the machine's version, and what of the policy judging depends on."""
+    return f"{machine_version()}/{policy.text}"
 
 
-def redelivery_window_of(rules: str) -> timedelta | None:
-    """The redelivery window of rules whose machine is the one of today; None for any other."""
-    version, _, window = rules.partition("/")
-    return int(window) * _MICROSECOND if version == machine_version() and window.isdecimal() else None
+def policy_of(rules: str) -> Policy | None:
+    """Return the policy of rules whose machine is the one of today; None for any other."""
+    version, _, text = rules.partition("/")
+    if version != machine_version():
+        return None
+    try:
+        return policy_from(text)
+    except (ValueError, TypeError):
+        return None
 
 
 @cache
 def machine_version() -> str:
-    """Twelve hexadecimal digits that change whenever the machine would answer anything differently."""
+    """Return twelve hexadecimal digits that change whenever the machine would answer anything differently."""
+    table = compiled()
     answers = [
-        (
-            sync, ok_heard, step.announced.value, str(step.before), str(step.after), step.verdict.value,
-            str(step.deviation), [(kind.value, str(subject)) for kind, subject, _ in step.effects], step.window.name,
-            step.proves_life, step.finishes_sync, step.restarts_sync, [cause.value for cause in step.causes],
-        )
-        for sync in (False, True)
-        for ok_heard in (False, True)
-        for by_word in compiled().steps[sync][ok_heard].values()
-        for step in by_word.values()
-    ]  # fmt: skip
-    profiles = [(str(provider), p.announces_sync, p.has_products) for provider, p in PROFILES.items()]
-    return sha256(repr((ORDER_OF_JUDGING, answers, profiles)).encode()).hexdigest()[:12]
+        (str(situation), word, *_told(cell))
+        for by_sync in table.cells
+        for by_subscription in by_sync
+        for situation, cells in by_subscription.items()
+        for word, cell in cells.items()
+    ]
+    healths = [
+        str(health_of(situation, stuck=stuck, ever_live=live, presumed=presumed))
+        for situation in table.situations
+        for stuck in (False, True)
+        for live in (False, True)
+        for presumed in (False, True)
+    ]
+    profiles = [(str(p), row.announces_sync, row.has_products, row.session_length) for p, row in PROFILES.items()]
+    return sha256(repr((ORDER_OF_JUDGING, answers, healths, profiles)).encode()).hexdigest()[:12]
+
+
+def _told(cell: Step | Choice) -> list[object]:
+    """Return everything that a cell answers, as text."""
+    if isinstance(cell, Choice):
+        return [[guard.value for guard in cell.guards], [(held, _told(step)) for held, step in cell.steps.items()]]
+    facts = (cell.is_loss, cell.proves_life, cell.finishes_sync, cell.signs_in, cell.gives_birth)
+    return [str(cell.before), str(cell.after), cell.verdict.value, str(cell.deviation), *facts]

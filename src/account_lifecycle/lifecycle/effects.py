@@ -1,9 +1,7 @@
-"""Effects: what is to be done because of a decision, as data.
-
-Knows the kinds of effect and which edges yield them; it must never do anything itself (hooks do).
-"""
+"""Effects: what is to be done because of a decision, as data. Hooks do it, later."""
 
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -16,26 +14,38 @@ from .wording import JsonObject, plain
 class EffectKind(StrEnum):
     """What a hook can be registered for."""
 
-    ENTERED = "entered"
-    """A status was entered; the subject names it."""
     LEFT = "left"
     """A status was left; the subject names it."""
-    ANOMALY = "anomaly"
-    """An anomaly was found; the subject names its kind."""
+    ENTERED = "entered"
+    """A status was entered; the subject names it."""
+    HEALTH_CHANGED = "health_changed"
+    """The health is another; the subject names the new one."""
     CONNECTED = "connected"
-    """The account is live for the first time."""
+    """The account is live for the first time; the subject is ``adopted`` if its birth was never heard of."""
     INTERRUPTED = "interrupted"
-    """A live account was interrupted: pause, but do not ask for a re-login."""
+    """The account is interrupted: pause, but do not ask for a new sign-in."""
     ACTION_REQUIRED = "action_required"
     """The user must reconnect."""
+    ACTION_RESOLVED = "action_resolved"
+    """The user need not do anything any more."""
     RECOVERED = "recovered"
     """The account is live again; the blind window tells what to backfill."""
+    STILL_DOWN = "still_down"
+    """The account has been down for as long as one of the reminders says."""
+    SESSION_EXPIRING = "session_expiring"
+    """The provider's session ends soon: a new sign-in now avoids an outage."""
+    CLAIMED = "claimed"
+    """The account has an owner; the subject is your own user id."""
+    RECONNECT_FAILED = "reconnect_failed"
+    """An attempt to sign in again failed."""
     SYNC_COMPLETED = "sync_completed"
     """A synchronization finished; the subject is its product, or blank."""
     CREATION_FAILED = "creation_failed"
     """The account could not be created."""
     DELETED = "deleted"
     """The account is gone."""
+    ANOMALY = "anomaly"
+    """An anomaly was found; the subject names its kind."""
 
 
 class Effect(NamedTuple):
@@ -43,12 +53,14 @@ class Effect(NamedTuple):
 
     kind: EffectKind
     subject: str = ""
-    """The status, anomaly kind or product that it is about; blank where the kind says it all."""
+    """The status, health, anomaly kind, owner or product that it is about; blank where the kind says it all."""
+    doubtful: bool = False
+    """Whether the event may be a late redelivery, so that this may be old news: ask before acting."""
     blind_window: BlindWindow | None = None
     """Of ``recovered``: exactly the interval to backfill."""
 
     def key(self, account_id: str, sequence: int) -> str:
-        """The idempotency key: the same for every attempt, different for every other effect; safe in a URL."""
+        """Return the idempotency key: the same for every attempt, different for every other effect; safe in a URL."""
         return f"{quote(account_id, safe='')}/{sequence}/{self.kind}/{quote(self.subject, safe='')}"
 
     def to_dict(self, account_id: str, sequence: int) -> JsonObject:
@@ -57,38 +69,36 @@ class Effect(NamedTuple):
             "key": self.key(account_id, sequence),
             "kind": self.kind.value,
             "subject": plain(self.subject),
+            "doubtful": self.doubtful,
             "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
         }
 
 
-class HealthEffect(NamedTuple):
-    """An effect of a change of health: from any health but ``after`` (or only ``before``) to ``after``."""
-
-    kind: EffectKind
-    after: Health
-    before: Health | None = None
-
-
-ON_HEALTH = (
-    HealthEffect(EffectKind.INTERRUPTED, Health.INTERRUPTED, before=Health.LIVE),
-    HealthEffect(EffectKind.ACTION_REQUIRED, Health.ACTION_REQUIRED),
-    HealthEffect(EffectKind.CREATION_FAILED, Health.FAILED),
-    HealthEffect(EffectKind.DELETED, Health.GONE),
-)
+ON_HEALTH = {
+    Health.INTERRUPTED: EffectKind.INTERRUPTED,
+    Health.ACTION_REQUIRED: EffectKind.ACTION_REQUIRED,
+    Health.FAILED: EffectKind.CREATION_FAILED,
+    Health.GONE: EffectKind.DELETED,
+}
+"""What a health that an account comes to asks for."""
 
 
-def effects_of(before: Status, after: Status, was: Health, now: Health, *, first_life: bool) -> tuple[Effect, ...]:
-    """The effects of an accepted announcement that follow from its edge alone.
+@cache
+def effects_of(before: Status, after: Status, was: Health, now: Health) -> tuple[Effect, ...]:
+    """Return the effects that follow from an edge: the statuses and healths before and after it.
 
-    ``recovered`` (which carries a window) and ``sync_completed`` (which carries a product) are added by
-    ``decide``, which has the account and the event at hand.
+    What depends on more of the account or the event (``connected``, ``recovered``, ``sync_completed`` ...) is added by
+    ``decide``.
     """
     effects: list[Effect] = []
     if before is not after:
         if before is not definition.INITIAL:
             effects.append(Effect(EffectKind.LEFT, before))
         effects.append(Effect(EffectKind.ENTERED, after))
-    if first_life:
-        effects.append(Effect(EffectKind.CONNECTED))
-    effects.extend(Effect(row.kind) for row in ON_HEALTH if row.after is now is not was and row.before in (None, was))
+    if was is not now:
+        effects.append(Effect(EffectKind.HEALTH_CHANGED, now))
+        if was is Health.ACTION_REQUIRED and now is not Health.GONE:
+            effects.append(Effect(EffectKind.ACTION_RESOLVED))
+        if now in ON_HEALTH:
+            effects.append(Effect(ON_HEALTH[now]))
     return tuple(effects)

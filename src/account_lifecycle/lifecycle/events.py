@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from .status import Status
 from .wording import JsonObject, plain, time_text
+
+NOBODY = ""
+"""The account id of an event that is about nobody's account: a creation that failed before there was one."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -17,11 +21,13 @@ class StatusAnnounced:
     received_at: datetime
     """When it reached us: aware, UTC."""
     provider: str | None = None
-    """The family of its account type, or the unknown word; None when it was not told."""
+    """The family of its account type, or the unknown word; None when none was announced."""
     product: str = ""
     """What was synced, stripped and case-folded; blank when none was named."""
-    name: str | None = None
-    """Your own user id, which hosted auth hands back."""
+    owner: str | None = None
+    """Your own user id, which hosted auth hands back as ``name``."""
+    reason: str = ""
+    """Why, in the vendor's own words; blank when it gave none."""
     payload: bytes = b""
     """What came in, byte for byte."""
 
@@ -32,32 +38,77 @@ class StatusAnnounced:
             "announced": plain(self.status),
             "provider": plain(self.provider),
             "product": self.product,
-            "name": self.name,
+            "owner": self.owner,
+            "reason": self.reason,
         }
+
+
+class DeadlineKind(StrEnum):
+    """What a clock can find."""
+
+    STAY = "stay"
+    """A transient status has lasted too long."""
+    REMINDER = "reminder"
+    """The account is still down."""
+    SESSION = "session"
+    """The provider's session ends soon."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class DeadlinePassed:
-    """A transient status has outlived its deadline."""
+    """A moment passed at which something should have happened, or should happen soon."""
 
     account_id: str
     status: Status
-    """The status that lasted too long."""
+    """The account's status then."""
     received_at: datetime
-    """When that was noticed: aware, UTC."""
+    """The moment at which it passed, whenever that was noticed: aware, UTC."""
     since: datetime
-    """When that status was entered: names the stay, so that a later stay is not meant."""
+    """From when on it is counted: names the stay, the outage or the session, so that a later one is not meant."""
     allowed: timedelta
-    """How long that status may last."""
+    """How long after ``since`` it passes."""
+    kind: DeadlineKind = DeadlineKind.STAY
 
     def to_dict(self) -> JsonObject:
         """Return which deadline passed as a JSON object, without account and time."""
         return {
             "event": "deadline_passed",
+            "deadline": self.kind.value,
             "announced": self.status.value,
             "since": time_text(self.since),
             "allowed_s": self.allowed.total_seconds(),
         }
 
 
-Event = StatusAnnounced | DeadlinePassed
+ABSENT = "ABSENT"
+"""What is observed of an account that the vendor's list does not have."""
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class StatusObserved:
+    """The vendor's list of accounts said this."""
+
+    account_id: str
+    status: str
+    """The worst status of the account's sources, or ``ABSENT``."""
+    received_at: datetime
+    """When the list was read: aware, UTC."""
+    provider: str | None = None
+    """The family of its account type, or the unknown word; None when the list named none."""
+    owner: str | None = None
+    """Your own user id, if it is known from elsewhere."""
+    signed_in_at: datetime | None = None
+    """When its user last signed in, if the list tells: aware, UTC."""
+
+    def to_dict(self) -> JsonObject:
+        """Return what was observed as a JSON object, without account and time."""
+        return {
+            "event": "status_observed",
+            "announced": plain(self.status),
+            "provider": plain(self.provider),
+            "owner": self.owner,
+            "signed_in_at": time_text(self.signed_in_at),
+        }
+
+
+Event = StatusAnnounced | StatusObserved | DeadlinePassed

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from . import definition
 from .anomalies import AnomalyKind, NextStep, Severity
-from .compiled import Step, compiled, health_of
-from .machine import Situation
+from .compiled import Step, compiled
+from .definition import Guard
+from .machine import USUAL, Situation
 from .providers import profile_of
 from .status import Health, Status
 from .wording import JsonObject, lasting, moment, one_of, plain, printable, shown, time_text
@@ -41,7 +42,28 @@ class Anomaly(NamedTuple):
     last_heard_at: datetime | None = None
     """... and when it was last heard."""
     detail: str = ""
-    """The odd word: the product, the account type; the deadline in seconds of a stuck status."""
+    """The word that it is about: the product, the account type, the owner; of a stuck status the deadline in seconds,
+    of a drift what the list says."""
+    product: str = ""
+    """The product that the announcement named."""
+    reason: str = ""
+    """Why, in the vendor's own words; blank when it gave none."""
+    heard_at: datetime | None = None
+    """When the same word and product was heard before, as far as that is remembered."""
+    known_since: datetime | None = None
+    """When the account's first event arrived."""
+    last_live_at: datetime | None = None
+    """The last proof of life before the event."""
+    held: tuple[str, ...] = ()
+    """What was held within the retry horizon, since the last acceptance."""
+    unsubscribed: tuple[Status, ...] = ()
+    """The words that are never announced because nobody asked for them."""
+    horizon: timedelta = timedelta(hours=20)
+    """How long the vendor may go on retrying a delivery."""
+    health: Health = Health.UNKNOWN
+    """The account's health after the event."""
+    moved: bool = False
+    """Whether the event moved the account."""
 
     @property
     def severity(self) -> Severity:
@@ -56,7 +78,7 @@ class Anomaly(NamedTuple):
     @property
     def expected(self) -> tuple[Status, ...]:
         """The announcements that would have been expected."""
-        return expected_from(self.situation, profile_of(self.provider).announces_sync)
+        return expected_from(self.situation, self.circumstances)
 
     @property
     def likely_path(self) -> tuple[Status, ...]:
@@ -66,12 +88,13 @@ class Anomaly(NamedTuple):
         """
         if self.kind not in _MISSED:
             return ()
-        return shortest_path(self.situation, Status(self.announced), profile_of(self.provider).announces_sync)
+        return shortest_path(self.situation, Status(self.announced), self.circumstances)
 
     @property
     def next_step(self) -> NextStep:
         """The one thing to do."""
-        return _NEXT_STEP_AFTER_MOVE.get(self._health_after, self.kind.next_step)
+        health = self.health if self.moved and self.kind in _MOVING else None
+        return _NEXT_STEP_AFTER_MOVE.get(health, self.kind.next_step)
 
     @property
     def explanation(self) -> str:
@@ -98,34 +121,40 @@ class Anomaly(NamedTuple):
         }
 
     @property
-    def _health_after(self) -> Health | None:
-        """The health that a tolerated move led to; None when nothing moved."""
-        if self.kind not in _MOVING or self.announced not in definition.ANNOUNCEMENTS:
-            return None
-        step = compiled().step(self.situation, Status(self.announced))
-        return health_of(step.after, ok_heard=False) if step.moved else None
+    def circumstances(self) -> frozenset[Guard]:
+        """What holds for the account for long: the guards of its provider and of the subscription."""
+        return circumstances_of(self.provider, definition.PROVES_LIFE not in self.unsubscribed)
+
+
+def circumstances_of(provider: str | None, ok_subscribed: bool = True) -> frozenset[Guard]:
+    """Return the guards that hold for accounts of a provider, as long as no guard of time does."""
+    sync = [Guard.ANNOUNCES_SYNC] if profile_of(provider).announces_sync else []
+    return frozenset([*sync, Guard.OK_SUBSCRIBED] if ok_subscribed else sync)
 
 
 @lru_cache(maxsize=256)
-def expected_from(situation: Situation, announces_sync: bool) -> tuple[Status, ...]:
+def expected_from(situation: Situation, circumstances: frozenset[Guard] = USUAL) -> tuple[Status, ...]:
     """The announcements that are expected in a situation, in the definition's order."""
-    steps = compiled().steps[announces_sync][False][situation].values()
+    steps = (compiled().step(situation, announced, circumstances) for announced in definition.ANNOUNCEMENTS)
     return tuple(step.announced for step in steps if step.expected)
 
 
 @lru_cache(maxsize=1024)
-def shortest_path(situation: Situation, announced: Status, announces_sync: bool = True) -> tuple[Status, ...]:
+def shortest_path(
+    situation: Situation, announced: Status, circumstances: frozenset[Guard] = USUAL
+) -> tuple[Status, ...]:
     """The shortest series of expected announcements from a situation that ends with ``announced``.
 
     At least one other announcement comes before it. Ties go to news that proves that the account exists,
     as long as nothing else has, and then to the definition's order. Empty when there is no such way.
     """
-    table = compiled().steps[announces_sync][False]
+    table = compiled()
     trails = deque([(situation, ())])  # type: deque[tuple[Situation, tuple[Status, ...]]]
     seen = {situation}
     while trails:
         here, trail = trails.popleft()
-        for step in sorted(table[here].values(), key=_telling):
+        steps = (table.step(here, word, circumstances) for word in definition.ANNOUNCEMENTS)
+        for step in sorted(steps, key=_telling):
             if not step.expected:
                 continue
             if trail and step.announced is announced:
@@ -196,7 +225,7 @@ def _skipped(a: Anomaly) -> str:
 
 
 def _unexpected_reconnect(a: Anomaly) -> str:
-    moved = compiled().step(a.situation, Status(a.announced)).moved
+    moved = a.moved
     return (
         f"{a.announced} was announced at {moment(a.at)} for {_standing(a)}, when no loss was open. The user signed in "
         f"again without need, or a loss such as {one_of(a.likely_path[:-1], 'then')} was missed after "
@@ -299,6 +328,10 @@ def _stuck(a: Anomaly) -> str:
     )
 
 
+def _plain(a: Anomaly) -> str:
+    return f"{_word(a)} at {moment(a.at)} for {_standing(a)}: {a.meaning}."
+
+
 _STORIES: dict[AnomalyKind, Callable[[Anomaly], str]] = {
     AnomalyKind.ADOPTED: _adopted,
     AnomalyKind.SKIPPED_STEP: _skipped,
@@ -314,6 +347,16 @@ _STORIES: dict[AnomalyKind, Callable[[Anomaly], str]] = {
     AnomalyKind.UNKNOWN_STATUS: _unknown_status,
     AnomalyKind.STALE_REPEAT: _stale_repeat,
     AnomalyKind.STUCK: _stuck,
+    AnomalyKind.OUT_OF_ORDER: _plain,
+    AnomalyKind.POSSIBLY_STALE: _plain,
+    AnomalyKind.MISSED_OUTAGE: _plain,
+    AnomalyKind.MISSED_RECOVERY: _plain,
+    AnomalyKind.RECONNECT_FAILED: _plain,
+    AnomalyKind.RECREATED: _plain,
+    AnomalyKind.OWNER_CHANGED: _plain,
+    AnomalyKind.DRIFT: _plain,
+    AnomalyKind.VANISHED: _plain,
+    AnomalyKind.NOT_DELETED: _plain,
 }
 
 if missing := set(AnomalyKind) - _STORIES.keys():

@@ -19,56 +19,63 @@ if TYPE_CHECKING:
     from graphviz import Digraph
     from transitions.core import TransitionConfigDict
 
-
-FACTS = ("exists", "lost")
-"""The facts of a situation, beside its status."""
+FACTS = (Guard.EXISTS, Guard.LOST, Guard.NEEDS_USER)
+"""The guards that are facts of a situation; the others are told of each event (``CIRCUMSTANCES``)."""
+CIRCUMSTANCES = tuple(guard for guard in Guard if guard not in FACTS)
+"""The guards that an event brings with it: the provider's and the subscription's, and those of time."""
 
 
 class Situation:
-    """Where an account stands: its status and the two facts that serve as guards.
+    """Where an account stands: its status and the facts that serve as guards.
 
     There is one object for each (``situation_of``), so that situations are compared and hashed by identity.
     """
 
-    __slots__ = (*FACTS, "key", "status")
+    __slots__ = ("exists", "key", "lost", "needs_user", "status")
 
-    def __init__(self, status: Status, exists: bool, lost: bool) -> None:
+    def __init__(self, status: Status, exists: bool, lost: bool, needs_user: bool) -> None:
         self.status = status
         self.exists = exists
         self.lost = lost
-        self.key = (status, exists, lost)
+        self.needs_user = needs_user
+        self.key = (status, exists, lost, needs_user)
         """The same as a tuple, as it is kept in stores."""
 
     def __repr__(self) -> str:
-        return f"situation_of({self.status!r}, {self.exists}, {self.lost})"
+        return f"situation_of({self.status!r}, {self.exists}, {self.lost}, {self.needs_user})"
 
     def __str__(self) -> str:
-        exists = "exists" if self.exists else "not known to exist"
-        return f"{self.status} ({exists}, {'lost' if self.lost else 'not lost'})"
+        facts = ["exists" if self.exists else "not known to exist", "lost" if self.lost else "not lost"]
+        return f"{self.status} ({', '.join([*facts, 'needs its user'] if self.needs_user else facts)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return situation_of, self.key
 
     def moved_to(self, status: Status) -> Situation:
         """Return the same facts in another status."""
-        return situation_of(status, self.exists, self.lost)
+        return situation_of(status, self.exists, self.lost, self.needs_user)
 
     def after(self, announced: Status) -> Situation:
-        """The same status, with the facts that an accepted announcement leaves behind."""
+        """Return the same status, with the facts that an accepted announcement leaves behind."""
+        restored = announced in definition.RESTORES
         return situation_of(
             self.status,
             self.exists or announced in definition.PROVES_EXISTENCE,
-            announced in definition.LOSES or (self.lost and announced not in definition.RESTORES),
+            announced in definition.LOSSES or (self.lost and not restored),
+            announced in definition.NEEDS_USER or (self.needs_user and not restored),
         )
 
 
 @cache
-def situation_of(status: Status, exists: bool, lost: bool) -> Situation:
+def situation_of(status: Status, exists: bool, lost: bool, needs_user: bool) -> Situation:
     """Return the one object for a situation."""
-    return Situation(status, exists, lost)
+    return Situation(status, exists, lost, needs_user)
 
 
-INITIAL_SITUATION = situation_of(definition.INITIAL, False, False)
+INITIAL_SITUATION = situation_of(definition.INITIAL, False, False, False)
+
+USUAL = frozenset({Guard.ANNOUNCES_SYNC, Guard.OK_SUBSCRIBED})
+"""The circumstances of an event that nothing is known against: no fact of time holds, every word is announced."""
 
 
 class LifecycleModel:
@@ -76,32 +83,39 @@ class LifecycleModel:
 
     ``model.may_OK()`` tells whether an announcement would be expected now and ``model.OK()`` makes it: it
     returns True, or raises ``transitions.MachineError`` (no such transition from here) or returns False
-    (a guard said no). ``state``, ``exists`` and ``lost`` follow.
+    (a guard said no). ``state``, ``exists``, ``lost`` and ``needs_user`` follow. ``circumstances`` are the guards
+    that hold beside them.
     """
 
-    def __init__(self, situation: Situation, *, announces_sync: bool = True) -> None:
-        self.state: Status = situation.status
-        self.exists = situation.exists
-        self.lost = situation.lost
-        self.announces_sync = announces_sync
+    def __init__(self, situation: Situation, circumstances: frozenset[Guard] = USUAL) -> None:
+        self.situation = situation
+        self.circumstances = circumstances
 
     @property
     def situation(self) -> Situation:
         """Where the model stands now."""
-        return situation_of(self.state, self.exists, self.lost)
+        return situation_of(self.state, self.exists, self.lost, self.needs_user)
 
     @situation.setter
     def situation(self, situation: Situation) -> None:
-        self.state, self.exists, self.lost = situation.status, situation.exists, situation.lost
+        self.state: Status = situation.status
+        self.exists, self.lost, self.needs_user = situation.exists, situation.lost, situation.needs_user
+
+    def holds(self, guard: Guard) -> bool:
+        """Return whether a guard holds."""
+        return bool(getattr(self, guard)) if guard in FACTS else guard in self.circumstances
 
 
 class BoundModel(LifecycleModel):
     """A model with the machine's triggers (``OK()``), questions (``may_OK()``) and its picture."""
 
     def __init__(
-        self, situation: Situation, draw: Callable[[Situation], Digraph], *, announces_sync: bool = True
+        self,
+        situation: Situation,
+        draw: Callable[[Situation], Digraph],
+        circumstances: frozenset[Guard] = USUAL,
     ) -> None:
-        super().__init__(situation, announces_sync=announces_sync)
+        super().__init__(situation, circumstances)
         self._draw = draw
         # Registered only for the moment in which the machine adds its methods: the methods stay, and
         # the shared machine does not keep every model that was ever asked for.
@@ -114,21 +128,21 @@ class BoundModel(LifecycleModel):
         def __getattr__(self, name: str) -> Callable[[], bool]: ...
 
     def expected(self) -> tuple[Status, ...]:
-        """The announcements that would be expected now, in the definition's order."""
+        """Return the announcements that would be expected now, in the definition's order."""
         return tuple(s for s in definition.ANNOUNCEMENTS if getattr(self, f"may_{s}")())
 
     def get_graph(self) -> Digraph:
-        """The life cycle with the model's current state marked, as a ``graphviz.Digraph``."""
+        """Return the life cycle with the model's current state marked, as a ``graphviz.Digraph``."""
         return self._draw(self.situation)
 
 
 @cache
 def build_machine() -> Machine:
-    """The one shared machine, built from the definition after checking it.
+    """Return the one shared machine, built from the definition after checking it.
 
-    Raises ``ValueError`` for a definition that ``transitions`` would accept but nobody can mean.
+    Raise ``ValueError`` for a definition that ``transitions`` would accept, but that is ambiguous or has no end.
     """
-    check(definition.TRANSITIONS)
+    check_transitions(definition.TRANSITIONS)
     rows = [_row(t) for t in definition.TRANSITIONS]
     return Machine(
         model=None,
@@ -142,7 +156,7 @@ def build_machine() -> Machine:
     )
 
 
-def check(rows: tuple[Transition, ...]) -> None:
+def check_transitions(rows: tuple[Transition, ...]) -> None:
     """Refuse a definition with an ambiguous or an unreachable row, or one that leaves the terminal state."""
     seen: set[tuple[Status, Status, tuple[Guard, ...], tuple[Guard, ...]]] = set()
     for row in rows:
@@ -170,7 +184,7 @@ def _row(transition: Transition) -> TransitionConfigDict:
 
 def _guard(guard: Guard) -> Callable[[EventData], bool]:
     def holds(event: EventData) -> bool:
-        return bool(getattr(event.model, guard))
+        return cast(LifecycleModel, event.model).holds(guard)
 
     holds.__name__ = guard.value
     return holds

@@ -1,26 +1,178 @@
-"""What a team may set about judging."""
+"""What a team may set about judging, checked when it is made."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any
 
-from .providers import profile_of
+from ..errors import ConfigurationError
+from .definition import ANNOUNCEMENTS, FINISHES_SYNC, PRESUMED_LIVE, PROVES_LIFE
+from .providers import ALIASES, PERMISSIVE, PROFILES, profile_of
 from .status import Status
+from .wording import one_of, shown
+
+ALL = frozenset(ANNOUNCEMENTS)
+"""Every word that can be subscribed to."""
+DEFAULT = ALL - {PROVES_LIFE, Status.CONNECTING, Status.STOPPED}
+"""What the vendor announces to those who name no words."""
+SUBSCRIPTIONS = {"all": ALL, "default": DEFAULT}
+"""Sets of words that go by a name."""
+
+_MICROSECOND = timedelta(microseconds=1)
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
-class Policy(NamedTuple):
-    """What a team may set about judging."""
+class Policy:
+    """What a team may set about judging. Lengths of time are ``timedelta``; raise ``ConfigurationError`` for others.
 
-    redelivery_window: timedelta = timedelta(seconds=600)
-    """How long after an announcement the same one still counts as a redelivery."""
-    deadlines: Mapping[str, Mapping[Status, timedelta]] = MappingProxyType({})
-    """By provider, deadlines that replace those of its profile."""
+    redelivery_window: how long after an announcement the same one counts as a quick retry.
+    retry_horizon: how long the vendor may go on retrying a delivery; what comes later is news.
+    delivery_margin: how long before an outage was announced data may have been missed already.
+    settling: how long after a change what the vendor's list says is not relied on.
+    subscribed: the words that the vendor announces to you; ``"all"``, ``"default"`` or a collection of words.
+    deadlines: by provider and status, how long a status may last, in place of the provider's own.
+    reminders: after how long down the effect ``still_down`` comes, each once.
+    expiry_notice: how long before a session ends the effect ``session_expiring`` comes.
+    """
+
+    __slots__ = (
+        "_stays", "deadlines", "delivery_margin", "expiry_notice", "ok_subscribed", "presumes_created",
+        "redelivery_window", "reminders", "retry_horizon", "reports_outages", "settling", "subscribed",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        redelivery_window: timedelta = 10 * _MINUTE,
+        retry_horizon: timedelta = 20 * _HOUR,
+        delivery_margin: timedelta = _HOUR,
+        settling: timedelta = 2 * _MINUTE,
+        subscribed: str | Iterable[str] = ALL,
+        deadlines: Mapping[str, Mapping[Status, timedelta]] | None = None,
+        reminders: Iterable[timedelta] = (_DAY, 7 * _DAY, 30 * _DAY),
+        expiry_notice: timedelta = 14 * _DAY,
+    ) -> None:
+        self.redelivery_window = _length("redelivery_window", redelivery_window)
+        self.retry_horizon = _length("retry_horizon", retry_horizon)
+        self.delivery_margin = _length("delivery_margin", delivery_margin)
+        self.settling = _length("settling", settling)
+        self.subscribed = _words(subscribed)
+        self.deadlines = _deadlines(deadlines or {})
+        self.reminders = _reminders(reminders)
+        self.expiry_notice = _length("expiry_notice", expiry_notice)
+        self.ok_subscribed = PROVES_LIFE in self.subscribed
+        self.presumes_created = FINISHES_SYNC not in self.subscribed
+        """Whether an account that was created counts as live after its deadline whatever its provider announces."""
+        self.reports_outages = Status.CONNECTING in self.subscribed
+        """Whether every outage is announced, so that one that was not is worth an anomaly."""
+        self._stays: dict[str | None, Mapping[Status, timedelta]] = {}
+
+    def __repr__(self) -> str:
+        return f"Policy({', '.join(f'{name}={getattr(self, name)!r}' for name in _SET)})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and all(getattr(self, n) == getattr(other, n) for n in _SET)
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.reminders, self.expiry_notice))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Policy, tuple(getattr(self, name) for name in _SET)
 
     def deadlines_of(self, provider: str | None) -> Mapping[Status, timedelta]:
-        """How long each transient status of a provider's account may last."""
-        own = self.deadlines.get(provider or "", {})
-        return {**profile_of(provider).deadlines, **own}
+        """Return how long each transient status of a provider's account may last."""
+        known = self._stays.get(provider)
+        if known is None:
+            known = {**profile_of(provider).deadlines, **self.deadlines.get(provider or "", {})}
+            if not self.ok_subscribed:
+                known = {status: length for status, length in known.items() if status not in PRESUMED_LIVE}
+            self._stays[provider] = known
+        return known
+
+    @property
+    def transient(self) -> tuple[Status, ...]:
+        """The statuses that have a deadline for any provider."""
+        tables = [PERMISSIVE.deadlines, *(p.deadlines for p in PROFILES.values()), *self.deadlines.values()]
+        return tuple(status for status in Status if any(status in table for table in tables))
+
+    @property
+    def text(self) -> str:
+        """What judging depends on, as canonical JSON: what differs from the defaults, lengths in microseconds.
+
+        Deadlines, reminders and notices are no part of it: an event of a clock carries its own length.
+        """
+        judged: dict[str, Any] = {
+            name: getattr(self, name) // _MICROSECOND
+            for name in _JUDGING
+            if getattr(self, name) != getattr(DEFAULT_POLICY, name)
+        }
+        if self.subscribed != ALL:
+            judged["subscribed"] = sorted(self.subscribed)
+        return json.dumps(judged, separators=(",", ":"), sort_keys=True)
+
+
+_JUDGING = ("redelivery_window", "retry_horizon", "delivery_margin", "settling")
+_SET = (*_JUDGING, "subscribed", "deadlines", "reminders", "expiry_notice")
+
+
+def policy_from(text: str) -> Policy:
+    """Return the policy that judges as ``text`` says; raise ``ValueError`` for text that no policy writes."""
+    judged = json.loads(text)
+    lengths = {name: value * _MICROSECOND for name, value in judged.items() if name in _JUDGING}
+    return Policy(**lengths, subscribed=judged.get("subscribed", ALL))
+
+
+# ---- Checks ---------------------------------------------------------------------------------------------
+
+
+def _length(name: str, length: object) -> timedelta:
+    if not isinstance(length, timedelta) or length < timedelta(0):
+        raise ConfigurationError(name, repr(length), "a timedelta that is not negative")
+    return length
+
+
+def _words(subscribed: object) -> frozenset[Status]:
+    if isinstance(subscribed, str):
+        if subscribed not in SUBSCRIPTIONS:
+            names = one_of(tuple(f'"{name}"' for name in SUBSCRIPTIONS))
+            raise ConfigurationError("subscribed", repr(subscribed), f"{names}, or a collection of statuses")
+        return SUBSCRIPTIONS[subscribed]
+    if not isinstance(subscribed, Iterable):
+        raise ConfigurationError("subscribed", repr(subscribed), "a collection of statuses")
+    words = [*subscribed]
+    for word in words:
+        if not isinstance(word, str) or word.strip().upper() not in ALL:
+            found = shown(word) if isinstance(word, str) else repr(word)
+            raise ConfigurationError("subscribed", found, f"statuses out of {one_of(ANNOUNCEMENTS, 'and')}")
+    return frozenset(Status(word.strip().upper()) for word in words)
+
+
+def _deadlines(deadlines: object) -> Mapping[str, Mapping[Status, timedelta]]:
+    if not isinstance(deadlines, Mapping):
+        raise ConfigurationError("deadlines", repr(deadlines), "a mapping of providers to statuses and lengths")
+    found: dict[str, Mapping[Status, timedelta]] = {}
+    for provider, own in deadlines.items():
+        family = ALIASES.get(provider.strip().upper()) if isinstance(provider, str) else None
+        if family is None:
+            raise ConfigurationError("deadlines", repr(provider), f"a provider out of {one_of(tuple(ALIASES), 'and')}")
+        if not isinstance(own, Mapping):
+            raise ConfigurationError(f"deadlines of {family}", repr(own), "a mapping of statuses to lengths")
+        found[family] = {_status(family, status): _length(f"deadlines of {family}", own[status]) for status in own}
+    return found
+
+
+def _status(family: str, word: object) -> Status:
+    if not isinstance(word, str) or word not in ALL:
+        raise ConfigurationError(f"deadlines of {family}", repr(word), f"a status out of {one_of(ANNOUNCEMENTS, 'and')}")
+    return Status(word)
+
+
+def _reminders(reminders: object) -> tuple[timedelta, ...]:
+    if isinstance(reminders, str) or not isinstance(reminders, Iterable):
+        raise ConfigurationError("reminders", repr(reminders), "a collection of timedeltas")
+    lengths = [_length("reminders", length) for length in reminders]
+    if timedelta(0) in lengths:
+        raise ConfigurationError("reminders", repr(timedelta(0)), "lengths longer than nothing")
+    return tuple(sorted({*lengths}))
 
 
 DEFAULT_POLICY = Policy()

@@ -1,6 +1,6 @@
 """The providers, their names on the wire, and how their life cycles differ, as data.
 
-Knows one row per provider; no code anywhere asks which provider it has before it. Sources: the
+There is one row per provider, and no code anywhere asks which provider it has before it. Sources: the
 vendor's page "Account status updates" (who announces SYNC_SUCCESS, session lengths, causes of
 CREDENTIALS) and what integrators see on the wire (aliases, premium products).
 """
@@ -39,13 +39,17 @@ ALIASES: dict[str, Provider] = {
 }
 """Every account type seen on the wire, and the family it belongs to."""
 
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+
 DEADLINES: dict[Status, timedelta] = {
-    Status.CONNECTING: timedelta(minutes=30),
-    Status.CREATION_SUCCESS: timedelta(hours=6),
-    Status.SYNC_SUCCESS: timedelta(hours=1),
-    Status.RECONNECTED: timedelta(hours=1),
+    Status.CONNECTING: 30 * _MINUTE,
+    Status.CREATION_SUCCESS: 2 * _HOUR,
+    Status.SYNC_SUCCESS: _HOUR,
+    Status.RECONNECTED: _HOUR,
 }
-"""How long a transient status may last before it counts as stuck."""
+"""How long a transient status may last before it counts as stuck, where syncs are announced."""
+_WITHOUT_SYNC = {**DEADLINES, Status.CREATION_SUCCESS: 30 * _MINUTE, Status.RECONNECTED: 15 * _MINUTE}
+_SLOW = {**dict.fromkeys(DEADLINES, 12 * _HOUR), Status.CONNECTING: 30 * _MINUTE}
 
 YEAR = timedelta(days=365)
 
@@ -103,12 +107,13 @@ PROFILES: dict[str | None, ProviderProfile] = {
             "a security checkpoint waits to be confirmed in the app",
             "the session expired (after one year)", *_SHARED_CAUSES,
         )),
-    Provider.MESSENGER: ProviderProfile(announces_sync=False),
+    Provider.MESSENGER: ProviderProfile(announces_sync=False, deadlines=_WITHOUT_SYNC),
     Provider.TELEGRAM: ProviderProfile(announces_sync=True, causes=_PHONE_CAUSES),
-    Provider.X: ProviderProfile(announces_sync=False),
-    Provider.GOOGLE: ProviderProfile(announces_sync=False, causes=_OAUTH_CAUSES),
-    Provider.MICROSOFT: ProviderProfile(announces_sync=False, causes=_OAUTH_CAUSES),
-    Provider.IMAP: ProviderProfile(announces_sync=True, causes=("the user changed the mailbox password",)),
+    Provider.X: ProviderProfile(announces_sync=False, deadlines=_WITHOUT_SYNC),
+    Provider.GOOGLE: ProviderProfile(announces_sync=False, causes=_OAUTH_CAUSES, deadlines=_WITHOUT_SYNC),
+    Provider.MICROSOFT: ProviderProfile(announces_sync=False, causes=_OAUTH_CAUSES, deadlines=_WITHOUT_SYNC),
+    Provider.IMAP: ProviderProfile(
+        announces_sync=True, causes=("the user changed the mailbox password",), deadlines=_SLOW),
 }
 # fmt: on
 

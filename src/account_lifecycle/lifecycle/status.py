@@ -1,7 +1,4 @@
-"""The vendor's words and ours for what an account can be.
-
-Knows vocabulary only; it must never know what follows what (see ``definition``).
-"""
+"""The vendor's words and ours for what an account can be; what may follow what is in ``definition``."""
 
 from enum import StrEnum
 
@@ -53,7 +50,7 @@ class Health(StrEnum):
     ACTION_REQUIRED = "ACTION_REQUIRED"
     """The user must reconnect."""
     RECOVERING = "RECOVERING"
-    """Stop nagging the user, do not send yet."""
+    """Coming back: do not send yet."""
     FAILED = "FAILED"
     """The creation failed: start over."""
     GONE = "GONE"
@@ -66,6 +63,8 @@ class Verdict(StrEnum):
     APPLIED = "APPLIED"
     """It moved the account, or confirmed where it is."""
     REPEATED = "REPEATED"
-    """The same announcement as the last accepted one: a redelivery, nothing else happens."""
+    """The same announcement again: a redelivery, and nothing happens twice."""
     HELD = "HELD"
     """Kept on record, but it moved nothing."""
+    CONFIRMED = "CONFIRMED"
+    """The vendor's list says what was known already."""

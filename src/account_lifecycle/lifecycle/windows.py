@@ -1,67 +1,56 @@
 """Blind windows: the intervals in which an account's data may be stale and messages were missed.
 
+A healthy account is announced once and then not again: silence after OK is life. So a window begins where the account
+was announced to be live no longer, a margin earlier for what was delivered late, and not where OK was last heard.
+Where nobody announced the outage, its beginning is estimated, and said to be.
+
 Source: the vendor's page, "When the account status is not OK".
 """
 
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import NamedTuple
 
 from .status import Status
 from .wording import JsonObject, time_text
 
 
-class WindowChange(Enum):
-    """What an accepted announcement does to an account's blind window."""
-
-    NONE = "nothing"
-    OPENS = "opens one"
-    ADDS_CAUSE = "adds a cause to the open one, if there is one"
-    RECOVERS = "closes the open one: the account is live again"
-    ENDS = "closes the open one: the account is gone"
-
-
 class BlindWindow(NamedTuple):
-    """An interval in which the account was not OK. All times are aware and in UTC."""
+    """An interval in which the account was not live. All times are aware and in UTC."""
 
     account_id: str
     """The account that it is of."""
     sequence: int
-    """The account's sequence at the event that opened it; identifies the window within its account."""
-    last_ok_at: datetime | None
-    """When OK was last heard, repeats included: the last proof of life. None: unknown, backfill it all."""
+    """The account's sequence at the event that opened it (or told of it); identifies it within its account."""
     opened_at: datetime
-    """When the first status other than OK was heard."""
+    """When the event arrived after which the account was not live; the earliest it can have been if estimated."""
+    backfill_from: datetime | None
+    """From when on data should be fetched again; None if that is unknown: fetch everything."""
     closed_at: datetime | None = None
     """When it ended; None while it is open."""
     recovered: bool = False
-    """Whether OK ended it; a deletion ends it unrecovered."""
+    """Whether the account was live again; a deletion ends it unrecovered."""
+    estimated: bool = False
+    """Whether nobody announced that it began, so that the account may have been live for much of it."""
     causes: tuple[Status, ...] = ()
     """What was announced against the account while it was open, in order, each once."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it still lasts."""
+        """Whether it is ongoing."""
         return self.closed_at is None
 
     def duration(self, now: datetime | None = None) -> timedelta | None:
-        """How long data may have been missed: from the last proof of life to the end, or to ``now``.
-
-        None when the start is unknown, or when it is still open and no ``now`` is given.
-        """
+        """Return how long it lasted, or has lasted by ``now``; None if it is open and no ``now`` is given."""
         end = self.closed_at or now
-        if self.last_ok_at is None or end is None:
-            return None
-        return max(timedelta(0), end - self.last_ok_at)
+        return None if end is None else max(timedelta(0), end - self.opened_at)
 
     def with_cause(self, cause: Status) -> "BlindWindow":
-        """The same window with one more cause, if that is new."""
-        return self if cause in self.causes else BlindWindow(*self[:-1], (*self.causes, cause))
+        """Return the same window with one more cause, if that is new."""
+        return self if cause in self.causes else self._replace(causes=(*self.causes, cause))
 
     def closed(self, at: datetime, *, recovered: bool) -> "BlindWindow":
-        """The same window, ended."""
-        account_id, sequence, last_ok_at, opened_at, _, _, causes = self
-        return BlindWindow(account_id, sequence, last_ok_at, opened_at, at, recovered, causes)
+        """Return the same window, ended."""
+        return self._replace(closed_at=max(at, self.opened_at), recovered=recovered)
 
     def to_dict(self, now: datetime | None = None) -> JsonObject:
         """Return the window as a JSON object; an open one is measured to ``now`` (aware), else its length is None."""
@@ -69,11 +58,12 @@ class BlindWindow(NamedTuple):
         return {
             "account_id": self.account_id,
             "sequence": self.sequence,
-            "last_ok_at": time_text(self.last_ok_at),
+            "backfill_from": time_text(self.backfill_from),
             "opened_at": time_text(self.opened_at),
             "closed_at": time_text(self.closed_at),
             "open": self.is_open,
             "recovered": self.recovered,
+            "estimated": self.estimated,
             "causes": [cause.value for cause in self.causes],
             "duration_s": None if length is None else length.total_seconds(),
         }
