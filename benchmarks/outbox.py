@@ -32,7 +32,7 @@ def _rounds(rounds: Sequence[Stream]) -> Iterator[tuple[float, float]]:
         _subscribe_to_everything(engine, called)
         for payloads in rounds:
             keys = [
-                (effect.key(d.account.account_id, d.sequence),)
+                (effect.key(d.after.account_id, d.sequence),)
                 for d in feeder.feed_events(payloads, batch_size=len(payloads))
                 for effect in d.effects
             ]

@@ -109,7 +109,7 @@ def _report(title: str, spoiled: Sequence[Spoiled], *, show: bool) -> Report:
         "share named": f"{share:.2%} (wanted: {TARGET:.0%})",
     }
     broken = [f"only {share:.2%} of the flips were named"] if share < TARGET else []
-    details = [*_by_tree(spoiled), *(one.account for one in unnamed)]
+    details = [*_by_tree(spoiled), *(one.after for one in unnamed)]
     details += [f"{one.flip}: {one.named}" for one in spoiled if show and one.named]
     return Report(title, figures, tuple(broken), tuple(details))
 

@@ -82,7 +82,7 @@ def _ledger_flaws(engine: Engine) -> Iterator[str]:
         accounts.setdefault(account_id, Account(account_id))
         for entry in group:
             decision = decide(accounts[account_id], entry.event, engine.policy)
-            accounts[account_id] = decision.account
+            accounts[account_id] = decision.after
             yield from _entry_flaws(entry, decision)
             if (window := decision.blind_window) is not None:
                 windows[_key(window)] = window
@@ -99,7 +99,7 @@ def _entry_flaws(entry: LedgerEntry, decision: Decision) -> Iterator[str]:
     place = f"{entry.account_id}, event {entry.sequence}"
     if entry.sequence != decision.sequence:
         yield f"{place}: {decision.sequence} was to come"
-    judged = (decision.verdict, decision.previous.situation, decision.account.situation, decision.anomalies)
+    judged = (decision.verdict, decision.before.situation, decision.after.situation, decision.anomalies)
     if judged != (entry.verdict, entry.before, entry.after, entry.anomalies):
         yield f"{place}: judged again, it comes out otherwise"
 

@@ -166,6 +166,6 @@ class _Workload:
 
 
 def _fed(decision: Decision) -> Fed:
-    account_id, sequence = decision.account.account_id, decision.sequence
+    account_id, sequence = decision.after.account_id, decision.sequence
     wanted = tuple(effect.key(account_id, sequence) for effect in decision.effects if effect.kind in HOOKED)
     return Fed(getattr(decision.event, "payload", b""), wanted)

@@ -268,7 +268,7 @@ def results(lines: Iterable[bytes], policy: Policy) -> Iterator[Decision | Paylo
         passed = _passed(account, event.received_at, policy)
         for each in (event,) if passed is None else (passed, event):
             decision = decide(account, each, policy)
-            account = accounts[event.account_id] = decision.account
+            account = accounts[event.account_id] = decision.after
             yield decision
         latest = max(latest, event.received_at)
     for _, account in sorted(accounts.items()):

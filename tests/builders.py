@@ -60,6 +60,6 @@ def judged(events: Iterable[Event]) -> list[Decision]:
     decisions = []
     for event in events:
         decision = decide(accounts.get(event.account_id) or Account(event.account_id), event)
-        accounts[event.account_id] = decision.account
+        accounts[event.account_id] = decision.after
         decisions.append(decision)
     return decisions

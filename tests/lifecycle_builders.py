@@ -77,7 +77,7 @@ class Life:
         """Let one event happen."""
         decision = decide(self.account, event, self.policy)
         self.decisions.append(decision)
-        self.account = decision.account
+        self.account = decision.after
         return decision
 
     @property

@@ -69,7 +69,7 @@ def test_time_makes_a_difference_to_a_repeat(run: Run) -> None:
 def test_every_answer_is_the_tables(situation: Situation, announced: Status) -> None:
     step = compiled().step(situation, announced)
     decision = answer(Question(situation, announced, None, read_duration("5min")))
-    assert decision.account.situation == step.after
+    assert decision.after.situation == step.after
     if decision.verdict is Verdict.REPEATED:
         assert announced is situation.status
     else:

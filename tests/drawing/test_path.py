@@ -24,8 +24,8 @@ def steps_of(announcements: str, provider: str = "LINKEDIN") -> list[PathStep]:
         at = NOON + timedelta(hours=hour)
         decision = decide(account, StatusAnnounced("acc_1", word, at, provider))
         kinds = tuple(anomaly.kind for anomaly in decision.anomalies)
-        steps.append(PathStep(account.status, word, decision.account.status, decision.verdict, kinds, at))
-        account = decision.account
+        steps.append(PathStep(account.status, word, decision.after.status, decision.verdict, kinds, at))
+        account = decision.after
     return steps
 
 

@@ -14,7 +14,7 @@ from builders import at, webhook
 def test_decisions_come_in_the_order_of_the_payloads(engine: Engine) -> None:
     payloads = [webhook("ab"[n % 2], word) for n, word in enumerate(["OK", "OK", "OK", "ERROR", "SNAFU", "DELETED"])]
     decisions = list(engine.feed_events(payloads, batch_size=4))
-    assert [(d.account.account_id, d.event.status, d.sequence) for d in decisions] == [
+    assert [(d.after.account_id, d.event.status, d.sequence) for d in decisions] == [
         ("a", "OK", 1),
         ("b", "OK", 1),
         ("a", "OK", 2),
@@ -60,7 +60,7 @@ def test_a_batch_is_kept_before_its_first_decision_is_seen(engine: Engine) -> No
 def test_leaving_early_keeps_whole_batches(engine: Engine) -> None:
     payloads = [webhook(f"account-{number}", "OK") for number in range(10)]
     for decision in engine.feed_events(payloads, batch_size=4):
-        if decision.account.account_id == "account-5":
+        if decision.after.account_id == "account-5":
             break
     assert len(engine.accounts()) == 8
 

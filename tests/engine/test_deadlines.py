@@ -30,7 +30,7 @@ DEADLINES = {
 
 def stuck(decisions: list[Decision]) -> list[tuple[str, Status]]:
     assert all([anomaly.kind for anomaly in d.anomalies] == [AnomalyKind.STUCK] for d in decisions)
-    return sorted((decision.account.account_id, decision.account.status) for decision in decisions)
+    return sorted((decision.after.account_id, decision.after.status) for decision in decisions)
 
 
 @pytest.mark.parametrize(("status", "allowed"), DEADLINES.items())
@@ -73,7 +73,7 @@ def test_a_passed_deadline_is_on_record_and_moves_nothing(engine: Engine) -> Non
     before = engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0)).account
     (decision,) = engine.check_deadlines(at(45))
     assert decision.verdict is Verdict.HELD
-    assert decision.account == replace(before, sequence=2, stuck=True) == engine.account("a")
+    assert decision.after == replace(before, sequence=2, stuck=True) == engine.account("a")
     entry = engine.history("a")[-1]
     assert entry.event == DeadlinePassed("a", Status.CONNECTING, at(45), at(0), timedelta(minutes=30))
     assert (entry.sequence, entry.verdict, entry.payload) == (2, Verdict.HELD, b"")
@@ -108,10 +108,10 @@ def test_a_policy_replaces_deadlines_provider_by_provider() -> None:
             ("linkedin error", "ERROR", "LINKEDIN"),
         ):
             engine.feed_event(webhook(account_id, word, provider), received_at=at(0))
-        assert [d.account.account_id for d in engine.check_deadlines(at(6))] == ["x error"]
-        found = sorted(decision.account.account_id for decision in engine.check_deadlines(at(61)))
+        assert [d.after.account_id for d in engine.check_deadlines(at(6))] == ["x error"]
+        found = sorted(decision.after.account_id for decision in engine.check_deadlines(at(61)))
         assert found == ["linkedin reconnected", "untold connecting", "x connecting"]
-        assert [d.account.account_id for d in engine.check_deadlines(at(121))] == ["linkedin connecting"]
+        assert [d.after.account_id for d in engine.check_deadlines(at(121))] == ["linkedin connecting"]
 
 
 def test_what_is_stuck_and_what_is_not_yet_survives_reopening(file_url: str) -> None:
@@ -136,7 +136,7 @@ def test_more_accounts_than_a_batch_holds_are_all_found(engine: Engine) -> None:
     many = BATCH_SIZE * 2 + 1
     for _ in engine.feed_events(webhook(f"account-{number}", "CONNECTING") for number in range(many)):
         pass
-    assert len({decision.account.account_id for decision in engine.check_deadlines(at(31))}) == many
+    assert len({decision.after.account_id for decision in engine.check_deadlines(at(31))}) == many
     assert engine.check_deadlines(at(31)) == []
 
 

@@ -27,7 +27,7 @@ UNREADABLE: dict[str, tuple[Any, str]] = {
 def test_a_decision_is_on_record_when_it_comes_back(engine: Engine) -> None:
     decision = engine.feed_event(webhook("a", "CREDENTIALS", reason="Disconnected"))
     (entry,) = engine.history("a")
-    assert engine.account("a") == decision.account
+    assert engine.account("a") == decision.after
     assert (entry.event, entry.verdict, entry.anomalies) == (decision.event, decision.verdict, decision.anomalies)
     assert engine.audit() == list(decision.anomalies)
     assert engine.blind_windows() == [decision.blind_window]
@@ -152,7 +152,7 @@ def clock() -> CountingClock:
 def test_the_clock_is_asked_once_for_each_event(engine: Engine, clock: CountingClock) -> None:
     decision = engine.feed_event(webhook("a", "CREDENTIALS"))
     assert clock.asked == 1
-    account = decision.account
+    account = decision.after
     times = {decision.event.received_at, account.since, account.last_heard_at, decision.anomalies[0].at}
     assert times == {T0}
     list(engine.feed_events([webhook("b", "OK"), webhook("c", "OK"), b"oops"], on_unreadable=lambda error: None))
@@ -177,7 +177,7 @@ def test_a_told_time_is_kept_in_utc_to_the_microsecond(engine: Engine, hours: fl
 def test_events_count_in_the_order_of_feeding_whatever_their_times(engine: Engine) -> None:
     engine.feed_event(webhook("a", "OK"), received_at=at(10))
     decision = engine.feed_event(webhook("a", "CREDENTIALS"), received_at=at(0))
-    assert decision.account.status is Status.CREDENTIALS
+    assert decision.after.status is Status.CREDENTIALS
     assert [entry.received_at for entry in engine.history("a")] == [at(10), at(0)]
 
 
@@ -218,7 +218,7 @@ def test_observers_see_each_decision_in_order_after_it_is_kept() -> None:
     seen: list[tuple[str, Decision, bool]] = []
 
     def observer(name: str, decision: Decision) -> None:
-        kept = [entry.sequence for entry in engine.history(decision.account.account_id)]
+        kept = [entry.sequence for entry in engine.history(decision.after.account_id)]
         seen.append((name, decision, decision.sequence in kept))
 
     observers = [lambda decision: observer("first", decision), lambda decision: observer("second", decision)]

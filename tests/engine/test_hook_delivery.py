@@ -200,7 +200,7 @@ def test_effects_of_a_process_without_hooks_wait_for_one_that_has_some(file_url:
         assert [outcome.call.kind for outcome in engine.run_hooks()] == ["anomaly", "recovered"]
         assert recovered.calls[0].blind_window == decision.blind_window
         assert adopted.calls[0].anomaly == engine.audit()[0]
-        assert adopted.calls[0].account == decision.account
+        assert adopted.calls[0].account == decision.after
     with Engine.open(file_url, observers=()) as engine:
         engine.on_recovered(recovered)
         assert engine.run_hooks() == []
@@ -303,7 +303,7 @@ def test_a_hook_may_ask_the_engine_anything(engine: Engine) -> None:
         answers.append((len(engine.audit()), engine.check_deadlines(), engine.machine_for("a").may_DELETED()))
 
     decision = engine.feed_event(webhook("a", "OK"))
-    assert answers == [(decision.account, [decision.account], 1, []), (1, [], True)]
+    assert answers == [(decision.after, [decision.after], 1, []), (1, [], True)]
 
 
 @pytest.mark.parametrize("is_live", [True, False])

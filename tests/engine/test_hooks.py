@@ -39,7 +39,7 @@ def listen_to_everything(engine: Engine) -> list[tuple[Label, HookCall]]:
 
 def hooks_wanted_by(decision: Decision) -> list[Label]:
     """Which hooks a decision is to call, from what is known of the account before and after it."""
-    before, after = decision.previous, decision.account
+    before, after = decision.before, decision.after
     labels: list[Label] = []
     if decision.verdict is Verdict.APPLIED:
         if after.status is not before.status:
@@ -214,7 +214,7 @@ def test_a_call_says_what_when_and_of_which_account(engine: Engine, clock: Clock
     (call,) = calls
     assert (call.kind, call.subject, call.account_id, call.sequence) == ("entered", "ERROR", "a", 2)
     assert (call.occurred_at, call.attempt) == (at(7), 1)
-    assert call.account == decision.account
+    assert call.account == decision.after
     assert (call.blind_window, call.anomaly) == (None, None)
 
 

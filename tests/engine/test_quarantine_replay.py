@@ -90,7 +90,7 @@ def test_what_was_cut_or_erased_is_not_tried(engine: Engine, upgraded: None) -> 
 def test_observers_and_hooks_hear_of_what_is_fed_after_all(upgraded: None) -> None:
     seen: list[str] = []
     calls: list[HookCall] = []
-    with Engine.open("memory:", observers=[lambda decision: seen.append(decision.account.account_id)]) as engine:
+    with Engine.open("memory:", observers=[lambda decision: seen.append(decision.after.account_id)]) as engine:
         engine.on_action_required(calls.append)
         refuse(engine, NEW_FORMAT)
         engine.replay_quarantine()

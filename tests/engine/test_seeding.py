@@ -247,7 +247,7 @@ def test_the_last_deadlines_pass_up_to_the_latest_time_of_the_log_the_earliest_f
     assert stuck_at(engine) == [(account_id, at(minute) + MICROSECOND) for account_id, minute in
                                 (("a", 32), ("b", 32), ("c", 33))]  # fmt: skip
     assert engine.check_deadlines(at(40)) == []
-    assert [d.account.account_id for d in engine.check_deadlines(at(65))] == ["z"]
+    assert [d.after.account_id for d in engine.check_deadlines(at(65))] == ["z"]
 
 
 @pytest.mark.parametrize(("minute", "stuck"), [(20, []), (30, []), (31, ["a"]), (41, ["a", "b"]), (9_999, ["a", "b"])])

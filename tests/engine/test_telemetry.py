@@ -68,7 +68,7 @@ def test_an_anomaly_goes_to_structlog_where_that_is_configured(
         "account_id": "acc-1",
         "sequence": decision.sequence,
         "announced": anomaly.announced,
-        "status": decision.account.status,
+        "status": decision.after.status,
         "verdict": decision.verdict,
         "next_step": anomaly.next_step,
     }

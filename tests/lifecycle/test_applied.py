@@ -31,10 +31,10 @@ def assert_retold(decisions: list[Decision]) -> None:
     """Each account, told from its ledger entries alone, is at every event what it was."""
     accounts: dict[str, Account] = {}
     for decision in decisions:
-        account_id = decision.account.account_id
+        account_id = decision.after.account_id
         before = accounts.get(account_id, Account(account_id))
         accounts[account_id] = entry_of(decision).applied_to(before)
-        assert shape(accounts[account_id]) == shape(decision.account)
+        assert shape(accounts[account_id]) == shape(decision.after)
 
 
 @given(steps)

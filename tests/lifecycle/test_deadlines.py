@@ -43,7 +43,7 @@ def test_an_outlived_deadline_is_an_event_that_holds_the_account_and_flags_it(st
     decision = life.outlives_its_deadline()
 
     assert (decision.verdict, kinds_of(decision)) == ("HELD", ["STUCK"])
-    assert decision.account == replace(before, sequence=before.sequence + 1, stuck=True)
+    assert decision.after == replace(before, sequence=before.sequence + 1, stuck=True)
 
 
 @each_transient
@@ -85,7 +85,7 @@ def test_a_deadline_that_was_overtaken_does_nothing(status: str) -> None:
     decision = life.meets(deadline)
 
     assert (decision.verdict, decision.anomalies, decision.effects) == ("HELD", (), ())
-    assert decision.account == replace(decision.previous, sequence=decision.sequence)
+    assert decision.after == replace(decision.before, sequence=decision.sequence)
 
 
 def test_the_deadline_of_an_earlier_stay_does_nothing_to_a_later_one() -> None:

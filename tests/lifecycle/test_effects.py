@@ -29,7 +29,7 @@ def asks_for(decision: Decision, effect: str) -> bool:
 @each_way
 def test_a_move_is_left_and_entered_and_a_stay_is_neither(way: tuple[Spot, bool]) -> None:
     for decision in decisions_after(way):
-        before, after = decision.previous.status, decision.account.status
+        before, after = decision.before.status, decision.after.status
         edges = [e for e in effects_of(decision) if e.startswith(("entered", "left")) and e != "left UNSEEN"]
         left = [] if before == "UNSEEN" else [f"left {before}"]
         assert edges == ([*left, f"entered {after}"] if before != after else [])
@@ -38,14 +38,14 @@ def test_a_move_is_left_and_entered_and_a_stay_is_neither(way: tuple[Spot, bool]
 @each_way
 def test_connected_is_the_first_time_live(way: tuple[Spot, bool]) -> None:
     for decision in decisions_after(way):
-        first = decision.previous.last_ok_at is None and decision.account.health == "LIVE"
+        first = decision.before.last_ok_at is None and decision.after.health == "LIVE"
         assert asks_for(decision, "connected") is first
 
 
 @each_way
 def test_interrupted_is_live_to_interrupted(way: tuple[Spot, bool]) -> None:
     for decision in decisions_after(way):
-        change = (decision.previous.health, decision.account.health)
+        change = (decision.before.health, decision.after.health)
         assert asks_for(decision, "interrupted") is (change == ("LIVE", "INTERRUPTED"))
 
 
@@ -55,15 +55,15 @@ def test_interrupted_is_live_to_interrupted(way: tuple[Spot, bool]) -> None:
 )
 def test_a_health_that_needs_somebody_says_so_when_it_begins(way: tuple[Spot, bool], effect: str, health: str) -> None:
     for decision in decisions_after(way):
-        begins = decision.previous.health != health == decision.account.health
+        begins = decision.before.health != health == decision.after.health
         assert asks_for(decision, effect) is begins
 
 
 @each_way
 def test_recovered_is_live_again_with_its_window(way: tuple[Spot, bool]) -> None:
     for decision in decisions_after(way):
-        window = decision.previous.blind_window
-        again = window is not None and decision.account.health == "LIVE"
+        window = decision.before.blind_window
+        again = window is not None and decision.after.health == "LIVE"
         assert [e.blind_window for e in decision.effects if e.kind == "recovered"] == [decision.blind_window] * again
 
 
@@ -72,7 +72,7 @@ def test_sync_completed_is_every_sync_that_counts(way: tuple[Spot, bool]) -> Non
     for decision in decisions_after(way):
         counts = decision.verdict == "APPLIED" and decision.event.status == "SYNC_SUCCESS"
         completed = [e.subject for e in decision.effects if e.kind == "sync_completed"]
-        assert completed == ([decision.account.last_product] if counts else [])
+        assert completed == ([decision.after.last_product] if counts else [])
 
 
 @each_way

@@ -31,16 +31,16 @@ def every_decision(way: tuple[Spot, bool]) -> Iterator[tuple[Decision, tuple[str
 def test_every_decision_is_as_the_rules_are_read(way: tuple[Spot, bool]) -> None:
     for decision, (verdict, kinds), reading in every_decision(way):
         assert (decision.verdict, kinds_of(decision)) == (verdict, kinds), decision.event
-        assert decision.account.situation.key == reading.spot, decision.event
+        assert decision.after.situation.key == reading.spot, decision.event
 
 
 @each_way
 def test_every_decision_is_consistent_in_itself(way: tuple[Spot, bool]) -> None:
     for decision, _, _ in every_decision(way):
-        assert decision.sequence == decision.previous.sequence + 1
-        assert decision.verdict == "APPLIED" or decision.account.situation == decision.previous.situation
+        assert decision.sequence == decision.before.sequence + 1
+        assert decision.verdict == "APPLIED" or decision.after.situation == decision.before.situation
         assert all(anomaly.sequence == decision.sequence for anomaly in decision.anomalies)
-        assert all(anomaly.situation == decision.previous.situation for anomaly in decision.anomalies)
+        assert all(anomaly.situation == decision.before.situation for anomaly in decision.anomalies)
         assert len(set(kinds_of(decision))) == len(decision.anomalies)
 
 

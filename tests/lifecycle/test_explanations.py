@@ -97,10 +97,10 @@ def test_an_anomaly_expected_what_would_have_been_lawful(kind: AnomalyKind) -> N
 def test_an_anomaly_carries_its_facts() -> None:
     for decision in every_decision():
         for anomaly in decision.anomalies:
-            assert anomaly.account_id == decision.account.account_id
+            assert anomaly.account_id == decision.after.account_id
             assert (anomaly.sequence, anomaly.at) == (decision.sequence, decision.event.received_at)
-            assert (anomaly.announced, anomaly.situation) == (decision.event.status, decision.previous.situation)
-            assert (anomaly.provider, anomaly.since) == (decision.account.provider, decision.previous.since)
+            assert (anomaly.announced, anomaly.situation) == (decision.event.status, decision.before.situation)
+            assert (anomaly.provider, anomaly.since) == (decision.after.provider, decision.before.since)
             assert (anomaly.severity, anomaly.meaning) == (anomaly.kind.severity, anomaly.kind.meaning)
 
 

@@ -90,7 +90,7 @@ def test_an_account_first_seen_with_an_unknown_word_is_tracked_as_unseen(word: s
     decision = Life().hears(word)
 
     assert (decision.verdict, kinds_of(decision)) == ("HELD", ["UNKNOWN_STATUS"])
-    assert (decision.account.status, decision.account.health, decision.sequence) == ("UNSEEN", "UNKNOWN", 1)
+    assert (decision.after.status, decision.after.health, decision.sequence) == ("UNSEEN", "UNKNOWN", 1)
 
 
 def test_an_account_first_seen_with_an_unknown_word_can_still_be_born() -> None:
@@ -105,7 +105,7 @@ def test_an_unknown_word_is_held_wherever_it_comes(words: tuple[str, ...]) -> No
     decision = life.hears("FROZEN")
 
     assert (decision.verdict, kinds_of(decision)) == ("HELD", ["UNKNOWN_STATUS"])
-    assert decision.account.situation == decision.previous.situation
+    assert decision.after.situation == decision.before.situation
 
 
 def test_a_product_is_not_looked_at_when_the_word_is_unknown() -> None:
@@ -127,7 +127,7 @@ def test_nobody_else_may_name_a_product_but_the_sync_counts(provider: str) -> No
     decision = life.hears("SYNC_SUCCESS", product="recruiter")
 
     assert (decision.verdict, kinds_of(decision)) == ("APPLIED", ["UNEXPECTED_PRODUCT"])
-    assert decision.account.status == "SYNC_SUCCESS"
+    assert decision.after.status == "SYNC_SUCCESS"
 
 
 @pytest.mark.parametrize("word", ["CONNECTING", "OK", "CREDENTIALS", "DELETED"])
@@ -199,9 +199,9 @@ def test_a_stale_repeat_refreshes_it_as_well() -> None:
 
 def test_a_repeat_changes_nothing_but_what_was_heard_when() -> None:
     decision = Life("OK", "CREDENTIALS").hears("CREDENTIALS")
-    before, now = decision.previous, decision.event.received_at
+    before, now = decision.before, decision.event.received_at
 
-    assert decision.account == replace(before, sequence=before.sequence + 1, last_heard_at=now)
+    assert decision.after == replace(before, sequence=before.sequence + 1, last_heard_at=now)
 
 
 def test_another_product_is_no_repeat() -> None:
@@ -244,7 +244,7 @@ def test_a_provider_that_never_announces_a_sync_has_it_held(provider: str) -> No
     decision = life.hears("SYNC_SUCCESS")
 
     assert (decision.verdict, kinds_of(decision)) == ("HELD", ["UNSUPPORTED_STATUS"])
-    assert decision.account.status == "CREATION_SUCCESS"
+    assert decision.after.status == "CREATION_SUCCESS"
 
 
 @pytest.mark.parametrize("provider", SYNC_SILENT)

@@ -72,7 +72,7 @@ def in_any_life(promise: Callable[[Decision], None]) -> Callable[[], None]:
 
 def without_bookkeeping(decision: Decision) -> Iterator[object]:
     """The account before and after, but for what even an ignored event may teach."""
-    for account in (decision.previous, decision.account):
+    for account in (decision.before, decision.after):
         yield replace(account, sequence=0, provider=None, name=None, last_heard_at=None, last_ok_at=None, stuck=False)
 
 
@@ -80,18 +80,18 @@ def without_bookkeeping(decision: Decision) -> Iterator[object]:
 
 
 def _deleted_is_final(decision: Decision) -> None:
-    if decision.previous.status == "DELETED":
-        assert decision.account.status == "DELETED"
-        assert decision.account.health == "GONE"
+    if decision.before.status == "DELETED":
+        assert decision.after.status == "DELETED"
+        assert decision.after.health == "GONE"
 
 
 def _each_event_is_counted(decision: Decision) -> None:
-    assert decision.sequence == decision.account.sequence == decision.previous.sequence + 1
+    assert decision.sequence == decision.after.sequence == decision.before.sequence + 1
 
 
 def _health_is_total(decision: Decision) -> None:
-    assert decision.account.health in Health
-    assert (decision.account.health == "LIVE") is (decision.account.status == "OK")
+    assert decision.after.health in Health
+    assert (decision.after.health == "LIVE") is (decision.after.status == "OK")
 
 
 def _a_repeat_adds_no_effect(decision: Decision) -> None:
@@ -108,7 +108,7 @@ def _what_is_not_applied_changes_nothing(decision: Decision) -> None:
 
 
 def _the_same_again_gives_the_same(decision: Decision) -> None:
-    assert decide(decision.previous, decision.event) == decision
+    assert decide(decision.before, decision.event) == decision
 
 
 def _keys_are_unique(decision: Decision) -> None:
@@ -149,7 +149,7 @@ def test_a_life_is_judged_as_the_rules_are_read(tellings: list[Told]) -> None:
     for decision in live(tellings).decisions:
         if isinstance(decision.event, StatusAnnounced):
             assert (decision.verdict, kinds_of(decision)) == reading.judge(decision.event)
-        account = decision.account
+        account = decision.after
         assert account.situation.key == reading.spot
         assert (account.provider, account.since) == (reading.provider, reading.since)
         assert (account.last_heard_at, account.last_ok_at) == (reading.heard_at, reading.ok_at)
@@ -163,7 +163,7 @@ def test_a_window_is_open_exactly_while_the_rules_say_so(tellings: list[Told]) -
     for decision in live(tellings).decisions:
         if isinstance(decision.event, StatusAnnounced):
             reading.judge(decision.event)
-        window, expected = decision.account.blind_window, reading.window
+        window, expected = decision.after.blind_window, reading.window
         assert (window is None) is (expected is None)
         if window is not None and expected is not None:
             assert (window.last_ok_at, window.opened_at) == (expected.last_ok_at, expected.opened_at)
@@ -182,7 +182,7 @@ def test_windows_follow_one_another_in_order(tellings: list[Told]) -> None:
         assert ended is None or ended <= window.opened_at
         if window.closed_at is not None:
             assert window.opened_at <= window.closed_at == decision.event.received_at
-            assert window.recovered is (decision.account.status == "OK")
+            assert window.recovered is (decision.after.status == "OK")
             ended = window.closed_at
 
 
@@ -191,12 +191,12 @@ def test_windows_follow_one_another_in_order(tellings: list[Told]) -> None:
 def test_an_account_is_stuck_at_most_once_per_stay(tellings: list[Told]) -> None:
     flagged = False
     for decision in live(tellings).decisions:
-        if decision.account.status != decision.previous.status:
+        if decision.after.status != decision.before.status:
             flagged = False
         if "STUCK" in kinds_of(decision):
             assert not flagged
             flagged = True
-        assert decision.account.stuck is flagged
+        assert decision.after.stuck is flagged
 
 
 @settings(max_examples=100, deadline=None)
@@ -243,4 +243,4 @@ def test_a_decision_leaves_the_account_before_it_as_it_was() -> None:
     copy = replace(before)
     life.hears("CREDENTIALS")
 
-    assert before == copy == life.decisions[-1].previous
+    assert before == copy == life.decisions[-1].before

@@ -51,7 +51,7 @@ def _decide_on_all(account: Account, events: list[StatusAnnounced], end: datetim
     for event in events:
         for each in (*_passed(account, event.received_at), event):
             decision = decide(account, each)
-            account = decision.account
+            account = decision.after
             yield decision
     yield from (decide(account, each) for each in _passed(account, end))
 

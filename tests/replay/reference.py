@@ -66,7 +66,7 @@ def live(
         lived.before.append(None if passed is None else decide(account, passed, policy))
         decision = decide(lived.before[-1].account if lived.before[-1] else account, event, policy)
         lived.decisions.append(decision)
-        lived.accounts[event.account_id] = decision.account
+        lived.accounts[event.account_id] = decision.after
     end = until or max((event.received_at for event in events), default=stamp)
     for account in list(lived.accounts.values()):
         if passed := _deadline(account, end, policy):

@@ -192,7 +192,7 @@ def test_deadlines_on_record_count_and_no_others(events: list[Event], policy: Po
     anomalies = []
     for event in events:
         decision = decide(accounts.get(event.account_id, Account(event.account_id)), event, policy)
-        accounts[event.account_id] = decision.account
+        accounts[event.account_id] = decision.after
         anomalies += decision.anomalies
     with TemporaryDirectory() as folder:
         judge = Judge(policy, Findings(Path(folder)), watches_deadlines=False)

@@ -50,7 +50,7 @@ class Auditor:
     def _decide(self, number: int, event: Event) -> Heard:
         before = self.accounts.get(event.account_id, Account(event.account_id))
         decision = decide(before, event)
-        account = self.accounts[event.account_id] = decision.account
+        account = self.accounts[event.account_id] = decision.after
         if decision.anomalies:
             self.decisions.append(decision)
         allowed = DEFAULT_POLICY.deadlines_of(account.provider).get(account.status)

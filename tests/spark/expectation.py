@@ -50,7 +50,7 @@ def _anomalies(decisions: Iterable[Decision]) -> Iterator[Row]:
         for a in decision.anomalies:
             yield (
                 a.kind.value, a.severity.value, a.account_id, a.sequence, a.at, str(a.announced),
-                a.situation.status.value, decision.account.status.value, a.provider and str(a.provider), a.detail,
+                a.situation.status.value, decision.after.status.value, a.provider and str(a.provider), a.detail,
                 a.since, a.last_announced and a.last_announced.value, a.last_heard_at,
             )  # fmt: skip
 

@@ -192,8 +192,8 @@ class LedgerContract:
     @pytest.mark.parametrize("situation", compiled().situations, ids=lambda s: f"{s.status}-{s.exists}-{s.lost}")
     def test_an_account_comes_back_exactly_from_every_situation(self, store: Store, situation: Situation) -> None:
         decision = store.advance(events_to(situation, "a"), decide)[-1]
-        assert decision.account.situation == situation
-        assert shape(store.account("a")) == shape(decision.account)
+        assert decision.after.situation == situation
+        assert shape(store.account("a")) == shape(decision.after)
 
     @on_one_store
     @given(accounts)
@@ -353,5 +353,5 @@ class LedgerContract:
 
 def entry_of(decision: Decision) -> LedgerEntry:
     """What the ledger is to keep of a decision."""
-    before, after = decision.previous.situation, decision.account.situation
+    before, after = decision.before.situation, decision.after.situation
     return LedgerEntry(decision.event, decision.sequence, decision.verdict, before, after, decision.anomalies)

@@ -33,16 +33,16 @@ def told(deliveries: list[Delivery]) -> list[tuple[str, int, Effect]]:
 
 def of(decisions: list[Decision]) -> list[tuple[str, int, Effect]]:
     """The effects of decisions, in order."""
-    return [(d.account.account_id, d.sequence, effect) for d in decisions for effect in d.effects]
+    return [(d.after.account_id, d.sequence, effect) for d in decisions for effect in d.effects]
 
 
 def moves_until(decision: Decision, decisions: list[Decision]) -> tuple[StatusChange, ...]:
     """What an account's last moves were, up to one decision."""
-    of_account = [d for d in decisions if d.account.account_id == decision.account.account_id]
+    of_account = [d for d in decisions if d.after.account_id == decision.after.account_id]
     moves = [
-        StatusChange(d.sequence, d.event.received_at, d.event.status, d.previous.status, d.account.status)
+        StatusChange(d.sequence, d.event.received_at, d.event.status, d.before.status, d.after.status)
         for d in of_account[: of_account.index(decision) + 1]
-        if d.previous.status is not d.account.status
+        if d.before.status is not d.after.status
     ]
     return tuple(moves[-RECENT:])
 
@@ -210,7 +210,7 @@ class OutboxContract:
     def test_an_effect_comes_back_exactly(self, store: Store) -> None:
         decisions = store.advance([*events_with_every_window(), *events_with_every_anomaly()], decide)
         planned(store, *one_for_each_kind(is_ordered=False))
-        expected = [(d.account.account_id, d.sequence, d.event.received_at, e) for d in decisions for e in d.effects]
+        expected = [(d.after.account_id, d.sequence, d.event.received_at, e) for d in decisions for e in d.effects]
         assert [shape(tuple(delivery.row[1:5])) for delivery in claim(store)] == [shape(each) for each in expected]
 
     def test_an_anomaly_effect_comes_back_with_its_anomaly_and_no_other_has_one(self, store: Store) -> None:
@@ -248,7 +248,7 @@ class OutboxContract:
             decisions += feed(store, "a", word, minute=minute)
             decisions += feed(store, "b", *words[: minute % 2], minute=minute)
         planned(store, *one_for_each_kind(is_ordered=False))
-        by_event = {(d.account.account_id, d.sequence): d for d in decisions}
+        by_event = {(d.after.account_id, d.sequence): d for d in decisions}
         found = claim(store)
         assert max(len(delivery.row.transitions) for delivery in found) == RECENT
         for row in (delivery.row for delivery in found):

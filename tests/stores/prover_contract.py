@@ -140,7 +140,7 @@ class ProverContract:
 
     def test_a_passed_deadline_is_evidence_too(self, store: Store) -> None:
         (decision,) = feed(store, "a", "CONNECTING")
-        late = store.advance([deadline_of(decision.account, 60)], decide, "rules")
+        late = store.advance([deadline_of(decision.after, 60)], decide, "rules")
         assert told(store.evidence())[1:] == told(evidence_of(late, "rules"))
 
     def test_every_window_is_told_as_it_is_now(self, store: Store) -> None:

@@ -59,7 +59,7 @@ class ReaderContract:
         decisions = store.advance(events_with_every_anomaly(), decide)
         everything = list(store.accounts(AccountFilter()))
         assert {account.account_id: account for account in everything} == {
-            d.account.account_id: d.account for d in decisions
+            d.after.account_id: d.after for d in decisions
         }
         providers = sorted(account.provider for account in everything if account.provider)
         for status, health, provider in product((None, *Status), (None, *Health), (None, *providers)):

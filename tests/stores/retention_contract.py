@@ -30,7 +30,7 @@ def archived(path: str | Path) -> list[dict[str, Any]]:
 
 def last_of(decisions: list[Decision]) -> list[Account]:
     """The accounts after decisions, in the order of their ids."""
-    return [account for _, account in sorted({d.account.account_id: d.account for d in decisions}.items())]
+    return [account for _, account in sorted({d.after.account_id: d.after for d in decisions}.items())]
 
 
 def blank(entry: LedgerEntry) -> LedgerEntry:
@@ -71,7 +71,7 @@ class RetentionContract:
         assert store.erase("a", at(9)) == 5
         assert [shape(entry) for entry in store.history("a")] == [shape(blank(entry_of(d))) for d in decisions]
         assert [entry.payload for entry in store.ledger()] == [b""] * 5
-        assert shape(store.account("a")) == shape(replace(decisions[-1].account, name=None))
+        assert shape(store.account("a")) == shape(replace(decisions[-1].after, name=None))
 
     def test_erasing_one_account_touches_no_other(self, store: Store) -> None:
         for account_id in ("a", "ab", "A", "a b"):
@@ -92,7 +92,7 @@ class RetentionContract:
 
     def test_a_passed_deadline_has_nothing_to_erase(self, store: Store) -> None:
         (decision,) = feed(store, "a", "CONNECTING")
-        store.advance([deadline_of(decision.account, 60)], decide)
+        store.advance([deadline_of(decision.after, 60)], decide)
         assert store.erase("a", at(99)) == 1
         assert [entry.is_erased for entry in store.history("a")] == [True, False]
 
@@ -212,7 +212,7 @@ class RetentionContract:
         segment = self.prune(store, 1000, tmp_path)
         lines = archived(segment.path)
         assert [(line["account_id"], line["sequence"]) for line in lines] == [
-            (d.account.account_id, d.sequence) for d in decisions
+            (d.after.account_id, d.sequence) for d in decisions
         ]
         for line, decision in zip(lines, decisions, strict=True):
             event, entry = decision.event, entry_of(decision)
@@ -277,7 +277,7 @@ class RetentionContract:
         assert [segment.events for segment in segments] == [3, 5, 5]
         lines = [line for segment in segments for line in archived(segment.path)]
         assert [(line["account_id"], line["sequence"]) for line in lines] == [
-            (d.account.account_id, d.sequence) for d in decisions[:13]
+            (d.after.account_id, d.sequence) for d in decisions[:13]
         ]
         assert [shape(account) for account in store.baselines()] == [shape(a) for a in last_of(decisions[:13])]
 

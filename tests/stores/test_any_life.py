@@ -67,7 +67,7 @@ class Model:
 
     def account(self, account_id: str) -> Account | None:
         decisions = self.decisions.get(account_id)
-        return decisions[-1].account if decisions else None
+        return decisions[-1].after if decisions else None
 
     def feed(self, event: Event) -> Decision:
         decision = decide(self.account(event.account_id) or Account(event.account_id), event)
@@ -84,7 +84,7 @@ class Model:
             return None
 
     def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
-        accounts = [decisions[-1].account for decisions in self.decisions.values()]
+        accounts = [decisions[-1].after for decisions in self.decisions.values()]
         return (account for account in accounts if account.status in statuses and not account.stuck)
 
     def effects(self) -> set[str]:
@@ -211,7 +211,7 @@ class AnyLife(RuleBasedStateMachine):
             assert self.engine.account(account_id) == self.model.account(account_id)
             kept = [entry[:6] for entry in self.engine.history(account_id)]
             assert kept == [
-                (d.event, d.sequence, d.verdict, d.previous.situation, d.account.situation, d.anomalies)
+                (d.event, d.sequence, d.verdict, d.before.situation, d.after.situation, d.anomalies)
                 for d in self.model.decisions.get(account_id, [])
             ]
         assert [quarantined.payload for quarantined in self.engine.quarantine()] == self.model.quarantine
@@ -241,7 +241,7 @@ class AnyLife(RuleBasedStateMachine):
 
 
 def account_id_of(decision: Decision) -> str:
-    return decision.account.account_id
+    return decision.after.account_id
 
 
 def live(url: Callable[[ExitStack], str], *, examples: int, outlives: bool = True) -> None:

@@ -31,7 +31,7 @@ def by_hand(previous: bytes, decision: Decision, rules: str) -> bytes:
         event.product, event.provider and str(event.provider), private, None, None,
     ]  # fmt: skip
     told.append(str(decision.verdict))
-    for situation in (decision.previous.situation, decision.account.situation):
+    for situation in (decision.before.situation, decision.after.situation):
         told += [str(situation.status), int(situation.exists), int(situation.lost)]
     told.append(rules)
     told.append([

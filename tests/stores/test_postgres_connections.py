@@ -82,7 +82,7 @@ def test_an_event_whose_commit_was_cut_off_is_kept_once(wired: PostgresStore, wi
     assert wire.cuts == 1
     assert decision.sequence == 2
     assert [entry.sequence for entry in wired.history("a")] == [1, 2]
-    assert wired.account("a") == decision.account
+    assert wired.account("a") == decision.after
     assert list(wired.faults()) == []
 
 

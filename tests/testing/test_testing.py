@@ -37,7 +37,7 @@ def test_a_tick_has_one_length() -> None:
 
 def test_a_payload_can_be_fed(account_engine: Engine) -> None:
     decision = account_engine.feed_event(payload("SYNC_SUCCESS", "a", product="classic"))
-    assert (decision.account.account_id, decision.account.provider) == ("a", "LINKEDIN")
+    assert (decision.after.account_id, decision.after.provider) == ("a", "LINKEDIN")
     assert account_engine.feed_event(payload("OK", "b", provider=None)).account.provider is None
     assert account_engine.feed_event(payload("CREATION_SUCCESS", "c", name="user-7")).event.name == "user-7"
 
@@ -45,7 +45,7 @@ def test_a_payload_can_be_fed(account_engine: Engine) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_a_payload_can_be_had_in_every_dialect(account_engine: Engine, dialect: Dialect) -> None:
     decision = account_engine.feed_event(payload("ERROR", "a", dialect=dialect))
-    assert (decision.account.account_id, decision.event.status) == ("a", "ERROR")
+    assert (decision.after.account_id, decision.event.status) == ("a", "ERROR")
 
 
 def test_a_life_can_be_fed_and_takes_a_minute_a_word(account_engine: Engine) -> None:
@@ -53,7 +53,7 @@ def test_a_life_can_be_fed_and_takes_a_minute_a_word(account_engine: Engine) -> 
     decisions = list(account_engine.feed_events(life(words, "a", provider="WHATSAPP")))
     assert [decision.event.status for decision in decisions] == words.split()
     assert [decision.event.received_at - START for decision in decisions] == [timedelta(minutes=n) for n in range(4)]
-    assert {decision.account.provider for decision in decisions} == {"WHATSAPP"}
+    assert {decision.after.provider for decision in decisions} == {"WHATSAPP"}
 
 
 def test_a_life_starts_when_it_is_told_to_and_takes_its_time() -> None:

@@ -39,7 +39,7 @@ def feed(store: Store, events: Sequence[Event], policy: Policy = DEFAULT_POLICY,
 def judged_otherwise(account: Account, event: Event) -> Decision:
     """A step of another day: it held whatever ``decide`` moves out of ERROR."""
     decision = decide(account, event)
-    if account.status == "ERROR" and decision.account.status != "ERROR":
+    if account.status == "ERROR" and decision.after.status != "ERROR":
         return replace(decide(account, announced(event.account_id, "A_WORD_NOBODY_KNOWS")), event=event)
     return decision
 

@@ -25,13 +25,13 @@ def a_recovery() -> HookCall:
     [effect] = [effect for effect in last.effects if effect.kind is EffectKind.RECOVERED]
     moves = (StatusChange(5, at(4), "OK", Status("RECONNECTED"), Status("OK")),)
     window = effect.blind_window
-    return a_call(kind=effect.kind, blind_window=window, transitions=moves)._replace(account=last.account)
+    return a_call(kind=effect.kind, blind_window=window, transitions=moves)._replace(account=last.after)
 
 
 def an_anomaly() -> HookCall:
     last = judged([announced("acc_1", "DELETED"), announced("acc_1", "OK", 5)])[-1]
     [anomaly] = last.anomalies
-    return a_call(kind=EffectKind.ANOMALY, subject=anomaly.kind, anomaly=anomaly)._replace(account=last.account)
+    return a_call(kind=EffectKind.ANOMALY, subject=anomaly.kind, anomaly=anomaly)._replace(account=last.after)
 
 
 def read(call: HookCall) -> dict[str, Any]:

@@ -149,9 +149,9 @@ def _record(question: Question, decision: Decision) -> JsonObject:
         "provider": question.provider and str(question.provider),
         "after_s": question.after.total_seconds(),
         "verdict": str(decision.verdict),
-        "status_after": str(decision.account.status),
-        "health_before": str(decision.previous.health),
-        "health_after": str(decision.account.health),
+        "status_after": str(decision.after.status),
+        "health_before": str(decision.before.health),
+        "health_after": str(decision.after.health),
         "expected": [str(status) for status in _expected(question)],
         "anomalies": [anomaly.to_dict() for anomaly in decision.anomalies],
         "effects": [{"kind": str(e.kind), "subject": str(e.subject)} for e in decision.effects],
@@ -165,7 +165,7 @@ def _write_answer(console: "Console", question: Question, decision: Decision) ->
 
 
 def _answer(question: Question, decision: Decision) -> "Iterator[tuple[str, str | Text]]":
-    before, after = decision.previous, decision.account
+    before, after = decision.before, decision.after
     stays = before.status is after.status
     yield (
         "verdict",

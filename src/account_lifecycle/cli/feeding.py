@@ -222,7 +222,7 @@ class ScoredLines:
             self._is_readable.popleft()
             self.line += 1
         kinds = tuple(anomaly.kind for anomaly in decision.anomalies)
-        return Heard(self.line, decision.account.account_id, decision.verdict, kinds)
+        return Heard(self.line, decision.after.account_id, decision.verdict, kinds)
 
     def _read(self) -> Iterator[Received]:
         for received in self._lines:

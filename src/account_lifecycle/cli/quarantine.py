@@ -125,7 +125,7 @@ def _write_replayed(results: Sequence[Replayed]) -> None:
         if each.decision is None:
             sheet.note(f"{each.quarantine_id:>6}  ", each.error or "")
         else:
-            account, event = each.decision.account, each.decision.event
+            account, event = each.decision.after, each.decision.event
             cells = (account.account_id, event.status, each.decision.verdict, account.status)
             sheet.row(str(each.quarantine_id), *cells)
     say(f"{counted(len(fed), 'payload')} fed, {len(results) - len(fed):,} not")

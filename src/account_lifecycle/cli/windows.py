@@ -115,7 +115,7 @@ def _write_stuck(found: Sequence[Decision], now: datetime) -> None:
         Column("for", 6, right=True),
     )
     for decision in found:
-        account = decision.account
+        account = decision.after
         sheet.row(
             account.account_id,
             account.provider or "unknown",

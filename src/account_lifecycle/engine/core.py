@@ -201,14 +201,14 @@ class Engine(HookRegistry):
                 try:
                     observer(decision)
                 except Exception:
-                    logger().exception("observer failed", account_id=decision.account.account_id)
+                    logger().exception("observer failed", account_id=decision.after.account_id)
         if not self.subscriptions:
             return
         if self._worker is not None and self._worker.is_running:
             self._worker.nudge()
             return
         try:
-            self._runner.run_events([(d.account.account_id, d.sequence) for d in decisions if d.effects])
+            self._runner.run_events([(d.after.account_id, d.sequence) for d in decisions if d.effects])
         except StoreError:  # the events are committed all the same; their effects stay pending
             logger().exception("hooks could not be run; they are due under run_hooks()")
 

@@ -185,7 +185,7 @@ class _Seeder:
 
     def _judge(self, event: Event) -> None:
         decision = self._decide(self._account(event.account_id), event)
-        self._accounts[event.account_id] = decision.account
+        self._accounts[event.account_id] = decision.after
         self._decisions.append(decision)
 
     def _account(self, account_id: str) -> Account:

@@ -24,7 +24,7 @@ def log_anomalies(decision: Decision) -> None:
             account_id=anomaly.account_id,
             sequence=anomaly.sequence,
             announced=printable(anomaly.announced),
-            status=str(decision.account.status),
+            status=str(decision.after.status),
             verdict=str(decision.verdict),
             next_step=str(anomaly.next_step),
         )

@@ -107,9 +107,7 @@ def compiled() -> CompiledTable:
 
     def cells(sync: bool, subscribed: bool) -> Mapping[Situation, Cells]:
         setting = {Guard.ANNOUNCES_SYNC: sync, Guard.OK_SUBSCRIBED: subscribed}
-        return {
-            s: {a.value: answers[s, a].cell(s, a, setting) for a in definition.ANNOUNCEMENTS} for s in situations
-        }
+        return {s: {a.value: answers[s, a].cell(s, a, setting) for a in definition.ANNOUNCEMENTS} for s in situations}
 
     by_setting = tuple(tuple(cells(sync, subscribed) for subscribed in (False, True)) for sync in (False, True))
     return CompiledTable(situations, by_setting)

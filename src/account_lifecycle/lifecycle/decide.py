@@ -206,9 +206,7 @@ def _is_life_again(word: str, is_last: bool, policy: Policy) -> bool:
     return word == _OK or (word == Status.RECONNECTED and is_last and not policy.ok_subscribed)
 
 
-def _heard_at(
-    entries: tuple[Heard, ...], word: str, product: str, at: datetime, horizon: timedelta
-) -> datetime | None:
+def _heard_at(entries: tuple[Heard, ...], word: str, product: str, at: datetime, horizon: timedelta) -> datetime | None:
     """Return when an announcement was last heard, if that was within the horizon."""
     for entry in entries:
         if entry.status == word and entry.product == product:
@@ -398,9 +396,7 @@ def _anomaly_effects(deviations: Deviations) -> tuple[Effect, ...]:
     return tuple(Effect(EffectKind.ANOMALY, kind) for kind, _ in deviations)
 
 
-def _anomaly(
-    before: Account, after: Account, event: Event, kind: AnomalyKind, detail: str, policy: Policy
-) -> Anomaly:
+def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, detail: str, policy: Policy) -> Anomaly:
     """Return an anomaly with the evidence by which its story is chosen."""
     at, last = event.received_at, before.last_accepted
     product = reason = ""
@@ -550,7 +546,9 @@ def _after_hearing(
                 memory = memory._replace(signed_in_at=at, session_noticed=False)
             elif AnomalyKind.LATE_EVENT in kinds:
                 heard = _refreshed(heard, word, product, at)
-            held = (*[e for e in held if (e.status, e.product) != (word, product)], Heard(word, product, at))[-MAX_HELD:]
+            held = (*[e for e in held if (e.status, e.product) != (word, product)], Heard(word, product, at))[
+                -MAX_HELD:
+            ]
         elif held and _heard_at(held, word, product, at, policy.retry_horizon) is not None:
             held = (*[e for e in held if (e.status, e.product) != (word, product)], Heard(word, product, at))
         else:

@@ -36,8 +36,18 @@ class Policy:
     """
 
     __slots__ = (
-        "_stays", "deadlines", "delivery_margin", "expiry_notice", "ok_subscribed", "presumes_created",
-        "redelivery_window", "reminders", "retry_horizon", "reports_outages", "settling", "subscribed",
+        "_stays",
+        "deadlines",
+        "delivery_margin",
+        "expiry_notice",
+        "ok_subscribed",
+        "presumes_created",
+        "redelivery_window",
+        "reminders",
+        "reports_outages",
+        "retry_horizon",
+        "settling",
+        "subscribed",
     )  # fmt: skip
 
     def __init__(
@@ -162,7 +172,9 @@ def _deadlines(deadlines: object) -> Mapping[str, Mapping[Status, timedelta]]:
 
 def _status(family: str, word: object) -> Status:
     if not isinstance(word, str) or word not in ALL:
-        raise ConfigurationError(f"deadlines of {family}", repr(word), f"a status out of {one_of(ANNOUNCEMENTS, 'and')}")
+        raise ConfigurationError(
+            f"deadlines of {family}", repr(word), f"a status out of {one_of(ANNOUNCEMENTS, 'and')}"
+        )
     return Status(word)
 
 

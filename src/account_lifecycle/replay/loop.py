@@ -202,7 +202,7 @@ class Judge:
                 if passed is not None:
                     before = self._unrecorded(position, decide(before, passed, policy))
             decision = decide(before, event, policy)
-            after = decision.account
+            after = decision.after
             accounts[account_id] = after
             since, entered = after.since, before.since
             if since is not entered and since is not None and entered is not None:
@@ -258,10 +258,10 @@ class Judge:
     def _unrecorded(self, position: int, decision: Decision) -> Account:
         """Note a deadline that passed and that nobody recorded; return the account after it."""
         self._note(position, decision, None)
-        return decision.account
+        return decision.after
 
     def _note(self, position: int, decision: Decision, verdict: Verdict | None) -> None:
-        before, after, anomalies = decision.previous, decision.account, decision.anomalies
+        before, after, anomalies = decision.before, decision.after, decision.anomalies
         announced: str = decision.event.status
         if announced not in _KNOWN_WORDS:
             announced = OTHER_WORDS

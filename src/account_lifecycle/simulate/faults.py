@@ -11,7 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.compiled import Answers
+from ..lifecycle.compiled import CompiledTable
 from ..lifecycle.definition import ANNOUNCEMENTS, DEVIATIONS, FINISHES_SYNC, INITIAL, PROVES_EXISTENCE, PROVES_LIFE
 from ..lifecycle.machine import Situation
 from ..lifecycle.providers import ALIASES, Provider, profile_of
@@ -101,7 +101,7 @@ class Occasion(NamedTuple):
     character: Character
     situation: Situation
     """Where the account stands after it."""
-    answers: Answers
+    answers: CompiledTable
     """What the machine says of every announcement to such an account."""
     next: Announcement | None
     next_us: int

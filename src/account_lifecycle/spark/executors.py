@@ -292,7 +292,7 @@ class Court:
         if passed is None:
             return None
         decision = decide(account, passed, self._rulebook.policy)
-        return decision.anomalies[0], decision.account.status
+        return decision.anomalies[0], decision.after.status
 
     def _windows_batch(self, windows: list[BlindWindow]) -> pa.RecordBatch:
         told = batch([window_cells(window) for window in windows], schemas().windows).to_struct_array()

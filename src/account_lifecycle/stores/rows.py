@@ -97,8 +97,8 @@ def _products_from(text: str) -> frozenset[str]:
 
 def event_row(event_id: int, decision: Decision) -> Row:
     """An event's columns, in the table's order."""
-    event, sequence = decision.event, decision.account.sequence
-    before, after = decision.previous.situation.key, decision.account.situation.key
+    event, sequence = decision.event, decision.after.sequence
+    before, after = decision.before.situation.key, decision.after.situation.key
     if isinstance(event, DeadlinePassed):
         stay = (event.status, "", None, None, None, to_us(event.since), event.allowed // _MICROSECOND)
         return (

@@ -40,7 +40,7 @@ def judge_feed(feed: Feed, accounts: Mapping[str, Account]) -> tuple[list[Decisi
         account_id = event.account_id
         account = changed.get(account_id) or accounts.get(account_id) or Account(account_id)
         decision = decide(account, event)
-        changed[account_id] = decision.account
+        changed[account_id] = decision.after
         decisions.append(decision)
     return decisions, changed
 

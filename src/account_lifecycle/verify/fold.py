@@ -9,15 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
-from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
 from ..lifecycle.account import Account
-from ..lifecycle.decide import Decision, decide, redelivery_window_of
+from ..lifecycle.decide import Decision, decide, policy_of
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
-from ..lifecycle.policy import Policy
 from ..lifecycle.status import Verdict
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import printable
@@ -68,13 +66,13 @@ class Fold:
         redelivery window does not matter: it decides whether a repeat is an anomaly, not what it changes.
         """
         decision = decide(self.account, entry.event) if self.is_certain else None
-        if decision is None or (decision.verdict, decision.account.situation) != (entry.verdict, entry.after):
+        if decision is None or (decision.verdict, decision.after.situation) != (entry.verdict, entry.after):
             self._distrust(entry)
         else:
             self._advance(decision)
 
     def _advance(self, decision: Decision) -> None:
-        self.account = decision.account
+        self.account = decision.after
         if decision.blind_window is not None:
             self.windows[decision.blind_window.sequence] = decision.blind_window
 
@@ -135,13 +133,6 @@ class Fold:
         return [Fault(place, finding, account_id)]
 
 
-@lru_cache(maxsize=256)
-def policy_of(rules: str) -> Policy | None:
-    """Return the policy to judge by again; None if ``rules`` are not those of today's machine."""
-    window = redelivery_window_of(rules)
-    return None if window is None else Policy(window)
-
-
 def event_fault(entry: LedgerEntry, findings: Sequence[str]) -> Fault:
     """Return a fault about an event."""
     return Fault(_place_of(entry), "; ".join(findings), entry.account_id, entry.sequence)
@@ -158,7 +149,7 @@ def _contradictions(evidence: Evidence, decision: Decision) -> Iterator[Fault]:
     """Yield a fault for everything stored of an event that its decision does not give."""
     entry, effects = evidence.entry, _pairs(decision)
     if (entry.verdict, entry.before, entry.after) != (
-        decision.verdict, decision.previous.situation, decision.account.situation
+        decision.verdict, decision.before.situation, decision.after.situation
     ):  # fmt: skip
         yield event_fault(entry, list(_wrong_columns(entry, decision)))
     if entry.anomalies != decision.anomalies:
@@ -177,8 +168,8 @@ def _wrong_columns(entry: LedgerEntry, decision: Decision) -> Iterator[str]:
     """Yield a finding for each column of an event that does not follow."""
     columns = {
         "the verdict": (entry.verdict, decision.verdict),
-        "the situation before it": (entry.before, decision.previous.situation),
-        "the situation after it": (entry.after, decision.account.situation),
+        "the situation before it": (entry.before, decision.before.situation),
+        "the situation after it": (entry.after, decision.after.situation),
     }
     return (_stored(name, *pair) for name, pair in columns.items() if pair[0] != pair[1])
 

@@ -128,7 +128,7 @@ class _Comparison:
                 self._differs = True
                 at, announced = entry.received_at, str(entry.announced)
                 self._add(Difference(entry.account_id, entry.sequence, at, entry.before, announced, recorded, today))
-        return replace(decision.account, sequence=entry.sequence)
+        return replace(decision.after, sequence=entry.sequence)
 
     def end(self, account: Account) -> None:
         """Count an account after its last event."""
@@ -171,7 +171,7 @@ def _recorded(evidence: Evidence) -> Outcome:
 def _decided(decision: Decision) -> Outcome:
     kinds = tuple([anomaly.kind for anomaly in decision.anomalies])
     effects = tuple([(effect.kind, effect.subject) for effect in decision.effects])
-    return Outcome(decision.verdict, decision.account.situation, kinds, _without_anomalies(effects))
+    return Outcome(decision.verdict, decision.after.situation, kinds, _without_anomalies(effects))
 
 
 def _without_anomalies(effects: tuple[tuple[EffectKind, str], ...]) -> tuple[tuple[EffectKind, str], ...]:

@@ -97,15 +97,15 @@ class _Desk:
         """Put off the writing of everything that was decided, table by table."""
         written = FeedRows()
         for decision, feed in self._decided:
-            head = self._heads[decision.account.account_id]
-            self._heads[decision.account.account_id] = written.add(next(self._numbers), decision, feed, head)
+            head = self._heads[decision.after.account_id]
+            self._heads[decision.after.account_id] = written.add(next(self._numbers), decision, feed, head)
         put_off = self._transaction.put_off
         put_off("save_event", written.events)
         put_off("save_anomaly", written.anomalies)
         put_off("save_window", list(written.windows.values()))
         put_off("save_effects", written.effects)
         put_off("save_pending", written.pending)
-        last = {decision.account.account_id: decision.account for decision, _ in self._decided}
+        last = {decision.after.account_id: decision.after for decision, _ in self._decided}
         put_off("save_account", [self._account_row(account) for account in last.values()])
         put_off("release", [release_row(self._quarantined[number], at) for number, at in self._released.items()])
         left = [account_id for account_id in self._account_ids if account_id not in self._accounts]
