@@ -11,7 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.compiled import CompiledTable
+from ..lifecycle.compiled import Step
 from ..lifecycle.definition import ANNOUNCEMENTS, DEVIATIONS, FINISHES_SYNC, INITIAL, PROVES_EXISTENCE, PROVES_LIFE
 from ..lifecycle.machine import Situation
 from ..lifecycle.providers import ALIASES, Provider, profile_of
@@ -101,8 +101,8 @@ class Occasion(NamedTuple):
     character: Character
     situation: Situation
     """Where the account stands after it."""
-    answers: CompiledTable
-    """What the machine says of every announcement to such an account."""
+    answers: tuple[Step, ...]
+    """What the machine says of every announcement to an account that stands there."""
     next: Announcement | None
     next_us: int
     """How long until the next announcement, or else the end of the log."""
@@ -178,8 +178,7 @@ def _unexpected_product(o: Occasion) -> Plan | None:
 
 def _stray(kind: AnomalyKind, o: Occasion, channel: Channel = Channel.WEBHOOK) -> Plan | None:
     """Follow it by something that the machine holds back as an anomaly of a kind, of an account that surely exists."""
-    steps = o.answers[o.situation].values()
-    held = [step.announced for step in steps if step.deviation is kind and not step.accepted]
+    held = [step.announced for step in o.answers if step.deviation is kind and not step.accepted]
     if not held or o.announcement.status not in PROVES_EXISTENCE or o.situation.status is not o.announcement.status:
         return None
     said = Announcement(0, o.random.choice(held), channel)

@@ -28,6 +28,7 @@ from ..lifecycle.definition import (
     STOPPED,
     SYNC_SUCCESS,
 )
+from ..lifecycle.explain import circumstances_of
 from ..lifecycle.machine import INITIAL_SITUATION
 from ..lifecycle.providers import ALIASES, YEAR, Provider, profile_of
 from ..lifecycle.status import Status
@@ -111,7 +112,7 @@ def live(character: Character, random: Random, lasts_us: int) -> Iterator[Announ
     A life that is cut short goes on until it comes to rest: it never ends in a transient status.
     """
     traits, profile = traits_of(character.provider), profile_of(character.provider)
-    answers, situation = compiled().steps[profile.announces_sync][False], INITIAL_SITUATION
+    table, circumstances, situation = compiled(), circumstances_of(character.provider), INITIAL_SITUATION
     session_us = 0 if profile.session_length is None else int(profile.session_length.total_seconds() * 1e6)
     story, at_us, signed_in_us, last = _pick(random, traits.births), 0, 0, Announcement(0, INITIAL_SITUATION.status)
     while True:
@@ -120,7 +121,8 @@ def live(character: Character, random: Random, lasts_us: int) -> Iterator[Announ
             at_us += step.wait.draw_us(random)
             if at_rest and at_us > lasts_us:
                 return
-            answer, is_repeat = answers[situation][step.status], (step.status, product) == (last.status, last.product)
+            answer = table.step(situation, step.status, circumstances)
+            is_repeat = (step.status, product) == (last.status, last.product)
             is_twin = is_repeat and (last.channel, step.channel) == (Channel.NOTIFY, Channel.WEBHOOK)
             if not (is_twin or (answer.expected and not is_repeat)):
                 continue

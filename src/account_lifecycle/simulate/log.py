@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 from ..errors import ConfigurationError
 from ..intake.dialects import HOSTED_AUTH, STATUS_WEBHOOK, Dialect
 from ..lifecycle import definition
-from ..lifecycle.compiled import compiled
+from ..lifecycle.compiled import Step, compiled
+from ..lifecycle.explain import circumstances_of
 from ..lifecycle.machine import INITIAL_SITUATION, Situation
 from ..lifecycle.policy import DEFAULT_POLICY
 from ..lifecycle.providers import DEADLINES, Provider, profile_of
@@ -251,7 +252,7 @@ class Simulation:
         end_us = self._settings.end_us - at_us
         next_us = end_us if upcoming is None else life.born_us + upcoming.at_us - at_us
         return Occasion(
-            message, life.character, situation, life.answers, upcoming, next_us, end_us,
+            message, life.character, situation, life.answers(situation), upcoming, next_us, end_us,
             life.received.last is None, life.is_known, life.is_stranger, self._fault_random,
         )  # fmt: skip
 
@@ -372,9 +373,9 @@ class _Life:
 
     __slots__ = (
         "account_id",
-        "answers",
         "born_us",
         "character",
+        "circumstances",
         "fault",
         "is_known",
         "is_stranger",
@@ -395,7 +396,7 @@ class _Life:
         self.window_us = math.inf if settings.bare else _REDELIVERY_US  # without times no repeat is late
         self.character = draw_character(random, settings.providers)
         self.story = live(self.character, random, settings.end_us - born_us)
-        self.answers = compiled().steps[profile_of(self.character.provider).announces_sync][False]
+        self.circumstances = circumstances_of(self.character.provider)
         self.received = self.truth = _State()
         self.fault: _Fault | None = None
         self.silent_until: Status | None = None
@@ -407,16 +408,20 @@ class _Life:
         situation, since_us, last, last_product, last_us = state
         if status is last and product == last_product:
             return _State(situation, since_us, last, product, at_us), at_us - last_us <= self.window_us
-        step = self.answers[situation][status]
+        step = compiled().step(situation, status, self.circumstances)
         if step.verdict is not Verdict.APPLIED:
             return state, step.expected
         return _State(step.after, at_us if step.moved else since_us, status, product, at_us), step.expected
+
+    def answers(self, situation: Situation) -> tuple[Step, ...]:
+        """Return what the machine says of every announcement to an account that stands there."""
+        return tuple(compiled().step(situation, word, self.circumstances) for word in definition.ANNOUNCEMENTS)
 
     def become_stranger(self, word: str) -> None:
         """Belong to an unknown provider, for which anything may be announced."""
         self.is_stranger = True
         self.character = self.character._replace(words=(word,) * len(self.character.words))
-        self.answers = compiled().steps[True][False]
+        self.circumstances = circumstances_of(None)
 
 
 _Entry = tuple[int, int, _Life | None, Announcement | Message]
