@@ -22,7 +22,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def write_archive(path: Path, evidence: Iterable[tuple[Evidence, bytes | None]]) -> tuple[int, str]:
-    """Write events, each with its digest if the store keeps a chain; how many, and the SHA-256 of the file's bytes.
+    """Write events, each with its digest if there is a chain; return how many, and the SHA-256 of the file's bytes.
 
     On return the file is on the disk. Raises ``StoreError`` if there is a file of that name or if it cannot be
     written; then nothing is left behind, and an existing file is as it was.
@@ -38,7 +38,7 @@ def write_archive(path: Path, evidence: Iterable[tuple[Evidence, bytes | None]])
 
 
 def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
-    """An event as its line tells it; times in ISO 8601, UTC."""
+    """Return an event as its line has it; times in ISO 8601, UTC."""
     entry = proof.entry
     return {
         "account_id": entry.account_id,

@@ -13,8 +13,9 @@ from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
 from .. import chain, rows
 from ..commit_group import Turn
+from ..rows import Row
 from ..writing import Feed, FeedRows, judge_feed, release_row, release_times
-from .transactions import Row, Transaction
+from .transactions import Transaction
 
 FeedTurn = Turn[Feed, list[Decision]]
 

@@ -16,18 +16,19 @@ from ...lifecycle.account import Account
 from ...records import Evidence, Segment
 from .. import chain, rows
 from ..archive import write_archive
+from ..rows import Row
 from ..writing import erased_row
 from .proving import joined
-from .transactions import Row, Transaction, Transactions, UnknownOutcome
+from .transactions import Transaction, Transactions, UnknownOutcome
 
 
 class PostgresRetention:
-    """The side of the store that lets go."""
+    """``Ledger.erase`` and ``Ledger.prune``."""
 
     _transactions: Transactions
 
     def erase(self, account_id: str, at: datetime) -> int:  # noqa: ARG002 - nothing here tells when
-        """Erase an account's payloads and names, also from the quarantine; how many payloads that were.
+        """Erase an account's payloads and names, also from the quarantine; return how many payloads.
 
         The server's files keep the old rows until they are vacuumed, and its log and backups for longer: run
         ``VACUUM event, account, baseline, quarantine`` if that matters, when no older transaction is running.
@@ -48,7 +49,7 @@ class PostgresRetention:
         return self._transactions.run(erase)
 
     def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
-        """Archive the events received before ``until`` and take them out; None if there is nothing to take.
+        """Archive the events received before ``until`` and take them out; return None if there is nothing to take.
 
         Of each account its oldest events go, up to the first that was received later or that a hook is still to
         be called for. Others may feed meanwhile. The server uses the room again after its next vacuum.

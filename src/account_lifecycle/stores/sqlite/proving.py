@@ -22,10 +22,10 @@ _CHANGED = "is not as it was written: its digest does not hold"
 
 
 class SQLiteProver(SQLiteFile):
-    """``ports.Prover.faults``."""
+    """``Prover.faults``."""
 
     def faults(self) -> Iterator[Fault]:
-        """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
+        """Yield what the store itself finds wrong: rows that were changed, are missing, or stand in the wrong place."""
         with self.snapshot() as snapshot, in_our_words(self.path):
             for check in _CHECKS:
                 yield from _run(check, snapshot)
@@ -124,7 +124,7 @@ def _span(first: int, last: int) -> str:
 
 
 def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
-    """What is wrong with an event, and the digests that the next one may go on from: if this one's own is wrong, the
+    """Return what is wrong with an event, and the digests that the next one may go on from: if its own is wrong, the
     next one still goes on from the right one. ``before`` is empty if the one before is missing."""
     event, digest = joined[0][:21], joined[0][20]
     try:
