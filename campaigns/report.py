@@ -1,7 +1,4 @@
-"""What a campaign hands back: its figures, and every promise that it found broken.
-
-Knows how they are printed; it must never know what was tried.
-"""
+"""The report of a campaign: its figures, and every promise that it found broken."""
 
 import logging
 from collections.abc import Sequence

@@ -63,7 +63,7 @@ class Judged(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the campaign as told on the command line; its exit code."""
+    """Run the campaign with options of the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="campaigns unchanged", description=__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many logs (default {SEEDS})")
     parser.add_argument("--first", type=int, default=1, help="the first seed (default 1)")
