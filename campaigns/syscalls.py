@@ -1,8 +1,8 @@
 """Every system call of an operation as the last one of its process, or as one that fails.
 
 Afterwards the store must be as it was before the operation or as it is after it, what was reported must be there,
-nothing may contradict itself, feeding must go on, and what hooks wait for must have been done or be done now. A call that
-fails once is followed by another attempt in the same process, as a caller would make it.
+nothing may contradict itself, feeding must go on, and what hooks wait for must have been done or be done now. A call
+that fails once is followed by another attempt in the same process, as a caller would make it.
 """
 
 import argparse
