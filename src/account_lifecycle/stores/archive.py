@@ -57,7 +57,7 @@ def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
 
 
 def _origin(entry: LedgerEntry) -> dict[str, Any]:
-    """What only an announcement or only a deadline has; ``payload`` is null where nobody sent one or it was erased."""
+    """Return what only an announcement or a deadline has; ``payload`` is null where none was sent or it was erased."""
     event = entry.event
     if isinstance(event, DeadlinePassed):
         stay = {"stay_since": event.since.isoformat(), "allowed_us": event.allowed // _MICROSECOND}
@@ -107,7 +107,7 @@ class _Hashed:
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when it is whole and on the disk."""
+    """Make a file that gets its name when it is whole and on the disk."""
     draft = path.with_name(f".{path.name}.part")
     _reserve(path)
     try:

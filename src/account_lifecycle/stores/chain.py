@@ -67,7 +67,7 @@ def _deadline(stay_since: int | None, allowed: int | None) -> str:
 
 @lru_cache(maxsize=1024)
 def _origin(word: str, product: str, provider: str | None) -> str:
-    """What many events have in common, as JSON."""
+    """Return what many events have in common, as JSON."""
     return f"{_quoted(word)},{_quoted(product)},{'null' if provider is None else _quoted(provider)}"
 
 
@@ -75,7 +75,7 @@ def _origin(word: str, product: str, provider: str | None) -> str:
 def _decided(
     verdict: str, before: str, existed: int, was_lost: int, after: str, exists: int, is_lost: int, rules: str
 ) -> str:
-    """The rest of it."""
+    """Return the rest of it."""
     return (
         f"{_quoted(verdict)},{_quoted(before)},{existed:d},{was_lost:d},{_quoted(after)},{exists:d},{is_lost:d},"
         f"{_quoted(rules)}"

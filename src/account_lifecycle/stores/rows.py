@@ -224,7 +224,7 @@ def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
 
 
 def evidence_from(rows: Iterator[Row]) -> Iterator[Evidence]:
-    """The same with what was decided: after whether it is erased come the rules and the effects' text, or NULL."""
+    """Yield the same with what was decided: after whether it is erased come the rules and the effects, or NULL."""
     for joined in _by_event(rows):
         rules, text = joined[0][19:21]
         yield Evidence(_entry_from(joined), effects_from(text or NO_EFFECTS), rules)

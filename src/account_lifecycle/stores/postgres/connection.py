@@ -159,7 +159,7 @@ class Connections:
                     ) from error
 
     def abandon(self) -> None:
-        """In the child of a fork: leave every connection to the parent, whose sessions must not hear of it."""
+        """In the child of a fork: leave every connection to the parent, whose sessions must not notice it."""
         for connection in self._alive:
             _detach(connection)
         _INHERITED.append(self._pool)

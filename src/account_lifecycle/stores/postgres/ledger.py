@@ -60,7 +60,7 @@ class _Desk:
         self._lock(sum(len(turn.asked.events) for turn in turns), [n for turn in turns for n in turn.asked.releasing])
 
     def _lock(self, events: int, releasing: list[int]) -> None:
-        """One round: make the accounts that are not there, lock all in one order, read them, take numbers.
+        """In one round: make the accounts that are not there, lock all in one order, read them, take numbers.
 
         A statement sees what was committed before it began: so each comes after the locks that it has to see through.
         """

@@ -108,7 +108,7 @@ class PostgresOutbox:
         return count
 
     def _number(self, transaction: Transaction[Result], made: Sequence[DeliveryRow]) -> list[int]:
-        """Put off the making of deliveries; their numbers."""
+        """Put off the making of deliveries; return their numbers."""
         numbers = [number for (number,) in transaction.ask("delivery_numbers", (len(made),))] if made else []
         transaction.put_off("save_delivery", [(number, *row[1:]) for number, row in zip(numbers, made, strict=True)])
         return numbers
@@ -149,7 +149,7 @@ class PostgresOutbox:
         return [claim in held for claim in claims]
 
     def _deliveries(self, taken: Sequence[Row]) -> list[Delivery]:
-        """Rows of deliveries joined with their hooks, as their owners get them."""
+        """Make deliveries, as their owners get them, from rows joined with their hooks."""
         if not taken:
             return []
         pairs = [(DeliveryRow(*row[:-_HOOK_COLUMNS]), hook_from(row[-_HOOK_COLUMNS:])) for row in taken]

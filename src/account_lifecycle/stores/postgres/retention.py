@@ -65,7 +65,7 @@ class PostgresRetention:
 
 
 def _erase_quarantined(transaction: Transaction[int], account_id: str) -> int:
-    """Put off the erasing of what mentions the account; how many payloads that are."""
+    """Put off the erasing of what mentions the account; return how many payloads."""
     found = transaction.stream("quarantined_payloads")
     meant = [number for number, payload in found if rows.mentions(bytes(payload), account_id)]
     locked = transaction.ask("lock_quarantined", (meant,)) if meant else []
@@ -84,13 +84,13 @@ class _Pruning:
         self._is_archived = False
 
     def forget_archive(self) -> None:
-        """Nothing was taken out: no archive is needed."""
+        """Remove the archive: nothing was taken out."""
         if self._is_archived:
             self._archive.unlink(missing_ok=True)
             self._is_archived = False
 
     def run(self, transaction: Transaction[Segment | None]) -> Segment | None:
-        """One attempt."""
+        """Make one attempt."""
         with transaction.round():
             transaction.execute("planning")  # nobody plans, redrives, erases or prunes meanwhile
             segments = transaction.execute("segments")
@@ -144,7 +144,7 @@ class _Baselines:
         transaction.put_off("save_baseline", [self._row(account_id) for account_id in sorted(self._changed)])
 
     def head(self) -> str:
-        """What the rest of the ledger goes on from."""
+        """Return what the rest of the ledger goes on from."""
         return joined((self._heads[account_id],) for account_id in sorted(self._heads)).hex()
 
     def _row(self, account_id: str) -> Row:

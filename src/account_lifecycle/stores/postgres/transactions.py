@@ -60,7 +60,7 @@ class Transaction(Generic[Result]):
 
     @contextmanager
     def round(self) -> Iterator[None]:
-        """What is executed within can be fetched after it, and costs one round trip."""
+        """Send what is executed within in one round trip; it can be fetched after that."""
         with self._connection.pipeline():
             if not self._is_begun:
                 self._connection.execute(statement("begin"))
@@ -85,7 +85,7 @@ class Transaction(Generic[Result]):
             yield from cursor
 
     def put_off(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
-        """A statement for each row, last of all."""
+        """Put off a statement for each row, last of all."""
         if rows:
             self._late.append((name, rows))
 
@@ -135,7 +135,7 @@ class Transactions:
 
     @property
     def place(self) -> str:
-        """What messages call the database."""
+        """Return what messages call the database."""
         return self._connections.place
 
     def run(self, work: Work[Result]) -> Result:
@@ -200,7 +200,7 @@ class _Attempts(Generic[Result]):
         self._earlier: Result | None = None
 
     def make(self, connection: Connection, work: Work[Result]) -> Result:
-        """One attempt."""
+        """Make one attempt."""
         while self._left:  # a session that was cut off may still hold its locks, and know nothing of it
             connection.execute(statement("end_session"), self._left[-1])
             self._left.pop()

@@ -178,7 +178,7 @@ def _save(db: apsw.Connection, deliveries: Iterable[DeliveryRow]) -> None:
 
 
 def _pending_of(db: apsw.Connection, account_ids: Sequence[str]) -> list[rows.Row]:
-    """What waits for some accounts: looked for in all that waits, or, where that is much, in their histories."""
+    """Return what waits for some accounts: looked for in all that waits, or, where that is much, in their histories."""
     is_much = every(db, _SQL["is_much_pending"], (MUCH_PENDING,))[0][0]
     return every(db, _SQL["pending_among_many" if is_much else "pending_of_accounts"], (json.dumps(list(account_ids)),))
 
@@ -197,7 +197,7 @@ def _plan(db: apsw.Connection, events: Sequence[rows.Row], now: datetime) -> int
 
 
 def last_delivery(db: apsw.Connection) -> int:
-    """The last number that was given to one: none is ever given again, or a stale claim could hold."""
+    """Return the last number of a delivery: none is ever used again, or a stale claim could hold."""
     return int(every(db, _SQL["last_delivery"])[0][0])
 
 
