@@ -385,7 +385,7 @@ def _takers(net: Net) -> dict[Arc, tuple[str, ...]]:
 
 def _page_figures() -> Iterator[str]:
     """Yield the tables and counts of the page as they must read."""
-    yield "| log | accounts | events | found odd by both | by the audit alone | by pm4py alone |"
+    yield "| log | accounts | events | deviating by both | by the audit alone | by pm4py alone |"
     yield "|---|--:|--:|--:|--:|--:|"
     totals, reasons = [0] * 5, Counter[str]()
     for log in LOGS:

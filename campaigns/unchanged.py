@@ -254,7 +254,7 @@ def judge(lines: Iterable[bytes], policy: Policy = DEFAULT_POLICY, keep: Path | 
 def results(lines: Iterable[bytes], policy: Policy) -> Iterator[Decision | PayloadError]:
     """What becomes of every line, and of every deadline in its turn: noticed the moment after it has passed.
 
-    Deadlines come before the account's next announcement; those still to come are told at the end, by account.
+    Deadlines come before the account's next announcement; those still to come follow at the end, by account.
     """
     accounts: dict[str, Account] = {}
     latest = datetime.min.replace(tzinfo=UTC)
@@ -277,7 +277,7 @@ def results(lines: Iterable[bytes], policy: Policy) -> Iterator[Decision | Paylo
 
 
 def _passed(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:
-    """The deadline that an account has outlived before a moment and was not yet told of."""
+    """The deadline that an account has outlived before a moment and that was not noticed yet."""
     allowed = policy.deadlines_of(account.provider).get(account.status)
     if allowed is None or account.since is None or account.stuck or at - account.since <= allowed:
         return None
