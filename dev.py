@@ -28,7 +28,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed.sha256"
 
-APART = ("tests/spark", "tests/oracle")
+APART = ("tests/spark",)
 """What runs beside the rest of the suite: it needs no database, and much time in other people's code."""
 
 COMMANDS: dict[str, list[list[str]]] = {
@@ -43,6 +43,13 @@ COMMANDS: dict[str, list[list[str]]] = {
     "docs": [["python", "docs/generate.py"]],
     "shell": [[]],
 }
+EXTRA_GROUPS = {
+    "bench": ("bench",),
+    "bench-replay": ("bench",),
+    "bench-fleet": ("bench",),
+    "campaign": ("campaigns",),
+}
+"""Dependency groups of pyproject.toml that a command needs besides ``dev``."""
 
 
 def main(arguments: list[str]) -> int:
@@ -53,7 +60,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 0 if arguments and arguments[0] in ("-h", "--help", "help") else 2
     name, *rest = arguments
-    make_environment(extra_groups=("bench",) if name.startswith("bench") else ())
+    make_environment(extra_groups=EXTRA_GROUPS.get(name, ()))
     if name == "test" and not rest:
         return run_all_tests()
     *first, last = COMMANDS[name]
@@ -146,7 +153,8 @@ def make_environment(extra_groups: tuple[str, ...] = ()) -> None:
         [*pip, "--quiet", "--editable", f"{ROOT}[diagrams,postgres,replay,spark]", *requirements(groups)],
         "Could not install the project. Is a package index within reach?",
     )
-    STAMP.write_text(" ".join([wanted, *groups]))
+    before = done[1:] if done[:1] == [wanted] else []
+    STAMP.write_text(" ".join(dict.fromkeys([wanted, *before, *groups])))
 
 
 def requirements(groups: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,7 @@
-"""Fault campaigns: the promises of the stores, tried against power loss, failing calls, full disks and rotten bits.
+"""Campaigns: break the promises of the stores on purpose, with power loss, failing calls, full disks and flipped bits.
 
-    python -m campaigns                     lists them
-    python -m campaigns power --images 300  runs one; it prints figures and exits 1 if a promise was broken
+    python -m campaigns                     list them
+    python -m campaigns power --images 300  run one: print figures, exit with 1 if a promise was broken
 
-They stand outside the package and know only its public side; each has a short form in ``tests/campaigns``.
+Most have a short form in ``tests/campaigns``.
 """

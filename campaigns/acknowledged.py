@@ -1,7 +1,7 @@
-"""What feeders and hooks told, held against the ledger: nothing told may be missing, nothing called may be made up.
+"""Compare what feeders and hooks reported with the ledger.
 
-Knows the files that processes tell in and the public reading side of the engine; it must never know how a
-process came to its end.
+Every acknowledged event must be there once, at the sequence that was reported, and no hook may have been called for an
+effect that is not in the ledger.
 """
 
 from collections import Counter
@@ -13,15 +13,15 @@ from account_lifecycle import Engine
 from account_lifecycle.lifecycle.effects import Effect
 from account_lifecycle.records import DeliveryFilter, DeliveryState, Evidence
 
-from .markers import marker_of
-from .processes import told
+from .processes import reported
+from .webhooks import marker_of
 
 ROUNDS = 50
 """How often hooks are run until nothing is due."""
 
 
 class Acknowledged(NamedTuple):
-    """An event that a caller was told as fed."""
+    """An event that was acknowledged to its feeder."""
 
     account_id: str
     sequence: int
@@ -37,18 +37,18 @@ class Call(NamedTuple):
     """The idempotency key that the hook was called with."""
 
 
-class Told(NamedTuple):
-    """Everything that was told so far."""
+class Reports(NamedTuple):
+    """Everything that was reported so far."""
 
     acks: tuple[Acknowledged, ...]
     calls: tuple[Call, ...]
     """The calls of hooks, in order."""
 
     @classmethod
-    def read(cls, acks: Iterable[Path], calls: Path) -> "Told":
-        """Read what is told until now; whatever is in it must be in the ledger when that is read afterwards."""
-        acknowledged = tuple(Acknowledged(*line) for path in acks for line in told(path))
-        return cls(acknowledged, tuple(Call(*line) for line in told(calls)))
+    def read(cls, acks: Iterable[Path], calls: Path) -> "Reports":
+        """Read what was reported until now: all of it must be in a ledger that is read afterwards."""
+        acknowledged = tuple(Acknowledged(*line) for path in acks for line in reported(path))
+        return cls(acknowledged, tuple(Call(*line) for line in reported(calls)))
 
     @property
     def keys(self) -> set[str]:
@@ -56,14 +56,14 @@ class Told(NamedTuple):
         return {call.key for call in self.calls}
 
 
-def unkept(engine: Engine, promised: Told) -> list[str]:
-    """Every promise of the store that does not hold, in words; it may be asked while others feed."""
+def unkept(engine: Engine, promised: Reports) -> list[str]:
+    """Return every promise of the store that does not hold; others may feed meanwhile."""
     ledger = list(engine.store.evidence())
     return [*_unverified(engine), *_lost(ledger, promised.acks), *_made_up(ledger, promised.keys)]
 
 
-def undelivered(engine: Engine, promised: Told) -> list[str]:
-    """Effects that no hook was ever called for, and whatever is still on its way, when all hooks have been run."""
+def undelivered(engine: Engine, promised: Reports) -> list[str]:
+    """Return effects that no hook was called for, and deliveries that are not done, once all hooks have been run."""
     return [
         *(f"lost effect: {key}" for key in sorted(_keys(engine.store.evidence()) - promised.keys)),
         *(f"still {state}: {count} deliveries" for state, count in _unfinished(engine).items()),
@@ -71,11 +71,11 @@ def undelivered(engine: Engine, promised: Told) -> list[str]:
     ]
 
 
-def calls_again(promised: Told) -> tuple[int, int]:
-    """How many calls were made again, and in how many runs.
+def calls_again(promised: Reports) -> tuple[int, int]:
+    """Return how many calls were made again, and in how many runs.
 
-    A run is what one process called without a break and somebody had to call again: calls are settled together,
-    so each interruption of a process can explain one run and no more.
+    A run is a series of calls by one process that were all made again later: deliveries are completed together, so
+    each interruption of a process can explain one run and no more.
     """
     last = {call.key: place for place, call in enumerate(promised.calls)}
     repeated, runs, was_repeated = 0, 0, dict[str, bool]()
@@ -101,7 +101,7 @@ def _unverified(engine: Engine) -> Iterator[str]:
 
 
 def _lost(ledger: Iterable[Evidence], acks: Iterable[Acknowledged]) -> Iterator[str]:
-    """Acknowledged events that are not in the ledger exactly once, at the sequence that was told."""
+    """Acknowledged events that are not in the ledger exactly once, at the sequence that was reported."""
     places: dict[str, list[tuple[str, int]]] = {}
     for evidence in ledger:
         entry = evidence.entry
@@ -109,11 +109,12 @@ def _lost(ledger: Iterable[Evidence], acks: Iterable[Acknowledged]) -> Iterator[
     yield from (f"{marker} is in the ledger {len(found)} times" for marker, found in places.items() if len(found) > 1)
     for ack in acks:
         if places.get(ack.marker) != [(ack.account_id, ack.sequence)]:
-            yield f"told as event {ack.sequence} of {ack.account_id}: {ack.marker} is at {places.get(ack.marker)}"
+            found_at = places.get(ack.marker)
+            yield f"acknowledged as event {ack.sequence} of {ack.account_id}: {ack.marker} is at {found_at}"
 
 
 def _made_up(ledger: Iterable[Evidence], called: set[str]) -> Iterator[str]:
-    """Hooks called for what is not in the ledger."""
+    """Yield hook calls for what is not in the ledger."""
     return (f"a hook was called for what is not in the ledger: {key}" for key in sorted(called - _keys(ledger)))
 
 

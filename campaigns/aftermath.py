@@ -1,6 +1,7 @@
-"""What is left of a store after an operation that was disturbed, and whether that is as promised.
+"""Judge a store after an operation that was disturbed.
 
-Knows what a caller was told and what the store holds; it must never know what went wrong in between.
+It must be as before the operation or as after it, hold everything that the caller was promised, contradict itself
+nowhere, and be usable.
 """
 
 import gzip
@@ -16,13 +17,13 @@ from account_lifecycle import Account, Engine, HookCall
 from account_lifecycle.records import LedgerEntry
 from account_lifecycle.testing import Clock
 
-from .board import Board
 from .invariants import flaws
 from .operations import ARCHIVE, BACKUP, ERASED, STORE, Operation, opened
+from .processes import Board
 from .webhooks import LATER, feed_on, names, run_hooks_for_days, webhooks
 
 COMPLETED = ("opened", "erased", "pruned")
-"""What is told of operations that leave the store as it is to be, or not at all."""
+"""Notes that are posted only after their operation is complete."""
 SAME = "with the ledger as it always is"
 
 
@@ -40,12 +41,12 @@ class Known(NamedTuple):
     before: State
     after: State
     calls: Counter[str]
-    wanted: frozenset[str]
+    awaited: frozenset[str]
     """The keys of the effects that hooks wait for in the end."""
 
 
 def judge(operation: Operation, known: Known, board: Board, store: Path) -> tuple[str, list[str]]:
-    """In which state the store is, and what is wrong with it."""
+    """Return the state that the store is in, and what is wrong with it."""
     state = state_of(store)
     outcome = _outcome(operation, known, state)
     broken = [] if outcome else ["the store is neither as it was nor as it was to be"]
@@ -56,15 +57,15 @@ def judge(operation: Operation, known: Known, board: Board, store: Path) -> tupl
 
 
 def _telling_flaws(board: Board, state: State, *, is_done: bool) -> list[str]:
-    """What was told and is not so."""
+    """Return what was reported and is not so."""
     payloads = Counter(entry.payload.decode() for entry in state.ledger)
     broken = [
-        f"told as fed, but {payloads[text]} times in the ledger: {text[:80]}"
-        for text in sorted(told(board, "fed"))
+        f"acknowledged, but {payloads[text]} times in the ledger: {text[:80]}"
+        for text in sorted(reported(board, "fed"))
         if payloads[text] != 1
     ]
     early = [note[0] for note in board.notes() if note[0] in COMPLETED and not is_done]
-    return broken + [f"told as {word}, but it is not" for word in early]
+    return broken + [f"reported as {word}, but it is not" for word in early]
 
 
 def _outcome(operation: Operation, known: Known, state: State) -> str:
@@ -91,9 +92,11 @@ def state_of(store: Path) -> State:
 
 
 def _backup_flaws(board: Board, store: Path, known: Known) -> list[str]:
-    """What is wrong with a backup: it must be whole if there is one, and there if that was told."""
+    """What is wrong with a backup: it must be whole if there is one, and there if that was reported."""
     if not (store / BACKUP).exists():
-        return ["told as backed up, but there is no backup"] if any(n[0] == "backed up" for n in board.notes()) else []
+        return (
+            ["reported as backed up, but there is no backup"] if any(n[0] == "backed up" for n in board.notes()) else []
+        )
     folder = store / "restored"
     folder.mkdir()
     shutil.copy(store / BACKUP, folder / STORE)
@@ -107,7 +110,7 @@ def _archive_flaws(store: Path) -> list[str]:
     """What is wrong with the archives that the store relies on: each must be there, and be what was taken out."""
     broken = []
     with opened(store, Clock()) as engine:
-        segments = engine.store.segments() if hasattr(engine.store, "segments") else []
+        segments = engine.store.segments()
     for segment in segments:
         content = (store / ARCHIVE).read_bytes() if (store / ARCHIVE).exists() else b""
         if sha256(content).hexdigest() != segment.archive_sha256:
@@ -118,12 +121,12 @@ def _archive_flaws(store: Path) -> list[str]:
 
 
 def _erasure_flaws(board: Board, store: Path) -> list[str]:
-    """Which bytes can still be found in a file although they were told as erased."""
+    """Return the payloads that are still in a file although they were reported as erased."""
     if not any(note[0] == "erased" for note in board.notes()):
         return []
     files = [file for file in store.iterdir() if file.name.startswith(STORE)]
     return [
-        f"told as erased, but it is in {file.name}: {payload.decode()[:80]}"
+        f"reported as erased, but it is in {file.name}: {payload.decode()[:80]}"
         for file in files
         for payload in ERASED
         if payload in file.read_bytes()
@@ -137,9 +140,11 @@ def _going_on_flaws(operation: Operation, known: Known, board: Board, store: Pat
         quarantined = {one.payload.decode() for one in engine.quarantine()}
         feed_on(engine, webhooks(0, 3, names("after", 1)))
         found = _fed_on(engine) + flaws(engine, store / STORE)
-    found += [f"told as quarantined, but lost: {text[:80]}" for text in told(board, "quarantined") - quarantined]
-    found += [f"done again although told as done: {key}" for key in told(board, "settled") & called]
-    never = known.wanted - called - told(board, "called") if is_fed else set()
+    found += [
+        f"reported as quarantined, but lost: {text[:80]}" for text in reported(board, "quarantined") - quarantined
+    ]
+    found += [f"done again although reported as done: {key}" for key in reported(board, "completed") & called]
+    never = known.awaited - called - reported(board, "called") if is_fed else set()
     return found + [f"never done: {key}" for key in sorted(never)]
 
 
@@ -160,6 +165,6 @@ def run_hooks_later(store: Path) -> set[str]:
     return called
 
 
-def told(board: Board, word: str) -> set[str]:
-    """What was told of a kind."""
+def reported(board: Board, word: str) -> set[str]:
+    """Return what was reported with a word."""
     return {str(note[1]) for note in board.notes() if note[0] == word}

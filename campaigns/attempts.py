@@ -1,14 +1,11 @@
-"""What workers told of the attempts they made, and what must hold between these.
-
-Knows the lines that hooks write; it must never know how a worker came to its end.
-"""
+"""The attempts that hooks reported, and what must hold between them: order, causes and fencing tokens."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .processes import told
+from .processes import reported
 
 Aim = tuple[str, str, int]
 """What an attempt is at: the hook's name, the account, and the sequence of the event."""
@@ -23,18 +20,18 @@ class Attempt(NamedTuple):
 
 
 class Attempts(NamedTuple):
-    """Everything that was told, in order."""
+    """Everything that was reported, in order."""
 
     begins: tuple[Attempt, ...]
     failures: frozenset[Attempt]
     completions: tuple[Attempt, ...]
     stale: int
-    """How many settlements were refused because somebody else had taken over."""
+    """How many completions were refused because the lease was lost to another worker."""
 
     @classmethod
     def read(cls, log: Path) -> "Attempts":
-        """Read what is told until now."""
-        lines = told(log)
+        """Read what was reported until now."""
+        lines = reported(log)
         found = {
             word: [
                 Attempt(pid, (name, account_id, sequence), token) for pid, name, account_id, sequence, token in facts
@@ -52,7 +49,7 @@ class Attempts(NamedTuple):
 
     @property
     def failed(self) -> int:
-        """How many calls told that they failed."""
+        """How many calls reported that they failed."""
         return len(self.failures)
 
     @property
@@ -67,7 +64,7 @@ class Attempts(NamedTuple):
 
     @property
     def in_hand(self) -> set[int]:
-        """The processes that have begun something and not told its end."""
+        """The processes with an attempt that has begun and not ended."""
         ended = {*self.failures, *self.completions}
         return {attempt.pid for attempt in self.begins if attempt not in ended}
 
@@ -98,14 +95,14 @@ class Attempts(NamedTuple):
         """Deliveries whose fencing token did not grow with every attempt.
 
         A process that was stopped between its claim and its call makes the call when it wakes, with a token that is
-        stale by then: that is what the token is there to tell.
+        stale by then, which is what tokens are for.
         """
         tokens = [
             (aim, [attempt.token for attempt in self.begins if attempt.aim == aim and attempt.pid not in interrupted])
             for aim in {attempt.aim for attempt in self.begins}
         ]
         twice = len(self.begins) - len({(attempt.aim, attempt.token) for attempt in self.begins})
-        found = [f"{aim}: its tokens were {told}" for aim, told in tokens if told != sorted(told)]
+        found = [f"{aim}: its tokens were {of_aim}" for aim, of_aim in tokens if of_aim != sorted(of_aim)]
         return [*found, *([f"{twice} tokens were given twice"] if twice else [])]
 
     def _by_aim(self) -> Iterator[list[Attempt]]:

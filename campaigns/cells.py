@@ -1,7 +1,7 @@
-"""Where the live bytes of a SQLite file are: the cells of every table and index, page by page.
+"""Find the live bytes of a SQLite file: the cells of every table and index, page by page.
 
-Knows the file format (https://www.sqlite.org/fileformat2.html); it must never know what the tables mean. Free pages,
-the unused middle of a page and what deleted cells left behind are not live.
+See https://www.sqlite.org/fileformat2.html. Free pages, the unused middle of a page and the remains of deleted cells
+are not live.
 """
 
 from collections.abc import Iterator

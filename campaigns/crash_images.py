@@ -1,7 +1,7 @@
-"""What may be on the disk after the power failed: files made from a log of what was done to them.
+"""Make the files that may be on a disk after the power failed, from a record of the calls before.
 
-Knows what a disk promises: what was synced stays, and of the rest any part may have arrived, in any order, each
-512-byte sector by itself, and so for a folder's entries. It must never know what the files hold.
+A disk promises that what was synced stays. Of the rest any part may have arrived, in any order, each 512-byte sector by
+itself; the same holds for a folder's entries.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from .recording import Call, Create, Delete, Sync, Told, Truncate, Write
+from .recording import Call, Create, Delete, Promised, Sync, Truncate, Write
 
 SECTOR = 512
 """How many bytes a disk writes at once, or not at all."""
@@ -47,8 +47,8 @@ class Disk:
     """A folder on a disk, at one moment of a log."""
 
     moment: int = 0
-    told: list[object] = field(default_factory=list)
-    """What callers were told until then."""
+    promises: list[object] = field(default_factory=list)
+    """What callers were promised until then."""
     _present: dict[str, _File] = field(default_factory=dict)
     _safe: dict[str, _File] = field(default_factory=dict)
     _unsynced: list[tuple[str, _File | None]] = field(default_factory=list)
@@ -62,8 +62,8 @@ class Disk:
 
     def _happen(self, place: int, call: Call) -> None:
         match call:
-            case Told(promise):
-                self.told.append(promise)
+            case Promised(promise):
+                self.promises.append(promise)
             case Create(name):
                 self._present[name] = _File()
                 self._unsynced.append((name, self._present[name]))
@@ -117,7 +117,9 @@ def write_image(folder: Path, files: dict[str, bytes]) -> None:
 
 def crash_points(log: Sequence[Call], count: int, random: Random) -> Iterator[int]:
     """Moments to crash at, in order: half of them anywhere, half right before or after something decisive."""
-    decisive = [place for place, call in enumerate(log) if isinstance(call, Sync | Told | Truncate | Create | Delete)]
+    decisive = [
+        place for place, call in enumerate(log) if isinstance(call, Sync | Promised | Truncate | Create | Delete)
+    ]
     near = [min(random.choice(decisive) + random.randrange(2), len(log)) for _ in range(count // 2)]
     anywhere = [random.randrange(len(log) + 1) for _ in range(count - len(near))]
     return iter(sorted(near + anywhere))

@@ -1,4 +1,4 @@
-"""Many processes feed one store at once: nothing is lost or told as busy, and none of them starves.
+"""Many processes feed one store at once: nothing is lost, none sees a busy store, and none starves.
 
 Each feeds for the same length of time. Afterwards every acknowledged event must be in the ledger exactly once, the
 sequences without gaps, the accounts what folding gives, and the slowest feeder must have fed at least a tenth of
@@ -18,19 +18,18 @@ from typing import NamedTuple
 from account_lifecycle import Engine, StoreError
 from account_lifecycle.records import AccountFilter
 
-from .acknowledged import Told, unkept
-from .markers import marked_webhooks
-from .processes import PATIENCE_S, fork, telling, told
+from .acknowledged import Reports, unkept
+from .processes import PATIENCE_S, fork, reported, reporting
 from .report import Report, conclude, silence_logs
 from .sites import STORES, Site, opened_site
-from .webhooks import names
+from .webhooks import marked_webhooks, names
 
 FAIR_SHARE = 10
 """The fastest feeder may feed so many times what the slowest does."""
 
 
 class Plan(NamedTuple):
-    """How much is done on one kind of store."""
+    """The size of a run on one kind of store."""
 
     store: str
     length_s: float = 10
@@ -38,14 +37,14 @@ class Plan(NamedTuple):
     accounts: tuple[int, ...] = (1, 500)
     seed: int = 1
     is_fairness_judged: bool = True
-    """False where it is only told: on a busy machine a moment is too short for a fair share."""
+    """False where it is only reported: on a busy machine a short run says nothing about fairness."""
 
 
 LONG = tuple(Plan(store) for store in STORES)
 SHORT = tuple(Plan(store, length_s=0.6, is_fairness_judged=False) for store in STORES)
 
 
-class Feat(NamedTuple):
+class Tally(NamedTuple):
     """What one feeder did."""
 
     fed: int
@@ -55,9 +54,9 @@ class Feat(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the campaign as told on the command line; its exit code."""
+    """Run the campaign with options of the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="campaigns feeders", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="as much as the test suite does")
+    parser.add_argument("--short", action="store_true", help="the size that the test suite runs")
     parser.add_argument("--store", choices=STORES, help="one kind of store only")
     parser.add_argument("--seconds", type=float, help=f"how long each feeds (default {LONG[0].length_s:g})")
     parser.add_argument("--feeders", type=int, default=LONG[0].feeders, help="how many (default 16)")
@@ -86,24 +85,24 @@ def _race(title: str, plan: Plan, accounts: int, site: Site) -> Report:
     for racer in racers:
         racer.join()
     broken = [f"a feeder ended with code {racer.exitcode}" for racer in racers if racer.exitcode]
-    feats = [Feat(*line) for number in range(plan.feeders) for line in told(folder / f"feat-{number}")]
+    tallies = [Tally(*line) for number in range(plan.feeders) for line in reported(folder / f"tally-{number}")]
     with Engine.open(url, observers=()) as engine:
-        promised = Told.read(sorted(folder.glob("acks-*")), folder / "calls")
-        broken += [*unkept(engine, promised), *(error for feat in feats for error in feat.errors)]
+        promised = Reports.read(sorted(folder.glob("acks-*")), folder / "calls")
+        broken += [*unkept(engine, promised), *(error for tally in tallies for error in tally.errors)]
         broken += [*_gaps(engine, len(promised.acks))]
-        broken += [*_unfair(feats)] if plan.is_fairness_judged else []
+        broken += [*_unfair(tallies)] if plan.is_fairness_judged else []
     broken += site.flaws(url)
     site.drop(url)
-    return Report(title, _figures(plan, feats), tuple(broken))
+    return Report(title, _figures(plan, tallies), tuple(broken))
 
 
 # ---- A feeder ----------------------------------------------------------------------------------------
 
 
 def feed(start: Barrier, url: str, folder: Path, number: int, accounts: int, plan: Plan) -> None:
-    """Feed from the common start on, for as long as planned, and tell how it went."""
+    """Feed from the common start on, for as long as planned, and report how it went."""
     random, fed, longest_s, errors = Random(plan.seed * 100 + number), 0, 0.0, []
-    with Engine.open(url, observers=()) as engine, telling(folder / f"acks-{number}") as acknowledge:
+    with Engine.open(url, observers=()) as engine, reporting(folder / f"acks-{number}") as acknowledge:
         with suppress(BrokenBarrierError):
             start.wait(PATIENCE_S)
         ends_s = time.monotonic() + plan.length_s
@@ -119,7 +118,7 @@ def feed(start: Barrier, url: str, folder: Path, number: int, accounts: int, pla
                 acknowledge(webhook.account_id, decision.sequence, webhook.marker)
                 fed += 1
             longest_s = max(longest_s, time.monotonic() - began_s)
-    with telling(folder / f"feat-{number}") as say:
+    with reporting(folder / f"tally-{number}") as say:
         say(fed, longest_s, errors)
 
 
@@ -127,7 +126,7 @@ def feed(start: Barrier, url: str, folder: Path, number: int, accounts: int, pla
 
 
 def _gaps(engine: Engine, acknowledged: int) -> Iterator[str]:
-    """Accounts whose sequences are not 1, 2, 3 …, and events that nobody was told of."""
+    """Accounts whose sequences are not 1, 2, 3 …, and events that were never acknowledged."""
     kept = 0
     for account in engine.store.accounts(AccountFilter()):
         sequences = [entry.sequence for entry in engine.store.history(account.account_id)]
@@ -138,19 +137,19 @@ def _gaps(engine: Engine, acknowledged: int) -> Iterator[str]:
         yield f"{acknowledged} events were acknowledged, but {kept} are in the ledger"
 
 
-def _unfair(feats: Sequence[Feat]) -> Iterator[str]:
-    counts = [feat.fed for feat in feats]
+def _unfair(tallies: Sequence[Tally]) -> Iterator[str]:
+    counts = [tally.fed for tally in tallies]
     if not counts or min(counts) * FAIR_SHARE < max(counts):
         yield f"the slowest feeder fed {min(counts, default=0)}, the fastest {max(counts, default=0)}"
 
 
-def _figures(plan: Plan, feats: Sequence[Feat]) -> dict[str, object]:
-    counts = sorted(feat.fed for feat in feats) or [0]
+def _figures(plan: Plan, tallies: Sequence[Tally]) -> dict[str, object]:
+    counts = sorted(tally.fed for tally in tallies) or [0]
     return {
         "events": sum(counts),
         "events a second": round(sum(counts) / plan.length_s),
-        "errors": sum(len(feat.errors) for feat in feats),
+        "errors": sum(len(tally.errors) for tally in tallies),
         "slowest to fastest": f"{counts[0]} to {counts[-1]}, {counts[0] / max(1, counts[-1]):.2f}",
         "events by feeder": " ".join(map(str, counts)),
-        "longest wait": f"{max((feat.longest_wait_s for feat in feats), default=0) * 1000:.0f} ms",
+        "longest wait": f"{max((tally.longest_wait_s for tally in tallies), default=0) * 1000:.0f} ms",
     }

@@ -1,5 +1,5 @@
-"""A disk that is full: feeding fails with a plain word, nothing told is lost, reading goes on, and so does feeding
-once there is room, in the same process.
+"""A full disk: feeding raises ``StoreFull``, nothing acknowledged is lost, reading goes on, and so does feeding once
+there is room, in the same process.
 
 The disk is a small one in memory, which only root may mount. A ballast file on it is the room that is made.
 """
@@ -14,16 +14,15 @@ from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from account_lifecycle import Engine, PayloadError, StoreError, errors
+from account_lifecycle import Engine, PayloadError, StoreError
+from account_lifecycle.errors import StoreFull
 from account_lifecycle.testing import Clock
 
 from .invariants import flaws, missing, not_quarantined
+from .processes import scratch_folder
 from .report import Report, conclude, silence_logs
-from .scratch import scratch_folder
 from .webhooks import Sent, names, webhooks
 
-STORE_FULL: type[StoreError] = getattr(errors, "StoreFull", StoreError)
-"""What a full disk is to be told as."""
 BATCH_SIZE = 40
 AT_ONCE = 500
 """How many webhooks are made at a time."""
@@ -45,9 +44,9 @@ Feed = Callable[["_Feeder", Sequence[Sent]], None]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the campaign as told on the command line; its exit code."""
+    """Run the campaign with options of the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="campaigns full", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="as much as the test suite does")
+    parser.add_argument("--short", action="store_true", help="the size that the test suite runs")
     parser.add_argument("--disk-kib", type=int, help=f"how large the disk is (default {Plan().disk_kib})")
     options = parser.parse_args(arguments)
     plan = SHORT if options.short else Plan()
@@ -67,7 +66,7 @@ def run(plan: Plan) -> Report:
             feeder = _run_on(disk, plan, feed)
         figures |= {f"fed {name}": feeder.fed, f"refused {name}": feeder.refusals, f"times full {name}": feeder.times}
         broken += [f"{name}: {what}" for what in feeder.broken]
-    return Report(title, {"told as": STORE_FULL.__name__, **figures, "failures": len(broken)}, tuple(broken))
+    return Report(title, {"error": StoreFull.__name__, **figures, "failures": len(broken)}, tuple(broken))
 
 
 # ---- The disk --------------------------------------------------------------------------------------
@@ -121,7 +120,7 @@ def _run_on(disk: Path, plan: Plan, feed: "Feed") -> "_Feeder":
 
 
 class _Feeder:
-    """A caller that keeps what the store refused and feeds the same again, as it is told to."""
+    """A caller that keeps what the store refused and feeds it again."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -144,7 +143,7 @@ class _Feeder:
         self.broken.append("the disk never ran full")
 
     def try_again_while_full(self, feed: Feed) -> None:
-        """A few more attempts, every one of which ought to be told as what it is."""
+        """Make a few more attempts, each of which must raise ``StoreFull``."""
         for _ in range(3):
             self._feed_some(feed)
 
@@ -198,16 +197,16 @@ class _Feeder:
             raise
 
     def _feed_some(self, feed: Feed) -> None:
-        """Feed what is left, or else something new; a refusal must be told as what it is."""
+        """Feed what is left, or else something new; a refusal must be a ``StoreFull``."""
         some, self._left = self._left or self._next(), []
         try:
             feed(self, some)
         except StoreError as error:
             self.refusals += 1
-            if not isinstance(error, STORE_FULL):
-                self.broken.append(f"a full disk is told as {type(error).__name__}: {error}")
+            if not isinstance(error, StoreFull):
+                self.broken.append(f"a full disk is reported as {type(error).__name__}: {error}")
         except Exception as error:  # no caller could be ready for it
-            self.broken.append(f"a full disk is told as {type(error).__name__}: {error}")
+            self.broken.append(f"a full disk is reported as {type(error).__name__}: {error}")
 
     def _next(self) -> list[Sent]:
         some = list(islice(self._stream, BATCH_SIZE))

@@ -1,8 +1,8 @@
 """Hooks under fire: workers are killed, or stopped for longer than their lease; receivers fail; one hook is poison.
 
-No delivery may be lost, those of one lane must be completed in the order of the events, whoever was stopped and comes
-back must be refused, and every attempt after the first must have a cause: a failure, or an interrupted worker. The
-poison must be given up after exactly its attempts.
+No delivery may be lost, those of one lane must be completed in the order of the events, a worker that lost its lease
+must be refused, and every attempt after the first must have a cause: a failure, or an interrupted worker. The
+poison must be dead-lettered after exactly its attempts.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import DeliveryFilter, DeliveryRecord, DeliveryState
 
 from .attempts import Attempts
-from .processes import Say, fork, halt, kill, resume, telling, wait_until
+from .processes import Say, fork, halt, kill, reporting, resume, wait_until
 from .report import Report, conclude, silence_logs
 from .sites import STORES, Site, opened_site
 from .webhooks import names
@@ -35,7 +35,7 @@ WORKERS = 5
 NAMES = ("mail", "page", "backfill")
 POISON = "poison"
 BUSY_S = 3.0
-"""How long to wait for a worker that has something in hand, in seconds."""
+"""How long to wait for a worker with an attempt in progress, in seconds."""
 SETTLED_S = 300.0
 """How long the last waits may take, in seconds."""
 ATTEMPTS = 100
@@ -43,7 +43,7 @@ ATTEMPTS = 100
 
 
 class Plan(NamedTuple):
-    """How much is done on one kind of store."""
+    """The size of a run on one kind of store."""
 
     store: str
     rounds: int = 10
@@ -59,7 +59,7 @@ class Plan(NamedTuple):
     seed: int = 1
 
 
-STOPS_THAT_TELL = 8
+STOPS_THAT_COUNT = 8
 """One that is stopped need not be refused: it may be killed when it wakes, or wake between two calls."""
 
 LONG = tuple(Plan(store) for store in STORES)
@@ -69,9 +69,9 @@ SHORT = tuple(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the campaign as told on the command line; its exit code."""
+    """Run the campaign with options of the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="campaigns hooks", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="as much as the test suite does")
+    parser.add_argument("--short", action="store_true", help="the size that the test suite runs")
     parser.add_argument("--store", choices=STORES, help="one kind of store only")
     parser.add_argument("--rounds", type=int, help=f"how many times everything (default {LONG[0].rounds})")
     parser.add_argument("--seed", type=int, default=1, help="for other chances than usual")
@@ -91,7 +91,7 @@ def run(plan: Plan) -> Report:
             return Report(title, {}, skipped=site)
         for number in range(plan.rounds):
             broken += Round(plan, site, Random(plan.seed * 1000 + number), counts).run()
-    if plan.rounds * plan.stops >= STOPS_THAT_TELL and not counts["completions refused as stale"]:
+    if plan.rounds * plan.stops >= STOPS_THAT_COUNT and not counts["completions refused as stale"]:
         broken.append("workers were stopped past their lease, and yet no completion was refused")
     figures: dict[str, object] = {**counts, "seconds": f"{time.monotonic() - started_s:.0f}"}
     return Report(title, figures, tuple(broken))
@@ -101,7 +101,7 @@ def run(plan: Plan) -> Report:
 
 
 class Orders(NamedTuple):
-    """What a worker is told."""
+    """The parameters of a worker."""
 
     url: str
     log: Path
@@ -109,8 +109,8 @@ class Orders(NamedTuple):
 
 
 def work(orders: Orders) -> None:
-    """Run hooks until killed, and tell of every attempt."""
-    with telling(orders.log) as say, Engine.open(orders.url, observers=()) as engine:
+    """Run hooks until killed, and report every attempt."""
+    with reporting(orders.log) as say, Engine.open(orders.url, observers=()) as engine:
         register(engine, _Receiver(say, orders.plan), orders.plan.poison_attempts)
         lease = timedelta(seconds=LEASE_S)
         worker = Worker(engine.store, engine, utc_now, threads=orders.plan.threads, poll_s=0.05, lease=lease)
@@ -130,7 +130,7 @@ def register(engine: Engine, receiver: "_Receiver", poison_attempts: int) -> Non
 
 
 class _Receiver:
-    """Whom the hooks call: it takes its time, and sometimes it fails."""
+    """The receiver that the hooks call: slow, and sometimes failing."""
 
     def __init__(self, say: Say, plan: Plan) -> None:
         self._say = say
@@ -157,7 +157,7 @@ class _Receiver:
 
 
 class _NamedHook:
-    """A hook that tells its name."""
+    """A hook with the name it is registered under."""
 
     def __init__(self, receiver: _Receiver, name: str) -> None:
         self._receiver = receiver
@@ -187,7 +187,7 @@ class Round:
     def run(self) -> list[str]:
         """Feed, interrupt, wait, judge; every promise that was found broken."""
         self._feed(0)
-        self._workers = [self._born() for _ in range(WORKERS)]
+        self._workers = [self._start() for _ in range(WORKERS)]
         try:
             self._interrupt_all()
             is_over = self._wait()
@@ -208,15 +208,15 @@ class Round:
                     word = str(
                         LOSSES[number // parts % len(LOSSES)] if self._is_live(engine, account_id) else PROVES_LIFE
                     )
-                    told = {"account_id": account_id, "account_type": "LINKEDIN", "message": word}
-                    engine.feed_event({"AccountStatus": told})
+                    status = {"account_id": account_id, "account_type": "LINKEDIN", "message": word}
+                    engine.feed_event({"AccountStatus": status})
 
     @staticmethod
     def _is_live(engine: Engine, account_id: str) -> bool:
         account = engine.account(account_id)
         return account is not None and account.status is PROVES_LIFE
 
-    def _born(self) -> BaseProcess:
+    def _start(self) -> BaseProcess:
         return fork(work, Orders(self._url, self._log, self._plan))
 
     # ---- Interruptions
@@ -235,7 +235,7 @@ class Round:
             self._feed(part)
 
     def _interrupt(self, interruption: str) -> bool:
-        """Interrupt a worker that has an attempt in hand; False if there is none just now."""
+        """Interrupt a worker that has an attempt in progress; return False if there is none."""
         busy = self._busy()
         if not busy:
             return False
@@ -251,7 +251,7 @@ class Round:
         return True
 
     def _stop(self, place: int) -> bool:
-        """Stop a worker for longer than its lease, if it still has an attempt in hand by then."""
+        """Stop a worker for longer than its lease, if it still has an attempt in progress then."""
         victim = self._workers[place]
         assert victim.pid is not None
         halt(victim)
@@ -265,7 +265,7 @@ class Round:
         return True
 
     def _busy(self) -> list[int]:
-        """The workers that are at work and have an attempt in hand."""
+        """Return the running workers that have an attempt in progress, by place."""
         in_hand = Attempts.read(self._log).in_hand
         alive = [place for place, worker in enumerate(self._workers) if worker.is_alive() and worker.pid in in_hand]
         return [place for place in alive if place not in self._stopped]
@@ -277,7 +277,7 @@ class Round:
             self._resume_due()
             for place, worker in enumerate(self._workers):
                 if not worker.is_alive():
-                    self._bury(place, worker)
+                    self._replace_dead(place, worker)
             if time.monotonic() >= ends_s:
                 return
             time.sleep(0.01)
@@ -288,14 +288,14 @@ class Round:
             if self._workers[place].is_alive():
                 resume(self._workers[place])
 
-    def _bury(self, place: int, worker: BaseProcess) -> None:
+    def _replace_dead(self, place: int, worker: BaseProcess) -> None:
         worker.join()
         assert worker.pid is not None
         self._stopped.pop(place, None)  # it was stopped when it was dying already
         if worker.pid not in self._interrupted:
             self._interrupted.add(worker.pid)
             self._counts["workers killed by the poison"] += 1
-        self._workers[place] = self._born()
+        self._workers[place] = self._start()
 
     def _wait(self) -> bool:
         """Until nothing is on its way any more; whether that came."""
@@ -303,7 +303,7 @@ class Round:
         while time.monotonic() < ends_s:
             self._tend(0.2)
             if not self._stopped and not self._unfinished():
-                self._tend(0.3)  # whoever was stopped tells that it was refused
+                self._tend(0.3)  # for stopped workers to report that they were refused
                 return True
         return False
 
@@ -337,7 +337,7 @@ class Round:
 
     def _count(self, attempts: Attempts, records: Sequence[DeliveryRecord], inversions: int) -> None:
         self._counts["lanes"] = self._plan.accounts * len(NAMES)
-        self._counts["poison given up"] += sum(record.state is DeliveryState.DEAD for record in records)
+        self._counts["poison dead-lettered"] += sum(record.state is DeliveryState.DEAD for record in records)
         self._counts["calls"] += attempts.begun
         self._counts["calls that failed"] += attempts.failed
         self._counts["calls again, each with a cause"] += attempts.begun - attempts.deliveries
@@ -347,7 +347,7 @@ class Round:
 
 
 def _badly_poisoned(records: Sequence[DeliveryRecord], plan: Plan) -> list[str]:
-    """Poison that is not given up after exactly its attempts."""
+    """Poison that is not dead-lettered after exactly its attempts."""
     poison, right = [r for r in records if r.hook.endswith(f":{POISON}")], (DeliveryState.DEAD, plan.poison_attempts)
     wrong = [r for r in poison if (r.state, r.attempts) != right]
     found = [f"poison {r.delivery_id} is {r.state} after {r.attempts} attempts" for r in wrong]

@@ -1,6 +1,6 @@
-"""What must hold in every store, whatever happened to it: the one place where the campaigns judge one.
+"""Check what must hold in every store, whatever happened to it.
 
-Knows the public reading side of the engine and the pure step; it must never know what was done to the store.
+Besides ``verify`` the ledger is judged again here, in a few lines that share nothing with it but ``decide``.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ def flaws(engine: Engine, path: Path) -> list[str]:
     """Everything in a store that contradicts itself, in words; empty for a sound one."""
     try:
         return [*_file_flaws(path), *_unverified(engine), *_ledger_flaws(engine)]
-    except Exception as error:  # whatever a reader stumbles over is a flaw of what it reads
+    except Exception as error:  # any error of a reader is a flaw of what it reads
         return [f"it cannot be read: {type(error).__name__}: {error}"]
 
 
-def missing(engine: Engine, sent: Mapping[str, Sequence[bytes]], told: Collection[bytes]) -> list[str]:
-    """Which payloads that were told as fed are not in the ledger, or not once, or not in their order.
+def missing(engine: Engine, sent: Mapping[str, Sequence[bytes]], reported: Collection[bytes]) -> list[str]:
+    """Return which acknowledged payloads are not in the ledger, or not once, or not in their order.
 
     ``sent`` has what was sent for each account, in order; each account's ledger must be a beginning of that.
     Payloads of other origin are passed over.
@@ -33,9 +33,9 @@ def missing(engine: Engine, sent: Mapping[str, Sequence[bytes]], told: Collectio
     for entry in engine.store.ledger():
         if entry.payload in every:
             kept.setdefault(entry.account_id, []).append(entry.payload)
-    lost = set(told) - {payload for payloads in kept.values() for payload in payloads}
+    lost = set(reported) - {payload for payloads in kept.values() for payload in payloads}
     return [
-        *(f"lost although told as fed: {payload.decode()[:120]}" for payload in sorted(lost)),
+        *(f"lost although acknowledged: {payload.decode()[:120]}" for payload in sorted(lost)),
         *(
             f"{account_id}: its {len(payloads)} events are not the first ones sent, each once"
             for account_id, payloads in kept.items()
@@ -44,10 +44,12 @@ def missing(engine: Engine, sent: Mapping[str, Sequence[bytes]], told: Collectio
     ]
 
 
-def not_quarantined(engine: Engine, told: Collection[bytes]) -> list[str]:
-    """Which unreadable payloads that were told as kept are not in the quarantine."""
+def not_quarantined(engine: Engine, reported: Collection[bytes]) -> list[str]:
+    """Return unreadable payloads that were reported as quarantined and are not in the quarantine."""
     kept = {quarantined.payload for quarantined in engine.quarantine()}
-    return [f"lost although told as quarantined: {payload.decode()[:120]}" for payload in sorted(set(told) - kept)]
+    return [
+        f"lost although reported as quarantined: {payload.decode()[:120]}" for payload in sorted(set(reported) - kept)
+    ]
 
 
 # ---- The file ------------------------------------------------------------------------------------
@@ -64,9 +66,9 @@ def _file_flaws(path: Path) -> Iterator[str]:
 
 def _unverified(engine: Engine) -> Iterator[str]:
     """What the engine's own verification finds."""
-    verify = getattr(engine, "verify", None)
-    if verify is not None and not (found := verify()).is_intact:
-        yield f"verify: {found.first}"
+    found = engine.verify()
+    if not found.is_proved:
+        yield f"verify: {found.first or f'{found.not_judged} events could not be judged again'}"
 
 
 # ---- The ledger ----------------------------------------------------------------------------------

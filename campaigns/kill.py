@@ -1,8 +1,8 @@
-"""Kills in a loop: feeders are killed at any moment, connections cut, the database server stopped at once.
+"""Kills in a loop: kill feeders at any moment, cut connections, stop the database server immediately.
 
 After every single one the store must verify, every acknowledged event must be in the ledger exactly once and at the
-sequence that was told, and no hook may have been called for what is not in the ledger. In the end every effect must
-have reached its hook, and whatever was called again must be what somebody had in hand when he was interrupted.
+sequence that was reported, and no hook may have been called for what is not in the ledger. In the end every effect must
+have reached its hook, and each repeated call must be explained by an interruption.
 """
 
 import argparse
@@ -20,12 +20,11 @@ from account_lifecycle import Engine, HookCall, StoreError
 from account_lifecycle.engine.core import utc_now
 from account_lifecycle.lifecycle.effects import EffectKind
 
-from .acknowledged import Told, calls_again, drain, undelivered, unkept
-from .markers import marked_webhooks
-from .processes import fork, kill, telling, told, wait_until
+from .acknowledged import Reports, calls_again, drain, undelivered, unkept
+from .processes import fork, kill, reported, reporting, wait_until
 from .report import Report, conclude, silence_logs
 from .sites import STORES, Site, opened_site
-from .webhooks import names
+from .webhooks import marked_webhooks, names
 
 ACCOUNTS = 40
 LIFE_S = 0.06
@@ -36,7 +35,7 @@ LATER = timedelta(days=1)
 
 
 class Plan(NamedTuple):
-    """How much is done on one kind of store."""
+    """The size of a run on one kind of store."""
 
     store: str
     kills: int
@@ -53,9 +52,9 @@ SHORT = (Plan("sqlite", 40), Plan("postgresql", 14))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the campaign as told on the command line; its exit code."""
+    """Run the campaign with options of the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="campaigns kill", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="as much as the test suite does")
+    parser.add_argument("--short", action="store_true", help="the size that the test suite runs")
     parser.add_argument("--store", choices=STORES, help="one kind of store only")
     parser.add_argument(
         "--kills", type=int, help=f"how many (default {', '.join(f'{p.kills} {p.store}' for p in LONG)})"
@@ -81,16 +80,16 @@ def run(plan: Plan) -> Iterator[Report]:
             if isinstance(site, str):
                 yield Report(title, {}, skipped=site)
             else:
-                yield _siege(title, plan, feeders, site)
+                yield _attack_all(title, plan, feeders, site)
 
 
-def _siege(title: str, plan: Plan, feeders: int, site: Site) -> Report:
+def _attack_all(title: str, plan: Plan, feeders: int, site: Site) -> Report:
     random, counts, broken, started = Random(plan.seed * 100 + feeders), Counter[str](), list[str](), time.monotonic()
     rest = plan.kills // len(plan.feeders)
     while rest > 0 and not broken:
-        assault = Assault(site, feeders, random, counts)
+        attack = Attack(site, feeders, random, counts)
         kills = min(rest, max(1, plan.kills_per_store // feeders))
-        broken = assault.run(kills)
+        broken = attack.run(kills)
         rest -= kills
     figures: dict[str, object] = {**counts, "seconds": f"{time.monotonic() - started:.0f}"}
     return Report(title, figures, tuple(broken))
@@ -100,7 +99,7 @@ def _siege(title: str, plan: Plan, feeders: int, site: Site) -> Report:
 
 
 class Orders(NamedTuple):
-    """What a feeder is told."""
+    """The parameters of a feeder."""
 
     url: str
     name: str
@@ -112,8 +111,8 @@ class Orders(NamedTuple):
 
 
 def feed_until_killed(orders: Orders) -> None:
-    """Feed and tell, without end; what fails is told, too, and the next webhook is fed."""
-    with telling(orders.acks) as acknowledge, telling(orders.calls) as called, telling(orders.errors) as failed:
+    """Feed and report without end; after an error, report it and feed the next webhook."""
+    with reporting(orders.acks) as acknowledge, reporting(orders.calls) as called, reporting(orders.errors) as failed:
         engine = _open(orders.url, failed)
         subscribe_all(engine, lambda call: called(orders.name, call.key))
         for webhook in marked_webhooks(Random(orders.seed), orders.name, names("account", ACCOUNTS)):
@@ -141,10 +140,10 @@ def _open(url: str, failed: Callable[..., None]) -> Engine:
             time.sleep(0.05)
 
 
-# ---- The assault -------------------------------------------------------------------------------------
+# ---- The attack -------------------------------------------------------------------------------------
 
 
-class Assault:
+class Attack:
     """One store from its making to its end: feeders, kills, and the judging after each."""
 
     def __init__(self, site: Site, feeders: int, random: Random, counts: Counter[str]) -> None:
@@ -153,9 +152,9 @@ class Assault:
         self._counts = counts
         self._url = site.new_store()
         self._folder = site.new_folder()
-        self._births = count(1)
+        self._starts = count(1)
         self._causes = 0
-        self._feeders: list[BaseProcess] = [self._born(slot) for slot in range(feeders)]
+        self._feeders: list[BaseProcess] = [self._start(slot) for slot in range(feeders)]
 
     def run(self, kills: int) -> list[str]:
         """So many kills; every promise that was found broken, and nothing further after the first."""
@@ -169,16 +168,16 @@ class Assault:
 
     # ---- Feeders
 
-    def _born(self, slot: int) -> BaseProcess:
-        name = f"{slot}.{next(self._births)}"
+    def _start(self, slot: int) -> BaseProcess:
+        name = f"{slot}.{next(self._starts)}"
         files = (self._acks(slot), self._folder / "calls", self._folder / "errors")
         return fork(feed_until_killed, Orders(self._url, name, self._random.randrange(1 << 30), *files))
 
     def _acks(self, slot: int) -> Path:
         return self._folder / f"acks-{slot}"
 
-    def _told(self) -> Told:
-        return Told.read(sorted(self._folder.glob("acks-*")), self._folder / "calls")
+    def _reports(self) -> Reports:
+        return Reports.read(sorted(self._folder.glob("acks-*")), self._folder / "calls")
 
     def _end_all(self) -> None:
         for process in self._feeders:
@@ -199,24 +198,24 @@ class Assault:
             self._counts["feeders killed"] += 1
             self._causes += 1
             kill(self._feeders[slot])
-            self._feeders[slot] = self._born(slot)
+            self._feeders[slot] = self._start(slot)
         else:
             self._counts[way.name] += 1
             way.act(self._url)
-            self._causes += len(self._feeders)  # a connection that is cut between a call and its settlement, too
+            self._causes += len(self._feeders)  # also a connection that is cut between a call and its completion
             yield from self._stuck(way.name)
 
     def _stuck(self, after: str) -> Iterator[str]:
         """Feeders that do not go on by themselves."""
-        before = [len(told(self._acks(slot))) for slot in range(len(self._feeders))]
+        before = [len(reported(self._acks(slot))) for slot in range(len(self._feeders))]
         for slot, acks in enumerate(before):
-            if not wait_until(lambda slot=slot, acks=acks: len(told(self._acks(slot))) > acks):  # type: ignore[misc]
+            if not wait_until(lambda slot=slot, acks=acks: len(reported(self._acks(slot))) > acks):  # type: ignore[misc]
                 yield f"feeder {slot} did not go on after: {after}"
 
     # ---- Judging
 
     def _judge(self) -> list[str]:
-        promised = self._told()
+        promised = self._reports()
         try:
             with Engine.open(self._url, observers=()) as engine:
                 return [*self._surfaced(), *unkept(engine, promised)]
@@ -224,16 +223,16 @@ class Assault:
             return [f"it cannot be read: {error}"]
 
     def _surfaced(self) -> list[str]:
-        """Errors that a feeder was told, but for those of opening a store that is down just then."""
-        errors = told(self._folder / "errors")
+        """Return the errors of feeders, except those of opening a store that was down at that moment."""
+        errors = reported(self._folder / "errors")
         return [f"{name}: {error}" for name, error in errors if name != OPENING or not self._site.may_be_down]
 
     def _finish(self) -> list[str]:
         """Run the hooks that are left, and judge the whole."""
-        with telling(self._folder / "calls") as called, self._open_later() as engine:
+        with reporting(self._folder / "calls") as called, self._open_later() as engine:
             subscribe_all(engine, lambda call: called("drain", call.key))
             drain(engine)
-            promised = self._told()
+            promised = self._reports()
             broken = [*self._surfaced(), *unkept(engine, promised), *undelivered(engine, promised)]
             again, runs = calls_again(promised)
             self._count(engine, promised, again, runs)
@@ -246,15 +245,15 @@ class Assault:
     def _open_later(self) -> Engine:
         return Engine.open(self._url, clock=lambda: utc_now() + LATER, observers=())
 
-    def _count(self, engine: Engine, promised: Told, again: int, runs: int) -> None:
+    def _count(self, engine: Engine, promised: Reports, again: int, runs: int) -> None:
         events = sum(account.sequence for account in engine.accounts())
         self._counts.update(
             {
                 "stores": 1,
                 "events in the ledgers": events,
                 "acknowledged": len(promised.acks),
-                "kept and not told, because a kill came between": events - len(promised.acks),
-                "errors told to feeders": len(told(self._folder / "errors")),
+                "kept but not acknowledged, because a kill came between": events - len(promised.acks),
+                "errors of feeders": len(reported(self._folder / "errors")),
                 "hook calls": len(promised.calls),
                 "calls made again": again,
                 "runs of calls made again": runs,

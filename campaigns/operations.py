@@ -1,21 +1,20 @@
-"""What the system-call campaign tries: operations on a store, each done by a process of its own.
+"""The operations that the ``syscalls`` campaign disturbs, each done by a process of its own.
 
-Each says how its store is prepared, and what is done. What a caller was told goes on the board. It must never know
-what goes wrong meanwhile.
+Each row says how the store is prepared and what is done; what the caller was promised is posted on the board.
 """
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from account_lifecycle import Decision, Engine, HookCall
 from account_lifecycle.lifecycle.effects import EffectKind
+from account_lifecycle.stores.admin import back_up
 from account_lifecycle.testing import Clock
 
-from .board import Board
+from .processes import Board
 from .webhooks import Sent, feed_on, names, run_hooks_for_days, webhooks
 
 STORE = "accounts.db"
@@ -25,7 +24,7 @@ ACCOUNTS = names("account", 4)
 FED_BEFORE = webhooks(11, 40, ACCOUNTS)
 FED_MEANWHILE = webhooks(12, 30, ACCOUNTS)
 ERASED = [sent.payload for sent in FED_BEFORE if sent.account_id == ACCOUNTS[0]]
-"""What must not be found in any file once the first account is told as erased."""
+"""What must not be found in any file once the first account is reported as erased."""
 CUT = FED_BEFORE[len(FED_BEFORE) // 2].received_at
 """What was received before this is taken out by pruning."""
 HOOKED = (EffectKind.ENTERED, EffectKind.ANOMALY)
@@ -46,8 +45,8 @@ class Scene:
         assert self.engine is not None
         return self.engine
 
-    def has_told(self, word: str) -> bool:
-        """Whether something of a kind was told before: then it is not tried again."""
+    def has_posted(self, word: str) -> bool:
+        """Return whether a note with this word was posted: then the operation is not tried again."""
         return any(note[0] == word for note in self.board.notes())
 
 
@@ -58,13 +57,11 @@ class Operation(NamedTuple):
     prepare: Callable[[Path], None]
     """Makes the store in an empty folder."""
     act: Callable[[Scene], None]
-    """Does it, and tells the board; may be called again after it raised ``StoreError``."""
+    """Does it, and posts it on the board; may be called again after it raised ``StoreError``."""
     is_opening: bool = False
     has_hooks: bool = False
     checkpoint_pages: int = 0
     """After how many pages the write-ahead log is moved into the database; 0 for the store's own ways."""
-    is_missing: Callable[[], str] = lambda: ""
-    """Why it cannot be tried yet; blank if it can."""
 
 
 @contextmanager
@@ -78,7 +75,7 @@ def opened(folder: Path, clock: Clock, hook: Callable[[HookCall], object] | None
 
 
 def open_engine(folder: Path, clock: Clock, hook: Callable[[HookCall], object] | None = None) -> Engine:
-    """The same for whoever does not close it."""
+    """Open a store without closing it."""
     engine = Engine.open(f"sqlite:///{folder / STORE}", clock=clock, observers=())
     if hook is not None:
         for kind in HOOKED:
@@ -127,13 +124,13 @@ def _feed_batch(scene: Scene) -> None:
     payloads = (sent.as_received for sent in FED_MEANWHILE)
     refused: list[bytes] = []
     for decision in scene.store.feed_events(payloads, on_unreadable=lambda error: refused.append(error.payload)):
-        scene.board.tell("fed", _text(decision))
+        scene.board.post("fed", _text(decision))
     for payload in refused:
-        scene.board.tell("quarantined", payload.decode())
+        scene.board.post("quarantined", payload.decode())
 
 
 def _feed_with_hooks(scene: Scene) -> None:
-    if not scene.has_told("fed"):
+    if not scene.has_posted("fed"):
         _feed(scene, FED_MEANWHILE[0])
     _run_hooks(scene)
 
@@ -141,67 +138,47 @@ def _feed_with_hooks(scene: Scene) -> None:
 def _run_hooks(scene: Scene) -> None:
     for outcome in scene.store.run_hooks():
         if outcome.done:
-            scene.board.tell("settled", outcome.call.key)
+            scene.board.post("completed", outcome.call.key)
 
 
 def _feed_and_close(scene: Scene) -> None:
-    if not scene.has_told("fed"):
+    if not scene.has_posted("fed"):
         _feed(scene, FED_MEANWHILE[0])
     scene.store.close()
 
 
 def _open(scene: Scene) -> None:
     scene.engine = open_engine(scene.folder, Clock())
-    scene.board.tell("opened")
+    scene.board.post("opened")
 
 
 def _back_up(scene: Scene) -> None:
-    back_up: Any = importlib.import_module("account_lifecycle.databases").back_up
     back_up(scene.store.store, scene.folder / BACKUP)
-    scene.board.tell("backed up")
+    scene.board.post("backed up")
 
 
 def _erase(scene: Scene) -> None:
-    engine: Any = scene.store
-    engine.erase_account(ACCOUNTS[0])
-    scene.board.tell("erased")
+    scene.store.erase_account(ACCOUNTS[0])
+    scene.board.post("erased")
 
 
 def _prune(scene: Scene) -> None:
-    engine: Any = scene.store
-    engine.prune(CUT, scene.folder / ARCHIVE)
-    scene.board.tell("pruned")
+    scene.store.prune(CUT, scene.folder / ARCHIVE)
+    scene.board.post("pruned")
 
 
 def _feed(scene: Scene, sent: Sent) -> None:
-    scene.board.tell("fed", _text(scene.store.feed_event(sent.payload, received_at=sent.received_at)))
+    scene.board.post("fed", _text(scene.store.feed_event(sent.payload, received_at=sent.received_at)))
 
 
 def _text(decision: Decision) -> str:
     return bytes(getattr(decision.event, "payload", b"")).decode()
 
 
-def _tell_too_early(scene: Scene) -> None:
+def _acknowledge_too_early(scene: Scene) -> None:
     sent = FED_MEANWHILE[0]
-    scene.board.tell("fed", sent.payload.decode())
+    scene.board.post("fed", sent.payload.decode())
     scene.store.feed_event(sent.payload, received_at=sent.received_at)
-
-
-# ---- What is not there yet -------------------------------------------------------------------------
-
-
-def _no_backup() -> str:
-    try:
-        importlib.import_module("account_lifecycle.databases")
-    except ImportError:
-        return "not there yet: nothing makes backups"
-    from account_lifecycle.stores.sqlite import SQLiteStore
-
-    return "" if hasattr(SQLiteStore, "backup") else "not there yet: the store makes no backups"
-
-
-def _no_such(method: str) -> Callable[[], str]:
-    return lambda: "" if hasattr(Engine, method) else f"not there yet: Engine.{method}"
 
 
 OPERATIONS: Sequence[Operation] = (
@@ -212,10 +189,10 @@ OPERATIONS: Sequence[Operation] = (
     Operation("hooks of what waited", _a_small_store, _run_hooks, has_hooks=True),
     Operation("a feed and the closing", _a_store, _feed_and_close),
     Operation("the first opening", _no_store, _open, is_opening=True),
-    Operation("a backup", _a_store, _back_up, is_missing=_no_backup),
-    Operation("an erasure", _a_store, _erase, is_missing=_no_such("erase_account")),
-    Operation("a pruning", _a_settled_store, _prune, is_missing=_no_such("prune")),
+    Operation("a backup", _a_store, _back_up),
+    Operation("an erasure", _a_store, _erase),
+    Operation("a pruning", _a_settled_store, _prune),
 )
 
-CONTROL = Operation("a feed that is told too early", _a_store, _tell_too_early)
-"""What must be found out, or else nothing else would be."""
+CONTROL = Operation("a feed that is acknowledged too early", _a_store, _acknowledge_too_early)
+"""The control: this must be noticed, or the campaign proves nothing."""

@@ -1,6 +1,6 @@
 """Power loss: crash images are made from a recorded workload, and the store must find its way out of each.
 
-What was told as fed, as quarantined or as done before the crash must be there; nothing may contradict itself; every
+What was reported as fed, quarantined or done before the crash must be there; nothing may contradict itself; every
 effect that a hook waits for must have been done before or be done now; and feeding must go on. The same harness on
 stores that sync less must find losses, or else it proves nothing.
 """
@@ -17,10 +17,10 @@ from account_lifecycle.testing import Clock
 
 from .crash_images import Disk, crash_points, write_image
 from .invariants import flaws, missing, not_quarantined
-from .power_workload import Called, Fed, Quarantined, Record, Settled, record, subscribe
+from .power_workload import Called, Completed, Fed, Quarantined, Record, record, subscribe
+from .processes import scratch_folder
 from .recording import Sync, Write
 from .report import Report, conclude, silence_logs
-from .scratch import scratch_folder
 from .webhooks import LATER, feed_on, names, run_hooks_for_days, webhooks
 
 CONTROLS = ("NORMAL", "OFF")
@@ -29,7 +29,7 @@ STORE = "accounts.db"
 
 
 class Plan(NamedTuple):
-    """How much is done."""
+    """The size of a run."""
 
     images: int = 3000
     control_images: int = 300
@@ -46,15 +46,15 @@ class Finding(NamedTuple):
 
     place: str
     lost: tuple[str, ...]
-    """What was told and is not there."""
+    """What was reported and is not there."""
     corrupt: tuple[str, ...]
     """What contradicts itself, or cannot be read or written."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the campaign as told on the command line; its exit code."""
+    """Run the campaign with options of the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="campaigns power", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="as much as the test suite does")
+    parser.add_argument("--short", action="store_true", help="the size that the test suite runs")
     parser.add_argument("--images", type=int, help=f"how many crash images (default {Plan().images})")
     parser.add_argument("--seed", type=int, help="for other crashes than usual")
     options = parser.parse_args(arguments)
@@ -78,7 +78,7 @@ def run(plan: Plan) -> Report:
         **{f"control: synchronous={mode}": _told(found, plan) for mode, found in controls.items()},
     }
     broken = [f"{f.place}: {what}" for f in findings for what in (*f.lost, *f.corrupt)]
-    broken += [f"synchronous={mode} was not found out" for mode in CONTROLS if not any(f.lost for f in controls[mode])]
+    broken += [f"synchronous={mode} was not noticed" for mode in CONTROLS if not any(f.lost for f in controls[mode])]
     return Report("power loss on SQLite", figures, tuple(broken))
 
 
@@ -105,24 +105,24 @@ def _crash(plan: Plan, number: int, images: int, synchronous: str, counts: Count
     disk, found = Disk(), []
     for point in crash_points(recorded.log, images, random):
         disk.advance(recorded.log, point)
-        counts["promises checked"] += len(disk.told)
+        counts["promises checked"] += len(disk.promises)
         place = f"seed {plan.seed}, recording {number}, after call {point} of {len(recorded.log)}"
-        found.append(_judged(place, disk.after_crash(random), disk.told, recorded))
+        found.append(_judged(place, disk.after_crash(random), disk.promises, recorded))
     return [finding for finding in found if finding.lost or finding.corrupt]
 
 
-def _judged(place: str, files: dict[str, bytes], told: Sequence[object], recorded: Record) -> Finding:
+def _judged(place: str, files: dict[str, bytes], promises: Sequence[object], recorded: Record) -> Finding:
     """Open an image as a process would that starts after the crash."""
     with scratch_folder() as folder:
         write_image(folder, files)
         try:
-            lost, corrupt = _opened(folder / STORE, told, recorded)
-        except Exception as error:  # whatever a store stumbles over, it is corrupt
+            lost, corrupt = _opened(folder / STORE, promises, recorded)
+        except Exception as error:  # a store with any other error is corrupt
             lost, corrupt = (), (f"{type(error).__name__}: {error}",)
     return Finding(place, lost, corrupt)
 
 
-def _opened(path: Path, told: Sequence[object], recorded: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _opened(path: Path, promises: Sequence[object], recorded: Record) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is lost and what is corrupt in a store that is opened, fed and run after a crash."""
     called: set[str] = set()
 
@@ -132,20 +132,20 @@ def _opened(path: Path, told: Sequence[object], recorded: Record) -> tuple[tuple
     clock = Clock(LATER)
     with Engine.open(f"sqlite:///{path}", clock=clock, observers=()) as engine:
         subscribe(engine, hook)
-        lost = missing(engine, recorded.sent, [promise.payload for promise in told if isinstance(promise, Fed)])
-        lost += not_quarantined(engine, [promise.payload for promise in told if isinstance(promise, Quarantined)])
+        lost = missing(engine, recorded.sent, [promise.payload for promise in promises if isinstance(promise, Fed)])
+        lost += not_quarantined(engine, [promise.payload for promise in promises if isinstance(promise, Quarantined)])
         feed_on(engine, webhooks(0, 6, names("after", 2)))
         run_hooks_for_days(engine, clock)
-        lost += _hook_flaws(told, called)
+        lost += _hook_flaws(promises, called)
         return tuple(lost), tuple(flaws(engine, path))
 
 
-def _hook_flaws(told: Sequence[object], called: set[str]) -> list[str]:
-    """Effects that were never done, and such as were told as done and are done again."""
-    before = {promise.key for promise in told if isinstance(promise, Called)}
-    wanted = {key for promise in told if isinstance(promise, Fed) for key in promise.wanted}
-    settled = {promise.key for promise in told if isinstance(promise, Settled)}
+def _hook_flaws(promises: Sequence[object], called: set[str]) -> list[str]:
+    """Effects that were never done, and those that were reported as done and are done again."""
+    before = {promise.key for promise in promises if isinstance(promise, Called)}
+    wanted = {key for promise in promises if isinstance(promise, Fed) for key in promise.wanted}
+    completed = {promise.key for promise in promises if isinstance(promise, Completed)}
     return [
         *(f"never done, before the crash or after it: {key}" for key in sorted(wanted - before - called)),
-        *(f"done again although told as done: {key}" for key in sorted(settled & called)),
+        *(f"done again although reported as done: {key}" for key in sorted(completed & called)),
     ]

@@ -1,7 +1,7 @@
-"""What is done to a store while it is recorded, and what its callers are told meanwhile.
+"""The workload that the ``power`` campaign records, with the promises made to its callers.
 
-Feeds one by one, in batches and from several threads, hooks that fail now and then, a store that is closed and
-opened again. It must never know what will happen to the record.
+Feeds one by one, in batches and from several threads, hooks that sometimes fail, a store that is closed and opened
+again.
 """
 
 import threading
@@ -15,8 +15,7 @@ from account_lifecycle import Decision, Engine, HookCall, PayloadError
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.testing import Clock
 
-from .imposed import imposed
-from .recording import Call, Told, recorded
+from .recording import Call, Promised, imposed, recorded
 from .webhooks import LATER, Sent, names, webhooks
 
 HOOKED = (EffectKind.CONNECTED, EffectKind.ACTION_REQUIRED, EffectKind.RECOVERED, EffectKind.ANOMALY)
@@ -26,14 +25,14 @@ THREADS = 3
 
 
 class Fed(NamedTuple):
-    """An event was told as fed; for these of its effects, by key, hooks wait."""
+    """An event was acknowledged; hooks wait for these of its effects, by key."""
 
     payload: bytes
     wanted: tuple[str, ...]
 
 
 class Quarantined(NamedTuple):
-    """A payload was told as unreadable, and as kept."""
+    """A payload was reported as unreadable, and as quarantined."""
 
     payload: bytes
 
@@ -44,8 +43,8 @@ class Called(NamedTuple):
     key: str
 
 
-class Settled(NamedTuple):
-    """An effect was told as done: its hook is not to be called again."""
+class Completed(NamedTuple):
+    """A delivery was reported as done: its hook must not be called again."""
 
     key: str
 
@@ -87,7 +86,7 @@ def subscribe(engine: Engine, hook: Callable[[HookCall], object]) -> None:
 
 
 class _Workload:
-    """Feeds, and tells the log what it was told."""
+    """Feeds, and logs what it was promised."""
 
     def __init__(self, log: list[Call], seed: int) -> None:
         self.sent: dict[str, list[bytes]] = {}
@@ -134,7 +133,7 @@ class _Workload:
         self._clock.now = LATER
         for outcome in engine.run_hooks():
             if outcome.done:
-                self._tell(Settled(outcome.call.key))
+                self._tell(Completed(outcome.call.key))
 
     def _feed_share(self, engine: Engine, share: Sequence[Sent]) -> None:
         for sent in share:
@@ -153,8 +152,8 @@ class _Workload:
             raise RuntimeError("not now")
         self._tell(Called(call.key))
 
-    def _tell(self, promise: Fed | Quarantined | Called | Settled) -> None:
-        self._log.append(Told(promise))
+    def _tell(self, promise: Fed | Quarantined | Called | Completed) -> None:
+        self._log.append(Promised(promise))
 
     def _next(self, accounts: Sequence[str], count: int) -> list[Sent]:
         self._seed += 1000

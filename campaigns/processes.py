@@ -1,10 +1,12 @@
-"""Processes that may be killed at any moment, and the files in which they tell what they did.
+"""Processes that may be killed at any moment, how they report what they did, and folders for their stores.
 
-Knows forking and appending; it must never know what is fed or to whom. The process that forks has imported
-everything already, so that a new life costs milliseconds; it must hold no store open while it forks.
+The process that forks has imported everything already, so that a new one costs milliseconds; it must hold no store
+open while it forks. What a process did outlives it: in a file that lines are appended to (``reporting``), or in shared
+memory, which is written without a system call (``Board``).
 """
 
 import json
+import mmap
 import multiprocessing
 import os
 import signal
@@ -13,10 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 Say = Callable[..., None]
-"""Tells something, whole or not at all, and at once: it outlives the process."""
+"""Report something, whole or not at all and at once: it outlives the process."""
 
 PATIENCE_S = 60.0
 """How long anything that must happen may take before that counts as a broken promise."""
@@ -30,7 +33,7 @@ def fork(work: Callable[..., object], *arguments: object) -> BaseProcess:
 
 
 def _alone(work: Callable[..., object], *arguments: object) -> None:
-    """Do some work; what the parent does when it is told to end is not the child's."""
+    """Do some work; the parent's signal handlers are not the child's."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     work(*arguments)
 
@@ -67,7 +70,7 @@ def wait_until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) ->
 
 
 @contextmanager
-def telling(path: Path) -> Iterator[Say]:
+def reporting(path: Path) -> Iterator[Say]:
     """Append lines to a file that others read, or append to, at the same time."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -80,8 +83,44 @@ def _append(descriptor: int, facts: tuple[object, ...]) -> None:
     os.write(descriptor, json.dumps(facts).encode() + b"\n")
 
 
-def told(path: Path) -> list[list[Any]]:
-    """Everything that was told in a file so far, oldest first."""
+def reported(path: Path) -> list[list[Any]]:
+    """Return everything that was reported in a file so far, oldest first."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+_SIZE = 1 << 20
+_HEAD = 8
+
+
+class Board:
+    """Notes, oldest first. Made before a process is forked, it is shared with it."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _SIZE)
+
+    def post(self, *facts: object) -> None:
+        """Put up a note; it counts once it is complete."""
+        note, end = json.dumps(facts).encode() + b"\n", _HEAD + self._length()
+        assert end + len(note) <= _SIZE, "the board is full"
+        self._memory[end : end + len(note)] = note
+        self._memory[:_HEAD] = (self._length() + len(note)).to_bytes(_HEAD, "little")
+
+    def notes(self) -> list[list[Any]]:
+        """Every note so far."""
+        return [json.loads(line) for line in self._memory[_HEAD : _HEAD + self._length()].splitlines()]
+
+    def _length(self) -> int:
+        return int.from_bytes(self._memory[:_HEAD], "little")
+
+
+_IN_MEMORY = Path("/dev/shm")
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder that is gone afterwards."""
+    is_there = _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK)
+    with TemporaryDirectory(dir=_IN_MEMORY if is_there else None, prefix="account-lifecycle-") as folder:
+        yield Path(folder)

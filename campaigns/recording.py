@@ -1,11 +1,11 @@
-"""What a store does to its files, call by call: a log that SQLite writes through a layer of its own.
+"""SQLite from outside: record what it does to its files call by call, and force settings on it.
 
-Knows SQLite's file layer (VFS) and which of its calls make what durable; it must never know what the files hold.
-The shared-memory file is not recorded: it is rebuilt after a crash.
+The record is made by a file layer (VFS) of our own below SQLite, and says which calls make what durable. The
+shared-memory file is not recorded: it is rebuilt after a crash.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,18 +52,18 @@ class Sync(NamedTuple):
     with_folder: bool
 
 
-class Told(NamedTuple):
-    """What a caller was told at this moment: a promise that must outlive every crash after it."""
+class Promised(NamedTuple):
+    """What a caller was promised at this moment: it must outlive every crash after it."""
 
     promise: Any
 
 
-Call = Create | Delete | Write | Truncate | Sync | Told
+Call = Create | Delete | Write | Truncate | Sync | Promised
 
 
 @contextmanager
 def recorded() -> Iterator[list[Call]]:
-    """Record every file of every SQLite connection that is opened meanwhile, in this process."""
+    """Record every file of every SQLite connection that this process opens in the block."""
     log: list[Call] = []
     layer = _Layer(log)
     try:
@@ -80,7 +80,7 @@ class _Layer(apsw.VFS):
         self._log = log
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
-        """Open a file; those without a name are SQLite's own scratch paper."""
+        """Open a file; those without a name are SQLite's own temporary files."""
         if name is None:
             return apsw.VFSFile(SYSTEM_VFS, name, flags)
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
@@ -120,3 +120,37 @@ class _File(apsw.VFSFile):
         super().xSync(flags)
         self._log.append(Sync(self._name, since, self._syncs_folder))
         self._syncs_folder = False
+
+
+# ---- Forced settings -------------------------------------------------------------------------------
+
+_Authorizer = Callable[[int, str | None, str | None, str | None, str | None], int]
+
+
+@contextmanager
+def imposed(**pragmas: str | int) -> Iterator[None]:
+    """Force these pragmas on every connection that this process opens in the block; blanks and zeros force nothing."""
+    forced = {name: value for name, value in pragmas.items() if value}
+
+    def impose(connection: apsw.Connection) -> None:
+        for name, value in forced.items():
+            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+        connection.authorizer = _ignoring(forced)
+
+    apsw.connection_hooks.append(impose)
+    try:
+        yield
+    finally:
+        apsw.connection_hooks.remove(impose)
+
+
+def _ignoring(forced: Mapping[str, object]) -> _Authorizer:
+    """Return an authorizer that ignores every later change of these settings."""
+
+    def authorize(
+        action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None
+    ) -> int:
+        is_change = action == apsw.SQLITE_PRAGMA and (first or "").lower() in forced and second is not None
+        return apsw.SQLITE_IGNORE if is_change else apsw.SQLITE_OK
+
+    return authorize

@@ -1,7 +1,4 @@
-"""What a campaign hands back: its figures, and every promise that it found broken.
-
-Knows how they are printed; it must never know what was tried.
-"""
+"""The report of a campaign: its figures, and every promise that it found broken."""
 
 import logging
 from collections.abc import Sequence
@@ -41,8 +38,9 @@ def conclude(report: Report) -> int:
 
 
 def silence_logs() -> None:
-    """Keep what hooks that fail on purpose would log off the screen."""
-    logging.getLogger("account_lifecycle").setLevel(logging.CRITICAL + 1)
+    """Silence what hooks that fail on purpose and connections that are cut would log."""
+    for name in ("account_lifecycle", "psycopg"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _print_broken(broken: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
-"""Where the campaigns' stores stand: a folder of SQLite files, or a PostgreSQL server of one's own.
+"""Sites for the campaigns' stores: a folder of SQLite files, or a PostgreSQL server started for the campaign.
 
-Knows how stores are made and dropped there, and what can be done to them from outside besides killing their
-users; it must never know what is kept in them.
+A site makes and drops stores, and knows what can happen to them from outside besides killing the processes that use
+them.
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from account_lifecycle import Engine
 
 from .invariants import flaws
-from .scratch import scratch_folder
+from .processes import scratch_folder
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer, PrivateServer
@@ -42,7 +42,7 @@ class Site:
         self._numbers = count(1)
 
     may_be_down = False
-    """Whether the store can be out of reach for a moment: whoever opens it is told, whoever has it open is not."""
+    """Whether the store can be out of reach for a moment: opening it then fails, while an open store reconnects."""
 
     def new_folder(self) -> Path:
         """An empty folder beside the stores."""
@@ -135,8 +135,8 @@ def opened_site(store: str, *, own_server: bool = True, is_on_disk: bool = False
 
 @contextmanager
 def _tidying_up() -> Iterator[None]:
-    """Leave no server behind, also when told to end."""
-    before = signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit("told to end"))
+    """Leave no server behind, also on SIGTERM."""
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit("terminated"))
     try:
         yield
     finally:

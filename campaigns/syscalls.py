@@ -1,8 +1,8 @@
 """Every system call of an operation as the last one of its process, or as one that fails.
 
-Afterwards the store must be as it was before the operation or as it is after it, what was told must be there, nothing
-may contradict itself, feeding must go on, and what hooks wait for must have been done or be done now. A call that
-fails once is followed by another attempt in the same process, as a caller would make it.
+Afterwards the store must be as it was before the operation or as it is after it, what was reported must be there,
+nothing may contradict itself, feeding must go on, and what hooks wait for must have been done or be done now. A call
+that fails once is followed by another attempt in the same process, as a caller would make it.
 """
 
 import argparse
@@ -18,13 +18,11 @@ from typing import NamedTuple
 from account_lifecycle import HookCall, StoreError
 from account_lifecycle.testing import Clock
 
-from .aftermath import Known, judge, run_hooks_later, state_of, told
-from .board import Board
-from .imposed import imposed
+from .aftermath import Known, judge, reported, run_hooks_later, state_of
 from .operations import CONTROL, OPERATIONS, Operation, Scene, open_engine
-from .processes import fork, kill
+from .processes import Board, fork, kill, scratch_folder
+from .recording import imposed
 from .report import Report, conclude, silence_logs
-from .scratch import scratch_folder
 from .tracing import FAULTS, Point, count_calls, let_be_traced, traced, why_not
 
 PATIENCE_S = 30
@@ -50,13 +48,13 @@ class Trial(NamedTuple):
     outcome: str
     broken: tuple[str, ...]
     is_refused_yet_kept: bool = False
-    """The caller was told that it failed, and yet it is there."""
+    """It was reported as failed, and yet it is there."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the campaign as told on the command line; its exit code."""
+    """Run the campaign with options of the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="campaigns syscalls", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="as much as the test suite does")
+    parser.add_argument("--short", action="store_true", help="the size that the test suite runs")
     parser.add_argument("--every", type=int, help="try one of so many points (default 1)")
     parser.add_argument("--seed", type=int, help="for other points, if not all are tried")
     parser.add_argument(
@@ -84,16 +82,13 @@ def run(plan: Plan) -> Report:
     for operation in OPERATIONS:
         if plan.operations and operation.name not in plan.operations:
             continue
-        if reason := operation.is_missing():
-            figures[operation.name] = reason
-            continue
         counts, found = _try_operation(operation, plan)
         figures[operation.name] = ", ".join(f"{number} {word}" for word, number in counts.items())
         total["points"] += counts["points"]
         broken += found
-    if not (told_early := _try_operation(CONTROL, plan)[1]):
-        broken.append("a caller who was told too early was not found out")
-    figures["control: a feed that is told too early"] = f"{len(told_early)} losses found"
+    if not (losses := _try_operation(CONTROL, plan)[1]):
+        broken.append("a feed that was acknowledged too early was not noticed")
+    figures["control: a feed that is acknowledged too early"] = f"{len(losses)} losses noticed"
     return Report(title, {**figures, **total, "failures": len(broken)}, tuple(broken))
 
 
@@ -112,7 +107,7 @@ def _try_operation(operation: Operation, plan: Plan) -> tuple[Counter[str], list
         for point in points:
             trial = _try_point(operation, point, known, folder)
             counts[trial.outcome] += 1
-            counts["told as failed yet kept"] += trial.is_refused_yet_kept
+            counts["reported as failed yet kept"] += trial.is_refused_yet_kept
             broken += [f"{operation.name}, {point}: {what}" for what in trial.broken]
     return counts, broken
 
@@ -124,11 +119,11 @@ def _learn(operation: Operation, folder: Path) -> Known:
     with _copied(folder) as store:  # for another time: looking brings an old store up to date
         board = Board()
         _perform(operation, store, board, None, folder / "calls")
-        assert board.notes(), f"{operation.name} told nothing, undisturbed"
-        assert not any(note[0] in ("refused", "stumbled") for note in board.notes()), board.notes()
+        assert board.notes(), f"{operation.name} reported nothing, undisturbed"
+        assert not any(note[0] in ("refused", "crashed") for note in board.notes()), board.notes()
         after = state_of(store)
         called = run_hooks_later(store) if operation.has_hooks else set()
-        wanted = called | told(board, "called")
+        wanted = called | reported(board, "called")
     return Known(before, after, count_calls(folder / "calls"), frozenset(wanted))
 
 
@@ -163,16 +158,16 @@ def _try_point(operation: Operation, point: Point, known: Known, folder: Path) -
     board = Board()
     with _copied(folder) as store:
         ending = _perform(operation, store, board, point, folder / "calls")
-        broken = [f"{note[1]}: {note[2]}" for note in board.notes() if note[0] == "stumbled"]
+        broken = [f"{note[1]}: {note[2]}" for note in board.notes() if note[0] == "crashed"]
         if ending == "stuck" or (ending == "ended" and point.fault.is_end and not board.notes()):
             broken.append(f"the process {ending}")
         try:
             outcome, found = judge(operation, known, board, store)
-        except Exception as error:  # whatever a reader stumbles over is a flaw of what it reads
+        except Exception as error:  # any error of a reader is a flaw of what it reads
             outcome, found = "unreadable", [f"{type(error).__name__}: {error}"]
     refused = [note for note in board.notes() if note[0] == "refused"]
-    has_told = any(note[0] in ("fed", "opened", "backed up", "erased", "pruned") for note in board.notes())
-    return Trial(outcome, (*broken, *found), bool(refused) and not has_told and outcome == "new")
+    has_reported = any(note[0] in ("fed", "opened", "backed up", "erased", "pruned") for note in board.notes())
+    return Trial(outcome, (*broken, *found), bool(refused) and not has_reported and outcome == "new")
 
 
 def _perform(operation: Operation, store: Path, board: Board, point: Point | None, output: Path) -> str:
@@ -212,13 +207,13 @@ def _attempt(operation: Operation, scene: Scene) -> bool:
     try:
         operation.act(scene)
     except StoreError as error:
-        scene.board.tell("refused", str(error))
+        scene.board.post("refused", str(error))
         return False
     except BaseException as error:
-        scene.board.tell("stumbled", type(error).__name__, str(error))
+        scene.board.post("crashed", type(error).__name__, str(error))
     return True
 
 
 def _telling(board: Board) -> Callable[[HookCall], object]:
     """A hook that puts up what it is called for."""
-    return lambda call: board.tell("called", call.key)
+    return lambda call: board.post("called", call.key)

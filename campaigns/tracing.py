@@ -1,7 +1,4 @@
-"""System calls of a running process, counted or made to fail, by means of ``strace``.
-
-Knows strace's command line and its output; it must never know what the process does.
-"""
+"""Count the system calls of a running process, or make one of them fail, with ``strace``."""
 
 import ctypes
 import os
@@ -42,7 +39,7 @@ class Fault(NamedTuple):
 
     name: str
     injected: str
-    """As strace is told."""
+    """As strace names it."""
     goes_on: bool = False
     """Whether it happens at every later call of its kind, too."""
 

@@ -1,17 +1,17 @@
-"""Seeded webhooks with all that goes wrong with them: what the campaigns feed.
+"""Seeded webhooks with everything that can go wrong with them: what the campaigns feed.
 
-Knows payloads only, and makes each one of a kind, so that it can be told apart in the ledger. What a payload
-means, the engine says.
+Each is unique (a number or a marker is in it), so that it can be found again in the ledger.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
 from account_lifecycle import Engine, PayloadError, Received
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS, TERMINAL
+from account_lifecycle.records import LedgerEntry
 from account_lifecycle.testing import START, Clock
 
 T0 = START
@@ -21,8 +21,8 @@ LATER = T0 + timedelta(days=400)
 IDLE_DAYS = 3
 """After so many days without a hook that is due, none will be."""
 
-_LIVELY = tuple(str(word) for word in ANNOUNCEMENTS if word is not TERMINAL)
-WORDS = (*_LIVELY * 4, str(TERMINAL), "SNAFU")
+LIVELY = tuple(str(word) for word in ANNOUNCEMENTS if word is not TERMINAL)
+WORDS = (*LIVELY * 4, str(TERMINAL), "SNAFU")
 """What is announced: few accounts end, because little happens to them afterwards."""
 TYPES = ("LINKEDIN", "MAIL", "GOOGLE_OAUTH", "WHATSAPP", "MYSPACE", None)
 UNREADABLE = 20
@@ -44,13 +44,13 @@ class Sent(NamedTuple):
 
 
 def webhooks(seed: int, count: int, accounts: Sequence[str], padding: int = 0) -> list[Sent]:
-    """So many webhooks for these accounts, half a minute apart, each up to ``padding`` bytes longer than it must be."""
+    """Return so many webhooks for these accounts, 30 s apart, each with up to ``padding`` bytes of padding."""
     random = Random(seed)
     return [_webhook(random, seed, number, accounts, padding) for number in range(count)]
 
 
 def names(prefix: str, count: int) -> list[str]:
-    """So many account ids."""
+    """Return so many account ids."""
     return [f"{prefix}-{number}" for number in range(count)]
 
 
@@ -78,11 +78,34 @@ def _webhook(random: Random, seed: int, number: int, accounts: Sequence[str], pa
     if random.random() < 0.1:
         notification = {"status": word, "account_id": account_id, "name": f"user of {account_id}", **mark}
         return Sent(account_id, _bytes(notification), received_at)
-    told = {"account_id": account_id, "account_type": kind, "message": word}
+    status = {"account_id": account_id, "account_type": kind, "message": word}
     if word.startswith("SYNC") and random.random() < 0.5:
-        told["product"] = random.choice(("classic", "recruiter"))
-    return Sent(account_id, _bytes({"AccountStatus": told, **mark}), received_at)
+        status["product"] = random.choice(("classic", "recruiter"))
+    return Sent(account_id, _bytes({"AccountStatus": status, **mark}), received_at)
 
 
 def _bytes(data: dict[str, Any]) -> bytes:
     return json.dumps(data).encode()
+
+
+class Marked(NamedTuple):
+    """A webhook with a marker."""
+
+    account_id: str
+    marker: str
+    payload: bytes
+
+
+def marked_webhooks(random: Random, name: str, accounts: Sequence[str]) -> Iterator[Marked]:
+    """Yield webhooks for these accounts without end, with markers that begin with ``name``."""
+    number = 0
+    while True:
+        number += 1
+        account_id, marker = random.choice(accounts), f"{name}/{number}"
+        status = {"account_id": account_id, "account_type": "LINKEDIN", "message": random.choice(LIVELY)}
+        yield Marked(account_id, marker, json.dumps({"AccountStatus": status, "marker": marker}).encode())
+
+
+def marker_of(entry: LedgerEntry) -> str:
+    """Return the marker of an event in the ledger; blank if it has none."""
+    return str(json.loads(entry.payload).get("marker", "")) if entry.payload else ""

@@ -8,7 +8,6 @@ import pytest
 from campaigns import bitrot
 from campaigns.cells import live_extents, trees
 from campaigns.report import Report
-from campaigns.rich_store import make_rich_store
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def report() -> Report:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rich") / "accounts.db"
-    make_rich_store(path, 300, seed=2)
+    bitrot.make_rich_store(path, 300, seed=2)
     return path
 
 

@@ -3,7 +3,7 @@
 from random import Random
 
 from campaigns.crash_images import CHOICES, Disk, arrive_all, arrive_none, arrive_sizes, arrive_torn
-from campaigns.recording import Call, Create, Delete, Sync, Told, Truncate, Write
+from campaigns.recording import Call, Create, Delete, Promised, Sync, Truncate, Write
 
 OLD, NEW = b"o" * 2048, b"n" * 2048
 LOG: list[Call] = [
@@ -13,7 +13,7 @@ LOG: list[Call] = [
     Write("journal", 0, b"j"),
     Sync("journal", 4, with_folder=True),
     Sync("a", 5, with_folder=False),
-    Told("safe"),
+    Promised("safe"),
     Write("a", 0, NEW),
     Write("a", 2048, NEW),
 ]
@@ -29,7 +29,7 @@ def test_what_was_synced_survives_every_crash() -> None:
     disk = disk_after(LOG, 7)
     for seed in range(50):
         assert disk.after_crash(Random(seed)) == {"a": OLD, "journal": b"j"}
-    assert disk.told == ["safe"]
+    assert disk.promises == ["safe"]
 
 
 def test_what_was_not_synced_may_arrive_or_not() -> None:

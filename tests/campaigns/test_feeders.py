@@ -1,4 +1,4 @@
-"""Sixteen processes on one store: nothing is lost, and none is told that others are busy.
+"""Sixteen processes on one store: nothing is lost, and none sees a busy store.
 
 Whether they share fairly, the long form of the campaign judges.
 """

@@ -1,4 +1,4 @@
-"""A full disk: feeding is refused with a plain word, nothing told is lost, and with room again everything goes on."""
+"""A full disk: feeding is refused as such, nothing acknowledged is lost, and with room everything goes on."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def report() -> Report:
     return report
 
 
-def test_nothing_told_is_lost_and_feeding_goes_on_when_there_is_room(report: Report) -> None:
+def test_nothing_acknowledged_is_lost_and_feeding_goes_on_when_there_is_room(report: Report) -> None:
     assert report.broken == ()
     assert report.figures["failures"] == 0
 

@@ -22,6 +22,6 @@ def assert_all_are_served(outcome: Outcome) -> None:
     assert outcome.code == 0, outcome.printed
     figures = outcome.figures
     assert (figures["deliveries"], figures["lanes"]) == (300, 12)
-    assert (figures["lost"], figures["order inversions"], figures["poison given up"]) == (0, 0, 4)
+    assert (figures["lost"], figures["order inversions"], figures["poison dead-lettered"]) == (0, 0, 4)
     assert figures["workers killed"] > 0
     assert figures["workers stopped past their lease"] > 0

@@ -1,4 +1,4 @@
-"""Kills at any moment: nothing that was told is lost or there twice, and hooks are called for what is there."""
+"""Kills at any moment: nothing that was acknowledged is lost or there twice, and hooks are called for what is there."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from campaign_runs import run_campaign
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_whoever_is_killed_nothing_that_was_told_is_lost(store: str) -> None:
+def test_whatever_is_killed_nothing_acknowledged_is_lost(store: str) -> None:
     outcome = run_campaign("kill", "--short", "--store", store)
     assert outcome.code == 0, outcome.printed
     assert outcome.figures["feeders killed"] > 0

@@ -1,4 +1,4 @@
-"""Power loss at any moment: nothing that was told is lost, and the harness finds out a store that syncs less."""
+"""Power loss at any moment: nothing that was reported is lost, and the harness notices a store that syncs less."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def report() -> Report:
     return power.run(power.SHORT)
 
 
-def test_nothing_that_was_told_is_lost_when_the_power_fails(report: Report) -> None:
+def test_nothing_that_was_reported_is_lost_when_the_power_fails(report: Report) -> None:
     assert report.broken == ()
     assert report.figures["crash images"] == 150
     assert report.figures["images with lost events"] == 0
@@ -24,5 +24,5 @@ def test_the_crashes_meet_checkpoints_and_many_promises(report: Report) -> None:
 
 
 @pytest.mark.parametrize("mode", power.CONTROLS)
-def test_a_store_that_syncs_less_is_found_out(report: Report, mode: str) -> None:
+def test_a_store_that_syncs_less_is_noticed(report: Report, mode: str) -> None:
     assert not str(report.figures[f"control: synchronous={mode}"]).startswith("0 of")

@@ -1,4 +1,4 @@
-"""Every system call may be the last one, or fail: the store is as before or as after, and nothing told is lost."""
+"""Every system call may be the last one, or fail: the store is as before or as after, and nothing reported is lost."""
 
 import pytest
 
@@ -25,5 +25,5 @@ def test_every_operation_is_tried(report: Report) -> None:
     assert int(str(report.figures["points"])) > 100
 
 
-def test_a_caller_who_is_told_too_early_is_found_out(report: Report) -> None:
-    assert report.figures["control: a feed that is told too early"] != "0 losses found"
+def test_a_feed_that_is_acknowledged_too_early_is_noticed(report: Report) -> None:
+    assert report.figures["control: a feed that is acknowledged too early"] != "0 losses noticed"

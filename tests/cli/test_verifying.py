@@ -1,4 +1,4 @@
-"""``verify``: whether the record holds, how that is told, and which exit code it comes to."""
+"""``verify``: whether the record holds, how that is shown, and with which exit code it ends."""
 
 import re
 import sqlite3
@@ -22,33 +22,33 @@ def change(store: Path, sql: str) -> None:
         db.execute(sql)
 
 
-def test_a_record_that_holds_is_told_with_its_head(run: Run, store: Path) -> None:
+def test_a_record_that_holds_is_shown_with_its_head(run: Run, store: Path) -> None:
     ran = run("verify")
-    told = " ".join(ran.out.split())
+    shown = " ".join(ran.out.split())
     assert ran.code == 0
-    assert told.startswith(f"The record holds events {LOG_EVENTS} of 5 accounts judged again {LOG_EVENTS} by today's")
+    assert shown.startswith(f"The record holds events {LOG_EVENTS} of 5 accounts judged again {LOG_EVENTS} by today's")
     head = run("verify", "--json").document["head"]
-    assert head in told
+    assert head in shown
     assert len(head) == 64
     assert re.match(r"Verified in \d+\.\d\d s\nNote the head down elsewhere", ran.err)
 
 
 def test_the_same_for_programs(run: Run, store: Path) -> None:
-    told = run("verify", "--json").document
-    assert (told["intact"], told["events"], told["accounts"], told["faults"]) == (True, LOG_EVENTS, 5, [])
-    assert sum(told["checked_by_rules"].values()) == LOG_EVENTS
-    assert told["differences"] is None
-    assert told["seconds"] >= 0
+    report = run("verify", "--json").document
+    assert (report["intact"], report["events"], report["accounts"], report["faults"]) == (True, LOG_EVENTS, 5, [])
+    assert sum(report["checked_by_rules"].values()) == LOG_EVENTS
+    assert report["differences"] is None
+    assert report["seconds"] >= 0
 
 
 def test_a_changed_row_is_named_and_ends_with_1(run: Run, store: Path) -> None:
     change(store, "UPDATE account SET is_stuck = 1, name = 'user-8' WHERE account_id = 'acc_down'")
     ran = run("verify")
-    told = " ".join(ran.out.split())
+    shown = " ".join(ran.out.split())
     assert ran.code == 1
-    assert "The record does not hold: 1 fault" in told
+    assert "The record does not hold: 1 fault" in shown
     assert (
-        "· account acc_down: name: 'user-8' is stored, 'user-7' follows from the ledger; stuck: yes is stored" in told
+        "· account acc_down: name: 'user-8' is stored, 'user-7' follows from the ledger; stuck: yes is stored" in shown
     )
     assert ran.err.splitlines()[1].startswith("Error: the record does not hold")
     assert ran.err.count("\n") == 2
@@ -76,9 +76,9 @@ def test_what_cannot_be_judged_again_is_not_proved_and_ends_with_7(run: Run, jud
     assert ran.code == 7
     assert f"The record is not proved: {judged_by_other_rules} event could not be judged again" in ran.out
     assert "Not proved: 1 event of other rules could not be judged again" in " ".join(ran.err.split())
-    told = run("verify", "--json")
-    assert told.code == 7
-    assert (told.document["intact"], told.document["proved"], told.document["not_judged"]) == (True, False, 1)
+    report = run("verify", "--json")
+    assert report.code == 7
+    assert (report.document["intact"], report.document["proved"], report.document["not_judged"]) == (True, False, 1)
     checked = run("db", "check", "--json")
     assert (checked.code, checked.document["intact"], checked.document["proved"]) == (7, True, False)
     assert "not proved: 1 of" in run("db", "check").out
@@ -105,8 +105,8 @@ def test_the_present_head_is_in_the_ledger_and_any_other_is_not(run: Run, store:
     ran = run("verify", "--expect-head", NO_HEAD)
     assert ran.code == 1
     assert "the head that was noted down is not in this ledger" in ran.err
-    told = run("verify", "--expect-head", NO_HEAD, "--json").document
-    assert (told["intact"], told["expected_head_found"]) == (False, False)
+    report = run("verify", "--expect-head", NO_HEAD, "--json").document
+    assert (report["intact"], report["expected_head_found"]) == (False, False)
 
 
 def test_a_head_that_was_noted_down_is_found_after_more_was_fed_and_not_after_less_is_left(
@@ -147,12 +147,12 @@ def test_rules_that_would_decide_otherwise_end_with_6(run: Run, tmp_path: Path) 
     lines = [webhook(f"2026-05-01T08:{minute}:00Z", "acc_1", "OK") for minute in ("00", "30")]
     run("feed", "-", stdin=b"\n".join(lines))
     ran = run("verify", "--against-definition", "--redelivery-window", "3600")
-    told = " ".join(ran.out.split())
+    shown = " ".join(ran.out.split())
     assert ran.code == 6
-    assert "The record holds" in told
-    assert "1 of 1 account would have gone another way" in told
-    assert "recorded REPEATED, then OK (exists, not lost); anomalies: STALE_REPEAT" in told
-    assert "such as account acc_1, event 2" in told
+    assert "The record holds" in shown
+    assert "1 of 1 account would have gone another way" in shown
+    assert "recorded REPEATED, then OK (exists, not lost); anomalies: STALE_REPEAT" in shown
+    assert "such as account acc_1, event 2" in shown
     assert ran.err.endswith("1 account would be judged differently today\n")
 
 
@@ -160,9 +160,9 @@ def test_differences_for_programs(run: Run, tmp_path: Path) -> None:
     lines = [webhook(f"2026-05-01T08:{minute}:00Z", "acc_1", "OK") for minute in ("00", "30")]
     run("feed", "-", stdin=b"\n".join(lines))
     ran = run("verify", "--against-definition", "--redelivery-window", "3600", "--json")
-    told = ran.document["differences"]
-    assert (ran.code, told["accounts_differing"], told["accounts_elsewhere"]) == (6, 1, 0)
-    (group,) = told["groups"]
+    report = ran.document["differences"]
+    assert (ran.code, report["accounts_differing"], report["accounts_elsewhere"]) == (6, 1, 0)
+    (group,) = report["groups"]
     assert (group["recorded"]["anomalies"], group["today"]["anomalies"]) == (["STALE_REPEAT"], [])
     assert group["examples"] == [{"account_id": "acc_1", "sequence": 2, "received_at": "2026-05-01T08:30:00Z"}]
 

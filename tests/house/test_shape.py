@@ -18,7 +18,6 @@ TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in
 VALUES = {name: tree for name, tree in TREES.items() if name.startswith("lifecycle/") or name == "records.py"}
 
 TWO_MEANINGS = {
-    "Row": "still to be one",
     "replay": "the same call, over logs here or on a cluster",
 }
 """Names that are defined twice, and why."""

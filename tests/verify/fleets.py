@@ -44,9 +44,9 @@ def judged_otherwise(account: Account, event: Event) -> Decision:
     return decision
 
 
-def words(engine: Engine, account_id: str, told: Iterable[str]) -> None:
+def words(engine: Engine, account_id: str, announcements: Iterable[str]) -> None:
     """Feed an account some words, a minute after each other."""
-    feed(engine.store, [announced(account_id, word, minute) for minute, word in enumerate(told)])
+    feed(engine.store, [announced(account_id, word, minute) for minute, word in enumerate(announcements)])
 
 
 def nothing_waits(engine: Engine) -> None:

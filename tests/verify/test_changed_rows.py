@@ -1,4 +1,4 @@
-"""Changed rows: whoever changes a store behind the program's back is found out, column by column, row by row."""
+"""Changed rows: a change behind the program's back is found in every column and row."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -250,7 +250,7 @@ def test_a_blind_window_too_many_is_found(store: Forger) -> None:
     }
 
 
-# ---- How it is told -------------------------------------------------------------------------------------
+# ---- How it is shown -------------------------------------------------------------------------------------
 
 
 def test_the_first_that_is_named_is_the_first_that_was_fed(store: Forger) -> None:

@@ -298,9 +298,10 @@ class Engine(HookRegistry):
     # ---- The record ------------------------------------------------------------------------------
 
     def verify(self) -> Verification:
-        """Prove the record: the chain, and that folding the ledger gives exactly what is stored.
+        """Prove the record: the chain, and that judging the ledger again gives exactly what is stored.
 
-        Others may feed meanwhile. ``is_intact`` is the answer, ``first`` the first row that does not hold.
+        Others may feed meanwhile. ``is_proved`` is the answer. If it is False, either something does not hold
+        (``is_intact``, ``first``), or events could not be judged again (``not_judged``).
         """
         return verify(self.store)
 

@@ -92,7 +92,7 @@ def copy_store(
 
 
 def _proved(origin: "_Origin", filling: "Filling") -> Copied:
-    """The copy, if it is one."""
+    """Return the copy; raise ``StoreError`` if it is none."""
     counts = filling.counts()
     different = [table for table, count in origin.counts().items() if counts[table] != count]
     if different:
@@ -113,7 +113,7 @@ class _Origin:
         ((self._last,),) = self._ask(_FIRST_LINK)
 
     def tables(self) -> Iterator[tuple[str, Iterator[Row]]]:
-        """Every table with its rows; each is to be read to its end before the next."""
+        """Yield every table with its rows; each is to be read to its end before the next."""
         yield "baseline", self._baselines()
         yield "event", self._events()
         yield "account", ((*row, self._heads[row[0]]) for row in self._ask("SELECT * FROM account"))
@@ -126,7 +126,7 @@ class _Origin:
             yield table, (row[:-1] for row in self._ask(f"SELECT * FROM {table}"))  # rows of a server have no digests
 
     def _baselines(self) -> Iterator[Row]:
-        """An account's chain goes on from its baseline: the digest of that row is what it begins with."""
+        """Yield baselines. An account's chain begins with the digest of its own."""
         for row in self._ask("SELECT * FROM baseline"):
             self._heads[row[0]] = row[-1]
             yield row
@@ -153,19 +153,19 @@ class _Origin:
         self._last = digest
 
     def last_numbers(self) -> tuple[int, int, int]:
-        """The last number of an event, a delivery and a quarantined payload; none of them is to be used again."""
+        """Return the last number of an event, a delivery and a quarantined payload; none is to be used again."""
         ((event, delivery, quarantine),) = self._ask(_LAST_NUMBERS)
         return event, delivery, quarantine
 
     def counts(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """Return how many rows each table has."""
         from .postgres.filling import TABLES
 
         found = {table: next(self._ask(f"SELECT count(*) FROM {table}")) for table in TABLES}
         return {table: count for table, (count,) in found.items()}
 
     def head(self) -> str:
-        """What stands for the chains of all accounts."""
+        """Return what stands for the chains of all accounts."""
         digest = sha256()
         for account_id in sorted(self._heads):
             digest.update(self._heads[account_id])

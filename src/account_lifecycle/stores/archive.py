@@ -22,7 +22,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def write_archive(path: Path, evidence: Iterable[tuple[Evidence, bytes | None]]) -> tuple[int, str]:
-    """Write events, each with its digest if the store keeps a chain; how many, and the SHA-256 of the file's bytes.
+    """Write events, each with its digest if there is a chain; return how many, and the SHA-256 of the file's bytes.
 
     On return the file is on the disk. Raises ``StoreError`` if there is a file of that name or if it cannot be
     written; then nothing is left behind, and an existing file is as it was.
@@ -38,7 +38,7 @@ def write_archive(path: Path, evidence: Iterable[tuple[Evidence, bytes | None]])
 
 
 def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
-    """An event as its line tells it; times in ISO 8601, UTC."""
+    """Return an event as its line has it; times in ISO 8601, UTC."""
     entry = proof.entry
     return {
         "account_id": entry.account_id,
@@ -57,7 +57,7 @@ def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
 
 
 def _origin(entry: LedgerEntry) -> dict[str, Any]:
-    """What only an announcement or only a deadline has; ``payload`` is null where nobody sent one or it was erased."""
+    """Return what only an announcement or a deadline has; ``payload`` is null where none was sent or it was erased."""
     event = entry.event
     if isinstance(event, DeadlinePassed):
         stay = {"stay_since": event.since.isoformat(), "allowed_us": event.allowed // _MICROSECOND}
@@ -107,7 +107,7 @@ class _Hashed:
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when it is whole and on the disk."""
+    """Make a file that gets its name when it is whole and on the disk."""
     draft = path.with_name(f".{path.name}.part")
     _reserve(path)
     try:

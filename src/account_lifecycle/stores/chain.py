@@ -25,18 +25,18 @@ _array = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def sealed(previous: bytes, row: Sequence[Any], rules: str, anomalies: Sequence[Sequence[Any]], effects: str) -> bytes:
-    """The digest of an event from its columns (``rows.event_row``), its anomalies' and its effects."""
+    """Return the digest of an event from its columns (``rows.event_row``), its anomalies' and its effects."""
     text = event_text(row[1:], private_digest(row[7], row[8]), rules, anomalies_text(anomalies), effects)
     return sha256(previous + text).digest()
 
 
 def linked(previous: bytes, text: bytes) -> bytes:
-    """The digest of a row: SHA-256 over its predecessor's and its own text."""
+    """Return the digest of a row: SHA-256 over its predecessor's and its own text."""
     return sha256(previous + text).digest()
 
 
 def private_digest(name: str | None, payload: bytes | None) -> bytes:
-    """What stands for an event's name and payload, so that both can be erased and the chain still holds."""
+    """Return what stands for an event's name and payload, so that both can be erased and the chain still holds."""
     if not name:
         return sha256(b"0:" + payload if payload else b"0:").digest()
     named = name.encode("utf-8", errors="surrogatepass")
@@ -44,7 +44,7 @@ def private_digest(name: str | None, payload: bytes | None) -> bytes:
 
 
 def event_text(event: Sequence[Any], private: bytes, rules: str, anomalies: str, effects: str) -> bytes:
-    """An event as the JSON array that is hashed.
+    """Return an event as the JSON array that is hashed.
 
     ``event`` are the columns of ``rows.event_row`` without the first, the event's number, which is its place
     and no part of it. ``anomalies`` is JSON already (``anomalies_text``), and so is ``effects``, as the effect
@@ -67,7 +67,7 @@ def _deadline(stay_since: int | None, allowed: int | None) -> str:
 
 @lru_cache(maxsize=1024)
 def _origin(word: str, product: str, provider: str | None) -> str:
-    """What many events have in common, as JSON."""
+    """Return what many events have in common, as JSON."""
     return f"{_quoted(word)},{_quoted(product)},{'null' if provider is None else _quoted(provider)}"
 
 
@@ -75,7 +75,7 @@ def _origin(word: str, product: str, provider: str | None) -> str:
 def _decided(
     verdict: str, before: str, existed: int, was_lost: int, after: str, exists: int, is_lost: int, rules: str
 ) -> str:
-    """The rest of it."""
+    """Return the rest of it."""
     return (
         f"{_quoted(verdict)},{_quoted(before)},{existed:d},{was_lost:d},{_quoted(after)},{exists:d},{is_lost:d},"
         f"{_quoted(rules)}"
@@ -83,13 +83,13 @@ def _decided(
 
 
 def anomalies_text(anomalies: Sequence[Sequence[Any]]) -> str:
-    """The anomalies of one event as JSON: their columns of ``rows.anomaly_rows`` without the event's number."""
+    """Return the anomalies of one event as JSON: their columns of ``rows.anomaly_rows`` without the event's number."""
     return _array([list(row[1:]) for row in anomalies]) if anomalies else "[]"
 
 
 def row_digest(table: str, columns: Sequence[str | int | bytes | None]) -> bytes:
-    """The digest of a row that stands by itself: SHA-256 over a JSON array of its table's name and its columns, bytes
-    in hexadecimal, truths as 0 and 1."""
+    """Return the digest of a row that stands by itself: SHA-256 over a JSON array of its table's name and its columns,
+    bytes in hexadecimal, truths as 0 and 1."""
     text = _array([table, *map(_plain, columns)])
     return sha256(text.encode("ascii")).digest()
 
@@ -101,7 +101,7 @@ def _plain(column: str | int | bytes | None) -> str | int | None:
 
 
 def quarantine_digest(row: Sequence[Any], private: bytes | None = None) -> bytes:
-    """The digest of a payload in the quarantine from its first seven columns, and of its payload if that is erased.
+    """Return the digest of a payload in the quarantine from its first seven columns, and its payload's if erased.
 
     The payload enters through its own digest, so that it can be erased.
     """

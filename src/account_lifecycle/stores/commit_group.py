@@ -43,15 +43,15 @@ class Turn(Generic[Asked, Given]):
         self._given: Given
 
     def give(self, given: Given) -> None:
-        """What was asked for is committed: the caller returns with this."""
+        """Let the caller return with this: what was asked for is committed."""
         self._given, self.is_over = given, True
 
     def refuse(self, error: BaseException) -> None:
-        """Nothing of what was asked for is kept: the caller raises this."""
+        """Let the caller raise this: nothing of what was asked for is kept."""
         self._error, self.is_over = error, True
 
     def outcome(self) -> Given:
-        """What the caller is to return, or to raise."""
+        """Return what the caller is to return, or raise what it is to raise."""
         if self._error is not None:
             raise self._error
         return self._given
@@ -93,7 +93,7 @@ class CommitGroup(Generic[Asked, Given]):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Nobody else writes meanwhile; whoever asks waits. May be nested in one thread, also within ``write``."""
+        """Keep everybody else from writing meanwhile; may be nested in one thread, also within ``write``."""
         if self.is_mine:
             yield
             return
@@ -105,7 +105,7 @@ class CommitGroup(Generic[Asked, Given]):
 
     @property
     def is_mine(self) -> bool:
-        """Whether this thread is the one that writes, or has the store to itself."""
+        """Return whether this thread is the one that writes, or has the store to itself."""
         return self._owner == get_ident()
 
     def renew(self) -> None:
@@ -155,7 +155,7 @@ class CommitGroup(Generic[Asked, Given]):
             time.sleep(0.00002)
 
     def _take(self, own: Turn[Asked, Given]) -> list[Turn[Asked, Given]]:
-        """The turns to write together: everybody's, except those that failed in company before."""
+        """Return the turns to write together: everybody's, except those that failed in company before."""
         with self._changed:
             turns = [own] if own.is_alone else [turn for turn in self._waiting if not turn.is_alone]
             self._company = len(turns)
@@ -163,7 +163,7 @@ class CommitGroup(Generic[Asked, Given]):
         return turns
 
     def _part(self, turns: Sequence[Turn[Asked, Given]], own: Turn[Asked, Given], error: BaseException) -> None:
-        """After a failure: who was alone or in vain fails, everybody else tries again without company."""
+        """Fail those who were alone or in vain; let everybody else try again without company."""
         left = [turn for turn in turns if not turn.is_over]
         for turn in left:
             if isinstance(error, StoreBusy) or len(turns) == 1 or (turn is own and not isinstance(error, Exception)):

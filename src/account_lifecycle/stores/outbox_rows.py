@@ -1,13 +1,12 @@
 """Between rows and records of the outbox: effects, hooks and deliveries. Times are microseconds since 1970, UTC."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
-from ..lifecycle.windows import BlindWindow
 from ..records import (
     Completion,
     Delivery,
@@ -18,7 +17,7 @@ from ..records import (
     StatusChange,
     SubscribedHook,
 )
-from .rows import Row, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
+from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
 
 EFFECTS_PER_EVENT = 16
 """More than any event can have: an effect's id is its event's id times this, plus its own place."""
@@ -26,42 +25,44 @@ EFFECTS_PER_EVENT = 16
 # ---- Effects --------------------------------------------------------------------------------------
 
 
-def effect_rows_from(
-    row: Row, anomalies: Sequence[Anomaly], transitions: tuple[StatusChange, ...]
-) -> Iterator[EffectRow]:
-    """An event's effects, from the event's id, its effects' text, its account id, sequence and time of receipt, and
-    the columns of the window that it closed (NULL if there is none), with its anomalies and the last moves."""
-    event_id, text, account_id, sequence, at, *columns = row
-    window = window_from((account_id, *columns)) if columns[0] is not None else None
-    by_kind = {str(anomaly.kind): anomaly for anomaly in anomalies}
-    for effect_id, (kind, subject) in enumerate(effects_from(text), event_id * EFFECTS_PER_EVENT):
-        effect = Effect(kind, subject, _window_of(kind, window))
-        anomaly = by_kind[subject] if kind is EffectKind.ANOMALY else None
-        yield EffectRow(effect_id, account_id, sequence, from_us(at), effect, anomaly, transitions)
+def effects_by_id(
+    events: Iterable[Row], audited: Iterable[Row], moved: Mapping[int, Iterable[Row]]
+) -> dict[int, EffectRow]:
+    """Return the effects of events by their ids, each with everything that a hook gets.
 
-
-def _window_of(kind: EffectKind, window: BlindWindow | None) -> BlindWindow | None:
-    return window if kind is EffectKind.RECOVERED else None
-
-
-def transition_from(row: Row) -> StatusChange:
-    """A move from its event's sequence, time of receipt, word, and the statuses before and after."""
-    sequence, at, word, before, after = row
-    return StatusChange(sequence, from_us(at), word, Status(before), Status(after))
+    ``events`` are each event's id, its effects' text, its account id, sequence and time of receipt, and the columns
+    of the window that it closed (NULL if there is none); ``audited`` the columns of their anomalies; ``moved``, by
+    event id, sequence, time of receipt, word, and the statuses before and after, of the account's last moves.
+    """
+    anomalies: dict[tuple[str, int, str], Anomaly] = {}
+    for anomaly in map(anomaly_from, audited):
+        anomalies[anomaly.account_id, anomaly.sequence, anomaly.kind.value] = anomaly
+    found = {}
+    for event_id, text, account_id, sequence, at, *columns in events:
+        window = window_from((account_id, *columns)) if columns[0] is not None else None
+        moves = tuple(
+            StatusChange(number, from_us(moved_at), word, Status(before), Status(after))
+            for number, moved_at, word, before, after in moved.get(event_id, ())
+        )
+        for effect_id, (kind, subject) in enumerate(effects_from(text), event_id * EFFECTS_PER_EVENT):
+            effect = Effect(kind, subject, window if kind is EffectKind.RECOVERED else None)
+            anomaly_found = anomalies[account_id, sequence, str(subject)] if kind is EffectKind.ANOMALY else None
+            found[effect_id] = EffectRow(effect_id, account_id, sequence, from_us(at), effect, anomaly_found, moves)
+    return found
 
 
 # ---- Hooks ----------------------------------------------------------------------------------------
 
 
 def hook_row(hook: SubscribedHook) -> Row:
-    """A hook's columns, in the table's order."""
+    """Return a hook's columns, in the table's order."""
     name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, reason = hook
     times = maybe_us(subscribed_at), maybe_us(disabled_at)
     return name, kind, subject, int(is_ordered), attempts_limit, on_dead, *times, reason
 
 
 def hook_from(row: Row) -> SubscribedHook:
-    """A hook from its columns."""
+    """Make a hook from its columns."""
     name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, reason = row
     return SubscribedHook(
         name,
@@ -77,7 +78,7 @@ def hook_from(row: Row) -> SubscribedHook:
 
 
 def resubscribed(hook: SubscribedHook, known: SubscribedHook | None, now: datetime) -> SubscribedHook:
-    """A hook as it is to be kept: what a process says about it, and what only the store knows."""
+    """Return a hook as it is to be kept: what a process says about it, and what only the store knows."""
     if known is None:
         return hook._replace(subscribed_at=now, disabled_at=None, disabled_reason="")
     return hook._replace(
@@ -110,7 +111,7 @@ class DeliveryRow(NamedTuple):
 def planned(
     first_id: int, events: Iterable[tuple[int, str, str]], hooks: Sequence[SubscribedHook], now: datetime
 ) -> list[DeliveryRow]:
-    """A delivery of each effect for each hook that wants it, numbered from ``first_id`` in the order of the effects.
+    """Make a delivery of each effect for each hook that wants it, numbered from ``first_id`` in their order.
 
     ``events`` are event id, account id and effects' text of each.
     """
@@ -132,7 +133,7 @@ def new_delivery(
     now: datetime,
     redrive_of: int | None = None,
 ) -> DeliveryRow:
-    """A delivery that nobody has tried yet, due at once."""
+    """Make a delivery that nobody has tried yet, due at once."""
     at, state = to_us(now), DeliveryState.WAITING.value
     return DeliveryRow(
         delivery_id, effect_id, account_id, hook.name, int(hook.is_ordered), state, 0, 0, at, None, at,
@@ -141,7 +142,7 @@ def new_delivery(
 
 
 def claimed(row: DeliveryRow, leased_until: datetime) -> DeliveryRow:
-    """A delivery once it is somebody's."""
+    """Return a delivery once it is somebody's."""
     return row._replace(
         state=DeliveryState.RUNNING.value,
         attempts=row.attempts + 1,
@@ -151,7 +152,7 @@ def claimed(row: DeliveryRow, leased_until: datetime) -> DeliveryRow:
 
 
 def after_completion(row: DeliveryRow, completion: Completion) -> DeliveryRow:
-    """A claimed delivery once it is known what became of it."""
+    """Return a claimed delivery once it is known what became of it."""
     _, state, at, due_at, error, counts = completion
     return row._replace(
         state=state.value,
@@ -164,12 +165,12 @@ def after_completion(row: DeliveryRow, completion: Completion) -> DeliveryRow:
 
 
 def delivery_from(row: DeliveryRow, hook: SubscribedHook, effect: EffectRow) -> Delivery:
-    """A claimed delivery as its owner gets it."""
+    """Return a claimed delivery as its owner gets it."""
     return Delivery(row.delivery_id, row.token, hook, row.attempts, effect)
 
 
 def delivery_record_from(row: Row) -> DeliveryRecord:
-    """A delivery for people, from its columns, its event's sequence and the effects' text."""
+    """Make a delivery for people, from its columns, its event's sequence and the effects' text."""
     *columns, sequence, text = row
     found = DeliveryRow(*columns)
     kind, subject = effects_from(text)[found.effect_id % EFFECTS_PER_EVENT]

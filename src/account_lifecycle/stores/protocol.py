@@ -54,17 +54,18 @@ class Ledger(Protocol):
         """
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
-        """Keep unreadable payloads, in one transaction; their numbers."""
+        """Keep unreadable payloads, in one transaction; return their numbers."""
 
     def erase(self, account_id: str, at: datetime) -> int:
-        """Erase an account's payloads and names for good, also from the quarantine; how many payloads that were.
+        """Erase an account's payloads and names for good, also from the quarantine; return how many payloads.
 
         The events stay, with the digests of what was erased, so that the chain still verifies.
         """
 
     def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
         """Archive the events received before ``until`` and take them out, with a snapshot of the accounts as they
-        then were; None if there is nothing to take. Events whose hooks are not finished stay, and so do later ones.
+        then were; return None if there is nothing to take. Events whose hooks are not finished stay, and so do
+        later ones.
         """
 
 
@@ -72,54 +73,54 @@ class Reader(Protocol):
     """Reads, as streams: each is a consistent snapshot and holds one row at a time."""
 
     def account(self, account_id: str) -> Account | None:
-        """The account as it is now, or None if nothing was ever fed for it."""
+        """Return the account as it is now, or None if nothing was ever fed for it."""
 
     def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
-        """Accounts in the order of their ids."""
+        """Yield accounts in the order of their ids."""
 
     def history(self, account_id: str) -> Iterator[LedgerEntry]:
-        """Every event of one account, oldest first."""
+        """Yield every event of one account, oldest first."""
 
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
-        """Several accounts at once; those that nothing was fed for are missing."""
+        """Return several accounts at once; those that nothing was fed for are missing."""
 
     def ledger(self) -> Iterator[LedgerEntry]:
-        """Every event of every account, in the order in which they were fed."""
+        """Yield every event of every account, in the order in which they were fed."""
 
     def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
-        """Anomalies in the order in which their events were fed."""
+        """Yield anomalies in the order in which their events were fed."""
 
     def quarantined(self) -> Iterator[Quarantined]:
-        """Unreadable payloads, oldest first."""
+        """Yield unreadable payloads, oldest first."""
 
     def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
-        """Blind windows in the order in which they opened."""
+        """Yield blind windows in the order in which they opened."""
 
     def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
-        """Accounts that are in one of these statuses and not yet stuck."""
+        """Yield the accounts that are in one of these statuses and not yet stuck."""
 
 
 class Prover(Protocol):
     """What makes the record provable."""
 
     def faults(self) -> Iterator[Fault]:
-        """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
+        """Yield what the store itself finds wrong: rows that were changed, are missing, or stand in the wrong place."""
 
     def evidence(self) -> Iterator[Evidence]:
-        """Every event in the order of account id and sequence."""
+        """Yield every event in the order of account id and sequence."""
 
     def baselines(self) -> Iterator[Account]:
-        """The accounts as they were where the ledger begins, in the order of their ids; none if nothing was pruned."""
+        """Yield the accounts as they were where the ledger begins, by id; none if nothing was pruned."""
 
     def windows_by_account(self) -> Iterator[BlindWindow]:
-        """Every blind window in the order of account id and sequence."""
+        """Yield every blind window in the order of account id and sequence."""
 
     def segments(self) -> list[Segment]:
-        """The parts of the ledger that were archived, oldest first."""
+        """Return the parts of the ledger that were archived, oldest first."""
 
     def head(self) -> str:
-        """What stands for the whole ledger, in hexadecimal: the digest of its last event, or on stores with a chain
-        for each account the SHA-256 of all their heads."""
+        """Return what stands for the whole ledger, in hexadecimal: the digest of its last event, or in a store with a
+        chain for each account the SHA-256 of all their heads."""
 
     def has_head(self, head: str) -> bool:
         """Return whether ``head``, in hexadecimal, was the ledger's head once: nothing up to it was cut off or changed.
@@ -135,19 +136,19 @@ class Outbox(Protocol):
         """Make hooks known, or change how known ones are run; a disabled one stays disabled."""
 
     def subscribed(self) -> list[SubscribedHook]:
-        """Every hook that the store knows, by name."""
+        """Return every hook that the store knows, by name."""
 
     def unsubscribe(self, hook: str) -> bool:
-        """Forget a hook and its unfinished deliveries; False if it is not known."""
+        """Forget a hook and its unfinished deliveries; return False if it is not known."""
 
     def disable(self, hook: str, now: datetime, reason: str) -> None:
         """Let a hook's deliveries wait until it is enabled."""
 
     def enable(self, hook: str) -> bool:
-        """Let a disabled hook go on; False if it is not known."""
+        """Let a disabled hook go on; return False if it is not known."""
 
     def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
-        """Make a delivery of each waiting effect for each subscribed hook that wants it; how many events that were.
+        """Make a delivery of each waiting effect for each subscribed hook that wants it; return of how many events.
 
         Of some accounts, or of all: then the events of about ``limit`` at a time, and 0 tells that none is left.
         Without any subscribed hook effects go on waiting and 0 is returned.
@@ -168,28 +169,29 @@ class Outbox(Protocol):
         """
 
     def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
-        """Lengthen leases; for each claim whether it still holds."""
+        """Lengthen leases (a heartbeat); return for each claim whether it still holds."""
 
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
-        """Deliveries whose lease has run out, with the tokens that they were claimed by."""
+        """Return deliveries whose lease has run out, with the tokens that they were claimed by."""
 
     def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        """Keep what became of deliveries, in one transaction; for each whether its claim still held.
+        """Keep what became of deliveries, in one transaction; return for each whether its claim still held.
 
         A claim that does not hold (it was completed, or its lease ran out and somebody else took over) changes nothing.
         """
 
     def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
-        """Deliveries in the order in which they were made."""
+        """Yield deliveries in the order in which they were made."""
 
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
-        """Try finished deliveries again: a new delivery for each that is done, dead or halted; their numbers.
+        """Try finished deliveries again: a new delivery for each that is done, dead or halted; return
+        their numbers.
 
         A halted lane goes on with it. One that is unfinished, not known, or redriven already is passed over.
         """
 
     def waiting_effects(self) -> int:
-        """How many events have effects that were not planned yet."""
+        """Return how many events have effects that were not planned yet."""
 
 
 class Store(Ledger, Reader, Prover, Outbox, Protocol):

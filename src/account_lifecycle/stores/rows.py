@@ -30,27 +30,27 @@ _VERDICT = {verdict.value: verdict for verdict in Verdict}
 
 
 def to_us(at: datetime) -> int:
-    """An aware time in microseconds."""
+    """Return an aware time in microseconds."""
     return (at - _EPOCH) // _MICROSECOND
 
 
 def from_us(us: int) -> datetime:
-    """Microseconds as an aware time in UTC."""
+    """Return microseconds as an aware time in UTC."""
     return _EPOCH + us * _MICROSECOND
 
 
 def maybe_us(at: datetime | None) -> int | None:
-    """The same for a time that may be missing."""
+    """Return the same for a time that may be missing."""
     return None if at is None else (at - _EPOCH) // _MICROSECOND
 
 
 def maybe_time(us: int | None) -> datetime | None:
-    """The same for a time that may be missing."""
+    """Return the same for a time that may be missing."""
     return None if us is None else _EPOCH + us * _MICROSECOND
 
 
 def provider_from(word: str | None) -> str | None:
-    """A provider as a member of ``Provider`` where it is one."""
+    """Return a provider as a member of ``Provider`` where it is one."""
     return None if word is None else ALIASES.get(word, word)
 
 
@@ -59,7 +59,7 @@ def provider_from(word: str | None) -> str | None:
 
 
 def account_row(account: Account) -> Row:
-    """An account's columns, in the table's order."""
+    """Return an account's columns, in the table's order."""
     since, heard_at, ok_at, window = account.since, account.last_heard_at, account.last_ok_at, account.blind_window
     heard = maybe_us(heard_at)
     return (
@@ -96,7 +96,7 @@ def _products_from(text: str) -> frozenset[str]:
 
 
 def event_row(event_id: int, decision: Decision) -> Row:
-    """An event's columns, in the table's order."""
+    """Return an event's columns, in the table's order."""
     event, sequence = decision.event, decision.after.sequence
     before, after = decision.before.situation.key, decision.after.situation.key
     if isinstance(event, DeadlinePassed):
@@ -112,14 +112,14 @@ def event_row(event_id: int, decision: Decision) -> Row:
 
 
 def anomaly_rows(event_id: int, decision: Decision) -> Iterator[Row]:
-    """The columns of a decision's anomalies, in the table's order."""
+    """Return the columns of a decision's anomalies, in the table's order."""
     for ordinal, a in enumerate(decision.anomalies):
         since, heard = maybe_us(a.since), maybe_us(a.last_heard_at)
         yield event_id, ordinal, a.kind, a.provider, since, a.last_announced, heard, a.detail
 
 
 def window_row(window: BlindWindow, sequence: int) -> Row:
-    """A blind window's columns, in the table's order, after the event of that sequence, which closed it if it did."""
+    """Return a blind window's columns, in the table's order, after that event, which closed it if it did."""
     return (
         window.account_id,
         window.sequence,
@@ -143,12 +143,12 @@ def _causes_from(text: str) -> tuple[Status, ...]:
 
 
 NO_EFFECTS = "[]"
-"""What stands for the effects of an event that has none."""
+"""Return what stands for the effects of an event that has none."""
 
 
 @lru_cache(maxsize=1024)
 def effects_text(effects: tuple[Effect, ...]) -> str:
-    """An event's effects as they are kept, and as they are hashed: a JSON array of [kind, subject]."""
+    """Return an event's effects as they are kept, and as they are hashed: a JSON array of [kind, subject]."""
     return json.dumps([(kind, subject) for kind, subject, _ in effects])
 
 
@@ -156,7 +156,7 @@ def effects_text(effects: tuple[Effect, ...]) -> str:
 
 
 def account_from(row: Row) -> Account:
-    """An account from its columns and those of its open window."""
+    """Make an account from its columns and those of its open window."""
     account_id, status, exists, lost, sequence, provider, name, since = row[:8]
     announced, product, heard, ok, products, stuck, window_sequence, window_ok, window_opened, causes = row[8:]
     window = None
@@ -180,7 +180,7 @@ def account_from(row: Row) -> Account:
 
 
 def window_from(row: Row) -> BlindWindow:
-    """A blind window from its columns."""
+    """Make a blind window from its columns."""
     account_id, sequence, last_ok_at, opened_at, closed_at, recovered, causes = row
     return BlindWindow(
         account_id,
@@ -194,7 +194,7 @@ def window_from(row: Row) -> BlindWindow:
 
 
 def anomaly_from(row: Row) -> Anomaly:
-    """An anomaly from its columns and those of its event."""
+    """Make an anomaly from its columns and those of its event."""
     (kind, account_id, sequence, at, word, status, exists, lost, provider, since, announced, heard, detail) = row
     return Anomaly(
         AnomalyKind(kind),
@@ -216,7 +216,7 @@ ANOMALY_COLUMNS = 6
 
 
 def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
-    """Ledger entries from events joined with their anomalies, those of one event next to each other.
+    """Yield ledger entries from events joined with their anomalies, those of one event next to each other.
 
     A row is: the first 18 columns of an event, whether it is erased, anything else, the columns of an anomaly.
     """
@@ -224,7 +224,7 @@ def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
 
 
 def evidence_from(rows: Iterator[Row]) -> Iterator[Evidence]:
-    """The same with what was decided: after whether it is erased come the rules and the effects' text, or NULL."""
+    """Yield the same with what was decided: after whether it is erased come the rules and the effects, or NULL."""
     for joined in _by_event(rows):
         rules, text = joined[0][19:21]
         yield Evidence(_entry_from(joined), effects_from(text or NO_EFFECTS), rules)
@@ -236,12 +236,12 @@ def _by_event(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 @lru_cache(maxsize=1024)
 def effects_from(text: str) -> tuple[tuple[EffectKind, str], ...]:
-    """Kind and subject of each effect of an event."""
+    """Return kind and subject of each effect of an event."""
     return tuple([(EffectKind(kind), subject_from(EffectKind(kind), word)) for kind, word in json.loads(text)])
 
 
 def subject_from(kind: EffectKind, subject: str) -> str:
-    """An effect's subject as the member of an enum that it was, where it was one."""
+    """Return an effect's subject as the member of an enum that it was, where it was one."""
     if kind is EffectKind.ANOMALY:
         return AnomalyKind(subject)
     return _STATUS.get(subject, subject) if kind in (EffectKind.ENTERED, EffectKind.LEFT) else subject
@@ -279,7 +279,7 @@ def _joined_anomaly(row: Row, word: str) -> Anomaly:
 
 
 def quarantined_from(row: Row) -> Quarantined:
-    """A quarantined payload from its first seven columns and whether it is erased."""
+    """Make a quarantined payload from its first seven columns and whether it is erased."""
     quarantine_id, received_at, payload, size, field, reason, released_at, is_erased = row
     return Quarantined(
         quarantine_id,
@@ -294,20 +294,20 @@ def quarantined_from(row: Row) -> Quarantined:
 
 
 def segment_row(segment: Segment) -> Row:
-    """A segment's columns, in the table's order."""
+    """Return a segment's columns, in the table's order."""
     segment_id, until, pruned_at, events, path, archive_sha256, head = segment
     return segment_id, to_us(until), to_us(pruned_at), events, path, archive_sha256, bytes.fromhex(head)
 
 
 def segment_from(row: Row) -> Segment:
-    """A segment from its columns."""
+    """Make a segment from its columns."""
     segment_id, until, pruned_at, events, path, archive_sha256, head = row
     return Segment(segment_id, from_us(until), from_us(pruned_at), events, path, archive_sha256, bytes(head).hex())
 
 
 def baseline_row(account: Account) -> Row:
-    """The columns of an account as it was where the ledger begins, in the table's order: an account's, then those
-    of the window that was open then."""
+    """Return the columns of an account as it was where the ledger begins, in the table's order: an account's, then
+    those of the window that was open then."""
     window = account.blind_window
     if window is None:
         return (*account_row(account), None, None, None)
@@ -315,7 +315,7 @@ def baseline_row(account: Account) -> Row:
 
 
 def baseline_from(row: Row) -> Account:
-    """An account as it was from those columns and the digest that ends them."""
+    """Make an account as it was from those columns and the digest that ends them."""
     *columns, window_sequence, is_stuck, _health, window_ok, window_opened, causes, _digest = row
     return account_from((*columns, is_stuck, window_sequence, window_ok, window_opened, causes))
 
@@ -323,14 +323,14 @@ def baseline_from(row: Row) -> Account:
 # ---- Erasing: whose an unreadable payload is -------------------------------------------------------
 
 ERASED = "erased on request"
-"""What stands for the reason of an erased payload, which may have quoted it."""
+"""Return what stands for the reason of an erased payload, which may have quoted it."""
 
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 """What text with NUL bytes may be meant as."""
 
 
 def mentions(payload: bytes, account_id: str) -> bool:
-    """Whether an account's id stands somewhere in a payload, as a word of its own.
+    """Return whether an account's id stands somewhere in a payload, as a word of its own.
 
     A short id may well be found in a payload that is about something else: what is erased is rather too much
     than too little.

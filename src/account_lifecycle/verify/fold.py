@@ -147,39 +147,23 @@ def _place_of(entry: LedgerEntry) -> str:
 
 def _contradictions(evidence: Evidence, decision: Decision) -> Iterator[Fault]:
     """Yield a fault for everything stored of an event that its decision does not give."""
-    entry, effects = evidence.entry, _pairs(decision)
-    if (entry.verdict, entry.before, entry.after) != (
-        decision.verdict, decision.before.situation, decision.after.situation
-    ):  # fmt: skip
-        yield event_fault(entry, list(_wrong_columns(entry, decision)))
+    entry = evidence.entry
+    columns = (entry.verdict, entry.before, entry.after)
+    follow = (decision.verdict, decision.before.situation, decision.after.situation)
+    if columns != follow:
+        names = ("the verdict", "the situation before it", "the situation after it")
+        pairs = zip(names, columns, follow, strict=True)
+        yield event_fault(entry, [_stored(name, was, is_right) for name, was, is_right in pairs if was != is_right])
     if entry.anomalies != decision.anomalies:
-        yield from _wrong_anomalies(entry, decision)
+        for number, (stored, follows) in enumerate(zip_longest(entry.anomalies, decision.anomalies), 1):
+            if stored != follows:
+                place = f"anomaly {number} of {_place_of(entry)}"
+                yield Fault(place, _wrong_anomaly(stored, follows), entry.account_id, entry.sequence)
+    effects = tuple([(effect.kind, effect.subject) for effect in decision.effects]) if decision.effects else ()
     if evidence.effects != effects:
-        stored, follows = (", ".join(_effect_text(e) for e in each) or "none" for each in (evidence.effects, effects))
-        finding = f"stored are {stored}; from the ledger follow {follows}"
+        was, is_right = (", ".join(map(_effect_text, each)) or "none" for each in (evidence.effects, effects))
+        finding = f"stored are {was}; from the ledger follow {is_right}"
         yield Fault(f"effects of {_place_of(entry)}", finding, entry.account_id, entry.sequence)
-
-
-def _pairs(decision: Decision) -> tuple[tuple[str, str], ...]:
-    return tuple([(effect.kind, effect.subject) for effect in decision.effects]) if decision.effects else ()
-
-
-def _wrong_columns(entry: LedgerEntry, decision: Decision) -> Iterator[str]:
-    """Yield a finding for each column of an event that does not follow."""
-    columns = {
-        "the verdict": (entry.verdict, decision.verdict),
-        "the situation before it": (entry.before, decision.before.situation),
-        "the situation after it": (entry.after, decision.after.situation),
-    }
-    return (_stored(name, *pair) for name, pair in columns.items() if pair[0] != pair[1])
-
-
-def _wrong_anomalies(entry: LedgerEntry, decision: Decision) -> Iterator[Fault]:
-    """Yield a fault for each anomaly of an event that is missing, extra or different."""
-    for number, (stored, follows) in enumerate(zip_longest(entry.anomalies, decision.anomalies), 1):
-        if stored != follows:
-            place = f"anomaly {number} of {_place_of(entry)}"
-            yield Fault(place, _wrong_anomaly(stored, follows), entry.account_id, entry.sequence)
 
 
 def _wrong_anomaly(stored: Anomaly | None, follows: Anomaly | None) -> str:

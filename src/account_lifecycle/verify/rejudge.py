@@ -7,7 +7,7 @@ one account and at most a thousand groups.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -17,6 +17,7 @@ from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import Decision
 from ..lifecycle.effects import EffectKind
+from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
 from ..lifecycle.status import Verdict
 from ..records import Decide, Evidence
@@ -93,86 +94,57 @@ def against_definition(store: Store, decide: Decide, rules: str) -> Differences:
     Accounts start from where the ledger begins: what was decided before a prune is taken as it is. A deadline that
     passed is judged as the event that it is, although a policy with other deadlines would have made other events.
     """
-    comparison = _Comparison(decide)
+    by_rules: Counter[str] = Counter()
+    accounts = events_differing = accounts_differing = accounts_elsewhere = 0
+    sizes: Counter[tuple[object, ...]] = Counter()
+    examples: dict[tuple[object, ...], list[Difference]] = {}
     baselines = ByAccount(store.baselines(), lambda each: each.account_id)
-    for account_id, evidence in groupby(store.evidence(), lambda each: each.entry.account_id):
-        account = baselines.find(account_id) or Account(account_id)
-        for each in evidence:
-            account = comparison.judge(account, each)
-        comparison.end(account)
-    return comparison.result(rules)
-
-
-class _Comparison:
-    """The counts and groups while the ledger is judged."""
-
-    def __init__(self, decide: Decide) -> None:
-        self._decide = decide
-        self._accounts = self._elsewhere = self._differing = self._events_differing = 0
-        self._by_rules: Counter[str] = Counter()
-        self._groups: dict[tuple[object, ...], list[Difference]] = {}
-        self._sizes: Counter[tuple[object, ...]] = Counter()
-        self._differs = False
-        self._recorded_last: Situation | None = None
-
-    def judge(self, account: Account, evidence: Evidence) -> Account:
-        """Judge the next event of an account; return the account after it."""
-        entry = evidence.entry
-        self._by_rules[evidence.rules] += 1
-        self._recorded_last = entry.after
-        decision = self._decide(account, entry.event)
-        recorded, today = _recorded(evidence), _decided(decision)
-        if recorded != today:
-            self._events_differing += 1
-            if not self._differs:
-                self._differs = True
+    for account_id, of_account in groupby(store.evidence(), lambda each: each.entry.account_id):
+        account, after, first = baselines.find(account_id) or Account(account_id), None, None
+        for evidence in of_account:
+            entry = evidence.entry
+            decision = decide(account, entry.event)
+            recorded, today = _recorded(evidence), _decided(decision)
+            if recorded != today:
+                events_differing += 1
                 at, announced = entry.received_at, str(entry.announced)
-                self._add(Difference(entry.account_id, entry.sequence, at, entry.before, announced, recorded, today))
-        return replace(decision.after, sequence=entry.sequence)
-
-    def end(self, account: Account) -> None:
-        """Count an account after its last event."""
-        self._accounts += 1
-        self._differing += self._differs
-        self._elsewhere += account.situation != self._recorded_last
-        self._differs = False
-
-    def _add(self, difference: Difference) -> None:
-        key = (difference.before, difference.announced, difference.recorded, difference.today)
-        if key in self._groups or len(self._groups) < MAX_GROUPS:
-            self._sizes[key] += 1
-            examples = self._groups.setdefault(key, [])
-            if len(examples) < MAX_EXAMPLES:
-                examples.append(difference)
-
-    def result(self, rules: str) -> Differences:
-        return Differences(
-            rules,
-            self._by_rules.total(),
-            self._accounts,
-            dict(self._by_rules),
-            self._events_differing,
-            self._differing,
-            self._elsewhere,
-            tuple(self._group(key, count) for key, count in self._sizes.most_common()),
-        )
-
-    def _group(self, key: tuple[object, ...], count: int) -> DifferenceGroup:
-        examples = self._groups[key]
-        return DifferenceGroup(*examples[0][3:], count, tuple(examples))
+                first = first or Difference(account_id, entry.sequence, at, entry.before, announced, recorded, today)
+            by_rules[evidence.rules] += 1
+            account, after = replace(decision.after, sequence=entry.sequence), entry.after
+        accounts += 1
+        accounts_elsewhere += account.situation != after
+        if first is not None:
+            accounts_differing += 1
+            key = (first.before, first.announced, first.recorded, first.today)
+            if key in examples or len(examples) < MAX_GROUPS:
+                sizes[key] += 1
+                if len(group := examples.setdefault(key, [])) < MAX_EXAMPLES:
+                    group.append(first)
+    groups = [DifferenceGroup(*examples[key][0][3:], count, tuple(examples[key])) for key, count in sizes.most_common()]
+    return Differences(
+        rules,
+        by_rules.total(),
+        accounts,
+        dict(by_rules),
+        events_differing,
+        accounts_differing,
+        accounts_elsewhere,
+        tuple(groups),
+    )
 
 
 def _recorded(evidence: Evidence) -> Outcome:
     entry = evidence.entry
-    kinds = tuple([anomaly.kind for anomaly in entry.anomalies])
-    return Outcome(entry.verdict, entry.after, kinds, _without_anomalies(evidence.effects))
+    return _outcome(entry.verdict, entry.after, entry.anomalies, evidence.effects)
 
 
 def _decided(decision: Decision) -> Outcome:
-    kinds = tuple([anomaly.kind for anomaly in decision.anomalies])
-    effects = tuple([(effect.kind, effect.subject) for effect in decision.effects])
-    return Outcome(decision.verdict, decision.after.situation, kinds, _without_anomalies(effects))
+    effects = [(effect.kind, effect.subject) for effect in decision.effects]
+    return _outcome(decision.verdict, decision.after.situation, decision.anomalies, effects)
 
 
-def _without_anomalies(effects: tuple[tuple[EffectKind, str], ...]) -> tuple[tuple[EffectKind, str], ...]:
-    return tuple([effect for effect in effects if effect[0] is not EffectKind.ANOMALY])
+def _outcome(
+    verdict: Verdict, after: Situation, anomalies: Iterable[Anomaly], effects: Iterable[tuple[EffectKind, str]]
+) -> Outcome:
+    kinds = tuple([anomaly.kind for anomaly in anomalies])
+    return Outcome(verdict, after, kinds, tuple([effect for effect in effects if effect[0] is not EffectKind.ANOMALY]))

@@ -62,7 +62,7 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
             turn.give(decisions)
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
-        """Keep unreadable payloads, in one transaction; their numbers."""
+        """Keep unreadable payloads, in one transaction; return their numbers."""
 
         def keep(transaction: Transaction[list[tuple[int, bytes]]]) -> list[tuple[int, bytes]]:
             earlier = transaction.earlier

@@ -51,7 +51,7 @@ SCHEMA_VERSION = 1
 
 @cache
 def statement(name: str, **parts: str) -> bytes:
-    """A statement by its name, with its variable parts filled in."""
+    """Return a statement by its name, with its variable parts filled in."""
     text = statements("postgres")[name]
     return (text.format(**parts) if parts else text).encode()
 
@@ -159,7 +159,7 @@ class Connections:
                     ) from error
 
     def abandon(self) -> None:
-        """In the child of a fork: leave every connection to the parent, whose sessions must not hear of it."""
+        """In the child of a fork: leave every connection to the parent, whose sessions must not notice it."""
         for connection in self._alive:
             _detach(connection)
         _INHERITED.append(self._pool)
@@ -185,7 +185,7 @@ def _place(parameters: dict[str, Any]) -> str:
 
 
 def _check_server(connection: Connection, place: str) -> None:
-    """Refuse a server that is too old, or a database that cannot hold every word."""
+    """Raise ``StoreError`` for a server that is too old, or a database that cannot hold every word."""
     version, encoding = connection.info.server_version // 10_000, connection.info.parameter_status("server_encoding")
     if version < OLDEST_SERVER:
         raise StoreError(f"{place}: the server is PostgreSQL {version}. Version {OLDEST_SERVER} or newer is needed.")
@@ -246,7 +246,7 @@ _KEPT_NOTHING = "nothing of this call was kept."
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection went away, so that another may do."""
+    """Return whether the connection went away, so that another may do."""
     return isinstance(error, _GONE) or (
         isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         and not isinstance(error, psycopg.errors.PipelineAborted)
@@ -256,18 +256,18 @@ def is_lost(error: psycopg.Error) -> bool:
 
 
 def is_refused(error: psycopg.Error) -> bool:
-    """Whether the server answered, and will not let us in however often we ask."""
+    """Return whether the server answered, and will not let us in however often we ask."""
     return any(sign in str(error) for sign in _REFUSALS)
 
 
 def is_race(error: psycopg.Error) -> bool:
-    """Whether it was lost to another transaction, so that the same may succeed when it is done anew."""
+    """Return whether it was lost to another transaction, so that the same may succeed when it is done anew."""
     return isinstance(error, _RACES)
 
 
 @contextmanager
 def in_our_words(place: str) -> Iterator[None]:
-    """PostgreSQL's errors in our words."""
+    """Raise PostgreSQL's errors as ``StoreError``, in our words."""
     try:
         yield
     except psycopg.Error as error:
@@ -332,19 +332,19 @@ _MARKED = re.compile(_MARK + "(?:([01])|u([0-9a-f]{4}))")
 
 
 def nul_escaped(text: str) -> str:
-    """Text as it is kept."""
+    """Return text as it is kept."""
     if "\0" in text or _MARK in text:
         return text.replace(_MARK, "\x011").replace("\0", "\x010")
     return text
 
 
 def nul_unescaped(text: str) -> str:
-    """Text as it was."""
+    """Return text as it was."""
     return _MARKED.sub(_meant, text) if _MARK in text else text
 
 
 def encoded(text: str) -> bytes:
-    """Text as it travels."""
+    """Return text as it travels."""
     kept = nul_escaped(text)
     try:
         return kept.encode()

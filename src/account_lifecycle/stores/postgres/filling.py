@@ -7,9 +7,10 @@ from psycopg import sql
 
 from ...errors import StoreError
 from ...records import Fault
+from ..rows import Row
 from .connection import Connection, Connections, in_our_words, statement
 from .proving import faults_in, joined
-from .transactions import Row, Transaction
+from .transactions import Transaction
 
 TABLES = (
     "account", "event", "anomaly", "blind_window", "effect", "pending", "hook", "delivery", "quarantine", "segment",
@@ -35,7 +36,7 @@ class Filling:
             raise StoreError(f"{self._place} is not empty: there are rows in {', '.join(full)}. Name a new database.")
 
     def copy(self, table: str, rows: Iterable[Row]) -> int:
-        """Put rows into a table; how many those were."""
+        """Put rows into a table; return how many."""
         count = 0
         into = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
         with self._connection.cursor() as cursor, cursor.copy(into) as copy:
@@ -49,17 +50,17 @@ class Filling:
             self._connection.execute(statement("number_on"), (f"{sequence}_number", last + 1))
 
     def counts(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """Return how many rows each table has."""
         count = sql.SQL("SELECT count(*) FROM {}")
         found = {table: self._connection.execute(count.format(sql.Identifier(table))).fetchall() for table in TABLES}
         return {table: row[0] for table, [row] in found.items()}
 
     def faults(self) -> Iterator[Fault]:
-        """What is wrong with what was put in."""
+        """Yield what is wrong with what was put in."""
         return faults_in(self._transaction.stream)
 
     def head(self) -> str:
-        """What stands for all chains, in hexadecimal."""
+        """Return what stands for all chains, in hexadecimal."""
         return joined(self._transaction.stream("heads")).hex()
 
 

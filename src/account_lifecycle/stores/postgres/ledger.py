@@ -13,8 +13,9 @@ from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
 from .. import chain, rows
 from ..commit_group import Turn
+from ..rows import Row
 from ..writing import Feed, FeedRows, judge_feed, release_row, release_times
-from .transactions import Row, Transaction
+from .transactions import Transaction
 
 FeedTurn = Turn[Feed, list[Decision]]
 
@@ -59,7 +60,7 @@ class _Desk:
         self._lock(sum(len(turn.asked.events) for turn in turns), [n for turn in turns for n in turn.asked.releasing])
 
     def _lock(self, events: int, releasing: list[int]) -> None:
-        """One round: make the accounts that are not there, lock all in one order, read them, take numbers.
+        """In one round: make the accounts that are not there, lock all in one order, read them, take numbers.
 
         A statement sees what was committed before it began: so each comes after the locks that it has to see through.
         """

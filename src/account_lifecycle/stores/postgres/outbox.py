@@ -10,14 +10,12 @@ lease changes nothing. A completion whose COMMIT was never answered is looked up
 from collections.abc import Sequence
 from datetime import datetime
 
-from ...lifecycle.explain import Anomaly
 from ...records import (
     Claim,
     Completion,
     Delivery,
     DeliveryState,
     EffectRow,
-    StatusChange,
     SubscribedHook,
 )
 from .. import rows
@@ -25,15 +23,15 @@ from ..outbox_rows import (
     EFFECTS_PER_EVENT,
     DeliveryRow,
     delivery_from,
-    effect_rows_from,
+    effects_by_id,
     hook_from,
     hook_row,
     new_delivery,
     planned,
-    transition_from,
 )
+from ..rows import Row
 from .connection import Connection, statement
-from .transactions import Result, Row, Transaction, Transactions
+from .transactions import Result, Transaction, Transactions
 
 _HOOK_COLUMNS = 9
 
@@ -52,11 +50,11 @@ class PostgresOutbox:
         self._change("subscribe", last_of_each)
 
     def subscribed(self) -> list[SubscribedHook]:
-        """Every hook that the store knows, by name."""
+        """Return every hook that the store knows, by name."""
         return [hook_from(row) for row in self._transactions.rows("hooks")]
 
     def unsubscribe(self, hook: str) -> bool:
-        """Forget a hook and its unfinished deliveries; False if it is not known."""
+        """Forget a hook and its unfinished deliveries; return False if it is not known."""
 
         def forget(transaction: Transaction[bool]) -> bool:
             with transaction.round():
@@ -72,7 +70,7 @@ class PostgresOutbox:
         self._change("disable", [(rows.to_us(now), reason, hook)])
 
     def enable(self, hook: str) -> bool:
-        """Let a disabled hook go on; False if it is not known."""
+        """Let a disabled hook go on; return False if it is not known."""
         return bool(self._transactions.run(lambda transaction: transaction.ask_last("enable", (hook,))))
 
     def _change(self, name: str, changes: Sequence[Row]) -> None:
@@ -82,7 +80,7 @@ class PostgresOutbox:
     # ---- Planning --------------------------------------------------------------------------------
 
     def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
-        """Make a delivery of each waiting effect for each subscribed hook that wants it; how many events that were.
+        """Make a delivery of each waiting effect for each subscribed hook that wants it; return of how many events.
 
         One planner at a time, so that the deliveries of an account are made in the order of its effects.
         """
@@ -105,12 +103,12 @@ class PostgresOutbox:
         return self._transactions.run(plan)
 
     def waiting_effects(self) -> int:
-        """How many events have effects that were not planned yet."""
+        """Return how many events have effects that were not planned yet."""
         count: int = self._transactions.rows("count_pending")[0][0]
         return count
 
     def _number(self, transaction: Transaction[Result], made: Sequence[DeliveryRow]) -> list[int]:
-        """Put off the making of deliveries; their numbers."""
+        """Put off the making of deliveries; return their numbers."""
         numbers = [number for (number,) in transaction.ask("delivery_numbers", (len(made),))] if made else []
         transaction.put_off("save_delivery", [(number, *row[1:]) for number, row in zip(numbers, made, strict=True)])
         return numbers
@@ -138,11 +136,11 @@ class PostgresOutbox:
         return self._deliveries(taken)
 
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
-        """Deliveries whose lease has run out, with the tokens that they were claimed by."""
+        """Return deliveries whose lease has run out, with the tokens that they were claimed by."""
         return self._deliveries(self._transactions.rows("expired", (rows.to_us(now), limit)))
 
     def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
-        """Lengthen leases; for each claim whether it still holds."""
+        """Lengthen leases; return for each claim whether it still holds."""
         ids, tokens = [claim.delivery_id for claim in claims], [claim.token for claim in claims]
         params = (rows.to_us(leased_until), ids, tokens)
         held = (
@@ -151,7 +149,7 @@ class PostgresOutbox:
         return [claim in held for claim in claims]
 
     def _deliveries(self, taken: Sequence[Row]) -> list[Delivery]:
-        """Rows of deliveries joined with their hooks, as their owners get them."""
+        """Make deliveries, as their owners get them, from rows joined with their hooks."""
         if not taken:
             return []
         pairs = [(DeliveryRow(*row[:-_HOOK_COLUMNS]), hook_from(row[-_HOOK_COLUMNS:])) for row in taken]
@@ -163,7 +161,7 @@ class PostgresOutbox:
     # ---- Completing --------------------------------------------------------------------------------
 
     def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        """Keep what became of deliveries, in one transaction; for each whether its claim still held."""
+        """Keep what became of deliveries, in one transaction; return for each whether its claim still held."""
         first: dict[int, Completion] = {}
         for completion in completions:
             first.setdefault(completion.claim.delivery_id, completion)
@@ -186,7 +184,7 @@ class PostgresOutbox:
         ]
 
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
-        """Try finished deliveries again: a new delivery for each that is done, dead or halted; their numbers."""
+        """Try finished deliveries again: a new delivery for each that is done, dead or halted; return their numbers."""
         wanted = list(dict.fromkeys(delivery_ids))
 
         def redrive(transaction: Transaction[list[int]]) -> list[int]:
@@ -221,18 +219,9 @@ def _effects(connection: Connection, event_ids: Sequence[int]) -> dict[int, Effe
     params = (list(event_ids),)
     with connection.pipeline():
         found = connection.execute(statement("effects"), params, binary=True)
-        audited = connection.execute(
-            statement("audit", where="WHERE e.event_id = ANY(%s) ORDER BY e.event_id, a.ordinal"), params, binary=True
-        )
+        audited = connection.execute(statement("audit", where="WHERE e.event_id = ANY(%s)"), params, binary=True)
         moved = connection.execute(statement("transitions"), params, binary=True)
-    anomalies: dict[tuple[str, int], list[Anomaly]] = {}
-    for anomaly in map(rows.anomaly_from, audited.fetchall()):
-        anomalies.setdefault((anomaly.account_id, anomaly.sequence), []).append(anomaly)
-    moves: dict[int, list[StatusChange]] = {}
+    moves: dict[int, list[Row]] = {}
     for event_id, *columns in moved.fetchall():
-        moves.setdefault(event_id, []).append(transition_from(tuple(columns)))
-    return {
-        effect.effect_id: effect
-        for row in found.fetchall()
-        for effect in effect_rows_from(row, anomalies.get(row[2:4], []), tuple(moves.get(row[0], ())))
-    }
+        moves.setdefault(event_id, []).append(tuple(columns))
+    return effects_by_id(found.fetchall(), audited.fetchall(), moves)

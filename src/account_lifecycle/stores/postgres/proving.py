@@ -9,8 +9,8 @@ from ...lifecycle.wording import printable
 from ...records import Fault
 from .. import chain, rows
 from ..reading import BY_ACCOUNT
+from ..rows import Row
 from .reading import PostgresReader
-from .transactions import Row
 
 _EVENT_COLUMNS = 18
 _SHOWN = 80
@@ -20,7 +20,7 @@ class PostgresProver(PostgresReader):
     """``Prover``."""
 
     def head(self) -> str:
-        """The SHA-256 of the heads of all accounts' chains in the order of the accounts' ids, in hexadecimal."""
+        """Return the SHA-256 of the heads of all accounts' chains in the order of the accounts' ids, in hexadecimal."""
         return joined(self._transactions.stream("heads")).hex()
 
     def has_head(self, head: str) -> bool:
@@ -28,12 +28,12 @@ class PostgresProver(PostgresReader):
         return head == self.head() or any(segment.head == head for segment in self.segments())
 
     def faults(self) -> Iterator[Fault]:
-        """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
+        """Yield what the store itself finds wrong: rows that were changed, are missing, or stand in the wrong place."""
         return faults_in(self._transactions.stream)
 
 
 def faults_in(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
-    """What is wrong with the rows that statements of these names tell."""
+    """Yield what is wrong with the rows that statements of these names tell."""
     for account_id, group in groupby(stream("links", where=BY_ACCOUNT), key=lambda row: row[1]):
         yield from _chain_faults(account_id, group)
     for row in stream("accounts_without_events"):
@@ -45,7 +45,7 @@ def faults_in(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
 
 
 def joined(heads: Iterator[Row]) -> bytes:
-    """What stands for many chains: the SHA-256 of their heads, one after the other."""
+    """Return what stands for many chains: the SHA-256 of their heads, one after the other."""
     digest = sha256()
     for (head,) in heads:
         digest.update(head)
@@ -56,7 +56,7 @@ def joined(heads: Iterator[Row]) -> bytes:
 
 
 def _chain_faults(account_id: str, group: Iterator[Row]) -> Iterator[Fault]:
-    """What is wrong with an account's events, each joined with its anomalies, the account and its baseline."""
+    """Yield what is wrong with an account's events, each joined with its anomalies, the account and its baseline."""
     sequence: int | None = None
     previous: bytes | None = None
     for _, same in groupby(group, key=lambda row: row[0]):

@@ -8,7 +8,8 @@ from typing_extensions import override
 from ...lifecycle.account import Account
 from .. import rows
 from ..reading import Clause, Read, SQLReader
-from .transactions import Row, Transactions
+from ..rows import Row
+from .transactions import Transactions
 
 
 class PostgresReader(SQLReader):

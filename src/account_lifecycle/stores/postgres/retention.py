@@ -16,18 +16,19 @@ from ...lifecycle.account import Account
 from ...records import Evidence, Segment
 from .. import chain, rows
 from ..archive import write_archive
+from ..rows import Row
 from ..writing import erased_row
 from .proving import joined
-from .transactions import Row, Transaction, Transactions, UnknownOutcome
+from .transactions import Transaction, Transactions, UnknownOutcome
 
 
 class PostgresRetention:
-    """The side of the store that lets go."""
+    """``Ledger.erase`` and ``Ledger.prune``."""
 
     _transactions: Transactions
 
     def erase(self, account_id: str, at: datetime) -> int:  # noqa: ARG002 - nothing here tells when
-        """Erase an account's payloads and names, also from the quarantine; how many payloads that were.
+        """Erase an account's payloads and names, also from the quarantine; return how many payloads.
 
         The server's files keep the old rows until they are vacuumed, and its log and backups for longer: run
         ``VACUUM event, account, baseline, quarantine`` if that matters, when no older transaction is running.
@@ -48,7 +49,7 @@ class PostgresRetention:
         return self._transactions.run(erase)
 
     def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
-        """Archive the events received before ``until`` and take them out; None if there is nothing to take.
+        """Archive the events received before ``until`` and take them out; return None if there is nothing to take.
 
         Of each account its oldest events go, up to the first that was received later or that a hook is still to
         be called for. Others may feed meanwhile. The server uses the room again after its next vacuum.
@@ -64,7 +65,7 @@ class PostgresRetention:
 
 
 def _erase_quarantined(transaction: Transaction[int], account_id: str) -> int:
-    """Put off the erasing of what mentions the account; how many payloads that are."""
+    """Put off the erasing of what mentions the account; return how many payloads."""
     found = transaction.stream("quarantined_payloads")
     meant = [number for number, payload in found if rows.mentions(bytes(payload), account_id)]
     locked = transaction.ask("lock_quarantined", (meant,)) if meant else []
@@ -83,13 +84,13 @@ class _Pruning:
         self._is_archived = False
 
     def forget_archive(self) -> None:
-        """Nothing was taken out: no archive is needed."""
+        """Remove the archive: nothing was taken out."""
         if self._is_archived:
             self._archive.unlink(missing_ok=True)
             self._is_archived = False
 
     def run(self, transaction: Transaction[Segment | None]) -> Segment | None:
-        """One attempt."""
+        """Make one attempt."""
         with transaction.round():
             transaction.execute("planning")  # nobody plans, redrives, erases or prunes meanwhile
             segments = transaction.execute("segments")
@@ -143,7 +144,7 @@ class _Baselines:
         transaction.put_off("save_baseline", [self._row(account_id) for account_id in sorted(self._changed)])
 
     def head(self) -> str:
-        """What the rest of the ledger goes on from."""
+        """Return what the rest of the ledger goes on from."""
         return joined((self._heads[account_id],) for account_id in sorted(self._heads)).hex()
 
     def _row(self, account_id: str) -> Row:

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 
 from ...errors import StoreError
+from ..rows import Row
 from .connection import Connection, Connections, Session, in_our_words, is_lost, is_race, plainly, statement
 
 RACES = 10
@@ -38,7 +39,6 @@ _COPIED = {
 """The statements that add rows and do nothing else, and what comes to the same."""
 
 Result = TypeVar("Result")
-Row = tuple[Any, ...]
 Cursor = psycopg.Cursor[Row]
 
 
@@ -60,7 +60,7 @@ class Transaction(Generic[Result]):
 
     @contextmanager
     def round(self) -> Iterator[None]:
-        """What is executed within can be fetched after it, and costs one round trip."""
+        """Send what is executed within in one round trip; it can be fetched after that."""
         with self._connection.pipeline():
             if not self._is_begun:
                 self._connection.execute(statement("begin"))
@@ -68,29 +68,29 @@ class Transaction(Generic[Result]):
             yield
 
     def execute(self, name: str, params: Sequence[Any] = (), **parts: str) -> Cursor:
-        """A statement, within a round."""
+        """Execute a statement, within a round."""
         return self._connection.execute(statement(name, **parts), params, binary=True)
 
     def ask(self, name: str, params: Sequence[Any] = (), **parts: str) -> list[Row]:
-        """A statement's rows, in a round of their own."""
+        """Return a statement's rows, in a round of their own."""
         with self.round():
             cursor = self.execute(name, params, **parts)
         return cursor.fetchall()
 
     def stream(self, name: str, params: Sequence[Any] = (), **parts: str) -> Iterator[Row]:
-        """A statement's rows one by one, within the transaction."""
+        """Yield a statement's rows one by one, within the transaction."""
         with self._connection.cursor("stream") as cursor:
             cursor.itersize = PAGE
             cursor.execute(statement(name, **parts), params, binary=True)
             yield from cursor
 
     def put_off(self, name: str, rows: Sequence[Sequence[Any]]) -> None:
-        """A statement for each row, last of all."""
+        """Put off a statement for each row, last of all."""
         if rows:
             self._late.append((name, rows))
 
     def ask_last(self, name: str, params: Sequence[Any] = (), *, after: str = "", **parts: str) -> list[Row]:
-        """A statement's rows; the COMMIT travels with it. For what may be done again if nobody hears the answer.
+        """Return a statement's rows; the COMMIT travels with it. For what may be done again if nobody hears the answer.
 
         ``after`` is a statement that goes before it, in the same round trip.
         """
@@ -135,11 +135,11 @@ class Transactions:
 
     @property
     def place(self) -> str:
-        """What messages call the database."""
+        """Return what messages call the database."""
         return self._connections.place
 
     def run(self, work: Work[Result]) -> Result:
-        """Do work and commit it; what it returned.
+        """Do work and commit it; return what it returned.
 
         Raises ``StoreBusy`` when others were in the way for too long, ``StoreFull`` when there is no room, and
         ``StoreError`` when the server cannot be reached.
@@ -163,12 +163,12 @@ class Transactions:
                 attempts.fail(error)
 
     def rows(self, name: str, params: Sequence[Any] = (), **parts: str) -> list[Row]:
-        """All of a statement's rows."""
+        """Return all of a statement's rows."""
         query = statement(name, **parts)
         return self.read(lambda connection: connection.execute(query, params, binary=True).fetchall())
 
     def stream(self, name: str, params: Sequence[Any] = (), **parts: str) -> Iterator[Row]:
-        """A statement's rows one by one, from a snapshot and a connection of their own."""
+        """Yield a statement's rows one by one, from a snapshot and a connection of their own."""
         with in_our_words(self.place), self._snapshot() as connection, connection.cursor("stream") as cursor:
             cursor.itersize = PAGE
             cursor.execute(statement(name, **parts), params, binary=True)
@@ -200,7 +200,7 @@ class _Attempts(Generic[Result]):
         self._earlier: Result | None = None
 
     def make(self, connection: Connection, work: Work[Result]) -> Result:
-        """One attempt."""
+        """Make one attempt."""
         while self._left:  # a session that was cut off may still hold its locks, and know nothing of it
             connection.execute(statement("end_session"), self._left[-1])
             self._left.pop()

@@ -77,7 +77,7 @@ def pragma(db: apsw.Connection, name: str) -> Any:
 
 @contextmanager
 def transaction(db: apsw.Connection, mode: str) -> Iterator[None]:
-    """One transaction. IMMEDIATE holds the write lock from its start, so that what it reads cannot be overtaken."""
+    """Run one transaction. IMMEDIATE holds the write lock from its start, so that what it reads cannot be overtaken."""
     db.execute(f"BEGIN {mode}")
     try:
         yield
@@ -179,7 +179,7 @@ def check_file_system(path: Path, mounts: Path | None = None) -> None:
 
 
 def mount_of(path: Path, mount_info: str) -> tuple[str, str]:
-    """The mount point that a path lies below, and its kind, from the text of ``mountinfo``; blank if there is none."""
+    """Return the mount point that a path lies below, and its kind, from ``mountinfo``; blank if there is none."""
     found = ("", "")
     for line in mount_info.splitlines():
         before, separator, after = line.partition(" - ")
@@ -202,7 +202,7 @@ def _unescaped(text: str) -> str:
 
 @contextmanager
 def in_our_words(path: Path) -> Iterator[None]:
-    """The errors of SQLite and of the disk in our words."""
+    """Raise the errors of SQLite and of the disk as ``StoreError``, in our words."""
     try:
         yield
     except apsw.Error as error:

@@ -80,7 +80,7 @@ class FileLock:
 
 
 def _share(handle: int, guarded: Path) -> None:
-    """Whoever may use the file may use its lock, also if the superuser has made it."""
+    """Let whoever may use the file use its lock, also if the superuser has made it."""
     meant = guarded.stat()
     if os.geteuid() == 0:
         os.fchown(handle, meant.st_uid, meant.st_gid)

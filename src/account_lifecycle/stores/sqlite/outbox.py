@@ -15,7 +15,6 @@ from typing import Any
 
 import apsw
 
-from ...lifecycle.explain import Anomaly
 from ...records import (
     RECENT,
     Claim,
@@ -41,7 +40,7 @@ _ONCE_FINISHED = (DeliveryState.DONE, DeliveryState.DEAD, DeliveryState.HALTED)
 
 
 class SQLiteOutbox(SQLiteFile):
-    """``ports.Outbox``."""
+    """``Outbox``."""
 
     # ---- Hooks -----------------------------------------------------------------------------------
 
@@ -58,12 +57,12 @@ class SQLiteOutbox(SQLiteFile):
         self._write(write)
 
     def subscribed(self) -> list[SubscribedHook]:
-        """Every hook that the store knows, by name."""
+        """Return every hook that the store knows, by name."""
         with self._group.alone(), in_our_words(self.path):
             return list(_hooks(self._connection()).values())
 
     def unsubscribe(self, hook: str) -> bool:
-        """Forget a hook and its unfinished deliveries; False if it is not known."""
+        """Forget a hook and its unfinished deliveries; return False if it is not known."""
 
         def write(db: apsw.Connection) -> bool:
             db.execute(_SQL["forget_deliveries"], (hook,))
@@ -76,13 +75,13 @@ class SQLiteOutbox(SQLiteFile):
         self._write(lambda db: _change_hook(db, hook, disabled_at=now, disabled_reason=reason))
 
     def enable(self, hook: str) -> bool:
-        """Let a disabled hook go on; False if it is not known."""
+        """Let a disabled hook go on; return False if it is not known."""
         return self._write(lambda db: _change_hook(db, hook, disabled_at=None, disabled_reason=""))
 
     # ---- Planning --------------------------------------------------------------------------------
 
     def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
-        """Make a delivery of each waiting effect for each subscribed hook that wants it; how many events that were.
+        """Make a delivery of each waiting effect for each subscribed hook that wants it; return of how many events.
 
         ``account_ids`` take all that waits for these accounts, however much; without them it is the oldest of all.
         """
@@ -93,7 +92,7 @@ class SQLiteOutbox(SQLiteFile):
         return self._write(lambda db: _plan(db, _pending_of(db, account_ids), now))
 
     def waiting_effects(self) -> int:
-        """How many events have effects that were not planned yet."""
+        """Return how many events have effects that were not planned yet."""
         return int(self._all(_SQL["count_pending"])[0][0])
 
     # ---- Claiming --------------------------------------------------------------------------------
@@ -120,14 +119,14 @@ class SQLiteOutbox(SQLiteFile):
         return self._write(write)
 
     def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
-        """Lengthen leases; for each claim whether it still holds."""
+        """Lengthen leases; return for each claim whether it still holds."""
         until = rows.to_us(leased_until)
         return self._write(
             lambda db: _change(db, [(claim, lambda row: row._replace(leased_until=until)) for claim in claims])
         )
 
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
-        """Deliveries whose lease has run out, with the tokens that they were claimed by."""
+        """Return deliveries whose lease has run out, with the tokens that they were claimed by."""
         with self._group.alone(), in_our_words(self.path):
             db = self._connection()
             return _deliveries(db, [DeliveryRow(*row) for row in every(db, _SQL["expired"], (rows.to_us(now), limit))])
@@ -135,7 +134,7 @@ class SQLiteOutbox(SQLiteFile):
     # ---- Completing --------------------------------------------------------------------------------
 
     def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        """Keep what became of deliveries, in one transaction; for each whether its claim still held."""
+        """Keep what became of deliveries, in one transaction; return for each whether its claim still held."""
         return self._write(
             lambda db: _change(
                 db, [(s.claim, partial(outbox_rows.after_completion, completion=s)) for s in completions]
@@ -143,7 +142,7 @@ class SQLiteOutbox(SQLiteFile):
         )
 
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
-        """Try finished deliveries again: a new delivery for each that is done, dead or halted; their numbers."""
+        """Try finished deliveries again: a new delivery for each that is done, dead or halted; return their numbers."""
 
         def write(db: apsw.Connection) -> list[int]:
             hooks = _hooks(db)
@@ -179,7 +178,7 @@ def _save(db: apsw.Connection, deliveries: Iterable[DeliveryRow]) -> None:
 
 
 def _pending_of(db: apsw.Connection, account_ids: Sequence[str]) -> list[rows.Row]:
-    """What waits for some accounts: looked for in all that waits, or, where that is much, in their histories."""
+    """Return what waits for some accounts: looked for in all that waits, or, where that is much, in their histories."""
     is_much = every(db, _SQL["is_much_pending"], (MUCH_PENDING,))[0][0]
     return every(db, _SQL["pending_among_many" if is_much else "pending_of_accounts"], (json.dumps(list(account_ids)),))
 
@@ -198,7 +197,7 @@ def _plan(db: apsw.Connection, events: Sequence[rows.Row], now: datetime) -> int
 
 
 def last_delivery(db: apsw.Connection) -> int:
-    """The last number that was given to one: none is ever given again, or a stale claim could hold."""
+    """Return the last number of a delivery: none is ever used again, or a stale claim could hold."""
     return int(every(db, _SQL["last_delivery"])[0][0])
 
 
@@ -264,23 +263,9 @@ def _deliveries(db: apsw.Connection, taken: Sequence[DeliveryRow]) -> list[Deliv
 
 
 def _effects(db: apsw.Connection, effect_ids: set[int]) -> dict[int, EffectRow]:
-    """Effects by their ids, with whatever else their events have."""
+    """Return effects by their ids, with whatever else their events have."""
     event_ids = json.dumps(sorted({effect_id // EFFECTS_PER_EVENT for effect_id in effect_ids}))
-    anomalies = _anomalies(db, event_ids)
-    found = {}
-    for row in every(db, _SQL["effects"], (event_ids,)):
-        account_id, sequence = row[2:4]
-        moves = every(db, _SQL["moves"], (account_id, sequence, RECENT))
-        transitions = tuple(map(outbox_rows.transition_from, reversed(moves)))
-        for effect in outbox_rows.effect_rows_from(row, anomalies.get((account_id, sequence), []), transitions):
-            found[effect.effect_id] = effect
-    return found
-
-
-def _anomalies(db: apsw.Connection, event_ids: str) -> dict[tuple[str, int], list[Anomaly]]:
-    where = "WHERE e.event_id IN (SELECT value FROM json_each(?))"
-    found: dict[tuple[str, int], list[Anomaly]] = {}
-    sql = f"{_SQL['audit'].format(where=where)}\nORDER BY e.event_id, a.ordinal"
-    for anomaly in map(rows.anomaly_from, db.execute(sql, (event_ids,))):
-        found.setdefault((anomaly.account_id, anomaly.sequence), []).append(anomaly)
-    return found
+    events = every(db, _SQL["effects"], (event_ids,))
+    audit = _SQL["audit"].format(where="WHERE e.event_id IN (SELECT value FROM json_each(?))")
+    moved = {row[0]: reversed(every(db, _SQL["moves"], (*row[2:4], RECENT))) for row in events}
+    return outbox_rows.effects_by_id(events, every(db, audit, (event_ids,)), moved)

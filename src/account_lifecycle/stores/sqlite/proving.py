@@ -22,10 +22,10 @@ _CHANGED = "is not as it was written: its digest does not hold"
 
 
 class SQLiteProver(SQLiteFile):
-    """``ports.Prover.faults``."""
+    """``Prover.faults``."""
 
     def faults(self) -> Iterator[Fault]:
-        """What the store can tell by itself: rows that were changed, are missing, or stand in the wrong place."""
+        """Yield what the store itself finds wrong: rows that were changed, are missing, or stand in the wrong place."""
         with self.snapshot() as snapshot, in_our_words(self.path):
             for check in _CHECKS:
                 yield from _run(check, snapshot)
@@ -45,7 +45,7 @@ class SQLiteProver(SQLiteFile):
 
 
 def _run(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> Iterator[Fault]:
-    """The faults of a check, one of which may be that it comes to no end."""
+    """Yield the faults of a check, one of which may be that it comes to no end."""
     try:
         yield from check(snapshot)
     except _NOT_DAMAGE:
@@ -55,7 +55,7 @@ def _run(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> It
 
 
 def _rows(snapshot: Snapshot, name: str, what: str) -> Iterator[Row | Fault]:
-    """The rows of a statement; a fault in the place of one whose text is none."""
+    """Yield the rows of a statement; a fault in the place of one whose text is none."""
     found, last = snapshot.rows(_SQL[name].replace("{where}", "")), "the first"
     while True:
         try:
@@ -91,7 +91,7 @@ def _tables(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _events(snapshot: Snapshot) -> Iterator[Fault]:
-    """Numbered without gaps from the end of the last segment, each linked to the one before it."""
+    """Check that events are numbered without gaps from the last segment's end, each linked to the one before it."""
     segments = list(snapshot.rows(_SQL["segments"]))
     expected = sum(segment[3] for segment in segments) + 1
     before = {segments[-1][6] if segments else chain.GENESIS}
@@ -124,7 +124,7 @@ def _span(first: int, last: int) -> str:
 
 
 def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
-    """What is wrong with an event, and the digests that the next one may go on from: if this one's own is wrong, the
+    """Return what is wrong with an event, and the digests that the next one may go on from: if its own is wrong, the
     next one still goes on from the right one. ``before`` is empty if the one before is missing."""
     event, digest = joined[0][:21], joined[0][20]
     try:
@@ -146,7 +146,7 @@ def _text(joined: list[Row]) -> bytes:
 
 
 def _oddity(event: Row, effects_account: str | None, effects: str | None) -> str:
-    """What digests cannot tell: where two rows look the same in them, or where it is kept twice."""
+    """Return what digests cannot show: where two rows look the same in them, or where it is kept twice."""
     name, payload, stay_since, private = event[7], event[8], event[9], event[19]
     if private is not None and (name, payload) != (None, None):
         return "is erased, and yet has a payload or a name"
@@ -176,7 +176,7 @@ def _accounts(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _account_finding(row: Row) -> str:
-    """Written again it must be the same, its open window included."""
+    """Check that an account, its open window included, is the same when written again."""
     stored, (sequence, *window, is_open) = row[:16], row[16:]
     if stored[13] is not None and (sequence is None or not is_open):
         return "has a blind window that is not open"
@@ -197,7 +197,7 @@ def _windows(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _window_finding(row: Row) -> str:
-    """Written again it must be the same; the events that opened and closed it must be there unless they were taken
+    """Check that it is the same when written again, and that the events that opened and closed it exist unless taken
     out."""
     account_id, sequence, ok_at, opened_at, closed_at, closed_sequence, recovered, causes = stored = row[:8]
     closed_event_at, opened_event_at, taken_out = row[8:]

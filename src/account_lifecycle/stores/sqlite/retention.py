@@ -140,7 +140,7 @@ class _Pruning:
         return segment
 
     def remove_archive(self) -> None:
-        """Nothing was taken out: no archive is needed."""
+        """Remove the archive: nothing was taken out."""
         if self._is_archived:
             self._archive.unlink(missing_ok=True)
             self._is_archived = False

@@ -78,7 +78,7 @@ class SQLiteFile:
         return written
 
     def _commit(self, turns: Sequence[Turn[Any, Any]]) -> None:
-        """One transaction for all turns."""
+        """Write all turns in one transaction."""
         results: list[tuple[Turn[Any, Any], Any]] = []
         with in_our_words(self.path):
             db = self._connection()
@@ -111,13 +111,13 @@ class SQLiteFile:
         return written
 
     def _committed(self) -> None:
-        """What was written is on the disk."""
+        """Take note that what was written is committed."""
 
     def _locked(self) -> AbstractContextManager[None]:
         return self._file_lock.held(connection.BUSY_TIMEOUT_MS / 1000)
 
     def _connection(self) -> apsw.Connection:
-        """The connection that writes, opened anew after a fork; only for whoever has the store to itself."""
+        """Return the connection that writes, opened anew after a fork; only for whoever has the store to itself."""
         self._check_open()
         if self._db is None:
             self._db = open_writer(self.path, self._synchronous)
@@ -129,7 +129,7 @@ class SQLiteFile:
             raise StoreError(f"{self.path}: {self._closed_because}")
 
     def _forget(self) -> None:
-        """What is kept at hand may not be what is in the file."""
+        """Forget what is kept at hand: it may not be what is in the file."""
 
     def _release_file(self) -> None:
         """Close the connection that writes, and bring what it logged into the file unless others are writing."""
@@ -159,25 +159,25 @@ class SQLiteFile:
     # ---- Reading ---------------------------------------------------------------------------------
 
     def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-        """A few rows, by the connection that writes."""
+        """Return a few rows, by the connection that writes."""
         with self._group.alone(), in_our_words(self.path):
             return every(self._connection(), sql, bindings)
 
     def _stream(self, sql: str, bindings: tuple[Any, ...] = ()) -> Iterator[Row]:
-        """A statement's rows one by one, from a snapshot of their own."""
+        """Yield a statement's rows one by one, from a snapshot of their own."""
         if not all(map(_can_be_kept, bindings)):
             return
         with self.snapshot() as snapshot, in_our_words(self.path):
             yield from snapshot.rows(sql, bindings)
 
     def _detach_snapshots(self) -> None:
-        """Whoever is reading in this process reads on from memory."""
+        """Let whoever is reading in this process read on from memory."""
         for snapshot in list(self._snapshots):
             snapshot.detach()
 
     @contextmanager
     def snapshot(self) -> Iterator["Snapshot"]:
-        """The file as it is now, to be read at leisure while others write."""
+        """Open the file as it is now, to be read at leisure while others write."""
         self._check_open()
         snapshot = Snapshot(self.path)
         self._snapshots.add(snapshot)
@@ -189,7 +189,7 @@ class SQLiteFile:
     # ---- Forks -----------------------------------------------------------------------------------
 
     def _before_fork(self, forking: ExitStack) -> None:
-        """Nothing of SQLite may be inherited: wait for the writing to end, then close everything."""
+        """Wait for the writing to end, then close everything: nothing of SQLite may be inherited."""
         was_mine = self._group.is_mine
         forking.enter_context(self._group.alone())
         if not was_mine:
@@ -197,7 +197,7 @@ class SQLiteFile:
         self._detach_snapshots()
 
     def _in_child(self) -> None:
-        """Whoever forks in the middle of a transaction leaves its child a store that cannot be used."""
+        """Begin anew. A fork in the middle of a transaction leaves its child a store that cannot be used."""
         self._group.renew()
         if self._db is not None:
             _INHERITED.append(self._db)  # closing it would be as bad as using it
@@ -217,7 +217,7 @@ class Snapshot:
         self._rows: list[SnapshotRows] = []
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> "SnapshotRows":
-        """The rows of a statement, one by one; after a row that cannot be decoded come the others."""
+        """Return the rows of a statement, one by one; after a row that cannot be decoded come the others."""
         with self._lock:
             cursor = self._connection().execute(sql, bindings)
             self._cursors.append(cursor)
@@ -279,7 +279,7 @@ class SnapshotRows:
 
 
 def _can_be_kept(value: object) -> bool:
-    """Whether there can be such a value in a file: half a character cannot be written to one."""
+    """Return whether there can be such a value in a file: half a character cannot be written to one."""
     try:
         return not isinstance(value, str) or value.encode() is not None
     except UnicodeEncodeError:
