@@ -47,6 +47,11 @@ class Memory(NamedTuple):
     survival_told: bool = False
     """Whether it was told that the vendor's list has it although it is deleted."""
 
+    @property
+    def is_rare(self) -> bool:
+        """Whether the next acceptance changes anything here, whatever it is."""
+        return bool(self.reason or self.doubtful or self.down_since or self.reminded or self.absent_since)
+
 
 @dataclass(slots=True, unsafe_hash=True)
 class Account:

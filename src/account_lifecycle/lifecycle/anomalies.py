@@ -49,7 +49,8 @@ class AnomalyKind(StrEnum):
     RECONNECT_FAILED = (
         "RECONNECT_FAILED", Severity.INFO, "an attempt to sign in again failed", NextStep.NOTHING)
     SYNC_WHILE_LOST = (
-        "SYNC_WHILE_LOST", Severity.WARNING, "a sync finished on an account whose connection is lost", NextStep.RECONCILE)
+        "SYNC_WHILE_LOST", Severity.WARNING, "a sync finished on an account whose connection is lost",
+        NextStep.RECONCILE)
     CONTRADICTED_CREATION = (
         "CONTRADICTED_CREATION", Severity.WARNING, "creation failed on an account that exists", NextStep.RECONCILE)
     RECREATED = (

@@ -48,6 +48,8 @@ class Step:
     finishes_sync: bool
     signs_in: bool
     gives_birth: bool
+    is_rare: bool
+    """Whether it changes what is remembered of rare things: a birth, a sign-in, a loss."""
 
     @property
     def accepted(self) -> bool:
@@ -119,7 +121,20 @@ def health_of(situation: Situation, *, stuck: bool = False, ever_live: bool = Fa
     ``stuck`` tells whether its deadline has passed, ``ever_live`` whether it was ever live, and ``presumed`` whether
     it counts as live although OK is not announced.
     """
-    return _health(situation, stuck, ever_live, presumed)
+    return healths_of(situation)[stuck][ever_live][presumed]
+
+
+@cache
+def healths_of(situation: Situation) -> tuple[tuple[tuple[Health, Health], tuple[Health, Health]], ...]:
+    """Return what a situation means to a caller, by whether it is stuck, was ever live and is presumed live."""
+    no, yes = False, True
+    return tuple(
+        (
+            (_health(situation, stuck, no, no), _health(situation, stuck, no, yes)),
+            (_health(situation, stuck, yes, no), _health(situation, stuck, yes, yes)),
+        )
+        for stuck in (no, yes)
+    )
 
 
 # ---- Firing ---------------------------------------------------------------------------------------------
@@ -238,6 +253,7 @@ def _step(situation: Situation, announced: Status, outcome: _Outcome, ok_subscri
         finishes_sync=accepted and announced is definition.FINISHES_SYNC,
         signs_in=accepted and announced in definition.SIGNS_IN,
         gives_birth=accepted and announced is definition.BIRTH,
+        is_rare=announced in (*definition.LOSSES, *definition.SIGNS_IN),
     )
 
 
@@ -245,7 +261,6 @@ def _reading_order(situation: Situation) -> tuple[int, bool, bool, bool]:
     return list(Status).index(situation.status), situation.exists, situation.lost, situation.needs_user
 
 
-@cache
 def _health(situation: Situation, stuck: bool, ever_live: bool, presumed: bool) -> Health:
     facts = (situation.needs_user, situation.lost, stuck, ever_live, presumed)
     for row in definition.HEALTH:

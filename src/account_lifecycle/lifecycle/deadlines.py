@@ -9,24 +9,34 @@ from datetime import UTC, datetime, timedelta
 from .account import Account
 from .events import DeadlineKind, DeadlinePassed
 from .policy import Policy
-from .providers import profile_of
 from .status import Health
-
-_AFTER = timedelta(microseconds=1)
-"""How long after a deadline it has passed: the least that a time can tell."""
 
 _OVER = (Health.UNKNOWN, Health.FAILED, Health.GONE)
 """Healths of accounts whose session nobody needs."""
 
 
 def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:
-    """Return the first deadline of an account that has passed before ``at`` and was not told yet; None if none has."""
-    due = [
-        passed
-        for passed in (_stay(account, policy), _reminder(account, policy), _session(account, policy))
-        if passed is not None and passed.received_at < at
-    ]
-    return min(due, key=lambda passed: passed.received_at) if due else None
+    """Return the first deadline of an account that has passed at a moment and was not told yet; None if none has."""
+    since, memory = account.since, account.memory
+    if since is None:
+        return None
+    stays, lead = policy.terms(account.provider)
+    due = None
+    if not account.stuck:
+        allowed = stays.get(account.situation.status)
+        if allowed is not None and at - since > allowed:
+            due = _passed(account, DeadlineKind.STAY, since, allowed, since)
+    if memory.down_since is not None and at > memory.down_since:
+        reminder = _reminder(account, at, policy)
+        due = reminder if due is None or (reminder is not None and reminder.received_at < due.received_at) else due
+    signed_in_at = memory.signed_in_at
+    is_ending = lead is not None and signed_in_at is not None and at - signed_in_at > lead
+    if is_ending and not memory.session_noticed and account.health not in _OVER:
+        assert lead is not None
+        assert signed_in_at is not None
+        notice = _passed(account, DeadlineKind.SESSION, signed_in_at, lead, signed_in_at)
+        due = notice if due is None or notice.received_at < due.received_at else due
+    return due
 
 
 def next_deadline(account: Account, policy: Policy) -> DeadlinePassed | None:
@@ -41,35 +51,17 @@ def reminders_from(account: Account) -> datetime | None:
     return account.since if account.blind_window is None else account.blind_window.opened_at
 
 
-def _stay(account: Account, policy: Policy) -> DeadlinePassed | None:
-    if account.stuck or account.since is None:
-        return None
-    allowed = policy.deadlines_of(account.provider).get(account.status)
-    return None if allowed is None else _passed(account, DeadlineKind.STAY, account.since, allowed, account.since)
-
-
-def _reminder(account: Account, policy: Policy) -> DeadlinePassed | None:
+def _reminder(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:
     memory, since = account.memory, reminders_from(account)
-    if memory.down_since is None or since is None:
-        return None
     length = next((length for length in policy.reminders if length > memory.reminded), None)
-    return None if length is None else _passed(account, DeadlineKind.REMINDER, since, length, memory.down_since)
-
-
-def _session(account: Account, policy: Policy) -> DeadlinePassed | None:
-    memory, session = account.memory, profile_of(account.provider).session_length
-    if session is None or memory.signed_in_at is None or memory.session_noticed or account.health in _OVER:
+    if since is None or memory.down_since is None or length is None or at - since <= length:
         return None
-    lead = max(timedelta(0), session - policy.expiry_notice)
-    return _passed(account, DeadlineKind.SESSION, memory.signed_in_at, lead, memory.signed_in_at)
+    return _passed(account, DeadlineKind.REMINDER, since, length, memory.down_since)
 
 
 def _passed(
     account: Account, kind: DeadlineKind, since: datetime, length: timedelta, earliest: datetime
-) -> DeadlinePassed | None:
+) -> DeadlinePassed:
     """Return the event of a deadline; ``earliest`` is when the account came to be as the deadline is about."""
-    try:
-        at = max(since + length, earliest) + _AFTER
-    except OverflowError:  # beyond the last year there is: never
-        return None
-    return DeadlinePassed(account.account_id, account.status, at, since, length, kind)
+    at = max(since + length, earliest) + timedelta.resolution
+    return DeadlinePassed(account.account_id, account.situation.status, at, since, length, kind)

@@ -13,7 +13,7 @@ so that live engines, batches and replays agree.
 or a store.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
@@ -22,7 +22,7 @@ from hashlib import sha256
 from . import definition
 from .account import Account, Heard, Memory
 from .anomalies import AnomalyKind
-from .compiled import TIMES, Choice, Step, compiled, health_of, recorded_step
+from .compiled import TIMES, Cells, Choice, Step, compiled, health_of, healths_of, recorded_step
 from .deadlines import deadline_before, reminders_from
 from .definition import Guard
 from .effects import Effect, EffectKind, effects_of
@@ -108,20 +108,13 @@ def judge(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> li
 
     A ``DeadlinePassed`` stands for a look at the clock: what has passed by then is judged, and no more.
     """
-    if isinstance(event, DeadlinePassed):
-        return _judge_clock(account, event.received_at + timedelta.resolution, policy)
-    decisions = []
-    if account.since is not None and not (account.newest_at is not None and event.received_at < account.newest_at):
-        decisions = _judge_clock(account, event.received_at, policy)
-    decisions.append(decide(decisions[-1].after if decisions else account, event, policy))
-    return decisions
-
-
-def _judge_clock(account: Account, at: datetime, policy: Policy) -> list[Decision]:
-    decisions: list[Decision] = []
-    while (passed := deadline_before(account, at, policy)) is not None:
-        decisions.append(decide(account, passed, policy))
-        account = decisions[-1].after
+    at, decisions = event.received_at, list[Decision]()
+    if account.newest_at is None or at >= account.newest_at or isinstance(event, DeadlinePassed):
+        while (passed := deadline_before(account, at, policy)) is not None:
+            decisions.append(decide(account, passed, policy))
+            account = decisions[-1].after
+    if not isinstance(event, DeadlinePassed):
+        decisions.append(decide(account, event, policy))
     return decisions
 
 
@@ -142,50 +135,78 @@ def decide(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> D
 
 def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy) -> Decision:
     """Judge an announcement: the first of these questions that settles it does."""
-    at, word, product, heard = event.received_at, event.status, event.product, account.heard
+    at, word, product, provider = event.received_at, event.status, event.product, account.provider
     if account.newest_at is not None and at < account.newest_at:
         return _decision(account, event, _HELD, None, ((AnomalyKind.OUT_OF_ORDER, ""),), policy)
     deviations: Deviations = ()
-    provider = account.provider
     if event.provider is not None and (event.provider != provider or account.memory.disputed_provider is not None):
         provider, deviations = _provider_deviations(account, event.provider)
     if event.owner is not None and account.owner is not None and event.owner != account.owner:
         deviations = (*deviations, (AnomalyKind.OWNER_CHANGED, event.owner))
-    profile = PROFILES.get(provider, PERMISSIVE)
-    if product and not (profile.has_products and word == _SYNC):
+    has_products, answers = _answers(provider, policy.ok_subscribed)
+    if product and not (has_products and word == _SYNC):
         deviations = (*deviations, (AnomalyKind.UNEXPECTED_PRODUCT, product))
     if account.held and _heard_at(account.held, word, product, at, policy.retry_horizon) is not None:
         return _decision(account, event, _REPEATED, None, deviations, policy)
-    cell = compiled().cells[profile.announces_sync][policy.ok_subscribed][account.situation].get(word)
+    cell = answers[account.situation].get(word)
     if cell is None:
         return _decision(account, event, _HELD, None, (*deviations, (AnomalyKind.UNKNOWN_STATUS, "")), policy)
-    last = heard[-1] if heard else None
-    is_last = last is not None and last.status == word and last.product == product
-    if word == account.situation.status and _is_life_again(word, is_last, policy):
-        if account.last_live_at is not None and at - account.last_live_at >= policy.redelivery_window:
-            missed = ((AnomalyKind.MISSED_OUTAGE, ""),) if policy.reports_outages else ()
-            return _decision(account, event, _REPEATED, None, (*deviations, *missed), policy, is_outage=True)
-        return _decision(account, event, _REPEATED, None, deviations, policy)
-    heard_at = _heard_at(heard, word, product, at, policy.retry_horizon) if heard else None
-    if is_last:
-        assert last is not None
-        is_retry = at - last.at < policy.redelivery_window
-        if is_retry or (word == _SYNC and heard_at is not None):
+    heard_at = None
+    for entry in account.heard:
+        if entry[0] == word and entry[1] == product:
+            heard_at = entry[2]
+    if heard_at is not None or word == account.situation.status:
+        repeated = _judge_repeat(account, event, heard_at, cell, deviations, policy)
+        if repeated is not None:
+            return repeated
+        if heard_at is not None and at - heard_at >= policy.retry_horizon:
+            heard_at = None
+    step = cell if isinstance(cell, Step) else _choose(cell, account, at, heard_at is not None, policy)
+    if step.deviation is not None:
+        deviations = (*deviations, (step.deviation, ""))
+    if (heard_at is not None or account.held) and _is_stale(account, step, heard_at is not None, at, policy):
+        deviations = (*deviations, (_STALE, ""))
+    return _decision(account, event, step.verdict, step, deviations, policy)
+
+
+def _judge_repeat(
+    account: Account,
+    event: StatusAnnounced,
+    heard_at: datetime | None,
+    cell: Step | Choice,
+    deviations: Deviations,
+    policy: Policy,
+) -> Decision | None:
+    """Judge an announcement that was accepted before, or is of the present status; None if it is news all the same.
+
+    ``heard_at`` is when it was last heard, if it is remembered.
+    """
+    at, word, product, status = event.received_at, event.status, event.product, account.situation.status
+    is_recent = heard_at is not None and at - heard_at < policy.retry_horizon
+    is_last = heard_at is not None and account.heard[-1][:2] == (word, product)
+    if word == status and _is_life_again(word, is_last, policy):
+        is_outage = account.last_live_at is not None and at - account.last_live_at >= policy.redelivery_window
+        if is_outage and policy.reports_outages:
+            deviations = (*deviations, (AnomalyKind.MISSED_OUTAGE, ""))
+        return _decision(account, event, _REPEATED, None, deviations, policy, is_outage=is_outage)
+    if heard_at is not None and is_last:
+        if at - heard_at < policy.redelivery_window or (is_recent and word == _SYNC):
             return _decision(account, event, _REPEATED, None, deviations, policy)
-        if word in definition.LOSSES and heard_at is None:
+        if word in definition.LOSSES and not is_recent:
             step = cell if isinstance(cell, Step) else cell.step(frozenset())
             return _decision(account, event, _APPLIED, step, (*deviations, (_AGAIN, "")), policy)
         if word != _SYNC:
             return _decision(account, event, _REPEATED, None, (*deviations, (AnomalyKind.STALE_REPEAT, "")), policy)
-    if word == _SYNC and heard_at is not None and account.situation.status in (_SYNC, _OK):
-        if _only_life_behind(heard, word, product):
-            return _decision(account, event, _REPEATED, None, deviations, policy)
-    step = cell if isinstance(cell, Step) else _choose(cell, account, at, heard_at is not None, policy)
-    if step.deviation is not None:
-        deviations = (*deviations, (step.deviation, ""))
-    if step.verdict is _APPLIED and _is_stale(account, step, heard_at is not None, at, policy):
-        deviations = (*deviations, (_STALE, ""))
-    return _decision(account, event, step.verdict, step, deviations, policy)
+    if word == _SYNC and is_recent and status in (_SYNC, _OK) and _only_life_behind(account.heard, word, product):
+        return _decision(account, event, _REPEATED, None, deviations, policy)
+    return None
+
+
+@cache
+def _answers(provider: str | None, ok_subscribed: bool) -> tuple[bool, Mapping[Situation, Cells]]:
+    """Return whether a provider has products, and the machine's answers about its accounts."""
+    profile = PROFILES.get(provider, PERMISSIVE)
+    return profile.has_products, compiled().cells[profile.announces_sync][ok_subscribed]
 
 
 def _provider_deviations(account: Account, announced: str) -> tuple[str, Deviations]:
@@ -193,7 +214,7 @@ def _provider_deviations(account: Account, announced: str) -> tuple[str, Deviati
     known = account.provider
     if known is None:
         return announced, () if announced in PROFILES else ((AnomalyKind.UNKNOWN_PROVIDER, announced),)
-    if announced == known or announced == account.memory.disputed_provider:
+    if announced in (known, account.memory.disputed_provider):
         return announced, ()
     return known, ((AnomalyKind.PROVIDER_CHANGED, announced),)
 
@@ -240,6 +261,8 @@ def _is_stale(account: Account, step: Step, is_recent: bool, at: datetime, polic
 
     It was heard before and newer ones have come since, or it is a loss whose answer, RECONNECTED, came first.
     """
+    if step.verdict is not _APPLIED:
+        return False
     if is_recent:
         return step.moved or step.finishes_sync
     return (
@@ -309,10 +332,13 @@ def _judge_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> 
         return Decision(after, account, event, _HELD, (), (Effect(EffectKind.STILL_DOWN),))
     if event.kind is DeadlineKind.SESSION:
         return Decision(after, account, event, _HELD, (), (Effect(EffectKind.SESSION_EXPIRING),))
-    deviations: Deviations = ()
-    if after.health is not _LIVE:
-        deviations = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),)
-    return _with_effects(account, after, event, _HELD, None, deviations, window, policy)
+    effects = _effects(account, after)
+    if window is not None and window.recovered:
+        effects = (*effects, Effect(EffectKind.RECOVERED, "", False, window))
+    if after.health is _LIVE:
+        return Decision(after, account, event, _HELD, (), effects, window)
+    deviations = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),)
+    return _deviating(account, after, event, _HELD, deviations, effects, window, policy)
 
 
 def _is_due(account: Account, event: DeadlinePassed) -> bool:
@@ -346,32 +372,39 @@ def _decision(
     after, window = apply(account, event, verdict, step, kinds, policy)
     if is_outage:
         window = _missed_outage(account, after, event.received_at)
-    return _with_effects(account, after, event, verdict, step, deviations, window, policy)
+    effects: tuple[Effect, ...] = ()
+    if step is not None and verdict is _APPLIED:
+        effects = _effects(account, after)
+        if step.finishes_sync and type(event) is StatusAnnounced:
+            effects = (*effects, _sync_completed(event.product))
+    if window is not None and window.recovered:
+        effects = (*effects, Effect(EffectKind.RECOVERED, "", False, window))
+    if after.owner is not account.owner and after.owner is not None:
+        effects = (*effects, Effect(EffectKind.CLAIMED, after.owner))
+    if not deviations:
+        return Decision(after, account, event, verdict, (), effects, window)
+    return _deviating(account, after, event, verdict, deviations, effects, window, policy)
 
 
-def _with_effects(
+def _effects(account: Account, after: Account) -> tuple[Effect, ...]:
+    """Return the effects of the edge from one state of an account to another."""
+    effects = effects_of(account.situation.status, after.situation.status, account.health, after.health)
+    if after.health is _LIVE and account.last_live_at is None:
+        effects = (*effects, Effect(EffectKind.CONNECTED, "" if after.memory.born else "adopted"))
+    return effects
+
+
+def _deviating(
     account: Account,
     after: Account,
     event: Event,
     verdict: Verdict,
-    step: Step | None,
     deviations: Deviations,
+    effects: tuple[Effect, ...],
     window: BlindWindow | None,
     policy: Policy,
 ) -> Decision:
-    effects: tuple[Effect, ...] = ()
-    if after.health is not account.health or after.situation is not account.situation:
-        effects = effects_of(account.status, after.status, account.health, after.health)
-        if after.health is _LIVE and account.last_live_at is None:
-            effects = (*effects, Effect(EffectKind.CONNECTED, "" if after.memory.born else "adopted"))
-    if window is not None and window.recovered:
-        effects = (*effects, Effect(EffectKind.RECOVERED, "", False, window))
-    if step is not None and step.finishes_sync and type(event) is StatusAnnounced:
-        effects = (*effects, _sync_completed(event.product))
-    if account.owner is None and after.owner is not None:
-        effects = (*effects, Effect(EffectKind.CLAIMED, after.owner))
-    if not deviations:
-        return Decision(after, account, event, verdict, (), effects, window)
+    """Return a decision with an anomaly, and what follows from it, for everything that deviates."""
     for kind, _ in deviations:
         if kind is _AGAIN:
             again = EffectKind.ACTION_REQUIRED if after.health is Health.ACTION_REQUIRED else EffectKind.INTERRUPTED
@@ -475,15 +508,18 @@ def _after_acceptance(
     account: Account, event: StatusAnnounced | StatusObserved, step: Step, kinds: Sequence[AnomalyKind], policy: Policy
 ) -> tuple[Account, BlindWindow | None]:
     """Return the account after an announcement or an observation that was accepted."""
-    at, moved, was = event.received_at, step.moved, account.health
-    situation, last_live_at, synced = step.after, account.last_live_at, account.synced_products
-    is_again = _AGAIN in kinds
+    at, was, situation, last_live_at = event.received_at, account.health, step.after, account.last_live_at
+    memory, provider, owner, synced = account.memory, account.provider, account.owner, account.synced_products
     product = event.product if type(event) is StatusAnnounced else None
-    provider, disputed = _provider_after(account, event.provider)
-    since = at if moved or is_again else account.since
-    stuck = account.stuck and not (moved or is_again)
-    presumed = not policy.ok_subscribed and _is_presumed(situation.status, stuck, provider, policy)
-    now = health_of(situation, stuck=stuck, ever_live=last_live_at is not None, presumed=presumed)
+    disputed = memory.disputed_provider
+    if event.provider is not None and (event.provider != provider or disputed is not None):
+        provider, disputed = _provider_after(account, event.provider)
+    since, stuck, presumed = account.since, account.stuck, False
+    if step.moved or (kinds and _AGAIN in kinds):
+        since, stuck = at, False
+    if not policy.ok_subscribed:
+        presumed = _is_presumed(situation.status, stuck, provider, policy)
+    now = healths_of(situation)[stuck][last_live_at is not None][presumed]
     window, changed = account.blind_window, None
     if now is not was or window is not None:
         window, changed = _follow_window(account, event, step, now, AnomalyKind.ADOPTED in kinds, policy)
@@ -493,18 +529,25 @@ def _after_acceptance(
         synced = frozenset()
     elif step.finishes_sync:
         synced = _with_product(synced, product or "")
-    memory = _memory_after(account, event, step, kinds, now, window, disputed)
+    if (
+        step.is_rare or memory.is_rare or memory.known_since is None or kinds
+        or disputed is not memory.disputed_provider or product is None or now in definition.DOWN
+    ):  # fmt: skip
+        memory = _memory_after(account, event, step, kinds, now, window, disputed)
+    horizon, word = policy.retry_horizon, step.announced
+    heard = [e for e in account.heard if at - e[2] < horizon and (e[0] != word or e[1] != product)]
+    heard.append(Heard(word, product, at))
     after = Account(
         account.account_id,
         situation,
         account.sequence + 1,
         now,
         provider,
-        event.owner if account.owner is None else account.owner,
+        event.owner if owner is None else owner,
         since,
         stuck,
         presumed,
-        _accepted(account.heard, step.announced, product, at, policy.retry_horizon),
+        tuple(heard[-MAX_HEARD:]),
         (),
         at,
         last_live_at,
@@ -536,7 +579,8 @@ def _after_hearing(
         if word == ABSENT or verdict is _HELD:
             return replace(account, sequence=account.sequence + 1, memory=memory)
     elif account.account_id == NOBODY:
-        heard = _accepted(heard, word, event.owner or "", at, policy.retry_horizon, MAX_FAILED)
+        recent = [e for e in heard if at - e.at < policy.retry_horizon and e.product != (event.owner or "")]
+        heard = tuple([*recent, Heard(word, event.owner or "", at)][-MAX_FAILED:])
     else:
         product = event.product
         if verdict is _HELD:
@@ -596,7 +640,8 @@ def _after_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> 
     if now is _LIVE:
         last_live_at = last_live_at or at
         if window is not None:
-            window, changed = None, window.closed(at, recovered=True)
+            changed = window.closed(at, recovered=True)
+            window = None
     if now in definition.DOWN and account.health not in definition.DOWN:
         memory = memory._replace(down_since=at)
     after = replace(
@@ -617,7 +662,7 @@ def _provider_after(account: Account, announced: str | None) -> tuple[str | None
     known, disputed = account.provider, account.memory.disputed_provider
     if announced is None:
         return known, disputed
-    if known is None or announced == known or announced == disputed:
+    if known is None or announced in (known, disputed):
         return announced, None
     return known, announced
 
@@ -628,15 +673,6 @@ def _is_presumed(status: Status, stuck: bool, provider: str | None, policy: Poli
         return True
     is_quiet = policy.presumes_created or not PROFILES.get(provider, PERMISSIVE).announces_sync
     return status is definition.BIRTH and stuck and is_quiet
-
-
-def _accepted(
-    heard: tuple[Heard, ...], word: str, product: str | None, at: datetime, horizon: timedelta, limit: int = MAX_HEARD
-) -> tuple[Heard, ...]:
-    """Return what was heard once an announcement was accepted: without what is too old, and the announcement last."""
-    kept = [e for e in heard if at - e.at < horizon and not (e.status == word and e.product == product)]
-    kept.append(Heard(word, product, at))
-    return tuple(kept[-limit:])
 
 
 def _refreshed(heard: tuple[Heard, ...], word: str, product: str, at: datetime) -> tuple[Heard, ...]:

@@ -36,7 +36,7 @@ class Policy:
     """
 
     __slots__ = (
-        "_stays",
+        "_terms",
         "deadlines",
         "delivery_margin",
         "expiry_notice",
@@ -74,7 +74,7 @@ class Policy:
         """Whether an account that was created counts as live after its deadline whatever its provider announces."""
         self.reports_outages = Status.CONNECTING in self.subscribed
         """Whether every outage is announced, so that one that was not is worth an anomaly."""
-        self._stays: dict[str | None, Mapping[Status, timedelta]] = {}
+        self._terms: dict[str | None, tuple[Mapping[Status, timedelta], timedelta | None]] = {}
 
     def __repr__(self) -> str:
         return f"Policy({', '.join(f'{name}={getattr(self, name)!r}' for name in _SET)})"
@@ -90,12 +90,19 @@ class Policy:
 
     def deadlines_of(self, provider: str | None) -> Mapping[Status, timedelta]:
         """Return how long each transient status of a provider's account may last."""
-        known = self._stays.get(provider)
+        return self.terms(provider)[0]
+
+    def terms(self, provider: str | None) -> tuple[Mapping[Status, timedelta], timedelta | None]:
+        """Return the deadlines of a provider's accounts, and how long after a sign-in its end is told in advance."""
+        known = self._terms.get(provider)
         if known is None:
-            known = {**profile_of(provider).deadlines, **self.deadlines.get(provider or "", {})}
+            profile = profile_of(provider)
+            stays = {**profile.deadlines, **self.deadlines.get(provider or "", {})}
             if not self.ok_subscribed:
-                known = {status: length for status, length in known.items() if status not in PRESUMED_LIVE}
-            self._stays[provider] = known
+                stays = {status: length for status, length in stays.items() if status not in PRESUMED_LIVE}
+            session = profile.session_length
+            lead = None if session is None else max(timedelta(0), session - self.expiry_notice)
+            known = self._terms[provider] = stays, lead
         return known
 
     @property
