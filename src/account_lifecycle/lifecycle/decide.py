@@ -15,7 +15,7 @@ or a store.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from hashlib import sha256
 
@@ -166,7 +166,11 @@ def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy
         deviations = (*deviations, (step.deviation, ""))
     if (heard_at is not None or account.held) and _is_stale(account, step, heard_at is not None, at, policy):
         deviations = (*deviations, (_STALE, ""))
-    return _decision(account, event, step.verdict, step, deviations, policy)
+    if deviations or step.verdict is not _APPLIED:
+        return _decision(account, event, step.verdict, step, deviations, policy)
+    after, window = _after_acceptance(account, event, step, (), policy)
+    effects = _effects(account, after, event, step, window)
+    return Decision(after, account, event, _APPLIED, (), effects, window)
 
 
 def _judge_repeat(
@@ -332,9 +336,7 @@ def _judge_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> 
         return Decision(after, account, event, _HELD, (), (Effect(EffectKind.STILL_DOWN),))
     if event.kind is DeadlineKind.SESSION:
         return Decision(after, account, event, _HELD, (), (Effect(EffectKind.SESSION_EXPIRING),))
-    effects = _effects(account, after)
-    if window is not None and window.recovered:
-        effects = (*effects, Effect(EffectKind.RECOVERED, "", False, window))
+    effects = _effects(account, after, event, None, window)
     if after.health is _LIVE:
         return Decision(after, account, event, _HELD, (), effects, window)
     deviations = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),)
@@ -372,25 +374,27 @@ def _decision(
     after, window = apply(account, event, verdict, step, kinds, policy)
     if is_outage:
         window = _missed_outage(account, after, event.received_at)
-    effects: tuple[Effect, ...] = ()
-    if step is not None and verdict is _APPLIED:
-        effects = _effects(account, after)
-        if step.finishes_sync and type(event) is StatusAnnounced:
-            effects = (*effects, _sync_completed(event.product))
-    if window is not None and window.recovered:
-        effects = (*effects, Effect(EffectKind.RECOVERED, "", False, window))
-    if after.owner is not account.owner and after.owner is not None:
-        effects = (*effects, Effect(EffectKind.CLAIMED, after.owner))
+    effects = _effects(account, after, event, step, window)
     if not deviations:
         return Decision(after, account, event, verdict, (), effects, window)
     return _deviating(account, after, event, verdict, deviations, effects, window, policy)
 
 
-def _effects(account: Account, after: Account) -> tuple[Effect, ...]:
-    """Return the effects of the edge from one state of an account to another."""
-    effects = effects_of(account.situation.status, after.situation.status, account.health, after.health)
-    if after.health is _LIVE and account.last_live_at is None:
-        effects = (*effects, Effect(EffectKind.CONNECTED, "" if after.memory.born else "adopted"))
+def _effects(
+    account: Account, after: Account, event: Event, step: Step | None, window: BlindWindow | None
+) -> tuple[Effect, ...]:
+    """Return the effects of what an event leaves in its account, but for those of its anomalies."""
+    effects: tuple[Effect, ...] = ()
+    if after.health is not account.health or after.situation is not account.situation:
+        effects = effects_of(account.situation.status, after.situation.status, account.health, after.health)
+        if after.health is _LIVE and account.last_live_at is None:
+            effects = (*effects, Effect(EffectKind.CONNECTED, "" if after.memory.born else "adopted"))
+    if window is not None and window.recovered:
+        effects = (*effects, Effect(EffectKind.RECOVERED, "", False, window))
+    if step is not None and step.finishes_sync and type(event) is StatusAnnounced:
+        effects = (*effects, _sync_completed(event.product))
+    if after.owner is not account.owner and after.owner is not None:
+        effects = (*effects, Effect(EffectKind.CLAIMED, after.owner))
     return effects
 
 
@@ -534,9 +538,10 @@ def _after_acceptance(
         or disputed is not memory.disputed_provider or product is None or now in definition.DOWN
     ):  # fmt: skip
         memory = _memory_after(account, event, step, kinds, now, window, disputed)
-    horizon, word = policy.retry_horizon, step.announced
-    heard = [e for e in account.heard if at - e[2] < horizon and (e[0] != word or e[1] != product)]
-    heard.append(Heard(word, product, at))
+    word, heard = step.announced, account.heard
+    if heard:
+        begin = _earlier(at, policy.retry_horizon, None)
+        heard = tuple([e for e in heard if e[2] > begin and (e[0] != word or e[1] != product)][1 - MAX_HEARD :])
     after = Account(
         account.account_id,
         situation,
@@ -547,7 +552,7 @@ def _after_acceptance(
         since,
         stuck,
         presumed,
-        tuple(heard[-MAX_HEARD:]),
+        (*heard, Heard(word, product, at)),
         (),
         at,
         last_live_at,
@@ -694,7 +699,7 @@ def _memory_after(
     window: BlindWindow | None,
     disputed: str | None,
 ) -> Memory:
-    """Return what is remembered of rare things after an acceptance; the very same object where nothing changed."""
+    """Return what is remembered of rare things after an acceptance."""
     memory, at, was_down = account.memory, event.received_at, account.health in definition.DOWN
     is_down, is_again, is_announced = now in definition.DOWN, _AGAIN in kinds, type(event) is StatusAnnounced
     reason = event.reason if is_announced and step.is_loss else ""  # type: ignore[union-attr]
@@ -705,7 +710,7 @@ def _memory_after(
         signed_in_at = max(event.signed_in_at, signed_in_at or event.signed_in_at)
     down_since = (memory.down_since if was_down and not is_again else at) if is_down else None
     is_over = not is_down and window is None
-    changed = Memory(
+    return Memory(
         memory.known_since or at,
         memory.born or (step.gives_birth and is_announced),
         signed_in_at,
@@ -719,7 +724,6 @@ def _memory_after(
         None,
         memory.survival_told,
     )
-    return memory if changed == memory else changed
 
 
 def _memory_of_observation(
@@ -774,13 +778,9 @@ def _follow_window(
             opened_at, begins = last_live_at, last_live_at
         else:
             opened_at, begins = at, _earlier(at, policy.delivery_margin, account.since)
+        is_estimated = type(event) is StatusObserved
         window = BlindWindow(
-            account.account_id,
-            sequence,
-            opened_at,
-            begins,
-            estimated=type(event) is StatusObserved,
-            causes=(step.announced,),
+            account.account_id, sequence, opened_at, begins, None, False, is_estimated, (step.announced,)
         )
         return window, window
     if adopted and now is not _LIVE and now is not _GONE:
@@ -803,13 +803,16 @@ def _missed_outage(account: Account, after: Account, at: datetime) -> BlindWindo
     return BlindWindow(account.account_id, after.sequence, opened_at, opened_at, at, recovered=True, estimated=True)
 
 
-def _earlier(at: datetime, margin: timedelta, not_before: datetime | None) -> datetime:
-    """Return a moment a margin before another, but not before a third."""
+def _earlier(at: datetime, length: timedelta, not_before: datetime | None) -> datetime:
+    """Return the moment a length of time before another, but not before a third, nor before there were years."""
     try:
-        earlier = at - margin
-    except OverflowError:  # before the first year there is
-        return not_before or at
-    return earlier if not_before is None else max(earlier, min(not_before, at))
+        earlier = at - length
+    except OverflowError:
+        earlier = _FIRST
+    return earlier if not_before is None or earlier > not_before else min(not_before, at)
+
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 # ---- What an event was judged by ---------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ class BlindWindow(NamedTuple):
 
     def closed(self, at: datetime, *, recovered: bool) -> "BlindWindow":
         """Return the same window, ended."""
-        return self._replace(closed_at=max(at, self.opened_at), recovered=recovered)
+        account_id, sequence, opened_at, backfill_from, _, _, estimated, causes = self
+        end = at if at > opened_at else opened_at
+        return BlindWindow(account_id, sequence, opened_at, backfill_from, end, recovered, estimated, causes)
 
     def to_dict(self, now: datetime | None = None) -> JsonObject:
         """Return the window as a JSON object; an open one is measured to ``now`` (aware), else its length is None."""
