@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ..lifecycle.effects import Effect, EffectKind
+from ..lifecycle.effects import EffectKind
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.status import Status
+from ..lifecycle.status import Health, Status
 from ..records import (
     Completion,
     Delivery,
@@ -44,10 +44,14 @@ def effects_by_id(
             StatusChange(number, from_us(moved_at), word, Status(before), Status(after))
             for number, moved_at, word, before, after in moved.get(event_id, ())
         )
-        for effect_id, (kind, subject) in enumerate(effects_from(text), event_id * EFFECTS_PER_EVENT):
-            effect = Effect(kind, subject, window if kind is EffectKind.RECOVERED else None)
-            anomaly_found = anomalies[account_id, sequence, str(subject)] if kind is EffectKind.ANOMALY else None
-            found[effect_id] = EffectRow(effect_id, account_id, sequence, from_us(at), effect, anomaly_found, moves)
+        effects = effects_from(text)
+        health = next((Health(each.subject) for each in effects if each.kind is EffectKind.HEALTH_CHANGED), None)
+        for effect_id, effect in enumerate(effects, event_id * EFFECTS_PER_EVENT):
+            if effect.kind is EffectKind.RECOVERED:
+                effect = effect._replace(blind_window=window)
+            is_anomaly = effect.kind is EffectKind.ANOMALY
+            about = anomalies[account_id, sequence, str(effect.subject)] if is_anomaly else None
+            found[effect_id] = EffectRow(effect_id, account_id, sequence, from_us(at), effect, about, moves, health)
     return found
 
 
@@ -118,9 +122,9 @@ def planned(
     wanted = [
         (effect_id, account_id, hook)
         for event_id, account_id, text in events
-        for effect_id, (kind, subject) in enumerate(effects_from(text), event_id * EFFECTS_PER_EVENT)
+        for effect_id, effect in enumerate(effects_from(text), event_id * EFFECTS_PER_EVENT)
         for hook in hooks
-        if hook.wants(kind, subject)
+        if hook.wants(effect.kind, effect.subject)
     ]
     return [new_delivery(number, *facts, now) for number, facts in enumerate(wanted, first_id)]
 
@@ -173,14 +177,14 @@ def delivery_record_from(row: Row) -> DeliveryRecord:
     """Make a delivery for people, from its columns, its event's sequence and the effects' text."""
     *columns, sequence, text = row
     found = DeliveryRow(*columns)
-    kind, subject = effects_from(text)[found.effect_id % EFFECTS_PER_EVENT]
+    effect = effects_from(text)[found.effect_id % EFFECTS_PER_EVENT]
     return DeliveryRecord(
         found.delivery_id,
         found.effect_id,
         found.account_id,
         sequence,
-        kind,
-        subject,
+        effect.kind,
+        effect.subject,
         found.hook,
         DeliveryState(found.state),
         found.attempts,

@@ -148,8 +148,11 @@ NO_EFFECTS = "[]"
 
 @lru_cache(maxsize=1024)
 def effects_text(effects: tuple[Effect, ...]) -> str:
-    """Return an event's effects as they are kept, and as they are hashed: a JSON array of [kind, subject]."""
-    return json.dumps([(kind, subject) for kind, subject, _ in effects])
+    """Return an event's effects as they are kept, and as they are hashed.
+
+    They are a JSON array of [kind, subject], with true as a third element of what is doubtful.
+    """
+    return json.dumps([(kind, subject, True) if doubtful else (kind, subject) for kind, subject, doubtful, _ in effects])
 
 
 # ---- Rows to records ------------------------------------------------------------------------------
@@ -227,7 +230,8 @@ def evidence_from(rows: Iterator[Row]) -> Iterator[Evidence]:
     """Yield the same with what was decided: after whether it is erased come the rules and the effects, or NULL."""
     for joined in _by_event(rows):
         rules, text = joined[0][19:21]
-        yield Evidence(_entry_from(joined), effects_from(text or NO_EFFECTS), rules)
+        effects = tuple([(effect.kind, effect.subject) for effect in effects_from(text or NO_EFFECTS)])
+        yield Evidence(_entry_from(joined), effects, rules)
 
 
 def _by_event(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -235,15 +239,18 @@ def _by_event(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 
 @lru_cache(maxsize=1024)
-def effects_from(text: str) -> tuple[tuple[EffectKind, str], ...]:
-    """Return kind and subject of each effect of an event."""
-    return tuple([(EffectKind(kind), subject_from(EffectKind(kind), word)) for kind, word in json.loads(text)])
+def effects_from(text: str) -> tuple[Effect, ...]:
+    """Return the effects of an event, without the blind window that one of them may be about."""
+    found = [(EffectKind(kind), subject, bool(doubtful)) for kind, subject, *doubtful in json.loads(text)]
+    return tuple([Effect(kind, subject_from(kind, subject), doubtful) for kind, subject, doubtful in found])
 
 
 def subject_from(kind: EffectKind, subject: str) -> str:
     """Return an effect's subject as the member of an enum that it was, where it was one."""
     if kind is EffectKind.ANOMALY:
         return AnomalyKind(subject)
+    if kind is EffectKind.HEALTH_CHANGED:
+        return Health(subject)
     return _STATUS.get(subject, subject) if kind in (EffectKind.ENTERED, EffectKind.LEFT) else subject
 
 

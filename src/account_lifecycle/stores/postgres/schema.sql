@@ -82,7 +82,7 @@ CREATE TABLE blind_window (
 CREATE TABLE effect (
     event_id   bigint PRIMARY KEY,
     account_id text COLLATE "C" NOT NULL,
-    effects    text NOT NULL           -- a JSON array of [kind, subject]
+    effects    text NOT NULL           -- a JSON array of [kind, subject], doubtful ones with true after that
 );
 
 CREATE TABLE pending (

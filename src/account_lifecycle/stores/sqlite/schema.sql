@@ -79,7 +79,7 @@ CREATE TABLE blind_window (
 CREATE TABLE effect (
     event_id   INTEGER PRIMARY KEY REFERENCES event,
     account_id TEXT NOT NULL,
-    effects    TEXT NOT NULL           -- a JSON array of [kind, subject]
+    effects    TEXT NOT NULL           -- a JSON array of [kind, subject], doubtful ones with true after that
 ) STRICT;
 
 -- Events whose effects no hook has heard of yet. Without an index of accounts, which would cost every feed a tenth.
