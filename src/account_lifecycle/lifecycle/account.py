@@ -50,7 +50,8 @@ class Memory(NamedTuple):
     @property
     def is_rare(self) -> bool:
         """Whether the next acceptance changes anything here, whatever it is."""
-        return bool(self.reason or self.doubtful or self.down_since or self.reminded or self.absent_since)
+        _, _, _, reason, doubtful, _, down_since, _, reminded, _, absent_since, _ = self
+        return bool(down_since or reason or doubtful or reminded or absent_since)
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -17,11 +17,10 @@ _OVER = (Health.UNKNOWN, Health.FAILED, Health.GONE)
 
 def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:
     """Return the first deadline of an account that has passed at a moment and was not told yet; None if none has."""
-    since, memory = account.since, account.memory
+    since, memory, due = account.since, account.memory, None
     if since is None:
         return None
     stays, lead = policy.terms(account.provider)
-    due = None
     if not account.stuck:
         allowed = stays.get(account.situation.status)
         if allowed is not None and at - since > allowed:
@@ -29,13 +28,9 @@ def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlineP
     if memory.down_since is not None and at > memory.down_since:
         reminder = _reminder(account, at, policy)
         due = reminder if due is None or (reminder is not None and reminder.received_at < due.received_at) else due
-    signed_in_at = memory.signed_in_at
-    is_ending = lead is not None and signed_in_at is not None and at - signed_in_at > lead
-    if is_ending and not memory.session_noticed and account.health not in _OVER:
-        assert lead is not None
-        assert signed_in_at is not None
-        notice = _passed(account, DeadlineKind.SESSION, signed_in_at, lead, signed_in_at)
-        due = notice if due is None or notice.received_at < due.received_at else due
+    if lead is not None and memory.signed_in_at is not None and at - memory.signed_in_at > lead:
+        notice = _notice(account, memory.signed_in_at, lead)
+        due = notice if due is None or (notice is not None and notice.received_at < due.received_at) else due
     return due
 
 
@@ -57,6 +52,12 @@ def _reminder(account: Account, at: datetime, policy: Policy) -> DeadlinePassed 
     if since is None or memory.down_since is None or length is None or at - since <= length:
         return None
     return _passed(account, DeadlineKind.REMINDER, since, length, memory.down_since)
+
+
+def _notice(account: Account, signed_in_at: datetime, lead: timedelta) -> DeadlinePassed | None:
+    if account.memory.session_noticed or account.health in _OVER:
+        return None
+    return _passed(account, DeadlineKind.SESSION, signed_in_at, lead, signed_in_at)
 
 
 def _passed(

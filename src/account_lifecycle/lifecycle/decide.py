@@ -533,15 +533,21 @@ def _after_acceptance(
         synced = frozenset()
     elif step.finishes_sync:
         synced = _with_product(synced, product or "")
-    if (
-        step.is_rare or memory.is_rare or memory.known_since is None or kinds
-        or disputed is not memory.disputed_provider or product is None or now in definition.DOWN
-    ):  # fmt: skip
+    is_rare = step.is_rare or kinds or product is None or disputed is not memory.disputed_provider
+    if is_rare or now in definition.DOWN or memory.known_since is None or memory.is_rare:
         memory = _memory_after(account, event, step, kinds, now, window, disputed)
     word, heard = step.announced, account.heard
     if heard:
-        begin = _earlier(at, policy.retry_horizon, None)
-        heard = tuple([e for e in heard if e[2] > begin and (e[0] != word or e[1] != product)][1 - MAX_HEARD :])
+        try:
+            begin = at - policy.retry_horizon
+        except OverflowError:
+            begin = _FIRST
+        for entry in heard:
+            if entry[2] <= begin or (entry[0] == word and entry[1] == product):
+                heard = tuple([e for e in heard if e[2] > begin and (e[0] != word or e[1] != product)])
+                break
+        if len(heard) == MAX_HEARD:
+            heard = heard[1:]
     after = Account(
         account.account_id,
         situation,
