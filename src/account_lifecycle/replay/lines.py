@@ -86,9 +86,11 @@ _IDS = [row.fields["account_id"] for row in DIALECTS]
 _Payload = _object([*_IDS, *((key,) for row in DIALECTS for key in row.keys)], _IDS)
 _Line = msgspec.defstruct("Line", [("wrapped", _Payload, None)], bases=(_Payload,), rename={"wrapped": "payload"})
 _decode_line = msgspec.json.Decoder(_Line).decode
-_fields_of = attrgetter("wrapped", *_Payload.__struct_fields__)
+_fields_of = attrgetter(*_Payload.__struct_fields__)
+_NOTHING = _fields_of(_Payload())
 _BY_DIALECT = [
-    (tuple(map(_name, row.keys)), attrgetter(".".join(map(_name, row.fields["account_id"])))) for row in DIALECTS
+    ([attrgetter(_name(key)) for key in row.keys], attrgetter(".".join(map(_name, row.fields["account_id"]))))
+    for row in DIALECTS
 ]
 
 
@@ -99,13 +101,16 @@ def account_in(line: bytes) -> str | None:
     """
     try:
         found: Any = _decode_line(line)
-        wrapped, *others = _fields_of(found)
+        wrapped = found.wrapped
         if wrapped is not None:
-            if any(other is not None for other in others):
+            if _fields_of(found) != _NOTHING:
                 return None
             found = wrapped
         for keys, id_in in _BY_DIALECT:
-            if None not in [getattr(found, key) for key in keys]:
+            for value_of in keys:
+                if value_of(found) is None:
+                    break
+            else:
                 return id_in(found)  # type: ignore[no-any-return]
     except (msgspec.MsgspecError, AttributeError, ValueError, RecursionError):
         pass
@@ -133,7 +138,7 @@ class Share(NamedTuple):
                 account_id = parse(read_line(line).payload, _ANY_TIME).account_id
             except PayloadError:
                 return zlib.crc32(line) % self.of == self.number
-        return zlib.crc32(account_id.encode("utf-8", "surrogateescape")) % self.of == self.number
+        return zlib.crc32(account_id.encode()) % self.of == self.number
 
 
 # ---- Files -----------------------------------------------------------------------------------------------

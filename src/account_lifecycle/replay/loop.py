@@ -18,9 +18,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from heapq import nsmallest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..engine.deadlines import deadline_before, transient_statuses
+from ..engine.deadlines import deadline_before, shortest_deadlines
 from ..errors import PayloadError
 from ..intake.payloads import parse
 from ..lifecycle import definition
@@ -149,13 +149,13 @@ class Judge:
         self.last_at: datetime | None = None
         self.findings = findings
         self._policy = policy
-        self._transient = frozenset(transient_statuses(policy) if watches_deadlines else ())
+        self._shortest = shortest_deadlines(policy) if watches_deadlines else {}
         self._appeared = array("q")
         self._alike: dict[tuple[object, ...], int] = {}  # by the fields of ``Alike``
         self._anomalies: Counter[str | None] = Counter()
         self._affected: Counter[str] = Counter()
         self._dwelt: dict[tuple[str | None, Status], timedelta] = {}
-        self._windows: dict[tuple[str | None, Status | None], WindowSum] = {}
+        self._windows: dict[tuple[str | None, Status | None], list[Any]] = {}  # by the fields of ``WindowSum``
 
     def begin_with(self, account: Account, position: int) -> None:
         """Take an account as it was where the log begins."""
@@ -181,8 +181,8 @@ class Judge:
 
     def judge(self, events: Iterable[tuple[int, Event]]) -> None:
         """Judge events with their positions, in order."""
-        accounts, policy, transient, alike, dwelt = (
-            self.accounts, self._policy, self._transient, self._alike, self._dwelt
+        accounts, policy, shortest, alike, dwelt = (
+            self.accounts, self._policy, self._shortest, self._alike, self._dwelt
         )  # fmt: skip
         first_at, last_at, count = self.first_at, self.last_at, 0
         for position, event in events:
@@ -197,10 +197,12 @@ class Judge:
             if before is None:
                 before = Account(account_id)
                 self._appeared.append(position)
-            elif transient and before.situation.status in transient:
-                passed = deadline_before(before, at, policy)
-                if passed is not None:
-                    before = self._unrecorded(position, decide(before, passed, policy))
+            else:
+                least = shortest.get(before.situation.status)
+                if least is not None and before.since is not None and at - before.since > least:
+                    passed = deadline_before(before, at, policy)
+                    if passed is not None:
+                        before = self._unrecorded(position, decide(before, passed, policy))
             decision = decide(before, event, policy)
             after = decision.account
             accounts[account_id] = after
@@ -215,17 +217,17 @@ class Judge:
                 alike[key] = alike.get(key, 0) + 1
             window = decision.blind_window
             if window is not None and window.closed_at is not None:
-                self.findings.windows.add((position, *window))
+                self.findings.windows.add((position, window))
                 self._add_window(after.provider, window, window.closed_at)
         self.events += count
         self.first_at, self.last_at = first_at, last_at
 
     def end(self, until: datetime) -> Sums:
         """Report what has lasted too long at ``until``, hand out every account, and add everything up."""
-        kept, watched = self.findings.accounts, self._transient
+        kept, watched = self.findings.accounts, self._shortest
         accounts, affected, standing = Counter[str | None](), Counter[str | None](), Counter[tuple[Situation, bool]]()
         for position, account in zip(self._appeared, self.accounts.values(), strict=True):
-            if watched and account.situation.status in watched:
+            if account.situation.status in watched:
                 passed = deadline_before(account, until, self._policy)
                 if passed is not None:
                     account = self._unrecorded(AT_THE_END + position, decide(account, passed, self._policy))
@@ -239,7 +241,7 @@ class Judge:
                 self._dwelt[stay] = self._dwelt.get(stay, _ZERO) + max(until - account.since, _ZERO)
             if account.blind_window is not None:
                 self._add_window(account.provider, account.blind_window, until)
-            kept.add((position, *account_fields(account)))
+            kept.add((position, account_fields(account)))
         self.findings.flush()
         return self._sums(accounts, affected, standing)
 
@@ -271,18 +273,19 @@ class Judge:
         self._anomalies[provider_row(provider)] += len(anomalies)
         self._affected[after.account_id] += len(anomalies)
         for anomaly in anomalies:
-            self.findings.anomalies.add((position, verdict is not None, after.situation.status, *anomaly))
+            self.findings.anomalies.add((position, verdict is not None, after.situation.status, anomaly))
 
     def _add_window(self, provider: str | None, window: BlindWindow, end: datetime) -> None:
         key = (provider_row(provider), window.causes[0] if window.causes else None)
-        found = WindowSum(
-            1,
-            int(window.is_open),
-            int(window.last_ok_at is None),
-            max(end - window.opened_at, _ZERO),
-            max(end - (window.last_ok_at or window.opened_at), _ZERO),
-        )
-        self._windows[key] = self._windows.get(key, WindowSum()).plus(found)
+        found = self._windows.get(key)
+        if found is None:
+            found = self._windows[key] = list(WindowSum())
+        lost, last_ok_at = end - window.opened_at, window.last_ok_at
+        found[0] += 1
+        found[1] += window.closed_at is None
+        found[2] += last_ok_at is None
+        found[3] += lost if lost > _ZERO else _ZERO
+        found[4] += max(lost if last_ok_at is None else end - last_ok_at, _ZERO)
 
     def _sums(
         self,
@@ -298,7 +301,8 @@ class Judge:
         ranked = nsmallest(MAX_TOP_ACCOUNTS, ((-count, account_id) for account_id, count in self._affected.items()))
         return Sums(
             self.events, self.undated, self.findings.refused.count, self.first_at, self.last_at, crossed, verdicts,
-            deadlines, self._anomalies, accounts, affected, standing, dwelt, self._windows,
+            deadlines, self._anomalies, accounts, affected, standing, dwelt,
+            {key: WindowSum._make(found) for key, found in self._windows.items()},
             [(count, account_id, self.accounts[account_id]) for count, account_id in ranked],
         )  # fmt: skip
 
