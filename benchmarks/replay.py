@@ -63,7 +63,7 @@ def write_logs(folder: Path, accounts: int) -> None:
 
     folder.mkdir()
     stream = payloads(accounts)
-    times = [START + timedelta(seconds=number) for number in range(len(stream))]
+    times = [START + timedelta(seconds=number * 0.1) for number in range(len(stream))]
     texts = [at.isoformat().replace("+00:00", "Z") for at in times]
     envelope = b"".join(
         b'{"received_at": "%b", "payload": %b}\n' % (at.encode(), payload)

@@ -57,14 +57,15 @@ class Crossed(NamedTuple):
 
 
 class Alike(NamedTuple):
-    """What is counted of every event; ``verdict`` is None for a deadline that nobody recorded."""
+    """What events have in common that are counted together; ``verdict`` is None for a deadline that nobody recorded."""
 
     before: Situation
     announced: str
     after: Situation
     verdict: Verdict | None
-    kind: AnomalyKind | None
     provider: str | None
+    kind: AnomalyKind | None = None
+    """Of the first anomaly."""
 
 
 class WindowSum(NamedTuple):
@@ -151,10 +152,9 @@ class Judge:
         self._policy = policy
         self._shortest = shortest_deadlines(policy) if watches_deadlines else {}
         self._appeared = array("q")
-        self._alike: dict[tuple[object, ...], int] = {}  # by the fields of ``Alike``
+        self._alike: dict[tuple[Any, ...], list[Any]] = {}  # by ``Alike``: how many, and how long they had been there
         self._anomalies: Counter[str | None] = Counter()
         self._affected: Counter[str] = Counter()
-        self._dwelt: dict[tuple[str | None, Status], timedelta] = {}
         self._windows: dict[tuple[str | None, Status | None], list[Any]] = {}  # by the fields of ``WindowSum``
 
     def begin_with(self, account: Account, position: int) -> None:
@@ -181,9 +181,7 @@ class Judge:
 
     def judge(self, events: Iterable[tuple[int, Event]]) -> None:
         """Judge events with their positions, in order."""
-        accounts, policy, shortest, alike, dwelt = (
-            self.accounts, self._policy, self._shortest, self._alike, self._dwelt
-        )  # fmt: skip
+        accounts, policy, shortest, alike = self.accounts, self._policy, self._shortest, self._alike
         first_at, last_at, count = self.first_at, self.last_at, 0
         for position, event in events:
             count += 1
@@ -206,15 +204,15 @@ class Judge:
             decision = decide(before, event, policy)
             after = decision.account
             accounts[account_id] = after
-            since, entered = after.since, before.since
-            if since is not entered and since is not None and entered is not None:
-                stay = (after.provider, before.situation.status)
-                dwelt[stay] = dwelt.get(stay, _ZERO) + max(since - entered, _ZERO)
             if decision.anomalies:
-                self._note(position, decision, decision.verdict)
+                sums = self._note(position, decision, decision.verdict)
             else:
-                key = (before.situation, event.status, after.situation, decision.verdict, None, after.provider)
-                alike[key] = alike.get(key, 0) + 1
+                key = (before.situation, event.status, after.situation, decision.verdict, after.provider)
+                sums = alike.get(key) or alike.setdefault(key, [0, _ZERO])
+                sums[0] += 1
+            since, entered = after.since, before.since
+            if since is not entered and since is not None and entered is not None and since > entered:
+                sums[1] += since - entered
             window = decision.blind_window
             if window is not None and window.closed_at is not None:
                 self.findings.windows.add((position, window))
@@ -226,6 +224,7 @@ class Judge:
         """Report what has lasted too long at ``until``, hand out every account, and add everything up."""
         kept, watched = self.findings.accounts, self._shortest
         accounts, affected, standing = Counter[str | None](), Counter[str | None](), Counter[tuple[Situation, bool]]()
+        dwelt: dict[tuple[str | None, Status], timedelta] = {}
         for position, account in zip(self._appeared, self.accounts.values(), strict=True):
             if account.situation.status in watched:
                 passed = deadline_before(account, until, self._policy)
@@ -237,19 +236,19 @@ class Judge:
             affected[row] += account.account_id in self._affected
             standing[account.situation, account.last_ok_at is not None] += 1
             if account.since is not None:
-                stay = (account.provider, account.status)
-                self._dwelt[stay] = self._dwelt.get(stay, _ZERO) + max(until - account.since, _ZERO)
+                stay = (row, account.status)
+                dwelt[stay] = dwelt.get(stay, _ZERO) + max(until - account.since, _ZERO)
             if account.blind_window is not None:
                 self._add_window(account.provider, account.blind_window, until)
             kept.add((position, account_fields(account)))
         self.findings.flush()
-        return self._sums(accounts, affected, standing)
+        return self._sums(accounts, affected, standing, dwelt)
 
     def counted(self) -> tuple[Counter[Crossed], Counter[tuple[str | None, Verdict]], int]:
         """Return how often what was judged how, the verdicts by provider, and how many deadlines nobody recorded."""
         crossed, verdicts, deadlines = Counter[Crossed](), Counter[tuple[str | None, Verdict]](), 0
-        for key, count in self._alike.items():
-            before, announced, after, verdict, kind, provider = Alike._make(key)
+        for key, (count, _) in self._alike.items():
+            before, announced, after, verdict, provider, kind = Alike(*key)
             crossed[Crossed(before.status, announced, after.status, kind)] += count
             if verdict is None:
                 deadlines += count
@@ -262,18 +261,21 @@ class Judge:
         self._note(position, decision, None)
         return decision.account
 
-    def _note(self, position: int, decision: Decision, verdict: Verdict | None) -> None:
+    def _note(self, position: int, decision: Decision, verdict: Verdict | None) -> list[Any]:
+        """Keep the anomalies of an event, and return the sum in which it is counted."""
         before, after, anomalies = decision.previous, decision.account, decision.anomalies
         announced: str = decision.event.status
         if announced not in _KNOWN_WORDS:
             announced = OTHER_WORDS
         provider = after.provider
-        key = (before.situation, announced, after.situation, verdict, anomalies[0].kind, provider)
-        self._alike[key] = self._alike.get(key, 0) + 1
+        key = (before.situation, announced, after.situation, verdict, provider, anomalies[0].kind)
+        found = self._alike.setdefault(key, [0, _ZERO])
+        found[0] += 1
         self._anomalies[provider_row(provider)] += len(anomalies)
         self._affected[after.account_id] += len(anomalies)
         for anomaly in anomalies:
             self.findings.anomalies.add((position, verdict is not None, after.situation.status, anomaly))
+        return found
 
     def _add_window(self, provider: str | None, window: BlindWindow, end: datetime) -> None:
         key = (provider_row(provider), window.causes[0] if window.causes else None)
@@ -292,11 +294,12 @@ class Judge:
         accounts: Counter[str | None],
         affected: Counter[str | None],
         standing: Counter[tuple[Situation, bool]],
+        dwelt: dict[tuple[str | None, Status], timedelta],
     ) -> Sums:
         crossed, verdicts, deadlines = self.counted()
-        dwelt: dict[tuple[str | None, Status], timedelta] = {}
-        for (provider, status), length in self._dwelt.items():
-            stay = (provider_row(provider), status)
+        for key, (_, length) in self._alike.items():
+            alike = Alike(*key)
+            stay = (provider_row(alike.provider), alike.before.status)
             dwelt[stay] = dwelt.get(stay, _ZERO) + length
         ranked = nsmallest(MAX_TOP_ACCOUNTS, ((-count, account_id) for account_id, count in self._affected.items()))
         return Sums(
