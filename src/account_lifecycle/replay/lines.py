@@ -31,9 +31,9 @@ _PIECE = 1 << 16
 _ENDINGS = {".gz": "gzip", ".zst": "zstd"}
 _GZIP, _ZSTD, _SKIPPABLE = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18"
 
-Record = tuple[int, Any, Any, bytes | None]
+Record = tuple[int, Any, Any, bytes | str | None]
 """Line; payload (a ``PayloadError`` where there is none); when it arrived (None: it does not say; ``parse`` refuses
-what is no time); and the line itself, or None where the source makes one only when asked (``Source.raw``)."""
+what is no time); and the line itself, or the cell, or None, of which ``Source.raw`` makes a line when it is asked."""
 
 
 class Source(Protocol):
@@ -57,7 +57,7 @@ class Source(Protocol):
         Records of accounts that are not in the ``share`` are left out. Raise ``UnreadableLog`` for damage.
         """
 
-    def raw(self, payload: Payload, at: object) -> bytes:
+    def raw(self, payload: Payload, cell: str | None, at: object) -> bytes:
         """Return the line of a log that would be refused as a record of this source was."""
 
 
@@ -307,7 +307,7 @@ class JsonLines(NamedTuple):
                 yield stream.position, _records(lines, number, share)
                 number += len(lines) - 1
 
-    def raw(self, payload: Payload, at: object) -> bytes:
+    def raw(self, payload: Payload, cell: str | None, at: object) -> bytes:
         """Never asked for: each record has its line."""
         raise NotImplementedError
 

@@ -172,7 +172,7 @@ class Judge:
                 event = parse(payload, stamp if at is None else at)
             except PayloadError as refusal:
                 error = payload if isinstance(payload, PayloadError) else refusal
-                raw = source.raw(payload, at) if raw is None else raw
+                raw = raw if isinstance(raw, bytes) else source.raw(payload, raw, at)
                 self.findings.refused.add((base + line, number, line, error.field, str(error), raw))
                 continue
             if at is None:
@@ -222,27 +222,24 @@ class Judge:
 
     def end(self, until: datetime) -> Sums:
         """Report what has lasted too long at ``until``, hand out every account, and add everything up."""
-        kept, watched = self.findings.accounts, self._shortest
-        accounts, affected, standing = Counter[str | None](), Counter[str | None](), Counter[tuple[Situation, bool]]()
-        dwelt: dict[tuple[str | None, Status], timedelta] = {}
+        kept, watched, affected = self.findings.accounts, self._shortest, self._affected
+        stood: dict[tuple[Any, ...], list[Any]] = {}  # accounts that stand alike: how many, and for how long
         for position, account in zip(self._appeared, self.accounts.values(), strict=True):
             if account.situation.status in watched:
                 passed = deadline_before(account, until, self._policy)
                 if passed is not None:
                     account = self._unrecorded(AT_THE_END + position, decide(account, passed, self._policy))
                     self.accounts[account.account_id] = account
-            row = provider_row(account.provider)
-            accounts[row] += 1
-            affected[row] += account.account_id in self._affected
-            standing[account.situation, account.last_ok_at is not None] += 1
-            if account.since is not None:
-                stay = (row, account.status)
-                dwelt[stay] = dwelt.get(stay, _ZERO) + max(until - account.since, _ZERO)
+            key = (account.situation, account.last_ok_at is None, account.provider, account.account_id in affected)
+            sums = stood.get(key) or stood.setdefault(key, [0, _ZERO])
+            sums[0] += 1
+            if account.since is not None and until > account.since:
+                sums[1] += until - account.since
             if account.blind_window is not None:
                 self._add_window(account.provider, account.blind_window, until)
             kept.add((position, account_fields(account)))
         self.findings.flush()
-        return self._sums(accounts, affected, standing, dwelt)
+        return self._sums(stood)
 
     def counted(self) -> tuple[Counter[Crossed], Counter[tuple[str | None, Verdict]], int]:
         """Return how often what was judged how, the verdicts by provider, and how many deadlines nobody recorded."""
@@ -289,18 +286,20 @@ class Judge:
         found[3] += lost if lost > _ZERO else _ZERO
         found[4] += max(lost if last_ok_at is None else end - last_ok_at, _ZERO)
 
-    def _sums(
-        self,
-        accounts: Counter[str | None],
-        affected: Counter[str | None],
-        standing: Counter[tuple[Situation, bool]],
-        dwelt: dict[tuple[str | None, Status], timedelta],
-    ) -> Sums:
-        crossed, verdicts, deadlines = self.counted()
+    def _sums(self, stood: dict[tuple[Any, ...], list[Any]]) -> Sums:
+        accounts, affected, standing = Counter[str | None](), Counter[str | None](), Counter[tuple[Situation, bool]]()
+        dwelt: dict[tuple[str | None, Status], timedelta] = {}
+        for (situation, no_ok, provider, is_affected), (count, length) in stood.items():
+            row = provider_row(provider)
+            accounts[row] += count
+            affected[row] += count * is_affected
+            standing[situation, not no_ok] += count
+            dwelt[row, situation.status] = dwelt.get((row, situation.status), _ZERO) + length
         for key, (_, length) in self._alike.items():
             alike = Alike(*key)
             stay = (provider_row(alike.provider), alike.before.status)
             dwelt[stay] = dwelt.get(stay, _ZERO) + length
+        crossed, verdicts, deadlines = self.counted()
         ranked = nsmallest(MAX_TOP_ACCOUNTS, ((-count, account_id) for account_id, count in self._affected.items()))
         return Sums(
             self.events, self.undated, self.findings.refused.count, self.first_at, self.last_at, crossed, verdicts,
