@@ -26,7 +26,7 @@ from ..lifecycle.windows import BlindWindow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS = 4096
+SPILL_ROWS = 4096
 """How many rows are written at a time."""
 BATCH = 65_536
 """How many rows an Arrow batch has."""
@@ -112,7 +112,7 @@ class Spill:
         """Append a row."""
         self._waiting.append(row)
         self.count += 1
-        if len(self._waiting) >= ROWS:
+        if len(self._waiting) >= SPILL_ROWS:
             self.flush()
 
     def flush(self) -> None:

@@ -29,7 +29,7 @@ from .lines import NEEDS_EXTRA, LogFile, Record, Share
 MAX_HEADER = 1 << 16
 DELIMITERS = ",;\t"
 """What may be between cells: whichever the header has most of."""
-ROWS = 8192
+ROWS_AT_ONCE = 8192
 """How many rows are read at a time."""
 
 _MARK = b"\xef\xbb\xbf"
@@ -254,7 +254,7 @@ class Csv(_Table):
             if header is None:
                 return
             rows = self._records(_CsvLines(rest, blocks), header, share)
-            while records := list(islice(rows, ROWS)):
+            while records := list(islice(rows, ROWS_AT_ONCE)):
                 yield stream.position, records
             yield stream.position, ()
 
@@ -379,7 +379,7 @@ class Parquet(_Table):
         done = 0
         try:
             with pq.ParquetFile(self._path, pre_buffer=False) as file:
-                for batch in file.iter_batches(ROWS, columns=[*self._roles.values()], use_threads=False):
+                for batch in file.iter_batches(ROWS_AT_ONCE, columns=[*self._roles.values()], use_threads=False):
                     columns = {role: batch.column(name) for role, name in self._roles.items()}
                     first, done = done + 1, done + batch.num_rows
                     yield self.size * done // file.metadata.num_rows, records_in(columns, first, share)

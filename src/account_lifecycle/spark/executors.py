@@ -30,9 +30,9 @@ from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import BlindWindow
 from ..replay.findings import (
     AccountFields,
+    FindingRow,
     Findings,
     PlacedAnomaly,
-    FindingRow,
     Spill,
     account_cells,
     account_fields,
