@@ -200,7 +200,8 @@ def transitions_models(stream: Sequence[bytes]) -> Step:
     return _stepper(models)
 
 
-def _declare() -> Any:
+def declare() -> Any:
+    """Return the class of a ``python-statemachine`` with the same chain."""
     states = {name: State(initial=name == "UNSEEN", final=name == "DELETED") for name in STATES}
     events = {
         word: states[word].from_(*(states[before] for before, announced in CHAIN if announced == word))
@@ -213,5 +214,5 @@ def _declare() -> Any:
 
 def python_statemachine(stream: Sequence[bytes]) -> Step:
     """``python-statemachine``: a class of states and events, an object for each account."""
-    make = _declare()
+    make = declare()
     return _stepper({account_id: make() for account_id in _account_ids(stream)})

@@ -24,7 +24,7 @@ from .webhooks import LATER, feed_on, names, run_hooks_for_days, webhooks
 
 COMPLETED = ("opened", "erased", "pruned")
 """Notes that are posted only after their operation is complete."""
-SAME = "with the ledger as it always is"
+SAME = "as it was to stay"
 
 
 class State(NamedTuple):
@@ -48,7 +48,7 @@ class Known(NamedTuple):
 def judge(operation: Operation, known: Known, board: Board, store: Path) -> tuple[str, list[str]]:
     """Return the state that the store is in, and what is wrong with it."""
     state = state_of(store)
-    outcome = _outcome(operation, known, state)
+    outcome = _outcome(known, state)
     broken = [] if outcome else ["the store is neither as it was nor as it was to be"]
     broken += _telling_flaws(board, state, is_done=outcome in ("new", SAME))
     broken += [*_backup_flaws(board, store, known), *_archive_flaws(store), *_erasure_flaws(board, store)]
@@ -68,18 +68,15 @@ def _telling_flaws(board: Board, state: State, *, is_done: bool) -> list[str]:
     return broken + [f"reported as {word}, but it is not" for word in early]
 
 
-def _outcome(operation: Operation, known: Known, state: State) -> str:
-    """Old, new, or blank; a schema version in between is one of those that opening goes through."""
+def _outcome(known: Known, state: State) -> str:
+    """Return whether the store is as before or as after the operation; blank if it is neither."""
     if state == known.after:
         return SAME if known.before == known.after else "new"
-    if state == known.before:
-        return "old"
-    is_between = operation.is_opening and known.before.version <= state.version <= known.after.version
-    return "in between" if is_between and state.ledger in (known.before.ledger, known.after.ledger) else ""
+    return "old" if state == known.before else ""
 
 
 def state_of(store: Path) -> State:
-    """What a store holds; the schema version is read before anything is brought up to date."""
+    """Return what a store holds; a file without a schema holds nothing."""
     if not (store / STORE).exists():
         return State(0)
     db = apsw.Connection(str(store / STORE))

@@ -116,7 +116,7 @@ def _learn(operation: Operation, folder: Path) -> Known:
     """Do the operation undisturbed."""
     with _copied(folder) as store:
         before = state_of(store)
-    with _copied(folder) as store:  # for another time: looking brings an old store up to date
+    with _copied(folder) as store:
         board = Board()
         _perform(operation, store, board, None, folder / "calls")
         assert board.notes(), f"{operation.name} reported nothing, undisturbed"

@@ -10,7 +10,7 @@ import sys
 import time
 from base64 import b64decode
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,7 +38,8 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def audited(store: str, until: str) -> AuditReport:
     with Engine.open(store, observers=()) as engine:
-        return build_report(engine.store, AuditFilter(), now=datetime.fromisoformat(until))
+        end = datetime.fromisoformat(until) + timedelta(microseconds=1)  # or else what begins then would not count
+        return build_report(engine.store, AuditFilter(), now=end)
 
 
 def groups_of(record: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -24,7 +24,7 @@ from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnno
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.replay import Audit, Progress, replay
-from account_lifecycle.replay.findings import Findings, placed, rows_in
+from account_lifecycle.replay.findings import Findings, rows_in
 from account_lifecycle.replay.lines import JsonLines, LogFile, Share, account_in
 from account_lifecycle.replay.loop import Judge, Sums
 from account_lifecycle.replay.shards import Task, read_through
@@ -199,7 +199,7 @@ def test_deadlines_on_record_count_and_no_others(events: list[Event], policy: Po
         judge.judge(enumerate(events))
         judge.end(T0 + timedelta(days=1000))
         assert judge.accounts == accounts
-        assert [placed(row).anomaly for row in rows_in([Path(folder)], "anomalies")] == anomalies
+        assert [found.anomaly for found in rows_in([Path(folder)], "anomalies")] == anomalies
 
 
 @pytest.mark.parametrize("is_of_this_stay", [True, False])

@@ -38,8 +38,14 @@ def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlineP
 
 def transient_statuses(policy: Policy) -> tuple[Status, ...]:
     """Return the statuses that have a deadline for any provider."""
+    return tuple(shortest_deadlines(policy))
+
+
+def shortest_deadlines(policy: Policy) -> dict[Status, timedelta]:
+    """Return how long each transient status may last for any provider at least: nothing is due before."""
     tables = [PERMISSIVE.deadlines, *(p.deadlines for p in PROFILES.values()), *policy.deadlines.values()]
-    return tuple(status for status in Status if any(status in table for table in tables))
+    lengths = {status: [table[status] for table in tables if status in table] for status in Status}
+    return {status: min(found) for status, found in lengths.items() if found}
 
 
 def by_family(policy: Policy) -> Policy:

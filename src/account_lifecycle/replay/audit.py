@@ -36,7 +36,6 @@ from .findings import (
     account_cells,
     anomaly_cells,
     batches,
-    placed,
     rows_in,
     schemas,
     window_cells,
@@ -187,7 +186,7 @@ class Audit:
 
     def accounts(self) -> Iterator[Account]:
         """Yield every account as it was at the end, in the order in which they were first heard of."""
-        return (Account(*row[1:]) for row in rows_in(self._folders, "accounts"))
+        return (Account(*fields) for _, fields in rows_in(self._folders, "accounts"))
 
     def account(self, account_id: str) -> Account | None:
         """Return one account as it was at the end; None if nothing was heard of it."""
@@ -195,7 +194,7 @@ class Audit:
 
     def windows(self) -> Iterator[BlindWindow]:
         """Yield every blind window: those that are over in the order in which they ended, then those still open."""
-        yield from (BlindWindow._make(row[1:]) for row in rows_in(self._folders, "windows"))
+        yield from (window for _, window in rows_in(self._folders, "windows"))
         yield from (account.blind_window for account in self.accounts() if account.blind_window is not None)
 
     def refused(self) -> Iterator[RefusedLine]:
@@ -204,7 +203,7 @@ class Audit:
             yield RefusedLine(self.sources[source], line, field, reason, raw)
 
     def _placed(self) -> Iterator[PlacedAnomaly]:
-        return map(placed, rows_in(self._folders, "anomalies"))
+        return rows_in(self._folders, "anomalies")
 
     def _place_of(self, found: PlacedAnomaly) -> tuple[str | None, int | None]:
         if not found.is_on_line:

@@ -6,24 +6,27 @@ by it. Tables are made of the rows when somebody asks for them, a batch at a tim
 """
 
 import json
-import pickle
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import cache
 from heapq import merge
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from ..lifecycle.account import Account
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.machine import Situation, situation_of
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BATCH_ROWS = 4096
+SPILL_ROWS = 4096
 """How many rows are written at a time."""
 BATCH = 65_536
 """How many rows an Arrow batch has."""
@@ -61,6 +64,42 @@ class PlacedAnomaly(NamedTuple):
     anomaly: Anomaly
 
 
+account_fields = attrgetter(*Account.__slots__)
+"""Return the fields of an account, of which ``Account(*fields)`` makes it again."""
+AccountFields = tuple[
+    str, Situation, int, str | None, str | None, datetime | None, Status | None, str, datetime | None,
+    datetime | None, frozenset[str], BlindWindow | None, bool,
+]  # fmt: skip
+
+
+def _as_key(situation: Any) -> Any:
+    """Return what stands for a situation in a file; msgspec asks for it."""
+    return situation.key
+
+
+def _from_key(_kind: type, key: Any) -> Situation:
+    status, exists, lost = key
+    return situation_of(Status(status), exists, lost)
+
+
+encode = msgspec.msgpack.Encoder(enc_hook=_as_key).encode
+"""Return rows, or the fields of accounts, as MessagePack: in words, not in codes."""
+
+
+def decoder(kind: Any) -> Callable[[bytes], Any]:
+    """Return what makes rows of a type of what ``encode`` has made of them."""
+    return msgspec.msgpack.Decoder(kind, dec_hook=_from_key).decode
+
+
+_DECODERS = {
+    "anomalies": decoder(list[PlacedAnomaly]),
+    "windows": decoder(list[tuple[int, BlindWindow]]),
+    "accounts": decoder(list[tuple[int, AccountFields]]),
+    "refused": decoder(list[tuple[int, int, int, str, str, bytes]]),
+}
+"""By the name of a file, what is in it."""
+
+
 class Spill:
     """Rows in a file that is made with the first of them."""
 
@@ -73,14 +112,15 @@ class Spill:
         """Append a row."""
         self._waiting.append(row)
         self.count += 1
-        if len(self._waiting) >= BATCH_ROWS:
+        if len(self._waiting) >= SPILL_ROWS:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
         if self._waiting:
+            data = encode(self._waiting)
             with self.path.open("ab") as file:
-                pickle.dump(self._waiting, file, pickle.HIGHEST_PROTOCOL)
+                file.write(len(data).to_bytes(8, "little") + data)
             self._waiting = []
 
 
@@ -99,7 +139,7 @@ class Findings:
             rows.flush()
 
 
-def rows_in(folders: Sequence[Path], name: str) -> Iterator[FindingRow]:
+def rows_in(folders: Sequence[Path], name: str) -> Iterator[Any]:
     """Yield the rows of all shards under one name, in the order of their positions."""
     files = [folder / name for folder in folders if (folder / name).exists()]
     if len(files) == 1:
@@ -107,23 +147,11 @@ def rows_in(folders: Sequence[Path], name: str) -> Iterator[FindingRow]:
     return merge(*map(_rows, files), key=itemgetter(0))
 
 
-def _rows(path: Path) -> Iterator[FindingRow]:
+def _rows(path: Path) -> Iterator[Any]:
+    decode = _DECODERS[path.name]
     with path.open("rb") as file:
-        while True:
-            try:
-                rows = pickle.load(file)
-            except EOFError:
-                return
-            yield from rows
-
-
-account_fields = attrgetter(*Account.__slots__)
-"""Return the fields of an account, of which ``Account(*fields)`` makes it again: they take half the room of it."""
-
-
-def placed(row: FindingRow) -> PlacedAnomaly:
-    """Return the anomaly in a row."""
-    return PlacedAnomaly(row[0], row[1], row[2], Anomaly._make(row[3:]))
+        while size := file.read(8):
+            yield from decode(file.read(int.from_bytes(size, "little")))
 
 
 def write_refused(lines: Iterable[RefusedLine], path: Path) -> None:

@@ -31,9 +31,9 @@ _PIECE = 1 << 16
 _ENDINGS = {".gz": "gzip", ".zst": "zstd"}
 _GZIP, _ZSTD, _SKIPPABLE = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18"
 
-Record = tuple[int, Any, Any, bytes | None]
+Record = tuple[int, Any, Any, bytes | str | None]
 """Line; payload (a ``PayloadError`` where there is none); when it arrived (None: it does not say; ``parse`` refuses
-what is no time); and the line itself, or None where the source makes one only when asked (``Source.raw``)."""
+what is no time); and the line itself, or the cell, or None, of which ``Source.raw`` makes a line when it is asked."""
 
 
 class Source(Protocol):
@@ -57,7 +57,7 @@ class Source(Protocol):
         Records of accounts that are not in the ``share`` are left out. Raise ``UnreadableLog`` for damage.
         """
 
-    def raw(self, payload: Payload, at: object) -> bytes:
+    def raw(self, payload: Payload, cell: str | None, at: object) -> bytes:
         """Return the line of a log that would be refused as a record of this source was."""
 
 
@@ -86,9 +86,11 @@ _IDS = [row.fields["account_id"] for row in DIALECTS]
 _Payload = _object([*_IDS, *((key,) for row in DIALECTS for key in row.keys)], _IDS)
 _Line = msgspec.defstruct("Line", [("wrapped", _Payload, None)], bases=(_Payload,), rename={"wrapped": "payload"})
 _decode_line = msgspec.json.Decoder(_Line).decode
-_fields_of = attrgetter("wrapped", *_Payload.__struct_fields__)
+_fields_of = attrgetter(*_Payload.__struct_fields__)
+_NOTHING = _fields_of(_Payload())
 _BY_DIALECT = [
-    (tuple(map(_name, row.keys)), attrgetter(".".join(map(_name, row.fields["account_id"])))) for row in DIALECTS
+    ([attrgetter(_name(key)) for key in row.keys], attrgetter(".".join(map(_name, row.fields["account_id"]))))
+    for row in DIALECTS
 ]
 
 
@@ -99,13 +101,16 @@ def account_in(line: bytes) -> str | None:
     """
     try:
         found: Any = _decode_line(line)
-        wrapped, *others = _fields_of(found)
+        wrapped = found.wrapped
         if wrapped is not None:
-            if any(other is not None for other in others):
+            if _fields_of(found) != _NOTHING:
                 return None
             found = wrapped
         for keys, id_in in _BY_DIALECT:
-            if None not in [getattr(found, key) for key in keys]:
+            for value_of in keys:
+                if value_of(found) is None:
+                    break
+            else:
                 return id_in(found)  # type: ignore[no-any-return]
     except (msgspec.MsgspecError, AttributeError, ValueError, RecursionError):
         pass
@@ -133,7 +138,7 @@ class Share(NamedTuple):
                 account_id = parse(read_line(line).payload, _ANY_TIME).account_id
             except PayloadError:
                 return zlib.crc32(line) % self.of == self.number
-        return zlib.crc32(account_id.encode("utf-8", "surrogateescape")) % self.of == self.number
+        return zlib.crc32(account_id.encode()) % self.of == self.number
 
 
 # ---- Files -----------------------------------------------------------------------------------------------
@@ -302,7 +307,7 @@ class JsonLines(NamedTuple):
                 yield stream.position, _records(lines, number, share)
                 number += len(lines) - 1
 
-    def raw(self, payload: Payload, at: object) -> bytes:
+    def raw(self, payload: Payload, cell: str | None, at: object) -> bytes:
         """Never asked for: each record has its line."""
         raise NotImplementedError
 

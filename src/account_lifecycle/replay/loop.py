@@ -18,9 +18,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from heapq import nsmallest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..engine.deadlines import deadline_before, transient_statuses
+from ..engine.deadlines import deadline_before, shortest_deadlines
 from ..errors import PayloadError
 from ..intake.payloads import parse
 from ..lifecycle import definition
@@ -57,14 +57,15 @@ class Crossed(NamedTuple):
 
 
 class Alike(NamedTuple):
-    """What is counted of every event; ``verdict`` is None for a deadline that nobody recorded."""
+    """What events have in common that are counted together; ``verdict`` is None for a deadline that nobody recorded."""
 
     before: Situation
     announced: str
     after: Situation
     verdict: Verdict | None
-    kind: AnomalyKind | None
     provider: str | None
+    kind: AnomalyKind | None = None
+    """Of the first anomaly."""
 
 
 class WindowSum(NamedTuple):
@@ -149,13 +150,12 @@ class Judge:
         self.last_at: datetime | None = None
         self.findings = findings
         self._policy = policy
-        self._transient = frozenset(transient_statuses(policy) if watches_deadlines else ())
+        self._shortest = shortest_deadlines(policy) if watches_deadlines else {}
         self._appeared = array("q")
-        self._alike: dict[tuple[object, ...], int] = {}  # by the fields of ``Alike``
+        self._alike: dict[tuple[Any, ...], list[Any]] = {}  # by ``Alike``: how many, and how long they had been there
         self._anomalies: Counter[str | None] = Counter()
         self._affected: Counter[str] = Counter()
-        self._dwelt: dict[tuple[str | None, Status], timedelta] = {}
-        self._windows: dict[tuple[str | None, Status | None], WindowSum] = {}
+        self._windows: dict[tuple[str | None, Status | None], list[Any]] = {}  # by the fields of ``WindowSum``
 
     def begin_with(self, account: Account, position: int) -> None:
         """Take an account as it was where the log begins."""
@@ -172,7 +172,7 @@ class Judge:
                 event = parse(payload, stamp if at is None else at)
             except PayloadError as refusal:
                 error = payload if isinstance(payload, PayloadError) else refusal
-                raw = source.raw(payload, at) if raw is None else raw
+                raw = raw if isinstance(raw, bytes) else source.raw(payload, raw, at)
                 self.findings.refused.add((base + line, number, line, error.field, str(error), raw))
                 continue
             if at is None:
@@ -181,9 +181,7 @@ class Judge:
 
     def judge(self, events: Iterable[tuple[int, Event]]) -> None:
         """Judge events with their positions, in order."""
-        accounts, policy, transient, alike, dwelt = (
-            self.accounts, self._policy, self._transient, self._alike, self._dwelt
-        )  # fmt: skip
+        accounts, policy, shortest, alike = self.accounts, self._policy, self._shortest, self._alike
         first_at, last_at, count = self.first_at, self.last_at, 0
         for position, event in events:
             count += 1
@@ -197,57 +195,57 @@ class Judge:
             if before is None:
                 before = Account(account_id)
                 self._appeared.append(position)
-            elif transient and before.situation.status in transient:
-                passed = deadline_before(before, at, policy)
-                if passed is not None:
-                    before = self._unrecorded(position, decide(before, passed, policy))
+            else:
+                least = shortest.get(before.situation.status)
+                if least is not None and before.since is not None and at - before.since > least:
+                    passed = deadline_before(before, at, policy)
+                    if passed is not None:
+                        before = self._unrecorded(position, decide(before, passed, policy))
             decision = decide(before, event, policy)
             after = decision.after
             accounts[account_id] = after
-            since, entered = after.since, before.since
-            if since is not entered and since is not None and entered is not None:
-                stay = (after.provider, before.situation.status)
-                dwelt[stay] = dwelt.get(stay, _ZERO) + max(since - entered, _ZERO)
             if decision.anomalies:
-                self._note(position, decision, decision.verdict)
+                sums = self._note(position, decision, decision.verdict)
             else:
-                key = (before.situation, event.status, after.situation, decision.verdict, None, after.provider)
-                alike[key] = alike.get(key, 0) + 1
+                key = (before.situation, event.status, after.situation, decision.verdict, after.provider)
+                sums = alike.get(key) or alike.setdefault(key, [0, _ZERO])
+                sums[0] += 1
+            since, entered = after.since, before.since
+            if since is not entered and since is not None and entered is not None and since > entered:
+                sums[1] += since - entered
             window = decision.blind_window
             if window is not None and window.closed_at is not None:
-                self.findings.windows.add((position, *window))
+                self.findings.windows.add((position, window))
                 self._add_window(after.provider, window, window.closed_at)
         self.events += count
         self.first_at, self.last_at = first_at, last_at
 
     def end(self, until: datetime) -> Sums:
         """Report what has lasted too long at ``until``, hand out every account, and add everything up."""
-        kept, watched = self.findings.accounts, self._transient
-        accounts, affected, standing = Counter[str | None](), Counter[str | None](), Counter[tuple[Situation, bool]]()
+        kept, watched, affected = self.findings.accounts, self._shortest, self._affected
+        stood: dict[tuple[Any, ...], list[Any]] = {}  # accounts that stand alike: how many, and for how long
         for position, account in zip(self._appeared, self.accounts.values(), strict=True):
-            if watched and account.situation.status in watched:
+            if account.situation.status in watched:
                 passed = deadline_before(account, until, self._policy)
                 if passed is not None:
                     account = self._unrecorded(AT_THE_END + position, decide(account, passed, self._policy))
                     self.accounts[account.account_id] = account
-            row = provider_row(account.provider)
-            accounts[row] += 1
-            affected[row] += account.account_id in self._affected
-            standing[account.situation, account.last_ok_at is not None] += 1
-            if account.since is not None:
-                stay = (account.provider, account.status)
-                self._dwelt[stay] = self._dwelt.get(stay, _ZERO) + max(until - account.since, _ZERO)
+            key = (account.situation, account.last_ok_at is None, account.provider, account.account_id in affected)
+            sums = stood.get(key) or stood.setdefault(key, [0, _ZERO])
+            sums[0] += 1
+            if account.since is not None and until > account.since:
+                sums[1] += until - account.since
             if account.blind_window is not None:
                 self._add_window(account.provider, account.blind_window, until)
-            kept.add((position, *account_fields(account)))
+            kept.add((position, account_fields(account)))
         self.findings.flush()
-        return self._sums(accounts, affected, standing)
+        return self._sums(stood)
 
     def counted(self) -> tuple[Counter[Crossed], Counter[tuple[str | None, Verdict]], int]:
         """Return how often what was judged how, the verdicts by provider, and how many deadlines nobody recorded."""
         crossed, verdicts, deadlines = Counter[Crossed](), Counter[tuple[str | None, Verdict]](), 0
-        for key, count in self._alike.items():
-            before, announced, after, verdict, kind, provider = Alike._make(key)
+        for key, (count, _) in self._alike.items():
+            before, announced, after, verdict, provider, kind = Alike(*key)
             crossed[Crossed(before.status, announced, after.status, kind)] += count
             if verdict is None:
                 deadlines += count
@@ -260,45 +258,53 @@ class Judge:
         self._note(position, decision, None)
         return decision.after
 
-    def _note(self, position: int, decision: Decision, verdict: Verdict | None) -> None:
+    def _note(self, position: int, decision: Decision, verdict: Verdict | None) -> list[Any]:
+        """Keep the anomalies of an event, and return the sum in which it is counted."""
         before, after, anomalies = decision.before, decision.after, decision.anomalies
         announced: str = decision.event.status
         if announced not in _KNOWN_WORDS:
             announced = OTHER_WORDS
         provider = after.provider
-        key = (before.situation, announced, after.situation, verdict, anomalies[0].kind, provider)
-        self._alike[key] = self._alike.get(key, 0) + 1
+        key = (before.situation, announced, after.situation, verdict, provider, anomalies[0].kind)
+        found = self._alike.setdefault(key, [0, _ZERO])
+        found[0] += 1
         self._anomalies[provider_row(provider)] += len(anomalies)
         self._affected[after.account_id] += len(anomalies)
         for anomaly in anomalies:
-            self.findings.anomalies.add((position, verdict is not None, after.situation.status, *anomaly))
+            self.findings.anomalies.add((position, verdict is not None, after.situation.status, anomaly))
+        return found
 
     def _add_window(self, provider: str | None, window: BlindWindow, end: datetime) -> None:
         key = (provider_row(provider), window.causes[0] if window.causes else None)
-        found = WindowSum(
-            1,
-            int(window.is_open),
-            int(window.last_ok_at is None),
-            max(end - window.opened_at, _ZERO),
-            max(end - (window.last_ok_at or window.opened_at), _ZERO),
-        )
-        self._windows[key] = self._windows.get(key, WindowSum()).plus(found)
+        found = self._windows.get(key)
+        if found is None:
+            found = self._windows[key] = list(WindowSum())
+        lost, last_ok_at = end - window.opened_at, window.last_ok_at
+        found[0] += 1
+        found[1] += window.closed_at is None
+        found[2] += last_ok_at is None
+        found[3] += lost if lost > _ZERO else _ZERO
+        found[4] += max(lost if last_ok_at is None else end - last_ok_at, _ZERO)
 
-    def _sums(
-        self,
-        accounts: Counter[str | None],
-        affected: Counter[str | None],
-        standing: Counter[tuple[Situation, bool]],
-    ) -> Sums:
-        crossed, verdicts, deadlines = self.counted()
+    def _sums(self, stood: dict[tuple[Any, ...], list[Any]]) -> Sums:
+        accounts, affected, standing = Counter[str | None](), Counter[str | None](), Counter[tuple[Situation, bool]]()
         dwelt: dict[tuple[str | None, Status], timedelta] = {}
-        for (provider, status), length in self._dwelt.items():
-            stay = (provider_row(provider), status)
+        for (situation, no_ok, provider, is_affected), (count, length) in stood.items():
+            row = provider_row(provider)
+            accounts[row] += count
+            affected[row] += count * is_affected
+            standing[situation, not no_ok] += count
+            dwelt[row, situation.status] = dwelt.get((row, situation.status), _ZERO) + length
+        for key, (_, length) in self._alike.items():
+            alike = Alike(*key)
+            stay = (provider_row(alike.provider), alike.before.status)
             dwelt[stay] = dwelt.get(stay, _ZERO) + length
+        crossed, verdicts, deadlines = self.counted()
         ranked = nsmallest(MAX_TOP_ACCOUNTS, ((-count, account_id) for account_id, count in self._affected.items()))
         return Sums(
             self.events, self.undated, self.findings.refused.count, self.first_at, self.last_at, crossed, verdicts,
-            deadlines, self._anomalies, accounts, affected, standing, dwelt, self._windows,
+            deadlines, self._anomalies, accounts, affected, standing, dwelt,
+            {key: WindowSum._make(found) for key, found in self._windows.items()},
             [(count, account_id, self.accounts[account_id]) for count, account_id in ranked],
         )  # fmt: skip
 

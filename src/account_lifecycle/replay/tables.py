@@ -10,10 +10,11 @@ microseconds from 10^14 to 10^17, and nanoseconds beyond; between 10^13 and 10^1
 import csv
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ from .lines import NEEDS_EXTRA, LogFile, Record, Share
 MAX_HEADER = 1 << 16
 DELIMITERS = ",;\t"
 """What may be between cells: whichever the header has most of."""
-ROWS = 8192
+ROWS_AT_ONCE = 8192
 """How many rows are read at a time."""
 
 _MARK = b"\xef\xbb\xbf"
@@ -97,7 +98,7 @@ def record_of(line: int, cells: Cells, at: Any, is_payload: bool, share: Share |
     if share is not None and not share.has_line(text):
         return None
     payload, own = read_line(text)
-    return line, payload, own if at is None else at, line_of(_json(cells[0]), at)
+    return line, payload, own if at is None else at, line_of(b"null", at) if cells[0] is None else cells[0]
 
 
 def payload_of(fields: Cells) -> bytes:
@@ -126,9 +127,12 @@ def line_of(payload: bytes, at: object) -> bytes:
     return b'{"received_at": %b, "payload": %b}' % (_json(at.isoformat() if isinstance(at, datetime) else at), payload)
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def _json(value: object) -> bytes:
     try:
-        return msgspec.json.encode(value)
+        return _encode(value)
     except UnicodeEncodeError:  # bytes that are no UTF-8 stay what they are
         return json.dumps(value, ensure_ascii=False).encode("utf-8", errors="surrogateescape")
 
@@ -140,8 +144,10 @@ class _Table:
     name: str
     size: int | None
 
-    def raw(self, payload: Payload, at: object) -> bytes:
-        """Return a row of fields as a line of a log."""
+    def raw(self, payload: Payload, cell: str | None, at: object) -> bytes:
+        """Return a row as a line of a log."""
+        if cell is not None:
+            return line_of(_json(cell), at)
         assert isinstance(payload, bytes)
         return payload if at is None else line_of(payload, at)
 
@@ -157,7 +163,7 @@ def time_in(text: str | None) -> datetime | str | None:
     if text is None or not (stripped := text.strip()):
         return None
     try:
-        if _NUMBER.fullmatch(stripped):
+        if stripped[4:5] != "-" and _NUMBER.fullmatch(stripped):
             whole, _, fraction = stripped.partition(".")
             if fraction and len(whole) > 11:
                 return text
@@ -166,6 +172,8 @@ def time_in(text: str | None) -> datetime | str | None:
                 at += timedelta(microseconds=int(fraction[:6].ljust(6, "0")))
             return text if at is None else at
         found = datetime.fromisoformat(stripped)
+        if found.tzinfo is UTC:
+            return found
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return text
@@ -194,8 +202,8 @@ def time_at(number: float) -> datetime | None:
 class _Header(NamedTuple):
     delimiter: str
     cells: int
-    places: tuple[int | None, ...]
-    """In which column each of ``Cells`` is."""
+    pick: Callable[[Sequence[str | None]], Cells]
+    """Picks the ``Cells`` of a row, to which None was appended for those that it has not."""
     at: int | None
     """In which column the time is."""
     is_payload: bool
@@ -231,8 +239,11 @@ class Csv(_Table):
         names = next(csv.reader([text], delimiter=delimiter))
         roles = {role: names.index(name) for role, name in roles_of(self.name, names, self._given).items()}
         is_payload = PAYLOAD in roles
-        places = tuple(map(roles.get, (PAYLOAD,) if is_payload else FIELDS))
-        return _Header(delimiter, len(names), places, roles.get(RECEIVED_AT), is_payload)
+        if is_payload:
+            place = roles[PAYLOAD]
+            return _Header(delimiter, len(names), lambda row: (row[place],), roles.get(RECEIVED_AT), is_payload)
+        pick = itemgetter(*(roles.get(field, -1) for field in FIELDS))
+        return _Header(delimiter, len(names), pick, roles.get(RECEIVED_AT), is_payload)
 
     def blocks(self, share: Share | None = None) -> Iterator[tuple[int, Iterable[Record]]]:
         """Yield its records; see ``Source``."""
@@ -243,18 +254,18 @@ class Csv(_Table):
             if header is None:
                 return
             rows = self._records(_CsvLines(rest, blocks), header, share)
-            while records := list(islice(rows, ROWS)):
+            while records := list(islice(rows, ROWS_AT_ONCE)):
                 yield stream.position, records
             yield stream.position, ()
 
     def _records(self, lines: "_CsvLines", header: _Header, share: Share | None) -> Iterator[Record]:
         """Yield the records in rows, and rows that are none as payloads that will be refused."""
-        _, width, places, at_place, is_payload = header
+        _, width, pick, at_place, is_payload = header
         for line, row, fault in lines.rows(header.delimiter):
             if row is not None and len(row) == width:
-                cells = tuple([None if place is None else row[place] for place in places])
                 at = None if at_place is None else time_in(row[at_place])
-                if (record := record_of(line, cells, at, is_payload, share)) is not None:
+                row.append(None)
+                if (record := record_of(line, pick(row), at, is_payload, share)) is not None:
                     yield record
                 continue
             raw = lines.taken()
@@ -267,28 +278,22 @@ class _CsvLines:
     """Lines of a CSV file on their way into ``csv.reader``, which takes as many as a row has."""
 
     def __init__(self, rest: bytes, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._lines: Iterator[str] = iter(_split(rest))
+        self._lines = chain.from_iterable(map(_split, chain((rest,), blocks)))
         self._again: list[str] = []  # lines that were taken for a part of a cell, the last one first
         self._row: list[str] = []  # the lines of the present row
 
-    def __iter__(self) -> Iterator[str]:
-        return self
+    def _fed(self) -> Iterator[str]:
+        again, lines, row = self._again, self._lines, self._row
+        while (line := again.pop() if again else next(lines, None)) is not None:
+            row.append(line)
+            yield line
 
-    def __next__(self) -> str:
-        line = self._again.pop() if self._again else next(self._lines, None)
-        while line is None:
-            self._lines = iter(_split(next(self._blocks)))
-            line = next(self._lines, None)
-        self._row.append(line)
-        return line
-
-    def rows(self, delimiter: str) -> Iterator[tuple[int, list[str] | None, str]]:
+    def rows(self, delimiter: str) -> Iterator[tuple[int, list[Any] | None, str]]:
         """Yield the number of each row's first line with its cells, or with what is wrong with it; skip blank ones.
 
         A quotation mark that is never closed costs one line only: what follows is read again.
         """
-        reader, number = csv.reader(self, delimiter=delimiter, strict=True), 2
+        reader, number = csv.reader(self._fed(), delimiter=delimiter, strict=True), 2
         while True:
             self._row.clear()
             try:
@@ -305,7 +310,7 @@ class _CsvLines:
                     fault = "a quotation mark that is never closed"
                     self._again += reversed(self._row[1:])
                     del self._row[1:]
-                    reader = csv.reader(self, delimiter=delimiter, strict=True)
+                    reader = csv.reader(self._fed(), delimiter=delimiter, strict=True)
             if cells != []:
                 yield number, cells, fault
             number += len(self._row)
@@ -374,7 +379,7 @@ class Parquet(_Table):
         done = 0
         try:
             with pq.ParquetFile(self._path, pre_buffer=False) as file:
-                for batch in file.iter_batches(ROWS, columns=[*self._roles.values()], use_threads=False):
+                for batch in file.iter_batches(ROWS_AT_ONCE, columns=[*self._roles.values()], use_threads=False):
                     columns = {role: batch.column(name) for role, name in self._roles.items()}
                     first, done = done + 1, done + batch.num_rows
                     yield self.size * done // file.metadata.num_rows, records_in(columns, first, share)

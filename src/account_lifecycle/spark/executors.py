@@ -22,7 +22,6 @@ from ..intake.logs import read_line
 from ..intake.payloads import Payload, parse
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.compiled import compiled
 from ..lifecycle.decide import decide
 from ..lifecycle.events import StatusAnnounced
 from ..lifecycle.explain import Anomaly
@@ -30,14 +29,17 @@ from ..lifecycle.policy import Policy
 from ..lifecycle.status import Status, Verdict
 from ..lifecycle.windows import BlindWindow
 from ..replay.findings import (
+    AccountFields,
     FindingRow,
     Findings,
+    PlacedAnomaly,
     Spill,
     account_cells,
     account_fields,
     anomaly_cells,
     batch,
-    placed,
+    decoder,
+    encode,
     schemas,
     window_cells,
 )
@@ -244,14 +246,14 @@ class Court:
             yield self._tagged("refused", {"refused": refused.select(names).to_struct_array()})
         events = events.filter(pc.is_null(events.column("reason")))
         self.judge_of.judge(enumerate(_announcements(events)))
-        found = [placed(row) for row in self._anomalies.take()]
+        found = [PlacedAnomaly(*row) for row in self._anomalies.take()]
         if found:
             for one in found:
                 self._kinds[one.anomaly.kind] += 1
             rows = [(*anomaly_cells(one.anomaly, one.status_after), None) for one in found]
             places = pa.array([one.position if one.is_on_line else None for one in found], pa.int64())
             yield self._found("anomaly", self._anomaly_array(rows, events.column("position").take(places)))
-        windows = [BlindWindow._make(row[1:]) for row in self._windows.take()]
+        windows = [window for _, window in self._windows.take()]
         if windows:
             yield self._windows_batch(windows)
 
@@ -327,30 +329,20 @@ def _announcements(events: pa.RecordBatch) -> Iterator[StatusAnnounced]:
 # ---- What a stream remembers -----------------------------------------------------------------------------
 
 FORMAT = b"2"
-_SITUATIONS = {situation.key: situation for situation in compiled().situations}
-_Kept_account = tuple[
-    str, tuple[Status, bool, bool], int, str | None, str | None, datetime | None, Status | None, str, datetime | None,
-    datetime | None, frozenset[str], BlindWindow | None, bool,
-]  # fmt: skip
-"""The fields of an ``Account``."""
+_decode = decoder(list[AccountFields])
 
 
 def packed(accounts: Iterable[Account]) -> bytes:
     """Return accounts as a checkpoint keeps them: words and no codes, so that a later definition can read them."""
-    rows = []
-    for account in accounts:
-        account_id, situation, *rest = account_fields(account)
-        rows.append((account_id, situation.key, *rest))
-    return FORMAT + zlib.compress(msgspec.msgpack.encode(rows), 1)
+    return FORMAT + zlib.compress(encode([account_fields(account) for account in accounts]), 1)
 
 
 def unpacked(data: bytes) -> list[Account]:
     """Return the accounts in a state; raise ``StoreError`` for one that another version has written."""
     if data[:1] == FORMAT:
         try:
-            rows = msgspec.msgpack.decode(zlib.decompress(data[1:]), type=list[_Kept_account])
-            return [Account(row[0], _SITUATIONS[row[1]], *row[2:]) for row in rows]
-        except (msgspec.ValidationError, KeyError):
+            return [Account(*fields) for fields in _decode(zlib.decompress(data[1:]))]
+        except (msgspec.ValidationError, ValueError):
             pass
     raise StoreError(
         "The state of this stream was written by another version of account-lifecycle; "
