@@ -13,7 +13,7 @@ from ..lifecycle.account import Account
 from ..lifecycle.compiled import compiled
 from ..lifecycle.decide import Decision, decide
 from ..lifecycle.events import StatusAnnounced
-from ..lifecycle.explain import expected_from
+from ..lifecycle.evidence import expected_from
 from ..lifecycle.machine import INITIAL_SITUATION, Situation
 from ..lifecycle.providers import profile_of
 from ..lifecycle.status import Status

@@ -13,7 +13,8 @@ from ..lifecycle import definition
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.compiled import compiled, health_of
-from ..lifecycle.explain import Anomaly, expected_from
+from ..lifecycle.evidence import expected_from
+from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import situation_of
 from ..lifecycle.policy import Policy
 from ..lifecycle.providers import profile_of

@@ -438,7 +438,11 @@ def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, d
     at, last = event.received_at, before.last_accepted
     product = reason = ""
     heard_at = None
+    other_channel = False
     if isinstance(event, StatusAnnounced):
+        names_type = before.provider is None and event.provider is not None
+        names_owner = before.owner is None and event.owner is not None
+        other_channel = before.sequence > 0 and (names_type or names_owner)
         product, reason = event.product, event.reason
         same = (e.at for e in (*before.heard, *before.held) if e.status == event.status and e.product == product)
         heard_at = max(same, default=None)
@@ -464,6 +468,11 @@ def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, d
         policy.retry_horizon,
         after.health,
         after.status is not before.status,
+        tuple([entry.status for entry in before.heard if at - entry.at < policy.retry_horizon]),
+        before.newest_at,
+        other_channel,
+        before.doubtful,
+        before.memory.signed_in_at,
     )
 
 

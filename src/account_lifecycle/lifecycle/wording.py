@@ -58,6 +58,11 @@ def time_text(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
+def time_from(text: str) -> datetime:
+    """Return the aware time that ``time_text`` wrote."""
+    return datetime.fromisoformat(text)
+
+
 def plain(word: str | None) -> str | None:
     """Return a word as a plain string, for serializers that do not take an enum's member for one; None for None."""
     return None if word is None else str(word)
