@@ -50,8 +50,8 @@ class Memory(NamedTuple):
     @property
     def is_rare(self) -> bool:
         """Whether the next acceptance changes anything here, whatever it is."""
-        _, _, _, reason, doubtful, _, down_since, _, reminded, _, absent_since, _ = self
-        return bool(down_since or reason or doubtful or reminded or absent_since)
+        _, _, _, reason, doubtful, _, down_since, remind_from, reminded, _, absent_since, _ = self
+        return bool(down_since or reason or doubtful or remind_from or reminded or absent_since)
 
 
 @dataclass(slots=True, unsafe_hash=True)

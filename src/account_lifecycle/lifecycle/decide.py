@@ -534,7 +534,7 @@ def _after_acceptance(
         presumed = _is_presumed(situation.status, stuck, provider, policy)
     now = healths_of(situation)[stuck][last_live_at is not None][presumed]
     window, changed = account.blind_window, None
-    if now is not was or window is not None:
+    if now is not was or window is not None or (kinds and AnomalyKind.ADOPTED in kinds):
         window, changed = _follow_window(account, event, step, now, AnomalyKind.ADOPTED in kinds, policy)
     if step.proves_life or (now is _LIVE and last_live_at is None):
         last_live_at = at
@@ -591,13 +591,14 @@ def _after_hearing(
     if account.sequence == 0:
         memory = memory._replace(known_since=at)
     if isinstance(event, StatusObserved):
-        if verdict is _HELD and not kinds and word != ABSENT:
-            return replace(account, sequence=account.sequence + 1, memory=memory)
-        memory = _memory_of_observation(account, event, verdict, kinds, memory, policy)
-        if verdict is _CONFIRMED and word == _OK:
+        if verdict is not _HELD or kinds or word == ABSENT:
+            memory = _memory_of_observation(account, event, verdict, kinds, memory, policy)
+        if verdict is _HELD or word == ABSENT:
+            # Even of an observation that says nothing it is known when it was made: what is older is late.
+            newest_at = at if account.newest_at is None else max(at, account.newest_at)
+            return replace(account, sequence=account.sequence + 1, memory=memory, newest_at=newest_at)
+        if word == _OK:
             last_live_at = at
-        if word == ABSENT or verdict is _HELD:
-            return replace(account, sequence=account.sequence + 1, memory=memory)
     elif account.account_id == NOBODY:
         recent = [e for e in heard if at - e.at < policy.retry_horizon and e.product != (event.owner or "")]
         heard = tuple([*recent, Heard(word, event.owner or "", at)][-MAX_FAILED:])
@@ -757,13 +758,14 @@ def _memory_of_observation(
         if verdict is _HELD and not is_late and not is_unsettled and memory.absent_since is None:
             return memory._replace(absent_since=at)
         return memory
+    if verdict is _HELD:
+        return memory._replace(survival_told=memory.survival_told or AnomalyKind.NOT_DELETED in kinds)
     signed_in_at = memory.signed_in_at
     if event.signed_in_at is not None:
         signed_in_at = max(event.signed_in_at, signed_in_at or event.signed_in_at)
     return memory._replace(
         absent_since=None,
-        doubtful=memory.doubtful and verdict is not _CONFIRMED,
-        survival_told=memory.survival_told or AnomalyKind.NOT_DELETED in kinds,
+        doubtful=False,
         session_noticed=memory.session_noticed and signed_in_at == memory.signed_in_at,
         signed_in_at=signed_in_at,
     )
