@@ -20,7 +20,8 @@ class AccountLifecycleError(Exception):
 
 
 class PayloadError(AccountLifecycleError, ValueError):
-    """A payload that cannot be read. Its bytes are in quarantine by the time it is raised."""
+    """A payload that cannot be read. It is in quarantine by the time it is raised: its bytes, or of another kind of
+    webhook what ``foreign`` and the attributes after it say."""
 
     def __init__(self, field: str, found: str, expected: str, payload: bytes, size: int | None = None) -> None:
         super().__init__(field, found, expected)
@@ -31,9 +32,16 @@ class PayloadError(AccountLifecycleError, ValueError):
         self.expected = expected
         """What would be right."""
         self.payload = payload
-        """What came in, byte for byte, cut to the quarantine's limit."""
+        """What came in, byte for byte, cut to the quarantine's limit; empty for a foreign webhook, whose text is
+        nobody's business here."""
         self.size = len(payload) if size is None else size
         """How long it was before it was cut, in bytes."""
+        self.foreign = ""
+        """Which other kind of webhook it is, such as ``a message webhook``; blank if it is none that is known."""
+        self.sha256 = ""
+        """Of a foreign webhook: the SHA-256 of what came in, in hexadecimal."""
+        self.account_id: str | None = None
+        """Of a foreign webhook: the account that it names, if it names one."""
         self.quarantine_id: int | None = None
         """Its number in the quarantine."""
 

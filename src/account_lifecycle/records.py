@@ -100,11 +100,17 @@ class Refused(NamedTuple):
 
     received_at: datetime
     payload: bytes
-    """What came in, byte for byte, cut to 64 KiB."""
+    """What came in, byte for byte, cut to 64 KiB; empty for a foreign webhook, of which no text is kept."""
     size: int
     """How long it was before it was cut, in bytes."""
     field: str
     reason: str
+    foreign: str = ""
+    """Which other kind of webhook it is, such as ``a message webhook``; blank if it is none that is known."""
+    account_id: str | None = None
+    """Of a foreign webhook: the account that it names, if it names one."""
+    sha256: str = ""
+    """Of a foreign webhook: the SHA-256 of what came in, in hexadecimal."""
 
 
 class Quarantined(NamedTuple):

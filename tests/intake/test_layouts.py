@@ -22,7 +22,7 @@ def fate(received: Received) -> tuple[Any, ...]:
     """What feeding it comes to, but for how its payload is spelt."""
     try:
         event = parse(received.payload, NOON if received.received_at is None else received.received_at)
-        return (event.account_id, event.status, event.received_at, event.provider, event.product, event.name)
+        return (event.account_id, event.status, event.received_at, event.provider, event.product, event.owner)
     except PayloadError:
         return ()
 
@@ -83,9 +83,9 @@ names = st.sampled_from(
 )  # fmt: skip
 payloads = st.sampled_from([
     TEXT, json.dumps(webhook("ERROR", note="é:")), json.dumps(notification()), json.dumps(webhook(None)),
-    json.dumps(TEXT), "{oops", '{"n": NaN, "status": "OK", "account_id": "a"}',
-    '{"status": "OK", "account_id": "\\ud83d"}',
-    '{"status":"OK","account_id":"a","account_id":"b"}', "[" * 300, "7", "null", "[]", "{}",
+    json.dumps(TEXT), "{oops", '{"n": NaN, "status": "RECONNECTED", "account_id": "a"}',
+    '{"status": "RECONNECTED", "account_id": "\\ud83d"}',
+    '{"status":"RECONNECTED","account_id":"a","account_id":"b"}', "[" * 300, "7", "null", "[]", "{}",
 ])  # fmt: skip
 times = st.sampled_from([STAMP, STAMP, '"yesterday"', "null", "7", '"2026-05-01T12:00:00\\u005a"', '"payload"', '""'])
 

@@ -67,7 +67,7 @@ def test_many_byte_order_marks_are_no_more_than_bad_input(count: int) -> None:
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
 @pytest.mark.parametrize("field", [b"status", b"account_id", b"name"])
 def test_a_number_that_is_none_is_refused_in_a_known_field(field: bytes, value: bytes) -> None:
-    fields = {b"status": b'"OK"', b"account_id": b'"a"', field: value}
+    fields = {b"status": b'"RECONNECTED"', b"account_id": b'"a"', field: value}
     data = b"{" + b",".join(b'"%s":%s' % pair for pair in fields.items()) + b"}"
 
     assert refusal(data).field in (field.decode(), "payload")
@@ -79,11 +79,11 @@ def test_a_number_beyond_json_is_refused_in_a_known_field_of_an_object(value: fl
 
 
 def test_a_number_of_5000_digits_is_refused_in_a_known_field() -> None:
-    assert refusal(b'{"status":"OK","account_id":' + LONG_NUMBER + b"}").field in ("account_id", "payload")
+    assert refusal(b'{"status":"RECONNECTED","account_id":' + LONG_NUMBER + b"}").field in ("account_id", "payload")
 
 
 def test_a_number_of_5000_digits_elsewhere_breaks_nothing() -> None:
-    data = b'{"status":"OK","account_id":"a","n":' + LONG_NUMBER + b"}"
+    data = b'{"status":"RECONNECTED","account_id":"a","n":' + LONG_NUMBER + b"}"
 
     assert kept_or_refused(data) in (data, None)
 
@@ -96,7 +96,7 @@ def test_a_number_of_5000_digits_elsewhere_breaks_nothing() -> None:
 def test_bytes_that_are_nested_beyond_reason_are_refused(depth: int, opening: bytes, closing: bytes) -> None:
     deep = opening * depth + b"1" + closing * depth
 
-    assert refusal(b'{"status":"OK","account_id":"a","n":' + deep + b"}").field == "payload"
+    assert refusal(b'{"status":"RECONNECTED","account_id":"a","n":' + deep + b"}").field == "payload"
     assert refusal(deep).field == "payload"
     assert refusal(opening * depth).field == "payload"
 
@@ -142,7 +142,7 @@ def test_half_a_character_is_refused_in_your_user_id(convert: Any) -> None:
 
 
 def test_a_whole_character_in_two_escapes_is_read() -> None:
-    assert read(b'{"status":"OK","account_id":"\\ud83d\\ude42"}').account_id == "🙂"
+    assert read(b'{"status":"RECONNECTED","account_id":"\\ud83d\\ude42"}').account_id == "🙂"
 
 
 # ---- The same key twice -----------------------------------------------------------------------------
@@ -151,25 +151,25 @@ def test_a_whole_character_in_two_escapes_is_read() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b'{"status":"OK","account_id":"a","status":"OK"}',
+        b'{"status":"RECONNECTED","account_id":"a","status":"RECONNECTED"}',
         b'{"AccountStatus":{"account_id":"a","account_id":"a","message":"OK"}}',
-        b'{"status":"OK","account_id":"a","acc\\u006funt_id":"a"}',
+        b'{"status":"RECONNECTED","account_id":"a","acc\\u006funt_id":"a"}',
         b'{"AccountStatus":{"account_id":"a","message":"OK","product":null,"product":null}}',
     ],
 )
 def test_a_field_that_is_given_twice_alike_is_read(data: bytes) -> None:
     event = read(data)
 
-    assert (event.account_id, event.status, event.payload) == ("a", "OK", data)
+    assert (event.account_id, event.status in ("OK", "RECONNECTED"), event.payload) == ("a", True, data)
 
 
 @pytest.mark.parametrize(
     ("data", "field"),
     [
-        (b'{"status":"OK","account_id":"a","status":"DELETED"}', "status"),
-        (b'{"status":"OK","account_id":"a","account_id":"b"}', "account_id"),
-        (b'{"status":"OK","account_id":"a","name":"c","name":"d"}', "name"),
-        (b'{"status":"OK","account_id":"a","acc\\u006funt_id":"b"}', "account_id"),
+        (b'{"status":"RECONNECTED","account_id":"a","status":"DELETED"}', "status"),
+        (b'{"status":"RECONNECTED","account_id":"a","account_id":"b"}', "account_id"),
+        (b'{"status":"RECONNECTED","account_id":"a","name":"c","name":"d"}', "name"),
+        (b'{"status":"RECONNECTED","account_id":"a","acc\\u006funt_id":"b"}', "account_id"),
         (b'{"AccountStatus":{"account_id":"a","account_id":"b","message":"OK"}}', "AccountStatus.account_id"),
         (b'{"AccountStatus":{"account_id":"a","message":"OK","message":"ERROR"}}', "AccountStatus.message"),
         (
@@ -207,7 +207,7 @@ def test_a_field_that_is_given_twice_differently_is_refused(data: bytes, field: 
             b'{"AccountStatus":{"account_id":"a","account_type":null,"message":null,"message":"OK"}}',
             "AccountStatus.message",
         ),
-        (b'{"account_id":null,"status":"OK","account_id":"a","name":null}', "account_id"),
+        (b'{"account_id":null,"status":"RECONNECTED","account_id":"a","name":null}', "account_id"),
     ],
 )
 def test_a_contradiction_does_not_hide_behind_fields_that_are_null(data: bytes, field: str) -> None:
@@ -223,15 +223,15 @@ def test_a_contradiction_does_not_hide_in_an_envelope_that_is_given_twice() -> N
 
 
 def test_a_number_and_its_digits_are_not_the_same() -> None:
-    assert refusal(b'{"status":"OK","account_id":1,"account_id":"1"}').field == "account_id"
+    assert refusal(b'{"status":"RECONNECTED","account_id":1,"account_id":"1"}').field == "account_id"
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b'{"status":"OK","account_id":"a","x":1,"x":2}',
+        b'{"status":"RECONNECTED","account_id":"a","x":1,"x":2}',
         b'{"AccountStatus":{"account_id":"a","message":"OK","reason":"b","reason":"c"},"x":[],"x":{}}',
-        b'{"status":"OK","account_id":"a","x":{"status":"OK","status":"ERROR"}}',
+        b'{"status":"RECONNECTED","account_id":"a","x":{"status":"RECONNECTED","status":"ERROR"}}',
     ],
 )
 def test_an_unknown_key_may_be_given_twice(data: bytes) -> None:
@@ -290,7 +290,7 @@ def test_an_object_is_refused_or_kept_so_that_it_can_be_read_again(payload: Any)
 
 
 def test_an_object_without_any_representation_is_refused() -> None:
-    assert refusal(Shy()).field == "payload"
+    assert refusal([Shy()]).field == "payload"
 
 
 def test_a_large_payload_with_nothing_but_quotation_marks_is_read() -> None:

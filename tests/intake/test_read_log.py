@@ -49,7 +49,7 @@ def test_an_enveloped_line_has_its_time_and_its_payload() -> None:
 
 
 def test_an_enveloped_payload_is_kept_byte_for_byte() -> None:
-    payload = b'{"status" : "OK",  "account_id":"a", "n": 1.00, "smile": "\xf0\x9f\x98\x80"}'
+    payload = b'{"status" : "RECONNECTED",  "account_id":"a", "n": 1.00, "smile": "\xf0\x9f\x98\x80"}'
     text = b'{"received_at":"2026-05-01T12:00:00Z","payload": ' + payload + b" }\r\n"
     assert [entry.payload for entry in fed([text]).history("a")] == [payload]
 
@@ -65,7 +65,7 @@ def test_a_payload_that_was_no_json_is_carried_as_text() -> None:
 
 
 def test_a_payload_carried_as_text_is_kept_byte_for_byte() -> None:
-    text = '{"status":   "OK", "account_id": "a"}'
+    text = '{"status":   "RECONNECTED", "account_id": "a"}'
     assert [entry.payload for entry in fed([line(text)]).history("a")] == [text.encode()]
 
 
@@ -103,13 +103,13 @@ def test_lines_are_read_only_as_they_are_asked_for() -> None:
 )
 def test_a_field_given_twice_is_refused_whichever_way_it_came(text: bytes) -> None:
     """Nobody can tell which of the two is meant."""
-    engine = fed([text % b'{"status": "OK", "status": "DELETED", "account_id": "a"}'])
+    engine = fed([text % b'{"status": "RECONNECTED", "status": "DELETED", "account_id": "a"}'])
     assert engine.accounts() == []
     assert len(engine.quarantine()) == 1
 
 
 def test_a_line_with_two_payloads_is_refused_and_neither_is_lost() -> None:
-    text = b'{"payload": {"status": "OK", "account_id": "a"}, "payload": {"status": "OK", "account_id": "b"}}'
+    text = b'{"payload": {"status": "RECONNECTED", "account_id": "a"}, "payload": {"status": "OK", "account_id": "b"}}'
     engine = fed([text])
     assert engine.accounts() == []
     assert [kept.payload for kept in engine.quarantine()] == [text]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..errors import ConfigurationError, PayloadError, StoreError, UnreadablePayloads, logger
 from ..hooks.inline import Runner
@@ -18,7 +18,7 @@ from ..hooks.worker import Worker
 from ..intake.logs import Received
 from ..intake.payloads import Payload, parse
 from ..intake.quarantine import Replayed, refusal, replay_quarantine
-from ..intake.times import in_utc
+from ..intake.times import arrival, in_utc
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.decide import Decision, decide, rules_of
@@ -59,6 +59,8 @@ UNREADABLE_KEPT = 100
 """How many errors ``UnreadablePayloads`` holds."""
 DEAD_LETTERED = (DeliveryState.DEAD, DeliveryState.HALTED)
 """The deliveries that ``redrive`` means by default."""
+
+_Item = TypeVar("_Item")
 
 utc_now = partial(datetime.now, UTC)
 """The present time: aware, UTC."""
@@ -127,10 +129,12 @@ class Engine(HookRegistry):
 
         ``received_at`` (aware) is when it arrived; now, unless you replay a log. When this returns, the
         event is committed. Raise ``PayloadError`` for a payload that cannot be read, after its bytes
-        were put into the quarantine, and ``StoreError`` if the store cannot be written: then nothing was
-        kept, and the payload may be fed again.
+        were put into the quarantine; ``ConfigurationError`` for a ``received_at`` that is naive or more than a day
+        in the future; and ``StoreError`` if the store cannot be written: then nothing was kept, and the payload
+        may be fed again.
         """
-        at = self._clock() if received_at is None else received_at
+        now = self._clock()
+        at = now if received_at is None else arrival(received_at, now)
         try:
             event = parse(payload, at)
         except PayloadError as error:
@@ -158,12 +162,10 @@ class Engine(HookRegistry):
             raise ConfigurationError("batch_size", str(batch_size), "1 or more")
         unreadable: list[PayloadError] = []
         count = 0
-        for batch in _batches(payloads, batch_size):
+        for batch in _batches(self._dated(payloads), batch_size):
             events: list[Event] = []
             refusals: list[tuple[PayloadError, datetime]] = []
-            for item in batch:
-                payload, received_at = item if isinstance(item, Received) else (item, None)
-                at = self._clock() if received_at is None else received_at
+            for payload, at in batch:
                 try:
                     events.append(parse(payload, at))
                 except PayloadError as error:
@@ -183,6 +185,15 @@ class Engine(HookRegistry):
         if unreadable:
             raise UnreadablePayloads(unreadable, count)
 
+    def _dated(self, payloads: Iterable[Payload | Received]) -> Iterator[tuple[Payload, datetime]]:
+        """Yield each payload with the time of its arrival."""
+        for item in payloads:
+            now = self._clock()
+            if isinstance(item, Received) and item.received_at is not None:
+                yield item.payload, arrival(item.received_at, now)
+            else:
+                yield item.payload if isinstance(item, Received) else item, now
+
     @cached_property
     def _rules(self) -> str:
         """What events are judged by, as it is kept with each."""
@@ -190,7 +201,7 @@ class Engine(HookRegistry):
 
     def _quarantine(self, refusals: Sequence[tuple[PayloadError, datetime]]) -> None:
         """Put what could not be read, and when it arrived, into the quarantine, and number the errors."""
-        rows = [refusal(error, at, self._clock) for error, at in refusals]
+        rows = [refusal(error, at) for error, at in refusals]
         for (error, _), number in zip(refusals, self.store.quarantine(rows), strict=True):
             error.quarantine_id = number
 
@@ -413,9 +424,9 @@ class Engine(HookRegistry):
         return BoundModel(situation, _draw, announces_sync=profile.announces_sync)
 
 
-def _batches(payloads: Iterable[Payload | Received], size: int) -> Iterator[list[Payload | Received]]:
+def _batches(payloads: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
     """Yield lists of ``size``; if the source raises an error, what was taken from it comes first."""
-    batch: list[Payload | Received] = []
+    batch: list[_Item] = []
     try:
         for payload in payloads:
             batch.append(payload)

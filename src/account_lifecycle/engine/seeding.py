@@ -126,7 +126,7 @@ class _Seeder:
             try:
                 event: Event = parse(item.payload, at)
             except PayloadError as error:
-                self._refused.append(refusal(error, at, lambda: self._now))
+                self._refused.append(refusal(error, at))
                 self._commit_batch()
                 return
         else:

@@ -3,17 +3,24 @@
 A row says by which top-level keys a payload in it is recognized and where each field of an event stands. Rows are
 tried in their order; the last one has no keys and takes every object that no other row recognizes. Everything else
 follows: ``payloads`` builds one model of all rows, ``columns`` names the columns of a table, ``write`` makes a
-payload of the fields of an event. Source: the vendor's page "Account status updates".
+payload of the fields of an event. A row of a table is in a dialect of its own, which is never tried on a body that
+the vendor sent. Other webhooks of the vendor are rows too, so that they can be named. Sources: the vendor's page
+"Account status updates"; what integrators see on the wire (``reason``, CREATION_FAILED, failures without an account).
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 Path = tuple[str, ...]
 """The keys that lead from the outermost object to a value."""
 
-FIELDS = ("account_id", "provider", "status", "product", "name")
+FIELDS = ("account_id", "provider", "status", "product", "name", "reason")
 """What a payload can say of an event; ``provider`` is its account type."""
+REMARK = "reason"
+"""The field that only remarks on an event: whatever stands there, the event is not refused for it."""
+_WORDS = {"CREATION_FAILED": "CREATION_FAIL"}
 
 
 class Dialect(NamedTuple):
@@ -28,8 +35,16 @@ class Dialect(NamedTuple):
     """The fields that must say something."""
     example: str
     """A status that is typical of it, for messages."""
-    words: Mapping[str, str] = {}
+    words: Mapping[str, str] = _WORDS
     """Its own words for statuses, upper-cased, and the status that each means."""
+    statuses: frozenset[str] = frozenset()
+    """The only statuses that it announces; empty if it may announce any."""
+    nobodys: frozenset[str] = frozenset()
+    """The statuses that it may announce of no account at all."""
+    foreign_keys: tuple[str, ...] = ()
+    """Top-level keys that a payload in it never has."""
+    loose: tuple[str, ...] = ()
+    """The fields whose key may be in any case, and beside the object in which it belongs."""
 
     @property
     def by_reading_order(self) -> dict[str, Path]:
@@ -51,9 +66,11 @@ STATUS_WEBHOOK = Dialect(
         "provider": ("AccountStatus", "account_type"),
         "status": ("AccountStatus", "message"),
         "product": ("AccountStatus", "product"),
+        "reason": ("AccountStatus", "reason"),
     },
     required=("account_id", "status"),
     example="CREDENTIALS",
+    loose=("product", "reason"),
 )
 HOSTED_AUTH = Dialect(
     "hosted-auth notification",
@@ -61,9 +78,57 @@ HOSTED_AUTH = Dialect(
     fields={"status": ("status",), "account_id": ("account_id",), "name": ("name",)},
     required=("account_id", "status"),
     example="CREATION_SUCCESS",
+    statuses=frozenset({"CREATION_SUCCESS", "RECONNECTED", "CREATION_FAIL"}),
+    nobodys=frozenset({"CREATION_FAIL"}),
+    foreign_keys=("event", "type", "object"),
 )
 DIALECTS = (STATUS_WEBHOOK, HOSTED_AUTH)
-"""Every dialect in the order in which they are tried."""
+"""Every dialect of a live body in the order in which they are tried."""
+TABLE = Dialect(
+    "row of a table",
+    keys=(),
+    fields={field: (field,) for field in FIELDS},
+    required=("account_id", "status"),
+    example="CREDENTIALS",
+    nobodys=frozenset({"CREATION_FAIL"}),
+)
+"""The dialect of what a table has in its columns."""
+
+
+class Row(NamedTuple):
+    """A row of a table whose columns hold the fields of an event: a payload in the dialect ``TABLE``."""
+
+    account_id: str | None = None
+    provider: str | None = None
+    status: str | None = None
+    product: str | None = None
+    name: str | None = None
+    reason: str | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return the row as the JSON object that is kept of it; cells that are null are left out."""
+        cells = {field: cell for field, cell in zip(FIELDS, self, strict=True) if cell is not None}
+        return json.dumps(cells, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
+
+
+class Foreign(NamedTuple):
+    """Another kind of webhook of the vendor, which is not about the status of an account."""
+
+    kind: str
+    key: str
+    """The top-level key that it is recognized by."""
+    values: re.Pattern[str]
+    """What the text there looks like."""
+
+
+FOREIGN = (
+    Foreign("a v2 event", "type", re.compile(r"[a-z_]+(\.[a-z_]+)+", re.IGNORECASE)),
+    Foreign("a message webhook", "event", re.compile(r"message_\w+", re.IGNORECASE)),
+    Foreign("a mail webhook", "event", re.compile(r"e?mail_\w+", re.IGNORECASE)),
+    Foreign("a calendar webhook", "event", re.compile(r"calendar\w*", re.IGNORECASE)),
+    Foreign("a relations webhook", "event", re.compile(r"new_relation\w*", re.IGNORECASE)),
+)
+"""The foreign webhooks that are known, in the order in which they are tried."""
 
 
 def check_dialects(dialects: Sequence[Dialect]) -> None:
@@ -110,15 +175,3 @@ def columns() -> dict[str, tuple[str, ...]]:
         field: tuple(dict.fromkeys((field, *(row.fields[field][-1] for row in DIALECTS if field in row.fields))))
         for field in FIELDS
     }
-
-
-def write_row(fields: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the payload that a row of a table amounts to, in the dialect that has a place for what it says.
-
-    A provider decides before a name, and a name before a product; of equals, the first row is taken. Fields that are
-    None are left out unless they are required.
-    """
-    said = [field for field in ("provider", "name", "product") if (fields.get(field) or "").strip()]
-    dialect = max(DIALECTS, key=lambda row: [field in row.fields for field in said])
-    kept = [field for field in dialect.fields if fields.get(field) is not None or field in dialect.required]
-    return write(dialect, {field: fields.get(field) for field in kept})

@@ -22,13 +22,15 @@ import msgspec
 
 from ..errors import ConfigurationError
 from .dialects import Path
-from .payloads import Payload
+from .payloads import Payload, without_time
+from .times import in_utc
 
 
 class Received(NamedTuple):
     """A payload with the time of its arrival, for feeding a log."""
 
     payload: Payload
+    """A ``PayloadError`` where a log has something that is none, which feeding it puts into the quarantine."""
     received_at: datetime | None = None
     """Aware; None for now."""
 
@@ -111,7 +113,7 @@ def _compiled(layout: Layout) -> Callable[[bytes], Received]:
             there = len(layout.payload) if time is None else len(nodes)
             if len(mentions(wrapper)) > there or not (wrapper.isascii() or _is_utf8(wrapper)):
                 return read_exactly(layout, line)
-        return Received(payload if payload_of else line, _time(time))
+        return _received(payload if payload_of else line, time)
 
     return read
 
@@ -181,8 +183,7 @@ def read_exactly(layout: Layout, line: bytes) -> Received:
             return Received(line)
     except (ValueError, RecursionError):
         return Received(line)
-    received_at = _time(time) if layout.time and time is not _MISSING else None
-    return Received(payload if layout.payload else line, received_at)
+    return _received(payload if layout.payload else line, time if layout.time and time is not _MISSING else None)
 
 
 class _Object(dict[str, Any]):
@@ -225,12 +226,12 @@ def _at(record: Any, path: Path) -> Any:
     return record
 
 
-def _time(text: object) -> datetime | None:
-    """Return the time in a text. What is no time is handed on as it is: feeding it says what is wrong with it."""
+def _received(payload: Payload, time: object) -> Received:
+    """Return a payload with its time; where that is none, the refusal in place of the payload."""
     try:
-        return None if text is None else datetime.fromisoformat(text)  # type: ignore[arg-type]
+        return Received(payload, None if time is None else in_utc("time", datetime.fromisoformat(time)))  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        return text  # type: ignore[return-value]
+        return Received(without_time(payload, time))
 
 
 read_line = ENVELOPE.reader()

@@ -7,16 +7,22 @@ have text there. So a payload that the model refuses is read again by the model 
 whether it is in order and, if it is not, what is said about it.
 
 A known field that is given twice with different values is refused, and validators keep the last one only. Where the
-payload has as many colons as the model found keys, every key was there once; only the others are read key by key.
-Keys that are not known are never refused; they stay in the payload that the ledger keeps.
+payload has as many colons as the model found keys, every key is a known one and was there once; only the others are
+read key by key, for what their dialect says of keys that the model does not have. Keys that are not known are never
+refused; they stay in the payload that the ledger keeps.
+
+Another kind of webhook is refused by its name, and its text does not come with the refusal.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import reduce
+from hashlib import sha256
+from math import isfinite
 from typing import Any, NoReturn
 
+import msgspec
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core.core_schema import (
     CoreSchema,
@@ -27,35 +33,41 @@ from pydantic_core.core_schema import (
     typed_dict_schema,
 )
 
-from ..errors import PayloadError
+from ..errors import ConfigurationError, PayloadError
 from ..lifecycle.definition import ANNOUNCEMENTS
-from ..lifecycle.events import StatusAnnounced
+from ..lifecycle.events import NOBODY, StatusAnnounced
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.wording import printable, shown
-from .dialects import DIALECTS, Dialect, Path, check_dialects, write
+from .dialects import DIALECTS, FOREIGN, REMARK, TABLE, Dialect, Path, Row, check_dialects, write
+from .times import in_utc
 
 MAX_BYTES = 64 * 1024
 """The longest payload that is read, and how much of a longer one is kept."""
 MAX_ID_CHARACTERS = 256
 """The longest account id."""
 
-Payload = Mapping[str, Any] | str | bytes | bytearray | memoryview
+Payload = Mapping[str, Any] | str | bytes | bytearray | memoryview | Row | PayloadError
+"""What can be read: a body in any form, a row of a table, or the refusal of what a log had in place of a payload."""
 
 _MARK = b"\xef\xbb\xbf"
+_read_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
     """Return the event in a payload, whichever dialect it is in.
 
     ``received_at`` is when it arrived. Raise ``PayloadError`` for a payload that names no account or no status, has a
-    wrong type in a known field, or is over a limit.
+    wrong type in a known field, is over a limit, or is another kind of webhook; raise ``ConfigurationError`` for
+    arguments that are no payload or no moment.
     """
     data = payload if isinstance(payload, bytes) else _as_bytes(payload)
     if type(received_at) is not datetime or received_at.tzinfo is not UTC:
-        received_at = _in_utc(received_at, data)
+        if isinstance(received_at, str):
+            raise without_time(data, received_at)
+        received_at = in_utc("received_at", received_at)
+    wire = TABLES if isinstance(payload, Row) else WIRE
     if len(data) > MAX_BYTES:
         _refuse_as("payload", f"{len(data):,} bytes", data, f"at most {MAX_BYTES:,} bytes")
-    wire = WIRE
     try:
         found = wire.validate(data)
     except ValidationError:
@@ -74,21 +86,40 @@ def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
     else:
         fields, keys = found, len(found)
     if data.count(b":") != keys:
-        _refuse_contradictions(form, data)
+        fields = _with_loose_keys(wire, form, fields, data)
     account_id, word = fields.get(form.account_id), fields.get(form.status)
     status = form.words.get(word) or form.status_of(word)
-    if not status or not account_id or not account_id.isprintable() or account_id.isspace() or form.demands:
-        _refuse_missing(wire, form, fields, data)
+    account_id = account_id.strip() if account_id else NOBODY
+    if (
+        not account_id.isprintable()
+        or len(account_id) > MAX_ID_CHARACTERS
+        or not account_id
+        or not status
+        or (form.statuses and status not in form.statuses)
+        or form.asks
+    ):
+        _refuse_missing(wire, form, fields, status, data)
     account_type, product = fields.get(form.provider), fields.get(form.product)
+    name, reason = fields.get(form.name), fields.get(form.reason)
     return StatusAnnounced(
         account_id,
         status,
         received_at,
         None if account_type is None else ALIASES.get(account_type) or provider_of(account_type),
         product_of(product) if product else "",
-        fields.get(form.name) or None,
+        None if name is None else _owner_of(name, form, data),
+        reason.strip() if isinstance(reason, str) else "",
         data,
     )
+
+
+def without_time(payload: Payload, found: object) -> PayloadError:
+    """Return the refusal of a payload for what a log has in place of the time of its arrival."""
+    try:
+        data = _as_bytes(payload)
+        _refuse_as("received_at", _found(found), data, "a time with its time zone, such as 2026-05-01T12:00:00Z")
+    except PayloadError as error:
+        return error
 
 
 def status_of(word: str | None) -> str:
@@ -114,8 +145,8 @@ class Form:
     """One dialect, compiled: where ``parse`` finds its fields, and what it says where something is wrong."""
 
     __slots__ = (
-        "account_id", "demands", "dialect", "expected", "is_scattered", "key", "more", "name", "parent", "product",
-        "provider", "status", "validate", "words",
+        "account_id", "asks", "dialect", "expected", "is_scattered", "key", "more", "name", "parent", "product",
+        "provider", "reason", "status", "statuses", "validate", "words",
     )  # fmt: skip
 
     def __init__(self, dialect: Dialect) -> None:
@@ -123,14 +154,16 @@ class Form:
         self.validate = SchemaValidator(_schema([dialect])).validate_json
         self.key, self.more = dialect.keys[0] if dialect.keys else "", frozenset(dialect.keys[1:])
         self.words = {str(word): str(word) for word in ANNOUNCEMENTS} | dict(dialect.words)
-        self.demands = len(dialect.required) > 2  # more than the account and its status
+        self.asks = len(dialect.required) > 2  # for more than an account and its status
+        self.statuses = dialect.statuses
         parents = {path[:-1] for path in dialect.fields.values()}
         # Fields are read where they stand if that is in one object that is there for sure, else they are gathered.
         self.is_scattered = parents != {()} and parents != {(self.key,)}
         self.parent = "" if self.is_scattered or () in parents else self.key
         at = {field: field if self.is_scattered else path[-1] for field, path in dialect.fields.items()}
         self.account_id, self.status = at["account_id"], at["status"]
-        self.provider, self.product, self.name = at.get("provider"), at.get("product"), at.get("name")
+        self.provider, self.product = at.get("provider"), at.get("product")
+        self.name, self.reason = at.get("name"), at.get("reason")
         self.expected = _expected(dialect)
 
     def gather(self, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
@@ -177,18 +210,15 @@ def _count_keys(found: Mapping[str, Any]) -> int:
 
 
 def _schema(dialects: Sequence[Dialect]) -> CoreSchema:
-    """Return the pydantic model of all known fields of some dialects: optional, nullable, and strictly text."""
+    """Return the pydantic model of all known fields of some dialects: optional, nullable, and most of them text."""
     tree: dict[str, Any] = {}
     for dialect in dialects:
         for field, (*parents, key) in dialect.by_reading_order.items():
             inner = tree
             for parent in parents:
                 inner = inner.setdefault(parent, {})
-            # A key that is an id in any dialect is limited in the model of all: it only sends to the model of one.
-            if field == "account_id" or key not in inner:
-                inner[key] = nullable_schema(
-                    str_schema(strict=True, max_length=MAX_ID_CHARACTERS if field == "account_id" else None)
-                )
+            free = field in ("name", REMARK)  # a name may be a number
+            inner[key] = any_schema() if free else inner.get(key) or nullable_schema(str_schema(strict=True))
     for key in {key for dialect in dialects for key in dialect.keys} - tree.keys():
         tree[key] = any_schema()
     return _object_schema(tree)
@@ -204,10 +234,16 @@ def _object_schema(tree: Mapping[str, Any]) -> CoreSchema:
 
 def _as_bytes(payload: object) -> bytes:
     """Return the bytes of any payload; those of an object are its JSON, which is what is read and kept."""
-    if isinstance(payload, bytearray | memoryview):
+    if isinstance(payload, bytes | bytearray | memoryview):
         return bytes(payload)
     if isinstance(payload, str):
         return payload.encode("utf-8", errors="surrogatepass")
+    if isinstance(payload, Row):
+        return payload.to_bytes()
+    if isinstance(payload, PayloadError):
+        raise payload
+    if not isinstance(payload, Mapping | list | tuple | int | float | None):
+        raise ConfigurationError("payload", _kind(payload), "the body of a webhook: bytes, text or an object")
     try:
         text = json.dumps(payload, ensure_ascii=False, default=_jsonable)
     except (TypeError, ValueError, RecursionError) as error:
@@ -231,19 +267,7 @@ def _displayed(value: object) -> str:
         return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
 
-def _in_utc(received_at: datetime, data: bytes) -> datetime:
-    expected = "a datetime with a time zone, or nothing for now"
-    if not isinstance(received_at, datetime):
-        _refuse_as("received_at", _found(received_at), data, expected)
-    if received_at.utcoffset() is None:
-        _refuse_as("received_at", f"{received_at.isoformat()} without a time zone", data, expected)
-    try:
-        return received_at.astimezone(UTC)
-    except OverflowError:
-        _refuse_as("received_at", f"{received_at.isoformat()}, which UTC has no year for", data, expected)
-
-
-# ---- The same field twice ------------------------------------------------------------------------
+# ---- Key by key ------------------------------------------------------------------------------------
 
 
 class _Object(dict[str, Any]):
@@ -257,17 +281,69 @@ class _Object(dict[str, Any]):
                 self.contradictions |= {(key, *path) for path in value.contradictions}
 
 
-def _refuse_contradictions(form: Form, data: bytes) -> None:
-    """Refuse a payload that gives a known field twice with different values: either may be meant."""
-    whole = json.loads(data, object_pairs_hook=_Object, parse_int=_digits, parse_float=_digits, parse_constant=_digits)
-    for path in form.expected if whole.contradictions else ():
-        if path in whole.contradictions:
-            _refuse_as(".".join(path), "two different values", data, "the field once")
+def _read_all(data: bytes) -> _Object:
+    """Return a payload, which the model could read, with every key and with numbers as they were written."""
+    found: _Object = json.loads(
+        data, object_pairs_hook=_Object, parse_int=_digits, parse_float=_digits, parse_constant=_digits
+    )
+    return found
 
 
 def _digits(text: str) -> tuple[str]:
     """Return a number as it was written, equal to no text of the same digits."""
     return (text,)
+
+
+def _with_loose_keys(wire: "Wire", form: Form, fields: Mapping[str, Any], data: bytes) -> Mapping[str, Any]:
+    """Return the fields of a payload in which there are more keys than the model has: known ones in other places too.
+
+    Refuse it if it gives a known field twice with different values, since either may be meant, or if it has what a
+    payload in its dialect never has: keys of others, or a payload in another dialect somewhere in it.
+    """
+    whole = _read_all(data)
+    for path in form.expected if whole.contradictions else ():
+        if path in whole.contradictions and path != form.dialect.fields.get(REMARK):
+            _refuse_as(".".join(path), "two different values", data, "the field once")
+    if form is wire.last and form.dialect.foreign_keys:
+        expected = f"a {form.dialect.name}, which never has it"
+        for key in form.dialect.foreign_keys:
+            if key in whole:
+                _refuse_as("payload", f"an object with {json.dumps(key)}", data, expected)
+        for key in (other.key for other in wire.forms):
+            if any(_mentions(value, key) for value in whole.values()):
+                _refuse_as("payload", f"an object with {json.dumps(key)} inside of something else", data, expected)
+    more = {}
+    for field in form.dialect.loose:
+        *parents, name = form.dialect.fields[field]
+        at = field if form.is_scattered else name
+        there = fields.get(at)
+        if isinstance(there, str) and there.strip():
+            continue
+        for place in (whole, reduce(lambda inner, key: inner[key], parents, whole)):
+            said = (value for key, value in place.items() if key.casefold() == name and isinstance(value, str))
+            if (text := next(filter(str.strip, said), None)) is not None:
+                more[at] = text  # what stands inside comes last, and is better
+    return {**fields, **more} if more else fields
+
+
+def _mentions(value: object, key: str) -> bool:
+    """Return whether a key is anywhere in a value, also in text that looks like JSON."""
+    if isinstance(value, dict):
+        return key in value or any(_mentions(inner, key) for inner in value.values())
+    if isinstance(value, list):
+        return any(_mentions(inner, key) for inner in value)
+    return isinstance(value, str) and "{" in value and key in value
+
+
+def _owner_of(name: object, form: Form, data: bytes) -> str | None:
+    """Return the name of a notification as text: that of a number is its digits, and a blank one tells nothing."""
+    if isinstance(name, str):
+        return None if not name or name.isspace() else name
+    path = form.dialect.fields["name"]
+    if type(name) is not int and (type(name) is not float or not isfinite(name)):
+        _refuse_as(".".join(path), _found(name), data, form.expected[path])
+    written: Any = reduce(lambda inner, key: inner[key], path, _read_all(data))
+    return str(written[0])
 
 
 # ---- Refusals -----------------------------------------------------------------------------------
@@ -276,11 +352,12 @@ def _digits(text: str) -> tuple[str]:
 def _expected(dialect: Dialect) -> dict[Path, str]:
     """Return what would be right at each place that a dialect knows, objects first."""
     texts = {
-        "account_id": f"the account's id: text of 1 to {MAX_ID_CHARACTERS} printable characters",
+        "account_id": f"the account's id: 1 to {MAX_ID_CHARACTERS} printable characters",
         "provider": 'text such as "LINKEDIN", or nothing',
         "status": f'a status such as "{dialect.example}"',
         "product": 'text such as "recruiter", or nothing',
-        "name": "your own user id as text, or nothing",
+        "name": "your own user id as text or as a number, or nothing",
+        "reason": "the reason as text, or nothing",
     }
     samples = {"account_id": "...", "provider": "LINKEDIN", "status": "OK"}
     sample = write(dialect, {field: samples[field] for field in dialect.fields if field in samples})
@@ -299,17 +376,25 @@ def _outline(dialect: Dialect) -> str:
     return "{" + ", ".join(f'"{key}": {text}' for key, text in inner.items()) + "}"
 
 
-def _refuse_missing(wire: Wire, form: Form, fields: Mapping[str, Any], data: bytes) -> None:
-    """Refuse a payload in which a required field says nothing, or the account's id cannot be printed."""
-    paths = form.dialect.fields
+def _refuse_missing(wire: Wire, form: Form, fields: Mapping[str, Any], status: str, data: bytes) -> None:
+    """Refuse a payload in which a required field says nothing, or not what it says in this dialect."""
+    dialect, paths = form.dialect, form.dialect.fields
     values = {field: fields.get(field if form.is_scattered else path[-1]) for field, path in paths.items()}
-    values = {field: value for field, value in values.items() if field in form.dialect.required}
+    values = {field: value for field, value in values.items() if field in dialect.required}
     if form is wire.last and not any(value is not None for value in values.values()):
-        names = [key for dialect in wire.dialects for key in dialect.keys] + [paths["status"][0]]
+        names = [key for other in wire.dialects for key in other.keys] + [paths["status"][0]]
         _refuse_as("payload", f"neither {' nor '.join(names)}", data)
+    if dialect.statuses and status and status not in dialect.statuses:
+        expected = f"{' or '.join(sorted(dialect.statuses))} in a {dialect.name}"
+        _refuse_as(".".join(paths["status"]), shown(status), data, expected)
     for field, value in values.items():
-        if not value or value.isspace() or (field == "account_id" and not value.isprintable()):
+        if field == "account_id" and not (value and value.strip()) and status in dialect.nobodys:
+            continue
+        if not value or value.isspace() or (field == "account_id" and not value.strip().isprintable()):
             _refuse_as(".".join(paths[field]), _found(value), data, form.expected[paths[field]])
+        if field == "account_id" and len(value.strip()) > MAX_ID_CHARACTERS:
+            found = f"{len(value.strip()):,} characters"
+            _refuse_as(".".join(paths[field]), found, data, form.expected[paths[field]])
 
 
 def _refuse_invalid(form: Form | None, error: ValidationError, data: bytes) -> NoReturn:
@@ -318,9 +403,7 @@ def _refuse_invalid(form: Form | None, error: ValidationError, data: bytes) -> N
     path, found = tuple(map(str, first["loc"])), _show(first["input"])
     if first["type"] == "json_invalid":
         _refuse_as("payload", _unreadable(data, str(first["ctx"]["error"])), data)
-    if first["type"] == "string_too_long":
-        found = f"{len(first['input'])} characters"
-    elif first["type"] == "string_unicode":
+    if first["type"] == "string_unicode":
         found = "text that is not valid Unicode"
     elif not path:
         found = _kind(first["input"])
@@ -328,7 +411,29 @@ def _refuse_invalid(form: Form | None, error: ValidationError, data: bytes) -> N
 
 
 def _refuse_as(field: str, found: str, data: bytes, expected: str | None = None) -> NoReturn:
+    if (foreign := _foreign_in(data)) is not None:
+        raise foreign from None
     raise PayloadError(field, found, expected or WIRE.expected, data[:MAX_BYTES], len(data)) from None
+
+
+def _foreign_in(data: bytes) -> PayloadError | None:
+    """Return the refusal of another kind of webhook, without its text; None if it is none that is known."""
+    try:
+        found = _read_object(data.removeprefix(_MARK))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if any(key in found for dialect in WIRE.dialects for key in dialect.keys):
+        return None
+    for row in FOREIGN:
+        value = found.get(row.key)
+        if isinstance(value, str) and row.values.fullmatch(value):
+            error = PayloadError("payload", f"{row.kind} ({shown(value)})", WIRE.expected, b"", len(data))
+            error.foreign, error.sha256 = row.kind, sha256(data).hexdigest()
+            account_id = found.get("account_id")
+            if isinstance(account_id, str) and account_id.strip().isprintable():
+                error.account_id = account_id.strip()[:MAX_ID_CHARACTERS] or None
+            return error
+    return None
 
 
 def _found(value: object) -> str:
@@ -339,6 +444,8 @@ def _found(value: object) -> str:
 def _unreadable(data: bytes, why: str) -> str:
     if not data.strip():
         return "an empty body"
+    if data.startswith(b"\x1f\x8b"):
+        return "compressed bytes (gzip)"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
         return "text in UTF-16 or UTF-32"
     if "recursion" in why:
@@ -384,3 +491,5 @@ def _kind(value: object) -> str:
 
 WIRE = Wire()
 """The dialects in force."""
+TABLES = Wire((TABLE,))
+"""The dialect of rows of tables."""

@@ -4,12 +4,11 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from ..errors import ConfigurationError, PayloadError, StoreError
+from ..errors import PayloadError, StoreError
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
-from ..records import Quarantined, Refused, TimeSource
+from ..records import Quarantined, Refused
 from .payloads import parse
-from .times import in_utc
 
 Rows = Callable[[], Iterable[Quarantined]]
 """Return the quarantine as it is now, in its order."""
@@ -29,16 +28,10 @@ class Replayed(NamedTuple):
     """Whether there is such a number in the quarantine."""
 
 
-def refusal(error: PayloadError, at: datetime, clock: TimeSource) -> Refused:
-    """Return the row that goes into the quarantine for a payload that could not be read.
-
-    ``at`` is when it arrived; if that is what could not be read, ``clock`` says when.
-    """
-    try:
-        received_at = in_utc("received_at", at)
-    except ConfigurationError:
-        received_at = clock()
-    return Refused(received_at, error.payload, error.size, error.field, error.reason)
+def refusal(error: PayloadError, at: datetime) -> Refused:
+    """Return the row that goes into the quarantine for a payload that could not be read; ``at`` is when it arrived."""
+    kept = (error.payload, error.size, error.field, error.reason, error.foreign, error.account_id, error.sha256)
+    return Refused(at, *kept)
 
 
 def replay_quarantine(rows: Rows, advance: Advance, quarantine_ids: Collection[int] | None = None) -> list[Replayed]:
@@ -77,6 +70,8 @@ def hindrance_of(row: Quarantined) -> str:
         return f"it was fed at {row.released_at:%Y-%m-%d %H:%M:%S} UTC"
     if row.is_erased:
         return "its payload was erased"
+    if row.size and not row.payload:
+        return "it is another kind of webhook, whose text is not kept"
     if row.size > len(row.payload):
         return f"only the first {len(row.payload):,} of its {row.size:,} bytes are kept"
     return ""

@@ -111,7 +111,8 @@ def account_in(line: bytes) -> str | None:
                 if value_of(found) is None:
                     break
             else:
-                return id_in(found)  # type: ignore[no-any-return]
+                account_id: str | None = id_in(found)
+                return account_id and account_id.strip()
     except (msgspec.MsgspecError, AttributeError, ValueError, RecursionError):
         pass
     return None

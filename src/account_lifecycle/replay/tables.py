@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import ConfigurationError, PayloadError, UnreadableLog
-from ..intake.dialects import FIELDS, columns, write_row
+from ..intake.dialects import FIELDS, Row, columns
 from ..intake.logs import read_line
 from ..intake.payloads import Payload
 from .lines import NEEDS_EXTRA, LogFile, Record, Share
@@ -91,7 +90,7 @@ Cells = tuple[str | None, ...]
 def record_of(line: int, cells: Cells, at: Any, is_payload: bool, share: Share | None) -> Record | None:
     """Return the record in a row, unless it is not in the share; ``at`` is a time, None, or text that is no time."""
     if not is_payload:
-        if share is not None and not share.has_account(cells[0] or ""):
+        if share is not None and not share.has_account((cells[0] or "").strip()):
             return None
         return line, payload_of(cells), at, None
     text = (cells[0] or "").encode("utf-8", errors="surrogateescape")
@@ -101,23 +100,9 @@ def record_of(line: int, cells: Cells, at: Any, is_payload: bool, share: Share |
     return line, payload, own if at is None else at, line_of(b"null", at) if cells[0] is None else cells[0]
 
 
-def payload_of(fields: Cells) -> bytes:
+def payload_of(fields: Cells) -> Row:
     """Return the payload that a row amounts to, whose cells are ``FIELDS``."""
-    template, order = _template(tuple([0 if f is None else 1 if not f or f.isspace() else 2 for f in fields]))
-    return template % tuple([_json(fields[place]) for place in order])
-
-
-@lru_cache(maxsize=1024)
-def _template(kinds: tuple[int, ...]) -> tuple[bytes, tuple[int, ...]]:
-    """Return the payload of all rows in which the same cells are null (0), blank (1), or say something (2).
-
-    Which dialect it is in, and with which keys, depends on nothing else (``write_row``); so it is written once, around
-    places for the cells, and comes with their order.
-    """
-    marks = [None if kind == 0 else " " * place if kind == 1 else f"x{place}" for place, kind in enumerate(kinds, 1)]
-    written = msgspec.json.encode(write_row(dict(zip(FIELDS, marks, strict=True)))).replace(b"%", b"%%")
-    pieces = re.split(rb'"( +|x\d+)"', written)
-    return b"%b".join(pieces[::2]), tuple(marks.index(mark.decode()) for mark in pieces[1::2])
+    return Row(*fields)
 
 
 def line_of(payload: bytes, at: object) -> bytes:
@@ -148,8 +133,9 @@ class _Table:
         """Return a row as a line of a log."""
         if cell is not None:
             return line_of(_json(cell), at)
-        assert isinstance(payload, bytes)
-        return payload if at is None else line_of(payload, at)
+        data = payload.to_bytes() if isinstance(payload, Row) else payload
+        assert isinstance(data, bytes)
+        return data if at is None else line_of(data, at)
 
 
 # ---- Times -----------------------------------------------------------------------------------------------

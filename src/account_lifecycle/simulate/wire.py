@@ -20,13 +20,13 @@ def to_wire(account_id: str, name: str, message: Message, dialect: Dialect, *, s
         "status": message.word or announcement.status.value,
         "product": announcement.product or None,
         "name": name,
+        "reason": announcement.reason or None,
     }
     order = [field for field in dialect.fields if values[field] is not None]
     if status_first and "provider" in order:
         provider, status = order.index("provider"), order.index("status")
         order[provider], order[status] = order[status], order[provider]
-    more = {"reason": announcement.reason} if announcement.reason else None
-    return json.dumps(write(dialect, {field: values[field] for field in order}, more))
+    return json.dumps(write(dialect, {field: values[field] for field in order}))
 
 
 def garble(account_id: str, message: Message, random: Random) -> str:
@@ -61,12 +61,12 @@ _UNREADABLE_OBJECTS = (
     f'{_WEBHOOK[:-1]}, "padding": "{"x" * 66_000}"}}',  # over the limit
     *("{}", "[]"),
     '{"event": "message_received", "account_id": "$id"}',  # another kind of webhook
-    *(_webhook(account_id=text) for text in (None, "", "   ", 12345, ["$id"], "$id\n", "$id\ud800", "$id" * 12)),
+    *(_webhook(account_id=text) for text in (None, "", "   ", 12345, ["$id"], "$id\x07", "$id\ud800", "$id" * 12)),
     _WEBHOOK.replace(f'"{_ID}"', '"id"'),
     *(_webhook(status=value) for value in (None, "", " ", 7, ["$status"], False)),
     *(_webhook(provider=value) for value in (7, ["$type"])),
     _webhook(product=["recruiter"]),
-    *(_notification(), _notification(status=None, account_id="$id"), _notification(account_id=7)),
+    *(_notification(status="RECONNECTED"), _notification(status=None, account_id="$id"), _notification(account_id=7)),
     _notification(account_id="$id", name={"user": 7}),
 )
 UNREADABLE_PAYLOADS = tuple(Template(each) for each in (*map(json.dumps, _UNREADABLE_TEXTS), *_UNREADABLE_OBJECTS))

@@ -84,7 +84,7 @@ _NONE: list[Row] = []
 def quarantine_rows(numbers: Iterable[int], refused: Sequence[Refused]) -> list[Row]:
     """Return the columns of unreadable payloads, their digests last."""
     found = []
-    for number, (received_at, payload, size, field, reason) in zip(numbers, refused, strict=True):
+    for number, (received_at, payload, size, field, reason, *_) in zip(numbers, refused, strict=True):
         columns = (number, rows.to_us(received_at), payload, size, field, reason, None)
         found.append((*columns, chain.quarantine_digest(columns)))
     return found
