@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from account_lifecycle import AnomalyKind, Engine, PayloadError
-from account_lifecycle.hooks.registry import HookCall
+from account_lifecycle.hooks.calls import HookCall
 from account_lifecycle.lifecycle.wording import time_text
 from account_lifecycle.records import AuditFilter, DeliveryFilter, Fault, Quarantined, Segment
 from builders import T0, at, notification, webhook

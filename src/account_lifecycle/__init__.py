@@ -17,8 +17,21 @@ from .errors import (
     StoreFull,
     UnreadablePayloads,
 )
+from .hooks.calls import (
+    AccountCall,
+    AnomalyCall,
+    ClaimedCall,
+    ConnectedCall,
+    CreationFailedCall,
+    EnteredCall,
+    HealthChangedCall,
+    HookCall,
+    LeftCall,
+    RecoveredCall,
+    SyncCompletedCall,
+)
 from .hooks.outcomes import Dead, Disable, Done, RetryAt
-from .hooks.registry import Hook, HookCall, HookOutcome
+from .hooks.registry import HookOutcome
 from .intake.logs import Received, read_log
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, NextStep, Severity
@@ -34,11 +47,16 @@ from .verify.record import Verification
 
 __all__ = [
     "Account",
+    "AccountCall",
     "AccountLifecycleError",
     "Anomaly",
+    "AnomalyCall",
     "AnomalyKind",
     "BlindWindow",
+    "ClaimedCall",
     "ConfigurationError",
+    "ConnectedCall",
+    "CreationFailedCall",
     "Dead",
     "Decision",
     "DeliveryState",
@@ -48,16 +66,19 @@ __all__ = [
     "Effect",
     "EffectKind",
     "Engine",
+    "EnteredCall",
     "Health",
-    "Hook",
+    "HealthChangedCall",
     "HookCall",
     "HookOutcome",
+    "LeftCall",
     "NextStep",
     "OnDead",
     "PayloadError",
     "Policy",
     "Provider",
     "Received",
+    "RecoveredCall",
     "RetryAt",
     "Severity",
     "Status",
@@ -65,6 +86,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "StoreFull",
+    "SyncCompletedCall",
     "UnreadablePayloads",
     "Verdict",
     "Verification",

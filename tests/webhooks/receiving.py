@@ -9,7 +9,7 @@ from threading import Thread
 from time import sleep
 from typing import Any, NamedTuple
 
-from account_lifecycle.hooks.registry import HookCall
+from account_lifecycle.hooks.calls import HookCall
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.testing import Clock

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle.hooks.registry import HookCall
+from account_lifecycle.hooks.calls import HookCall
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.status import Status

@@ -30,9 +30,10 @@ from ..intake.times import in_utc
 from ..lifecycle.account import Account
 from ..records import Claim, Completion, Delivery, DeliveryState, OnDead, TimeSource
 from ..stores.protocol import Store
+from .calls import HookCall, call_for
 from .leases import LEASE, LONGEST_CALL, Leases
 from .outcomes import Dead, Disable, RetryAt
-from .registry import HookCall, HookOutcome, HookRegistry, Subscription
+from .registry import HookOutcome, HookRegistry, Subscription
 
 OUTBOX_PAGE = 100
 """How many events or deliveries are taken from the outbox at a time."""
@@ -212,9 +213,9 @@ class Deliverer:
         """Return the accounts that the deliveries are about as they are now, by id."""
         return self._store.accounts_by_id([delivery.row.account_id for delivery in deliveries])
 
-    def call(self, delivery: Delivery, account: Account) -> Called:
+    def call(self, delivery: Delivery, account: Account | None) -> Called:
         """Call the hook; return what became of that, whatever the hook returned or raised."""
-        hook, call = self._hooks[delivery.hook.name].hook, _call_of(delivery, account)
+        hook, call = self._hooks[delivery.hook.name].hook, call_for(delivery, account)
         try:
             answer = hook(call)
         except BaseException as error:
@@ -265,24 +266,6 @@ class Deliverer:
             error=why,
         )
         return outcome._replace(error=f"stale: {why}", state=DeliveryState.RUNNING, due_at=None)
-
-
-def _call_of(delivery: Delivery, account: Account) -> HookCall:
-    row = delivery.row
-    return HookCall(
-        row.effect.kind,
-        row.effect.subject,
-        row.account_id,
-        row.sequence,
-        row.occurred_at,
-        account,
-        row.key,
-        delivery.attempts,
-        row.effect.blind_window,
-        row.anomaly,
-        row.transitions,
-        delivery.token,
-    )
 
 
 def _outcome(call: HookCall, delivery: Delivery, completion: Completion) -> HookOutcome:

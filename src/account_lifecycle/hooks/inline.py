@@ -108,7 +108,7 @@ class _Drain:
             accounts = self._deliverer.accounts_of(batch)
             while len(called) < len(batch) and not (called and (called[-1].ends_page or time.monotonic() > ends_s)):
                 delivery = batch[len(called)]
-                called.append(self._deliverer.call(delivery, accounts[delivery.row.account_id]))
+                called.append(self._deliverer.call(delivery, accounts.get(delivery.row.account_id)))
                 self._called.add(delivery.delivery_id)
         except BaseException:
             with suppress(StoreError):

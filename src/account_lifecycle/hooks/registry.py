@@ -1,62 +1,27 @@
-"""Hooks, the user's callables: what they are called with, and how they are registered for effects."""
+"""The registry: which hooks are called for which effects, and on which terms."""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack, overload
+from enum import StrEnum
+from typing import Any, Generic, Literal, NamedTuple, TypedDict, TypeVar, Unpack, overload
 
-from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.effects import EffectKind
-from ..lifecycle.explain import Anomaly
-from ..lifecycle.status import Status
-from ..lifecycle.windows import BlindWindow
-from ..lifecycle.wording import JsonObject, plain
-from ..records import DeliveryState, OnDead, StatusChange, SubscribedHook
-
-
-class HookCall(NamedTuple):
-    """What a hook is called with. All times are aware and in UTC."""
-
-    kind: EffectKind
-    subject: str
-    """The status, product or anomaly kind that it is about; blank where the kind says it all."""
-    account_id: str
-    sequence: int
-    """The account's sequence at the event that caused it: compare it with ``account.sequence``."""
-    occurred_at: datetime
-    """When that event was received."""
-    account: Account
-    """The account as it was just before the call, which may be later than the effect."""
-    key: str
-    """The idempotency key: the same for every attempt of every hook at this effect."""
-    attempt: int = 1
-    """1 for the first attempt of this hook."""
-    blind_window: BlindWindow | None = None
-    """Of ``recovered``: exactly the interval to backfill."""
-    anomaly: Anomaly | None = None
-    """Of ``anomaly``: the anomaly, explained."""
-    transitions: tuple[StatusChange, ...] = ()
-    """The account's last transitions up to that event, oldest first: a handler that missed earlier calls can catch up
-    from any later one."""
-    token: int = 0
-    """The fencing token of this attempt, which grows with each attempt of the same delivery: a system to which the hook
-    writes can refuse a smaller one than it has seen, should an attempt that was thought dead still be at work."""
-
-    def to_dict(self) -> JsonObject:
-        """Return the call as a JSON object, the same for every attempt as long as the account is the same."""
-        account = self.account.to_dict()
-        del account["in_status_s"]  # it depends on when one asks
-        return {
-            "key": self.key,
-            "account_id": self.account_id,
-            "sequence": self.sequence,
-            "kind": self.kind.value,
-            "subject": plain(self.subject),
-            "account": account,
-            "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
-            "anomaly": None if self.anomaly is None else self.anomaly.to_dict(),
-            "transitions": [transition.to_dict() for transition in self.transitions],
-        }
+from ..lifecycle.status import Health, Status
+from ..records import DeliveryState, OnDead, SubscribedHook
+from .calls import (
+    AccountCall,
+    AnomalyCall,
+    ClaimedCall,
+    ConnectedCall,
+    CreationFailedCall,
+    EnteredCall,
+    HealthChangedCall,
+    HookCall,
+    LeftCall,
+    RecoveredCall,
+    SyncCompletedCall,
+)
 
 
 class HookOutcome(NamedTuple):
@@ -78,14 +43,9 @@ class HookOutcome(NamedTuple):
         return self.state is DeliveryState.DONE
 
 
-class Hook(Protocol):
-    """Does an effect. Called at least once for each effect it wants; an exception makes it due again."""
-
-    def __call__(self, call: HookCall, /) -> object:
-        """Do the effect. It may return one of ``outcomes``; anything else means that it is done."""
-
-
-HookT = TypeVar("HookT", bound=Hook)
+CallT = TypeVar("CallT", bound=HookCall)
+AnswerT = TypeVar("AnswerT")
+HookT = TypeVar("HookT", bound=Callable[[Any], object])
 Ordering = Literal["account", "none"]
 
 
@@ -107,7 +67,9 @@ class Subscription(NamedTuple):
     """A hook, and the terms on which the store knows it."""
 
     terms: SubscribedHook
-    hook: Hook
+    hook: Callable[[Any], object]
+    """Called at least once for each effect that it wants; an exception makes it due again. It may return one of
+    ``outcomes``; anything else means that it is done."""
 
     @property
     def name(self) -> str:
@@ -115,12 +77,80 @@ class Subscription(NamedTuple):
         return self.terms.name
 
 
-class HookRegistry:
-    """The hooks of one engine. Each ``on_…`` method also serves as a decorator, with or without options.
+# A hook comes back as one for calls of its kind, even if it could be called with others: where several decorators stand
+# on one function, those whose calls have fields of their own stand on top.
+Typed = Callable[[CallT], AnswerT]
 
-    A hook is known by its name (its module and qualified name unless ``name`` says otherwise), so that a
-    delivery that failed in one process is tried again by the same hook in the next. The options are those
-    of ``HookOptions``; raise ``ValueError`` for an invalid one.
+
+class On(Generic[CallT]):
+    """Registers hooks for one kind of effect, as a call or as a decorator, with or without options.
+
+        engine.on_recovered(backfill, name="backfill", attempts=3)
+
+        @engine.on_recovered
+        def backfill(call: RecoveredCall) -> None: ...
+
+    The options are those of ``HookOptions``. Raise ``ValueError`` for an invalid one and ``TypeError`` for an unknown
+    one, or for a hook that cannot be called.
+    """
+
+    def __init__(self, registry: "HookRegistry", kind: EffectKind, subject: str | None = None) -> None:
+        self._registry = registry
+        self._kind = kind
+        self._subject = subject
+
+    @overload
+    def __call__(self, hook: Typed[CallT, AnswerT], /, **options: Unpack[HookOptions]) -> Typed[CallT, AnswerT]: ...
+    @overload
+    def __call__(
+        self, /, **options: Unpack[HookOptions]
+    ) -> Callable[[Typed[CallT, AnswerT]], Typed[CallT, AnswerT]]: ...
+    def __call__(self, hook: Any = None, /, **options: Any) -> object:
+        """Register a hook and return it; without one, return a decorator that does."""
+        known = HookOptions.__annotations__
+        if unknown := sorted(options.keys() - known.keys()):
+            raise TypeError(f"on_{self._kind}: found {', '.join(unknown)}; expected {', '.join(known)}")
+        if hook is None:
+            return lambda later: self._registry.subscribe(self._kind, self._subject, later, **options)
+        return self._registry.subscribe(self._kind, self._subject, hook, **options)
+
+
+class OnSubject(On[CallT]):
+    """The same for a kind whose effects are about something: the word that is meant comes first, None for any.
+
+        @engine.on_entered(Status.CREDENTIALS)
+        def pause(call: EnteredCall) -> None: ...
+
+    Raise ``ValueError`` for a word that there is not.
+    """
+
+    def __init__(self, registry: "HookRegistry", kind: EffectKind, words: type[StrEnum]) -> None:
+        super().__init__(registry, kind)
+        self._words = words
+
+    @overload
+    def __call__(self, hook: Typed[CallT, AnswerT], /, **options: Unpack[HookOptions]) -> Typed[CallT, AnswerT]: ...
+    @overload
+    def __call__(
+        self, subject: str | None = None, /, **options: Unpack[HookOptions]
+    ) -> Callable[[Typed[CallT, AnswerT]], Typed[CallT, AnswerT]]: ...
+    @overload
+    def __call__(
+        self, subject: str | None, hook: Typed[CallT, AnswerT], /, **options: Unpack[HookOptions]
+    ) -> Typed[CallT, AnswerT]: ...
+    def __call__(self, subject: Any = None, hook: Any = None, /, **options: Any) -> object:
+        """Register a hook and return it; without one, return a decorator that does."""
+        if callable(subject):
+            subject, hook = None, subject
+        word = None if subject is None else self._words(subject)
+        return On[CallT](self._registry, self._kind, word)(hook, **options)
+
+
+class HookRegistry:
+    """The hooks of one engine. Each ``on_…`` method registers a hook for a kind of effect (see ``On``).
+
+    A hook is known by its name (its module and qualified name unless ``name`` says otherwise), so that a delivery that
+    failed in one process is tried again by the same hook in the next.
     """
 
     def __init__(self) -> None:
@@ -139,92 +169,96 @@ class HookRegistry:
     ) -> HookT:
         """Call ``hook`` for every effect of this kind, and with this subject unless that is None.
 
-        Return the hook. Raise ``ValueError`` for invalid options, or if another hook of the effect has the ``name``.
+        Return the hook. Raise ``ValueError`` for invalid options, or if another hook of the effect has the ``name``,
+        and ``TypeError`` for a hook that cannot be called.
         """
+        if not callable(hook):
+            raise TypeError(f"hook: found {hook!r}; expected something that can be called")
         full_name = self._free_name(f"{kind}:{subject or '*'}:{name or _name_of(hook)}", name)
         terms = SubscribedHook(full_name, EffectKind(kind), subject, ordering == "account", attempts, OnDead(on_dead))
         _check(terms, ordering)
         self.subscriptions.append(Subscription(terms, hook))
         return hook
 
-    def on_entered(self, status: Status | str, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]:
-        """Call the hook when an account enters a status. Raise ``ValueError`` for a word that is no status."""
-        subject = Status(status)
-        return lambda hook: self.subscribe(EffectKind.ENTERED, subject, hook, **options)
+    @property
+    def on_entered(self) -> OnSubject[EnteredCall]:
+        """Call the hook when an account enters a status, or any of them."""
+        return OnSubject(self, EffectKind.ENTERED, Status)
 
-    def on_left(self, status: Status | str, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]:
-        """Call the hook when an account leaves a status. Raise ``ValueError`` for a word that is no status."""
-        subject = Status(status)
-        return lambda hook: self.subscribe(EffectKind.LEFT, subject, hook, **options)
+    @property
+    def on_left(self) -> OnSubject[LeftCall]:
+        """Call the hook when an account leaves a status, or any of them."""
+        return OnSubject(self, EffectKind.LEFT, Status)
 
-    def on_anomaly(
-        self, kind: AnomalyKind | str | None = None, **options: Unpack[HookOptions]
-    ) -> Callable[[HookT], HookT]:
-        """Call the hook when an anomaly of a kind is found; None for every kind."""
-        subject = None if kind is None else AnomalyKind(kind)
-        return lambda hook: self.subscribe(EffectKind.ANOMALY, subject, hook, **options)
+    @property
+    def on_health_changed(self) -> OnSubject[HealthChangedCall]:
+        """Call the hook when an account comes to a health, or to any other than before."""
+        return OnSubject(self, EffectKind.HEALTH_CHANGED, Health)
 
-    @overload
-    def on_connected(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
-    @overload
-    def on_connected(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
-    def on_connected(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
+    @property
+    def on_connected(self) -> On[ConnectedCall]:
         """Call the hook when an account is live for the first time."""
-        return self._register(EffectKind.CONNECTED, hook, options)
+        return On(self, EffectKind.CONNECTED)
 
-    @overload
-    def on_interrupted(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
-    @overload
-    def on_interrupted(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
-    def on_interrupted(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """Call the hook when a live account is interrupted; the user need not do anything."""
-        return self._register(EffectKind.INTERRUPTED, hook, options)
+    @property
+    def on_interrupted(self) -> On[AccountCall]:
+        """Call the hook when an account is interrupted: pause, but do not ask for a new sign-in."""
+        return On(self, EffectKind.INTERRUPTED)
 
-    @overload
-    def on_action_required(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
-    @overload
-    def on_action_required(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
-    def on_action_required(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
+    @property
+    def on_action_required(self) -> On[AccountCall]:
         """Call the hook when the user must reconnect."""
-        return self._register(EffectKind.ACTION_REQUIRED, hook, options)
+        return On(self, EffectKind.ACTION_REQUIRED)
 
-    @overload
-    def on_recovered(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
-    @overload
-    def on_recovered(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
-    def on_recovered(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
+    @property
+    def on_action_resolved(self) -> On[AccountCall]:
+        """Call the hook when the user need not do anything any more: what was paused may go on."""
+        return On(self, EffectKind.ACTION_RESOLVED)
+
+    @property
+    def on_recovered(self) -> On[RecoveredCall]:
         """Call the hook when an account is live again; ``call.blind_window`` is the interval to backfill."""
-        return self._register(EffectKind.RECOVERED, hook, options)
+        return On(self, EffectKind.RECOVERED)
 
-    @overload
-    def on_sync_completed(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
-    @overload
-    def on_sync_completed(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
-    def on_sync_completed(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """Call the hook when a synchronization finished; ``call.subject`` is its product, or blank."""
-        return self._register(EffectKind.SYNC_COMPLETED, hook, options)
+    @property
+    def on_still_down(self) -> On[AccountCall]:
+        """Call the hook when an account has been down for as long as one of the policy's ``reminders`` says."""
+        return On(self, EffectKind.STILL_DOWN)
 
-    @overload
-    def on_creation_failed(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
-    @overload
-    def on_creation_failed(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
-    def on_creation_failed(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
-        """Call the hook when an account could not be created."""
-        return self._register(EffectKind.CREATION_FAILED, hook, options)
+    @property
+    def on_session_expiring(self) -> On[AccountCall]:
+        """Call the hook when the provider's session ends soon: a new sign-in now avoids an outage."""
+        return On(self, EffectKind.SESSION_EXPIRING)
 
-    @overload
-    def on_deleted(self, hook: HookT, **options: Unpack[HookOptions]) -> HookT: ...
-    @overload
-    def on_deleted(self, **options: Unpack[HookOptions]) -> Callable[[HookT], HookT]: ...
-    def on_deleted(self, hook: Hook | None = None, **options: Unpack[HookOptions]) -> object:
+    @property
+    def on_claimed(self) -> On[ClaimedCall]:
+        """Call the hook when an account has an owner; ``call.owner`` is your own user id."""
+        return On(self, EffectKind.CLAIMED)
+
+    @property
+    def on_reconnect_failed(self) -> On[AccountCall]:
+        """Call the hook when an attempt to sign in again has failed."""
+        return On(self, EffectKind.RECONNECT_FAILED)
+
+    @property
+    def on_sync_completed(self) -> On[SyncCompletedCall]:
+        """Call the hook when a synchronization has finished; ``call.product`` tells of what."""
+        return On(self, EffectKind.SYNC_COMPLETED)
+
+    @property
+    def on_creation_failed(self) -> On[CreationFailedCall]:
+        """Call the hook when an account could not be created; ``call.account`` is None if there is none."""
+        return On(self, EffectKind.CREATION_FAILED)
+
+    @property
+    def on_deleted(self) -> On[AccountCall]:
         """Call the hook when an account is gone."""
-        return self._register(EffectKind.DELETED, hook, options)
+        return On(self, EffectKind.DELETED)
 
-    def _register(self, kind: EffectKind, hook: Hook | None, options: HookOptions) -> object:
-        """Register a hook, or return a decorator that does."""
-        if hook is None:
-            return lambda later: self.subscribe(kind, None, later, **options)
-        return self.subscribe(kind, None, hook, **options)
+    @property
+    def on_anomaly(self) -> OnSubject[AnomalyCall]:
+        """Call the hook when an anomaly of a kind is found, or of any."""
+        return OnSubject(self, EffectKind.ANOMALY, AnomalyKind)
 
     def _free_name(self, full_name: str, given: str | None) -> str:
         taken = [subscription.name for subscription in self.subscriptions]
@@ -244,7 +278,7 @@ def _check(terms: SubscribedHook, ordering: str) -> None:
         raise ValueError("on_dead: found 'halt' with ordering='none', where nothing waits; expected 'skip'")
 
 
-def _name_of(hook: Hook) -> str:
+def _name_of(hook: object) -> str:
     function = hook if hasattr(hook, "__qualname__") else type(hook)
     module = getattr(function, "__module__", None)
     qualified = str(getattr(function, "__qualname__", type(hook).__qualname__))

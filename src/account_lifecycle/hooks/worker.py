@@ -182,7 +182,7 @@ class Worker:
             return
         try:
             accounts = self._deliverer.accounts_of([delivery])
-            called = self._deliverer.call(delivery, accounts[delivery.row.account_id])
+            called = self._deliverer.call(delivery, accounts.get(delivery.row.account_id))
         except StoreError as error:
             logger().warning("hook was not called: the store cannot be used", hook=delivery.hook.name, error=str(error))
             self._complete((), [delivery])

@@ -152,7 +152,9 @@ def effects_text(effects: tuple[Effect, ...]) -> str:
 
     They are a JSON array of [kind, subject], with true as a third element of what is doubtful.
     """
-    return json.dumps([(kind, subject, True) if doubtful else (kind, subject) for kind, subject, doubtful, _ in effects])
+    return json.dumps(
+        [(kind, subject, True) if doubtful else (kind, subject) for kind, subject, doubtful, _ in effects]
+    )
 
 
 # ---- Rows to records ------------------------------------------------------------------------------

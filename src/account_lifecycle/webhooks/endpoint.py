@@ -27,8 +27,8 @@ from threading import Lock
 from typing import NamedTuple
 
 from ..errors import ConfigurationError
+from ..hooks.calls import HookCall
 from ..hooks.outcomes import Disable, Done, HookAnswer, RetryAt
-from ..hooks.registry import HookCall
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.wording import printable, time_text
 from .addresses import RefusedAddress, Resolver, checked_addresses, read_allowance, read_url, resolve

@@ -1,0 +1,135 @@
+"""How hooks are registered, and what types say about it."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from account_lifecycle import AnomalyKind, Health, Status
+from account_lifecycle.hooks.calls import CALL_TYPES, HookCall
+from account_lifecycle.hooks.registry import HookRegistry
+from account_lifecycle.lifecycle.effects import EffectKind
+
+HERE = Path(__file__).parent
+README = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def hook(call: HookCall) -> None: ...
+
+
+def terms(registry: HookRegistry) -> list[tuple[str, str | None]]:
+    return [(each.terms.kind, each.terms.subject) for each in registry.subscriptions]
+
+
+@pytest.mark.parametrize("kind", EffectKind)
+def test_every_kind_of_effect_has_its_method_with_the_right_kind_of_call(kind: EffectKind) -> None:
+    registry = HookRegistry()
+    assert getattr(registry, f"on_{kind}")(hook) is hook
+    assert terms(registry) == [(kind, None)]
+    method = vars(HookRegistry)[f"on_{kind}"]
+    assert get_args(get_type_hints(method.fget)["return"]) == (CALL_TYPES[kind],)
+    assert method.__doc__.startswith("Call the hook when ")
+
+
+@pytest.mark.parametrize("kind", EffectKind)
+def test_every_method_takes_the_same_options_called_or_as_a_decorator(kind: EffectKind) -> None:
+    registry = HookRegistry()
+    options: dict[str, Any] = {"attempts": 3, "ordering": "none", "on_dead": "skip"}
+    assert getattr(registry, f"on_{kind}")(hook, name="one", **options) is hook
+    assert getattr(registry, f"on_{kind}")(name="two", **options)(hook) is hook
+    one, two = [each.terms for each in registry.subscriptions]
+    assert (one.name, one.attempts_limit, one.is_ordered) == (f"{kind}:*:one", 3, False)
+    assert one._replace(name=two.name) == two
+
+
+def test_a_hook_may_be_for_one_word_only() -> None:
+    registry = HookRegistry()
+    registry.on_entered(Status.CREDENTIALS)(hook)
+    registry.on_left("OK", hook)
+    registry.on_health_changed(Health.LIVE, hook)
+    registry.on_anomaly("STUCK")(hook)
+    registry.on_anomaly(None)(hook)
+    assert terms(registry) == [
+        ("entered", Status.CREDENTIALS),
+        ("left", Status.OK),
+        ("health_changed", Health.LIVE),
+        ("anomaly", AnomalyKind.STUCK),
+        ("anomaly", None),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["entered", "left", "health_changed", "anomaly"])
+def test_a_word_that_there_is_not_is_refused_at_once(kind: str) -> None:
+    with pytest.raises(ValueError, match="NO_SUCH_WORD"):
+        getattr(HookRegistry(), f"on_{kind}")("NO_SUCH_WORD")
+
+
+@pytest.mark.parametrize("kind", EffectKind)
+@pytest.mark.parametrize("option", ["since", "after", "paired", "timeout", "confirm", "during_incident", "atempts"])
+def test_an_option_that_there_is_not_is_refused_at_once_by_name(kind: EffectKind, option: str) -> None:
+    with pytest.raises(TypeError, match=f"on_{kind}: found {option}; expected name, ordering, attempts, on_dead"):
+        getattr(HookRegistry(), f"on_{kind}")(**{option: None})
+
+
+def test_what_cannot_be_called_is_no_hook() -> None:
+    register: Any = HookRegistry().on_recovered
+    with pytest.raises(TypeError, match="found 'crm'; expected something that can be called"):
+        register("crm")
+    with pytest.raises(TypeError, match="found 17"):
+        register(name="crm")(17)
+
+
+@pytest.mark.parametrize("option", [{"attempts": 0}, {"attempts": "3"}, {"ordering": "no"}, {"on_dead": "stop"}])
+def test_an_option_that_makes_no_sense_is_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(option))}|{next(iter(option.values()))}"):
+        HookRegistry().on_recovered(hook, **option)
+
+
+# ---- Types -----------------------------------------------------------------------------------------------
+
+
+def checked(*paths: Path) -> str:
+    """What mypy says about files, judged as strictly as it can."""
+    from mypy import api
+
+    where = f"--python-executable={sys.executable}"
+    options = ["--strict", "--no-error-summary", "--no-pretty", "--config-file=", where]
+    out, errors, _ = api.run([*options, *map(str, paths)])
+    return out + errors
+
+
+def test_hooks_of_every_kind_pass_mypy_and_so_do_those_of_the_readme(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    readme = tmp_path / "readme.py"
+    readme.write_text("\n".join(block for block in blocks if "engine.on_" in block))
+    assert checked(HERE / "typed_hooks.py", readme) == ""
+
+
+WRONG = """
+from account_lifecycle import HookCall, RecoveredCall
+from account_lifecycle.hooks.registry import HookRegistry
+
+engine = HookRegistry()
+engine.on_recovered(lambda call: print(call.blind_window.last_ok))
+engine.on_action_required(lambda call: print(call.blind_window.opened_at))
+engine.on_creation_failed(lambda call: print(call.account.status))
+engine.on_deleted(attempts="many")
+
+@engine.on_action_required
+def backfill(call: RecoveredCall) -> None: ...
+
+@engine.on_recovered(name="no call")
+def nothing() -> None: ...
+
+@engine.on_entered("OK")
+def enter(call: RecoveredCall) -> None: ...
+"""
+
+
+def test_hooks_that_ask_a_call_for_what_it_does_not_have_fail(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.py"
+    path.write_text(WRONG)
+    lines = [int(line.split(":")[1]) for line in checked(path).splitlines() if " error: " in line]
+    assert sorted(set(lines)) == [6, 7, 8, 9, 11, 14, 17]
