@@ -42,10 +42,11 @@ def announced(
     product: str = "",
     name: str | None = None,
     payload: bytes = b"{}",
+    reason: str = "",
 ) -> StatusAnnounced:
     """An announcement, so many minutes after the first moment."""
     family = None if provider is None else ALIASES.get(provider, provider)
-    return StatusAnnounced(account_id, status, at(minutes), family, product, name, payload)
+    return StatusAnnounced(account_id, status, at(minutes), family, product, name, reason, payload)
 
 
 def deadline_of(account: Account, minutes: float, allowed: timedelta = timedelta(minutes=30)) -> DeadlinePassed:

@@ -21,10 +21,10 @@ from account_lifecycle.webhooks import WebhookEndpoint
 
 
 def register(engine: HookRegistry, crm: WebhookEndpoint) -> None:
-    engine.on_recovered(lambda call: print(call.blind_window.backfill_from))
-    engine.on_creation_failed(lambda call: print(call.owner, call.account and call.account.status))
-    engine.on_anomaly(lambda call: print(call.anomaly.explanation))
-    engine.on_anomaly("STUCK", lambda call: print(call.anomaly.kind, call.account.health), name="stuck")
+    engine.on_recovered(lambda call: repr(call.blind_window.backfill_from))
+    engine.on_creation_failed(lambda call: (call.owner, call.account and call.account.status))
+    engine.on_anomaly(lambda call: repr(call.anomaly.explanation))
+    engine.on_anomaly("STUCK", lambda call: (call.anomaly.kind, call.account.health), name="stuck")
     engine.on_deleted(crm, name="crm", attempts=12, ordering="none", on_dead="skip")
 
     @engine.on_entered(Status.CREDENTIALS)
@@ -70,4 +70,4 @@ def register(engine: HookRegistry, crm: WebhookEndpoint) -> None:
     @engine.on_action_resolved
     def anything(call: HookCall) -> None:
         if isinstance(call, RecoveredCall):
-            print(call.blind_window.opened_at)
+            repr(call.blind_window.opened_at)

@@ -9,7 +9,7 @@ from threading import Thread
 from time import sleep
 from typing import Any, NamedTuple
 
-from account_lifecycle.hooks.calls import HookCall
+from account_lifecycle.hooks.calls import CALL_TYPES, HookCall
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.testing import Clock
@@ -24,7 +24,8 @@ LOOPBACK = "127.0.0.1"
 def a_call(account_id: str = "acc_1", kind: EffectKind = EffectKind.RECOVERED, **more: Any) -> HookCall:
     """A hook's call about an account of which nothing else is known."""
     key = f"{account_id}/3/{kind}/"
-    return HookCall(kind, more.pop("subject", ""), account_id, 3, T0, Account(account_id), more.pop("key", key), **more)
+    facts = {"subject": "", "account": Account(account_id), "key": key, "occurred_at": T0, **more}
+    return CALL_TYPES[kind](kind=kind, account_id=account_id, sequence=3, **facts)
 
 
 def answer(status: str, *headers: str, body: bytes = b"") -> bytes:

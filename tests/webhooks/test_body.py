@@ -24,14 +24,13 @@ def a_recovery() -> HookCall:
     last = judged(announced("acc_1", word, minutes) for minutes, word in enumerate(words))[-1]
     [effect] = [effect for effect in last.effects if effect.kind is EffectKind.RECOVERED]
     moves = (StatusChange(5, at(4), "OK", Status("RECONNECTED"), Status("OK")),)
-    window = effect.blind_window
-    return a_call(kind=effect.kind, blind_window=window, transitions=moves)._replace(account=last.after)
+    return a_call(kind=effect.kind, blind_window=effect.blind_window, transitions=moves, account=last.after)
 
 
 def an_anomaly() -> HookCall:
-    last = judged([announced("acc_1", "DELETED"), announced("acc_1", "OK", 5)])[-1]
+    last = judged([announced("acc_1", "DELETED"), announced("acc_1", "OK", 5000)])[-1]
     [anomaly] = last.anomalies
-    return a_call(kind=EffectKind.ANOMALY, subject=anomaly.kind, anomaly=anomaly)._replace(account=last.after)
+    return a_call(kind=EffectKind.ANOMALY, subject=anomaly.kind, anomaly=anomaly, account=last.after)
 
 
 def read(call: HookCall) -> dict[str, Any]:
@@ -55,13 +54,25 @@ def test_a_body_tells_what_happened_to_whom_and_when() -> None:
 
 def test_a_recovery_tells_the_interval_to_backfill() -> None:
     window = read(a_recovery())["data"]["blind_window"]
-    assert (window["last_ok_at"], window["closed_at"]) == ("2026-05-01T12:01:00Z", "2026-05-01T12:04:00Z")
+    assert (window["backfill_from"], window["closed_at"]) == ("2026-05-01T12:01:00Z", "2026-05-01T12:04:00Z")
+
+
+def test_a_failed_creation_of_nobody_tells_whose_it_would_have_been() -> None:
+    kind = EffectKind.CREATION_FAILED
+    data = read(a_call("", kind, subject="user-17", account=None, owner="user-17", reason="Disconnected"))["data"]
+    assert (data["account_id"], data["account"]) == ("", None)
+    assert (data["owner"], data["reason"], data["doubtful"], data["is_current"]) == (
+        "user-17",
+        "Disconnected",
+        False,
+        True,
+    )
 
 
 def test_an_anomaly_comes_with_its_explanation_and_the_next_step() -> None:
     data = read(an_anomaly())["data"]
     assert (data["subject"], data["anomaly"]["kind"]) == (AnomalyKind.AFTER_DELETION, AnomalyKind.AFTER_DELETION)
-    assert "deleted account" in data["anomaly"]["explanation"]
+    assert "The account is DELETED" in data["anomaly"]["explanation"]
     assert data["anomaly"]["next_step"]
 
 
@@ -96,6 +107,23 @@ def test_every_key_and_kind_is_documented() -> None:
     assert [f"data.{key}" for key in told["data"]] == [
         line.split("`")[1] for line in PAGE.splitlines() if line.startswith("| `data.")
     ]
+
+
+def test_the_body_in_the_documentation_is_one_that_could_be_sent() -> None:
+    shown = json.loads(PAGE.split("```json\n")[1].split("```")[0])
+    events = [
+        announced("a1", "CREATION_SUCCESS", 0, name="user-7"),
+        announced("a1", "OK", 1),
+        announced("a1", "CREDENTIALS", 2, reason="Disconnected"),
+    ]
+    last = judged(events)[-1].after
+    moves = (StatusChange(3, at(2), "CREDENTIALS", Status("OK"), Status("CREDENTIALS")),)
+    key = "a1/3/action_required/"
+    facts = {"account": last, "transitions": moves, "owner": last.owner, "reason": last.reason, "occurred_at": at(2)}
+    body = read(a_call("a1", EffectKind.ACTION_REQUIRED, key=key, **facts))
+    account = body["data"]["account"]
+    body["data"]["account"] = {key: account[key] for key in shown["data"]["account"]}
+    assert body == shown
 
 
 @pytest.mark.parametrize("subject", ["größe", "\u202e", "\ud800", '"', "😀"])

@@ -251,11 +251,13 @@ class Engine(HookRegistry):
     def start_runner(self, *, threads: int = 4, poll_s: float = 1.0) -> Worker:
         """Run hooks in threads of their own from now on; feeding then returns without waiting for them.
 
-        The runner looks for what is due every ``poll_s`` seconds, and at once after a feed of this process.
-        Register the hooks first. Closing the engine stops it; calls that are running are waited for.
+        The runner looks for what is due every ``poll_s`` seconds, and at once after a feed of this process. It looks
+        for deadlines that have passed at once, and then every minute of the engine's clock. Register the hooks first.
+        Closing the engine stops it; calls that are running are waited for.
         """
         if self._worker is None or not self._worker.is_running:
-            self._worker = Worker(self.store, self, self._clock, threads=threads, poll_s=poll_s)
+            clock, tick = self._clock, self.check_deadlines
+            self._worker = Worker(self.store, self, clock, threads=threads, poll_s=poll_s, tick=tick)
         return self._worker
 
     def stop_runner(self) -> None:

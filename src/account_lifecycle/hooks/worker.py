@@ -2,13 +2,16 @@
 
 A dispatcher thread claims deliveries for the threads that call hooks, one each, so that nothing lies claimed in a
 queue while its lease runs. It polls; a nudge after a feed only makes the next look come sooner.
+
+Hooks are also called for what should have happened and did not, and nobody announces that: a thread of its own looks at
+the clock. Where deadlines are looked up is not known here; it is handed in (``tick``).
 """
 
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from queue import SimpleQueue
 from threading import Condition, Thread, current_thread
 from typing import Self
@@ -26,6 +29,8 @@ FIRST_PAUSE_S = 0.05
 """How long the worker waits before it turns again to a store that could not be used; then twice as long, and so on."""
 LONGEST_PAUSE_S = 30.0
 """How long it waits at most."""
+TICK = timedelta(minutes=1)
+"""How often deadlines are looked at by default."""
 LAST_TRIES = 5
 """How often a worker that is to stop tries to write completions to such a store before it leaves them to the lease."""
 
@@ -34,8 +39,9 @@ class Worker:
     """Threads that run a registry's hooks until ``stop``. As a context manager it stops at the end.
 
     The hooks are known to the store once it is made. ``poll_s`` and ``threads`` are seconds between looks and how many
-    hooks run at a time. Due times and leases go by ``clock``; polls and pauses take real time. Raise ``ValueError``
-    for less than one thread or no time between polls, and ``StoreError``.
+    hooks run at a time. ``tick`` is called at once and then ``every`` so long, to look at deadlines; an error that it
+    raises is logged, and the next call comes in its turn. Due times, leases and ticks go by ``clock``; polls and pauses
+    take real time. Raise ``ValueError`` for less than one thread or no time between polls or ticks, and ``StoreError``.
     """
 
     def __init__(
@@ -47,14 +53,19 @@ class Worker:
         threads: int = 4,
         poll_s: float = 1.0,
         lease: timedelta = LEASE,
+        tick: Callable[[], object] | None = None,
+        every: timedelta = TICK,
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads: found {threads}; expected 1 or more")
         if not poll_s > 0:
             raise ValueError(f"poll_s: found {poll_s}; expected more than 0 seconds")
+        if every <= timedelta(0):
+            raise ValueError(f"every: found {every}; expected a length longer than nothing")
         self._deliverer = Deliverer(store, registry, clock, lease)
         self._deliverer.subscribe()
         self._poll_s = poll_s
+        self._clock, self._every = clock, every
         self._pid = os.getpid()
         self._changed = Condition()  # guards what follows
         self._free = threads
@@ -64,7 +75,8 @@ class Worker:
         self._queue: SimpleQueue[Delivery | None] = SimpleQueue()
         self._threads = [Thread(target=self._call, name=f"{THREADS} {n + 1}", daemon=True) for n in range(threads)]
         self._dispatcher = Thread(target=self._dispatch, name=f"{THREADS} dispatcher", daemon=True)
-        for thread in (*self._threads, self._dispatcher):
+        self._watches = [Thread(target=self._watch, name=f"{THREADS} clock", args=(tick,), daemon=True)] if tick else []
+        for thread in (*self._threads, self._dispatcher, *self._watches):
             thread.start()
 
     def __enter__(self) -> Self:
@@ -105,7 +117,8 @@ class Worker:
                     self._queue.put(None)
             self._changed.notify_all()
         ends_s = None if timeout_s is None else time.monotonic() + timeout_s
-        threads = [thread for thread in (self._dispatcher, *self._threads) if thread is not current_thread()]
+        everyone = (self._dispatcher, *self._watches, *self._threads)
+        threads = [thread for thread in everyone if thread is not current_thread()]
         for thread in threads:
             thread.join(None if ends_s is None else max(0.0, ends_s - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
@@ -161,6 +174,24 @@ class Worker:
                     self._queue.put(delivery)
         if is_too_late:
             self._complete((), claimed)
+
+    # ---- The thread that looks at the clock ------------------------------------------------------------
+
+    def _watch(self, tick: Callable[[], object]) -> None:
+        """Call ``tick`` whenever ``every`` has gone by, and when the clock was set back."""
+        longest_s = min(self._poll_s, self._every.total_seconds())
+        last: datetime | None = None
+        while not self._is_stopping:
+            now = self._clock()
+            if last is None or not last <= now < last + self._every:
+                last = now
+                try:
+                    tick()
+                except Exception as error:  # whatever it is: the next look may go better
+                    exc_info = None if isinstance(error, StoreError) else error
+                    logger().warning("deadlines could not be looked at", error=str(error), exc_info=exc_info)
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_stopping, longest_s)
 
     # ---- The threads that call hooks -----------------------------------------------------------------
 
