@@ -156,7 +156,7 @@ def test_a_providers_picture_shows_its_deadlines_and_its_session_length(provider
         caption = drawn.nodes[f"{status}_caption"]["label"]
         assert ("≤" in caption) is (status in profile.deadlines)
     assert ("sessions end after 365 days" in drawn.words()) is (profile.session_length is not None)
-    assert all(cause in drawn.words().replace("\\l", " ") for cause in profile.causes)
+    assert all(cause.text in drawn.words().replace("\\l", " ") for cause in profile.causes)
 
 
 def test_a_deadline_is_the_providers_own() -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..engine.core import Engine
-from ..engine.diagnosis import HEALTH_MEANINGS, Diagnosis, age
+from ..engine.diagnosis import Diagnosis, age
 from ..lifecycle.account import Account
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.status import Health, Status
-from ..lifecycle.wording import escaped, moment
+from ..lifecycle.wording import escaped, health_words, moment
 from ..records import AccountFilter, LedgerEntry
 from ..report.tables import STYLES, Column, style_of
 from ..report.words import counted
@@ -232,7 +232,7 @@ def _facts(account: Account, now: datetime) -> "list[tuple[str, str | Text]]":
     return [
         ("status", f"{account.status}{' (stuck)' if account.stuck else ''}"),
         ("since", f"{moment(account.since)}, {age(account.since, now)} ago" if account.since else ""),
-        ("health", composed(styled(account.health), f": {HEALTH_MEANINGS[account.health]}")),
+        ("health", composed(styled(account.health), f": {health_words(account.health, account.presumed).text}")),
         ("last OK", moment(account.last_ok_at) if account.last_ok_at else "never"),
         ("last event", moment(account.last_heard_at) if account.last_heard_at else ""),
         ("blind since", moment(window.last_ok_at) if window else ""),

@@ -224,10 +224,10 @@ def _unknown_status(a: Evidence) -> str:
 
 
 def _stuck(a: Evidence) -> str:
-    lasted = "" if a.since is None else f", for {lasting(a.at - a.since)}"
+    allowed = lasting(timedelta(seconds=int(a.detail or 0)))
     return (
-        f"The account has been {a.situation.status} since {moment(a.since)}{lasted}, although that should pass within "
-        f"{lasting(timedelta(seconds=int(a.detail or 0)))}; {one_of(awaited_by(a))} should have followed."
+        f"The account has been {a.situation.status} since {moment(a.since)}, longer than the {allowed} within which "
+        f"that should pass; {one_of(awaited_by(a))} should have followed."
     )
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from .causes import SIGNED_OUT, SIGNED_OUT_OF_ANY, Cause
 from .status import Status
 
 
@@ -53,26 +54,6 @@ _SLOW = {**dict.fromkeys(DEADLINES, 12 * _HOUR), Status.CONNECTING: 30 * _MINUTE
 
 YEAR = timedelta(days=365)
 
-_SHARED_CAUSES = (
-    "the user ended the session in the provider's settings",
-    "the user changed the password and had every session signed out",
-    "too many or too regular requests raised an automation warning",
-    "the proxy was slow or down for a long time",
-)
-_OAUTH_CAUSES = (
-    "the user revoked the application's access",
-    "an administrator revoked the application's permissions or tokens",
-    "the user changed the password and had every token revoked",
-    "the mailbox is gone or its address changed",
-    "the OAuth keys in your settings changed",
-    "the user did not tick every scope",
-)
-_PHONE_CAUSES = (
-    "the user ended the session in the app's settings",
-    "too many sensitive requests led to a restriction, for a time or for good",
-    "the phone had no network for a long time",
-)
-
 
 class ProviderProfile(NamedTuple):
     """How one provider's accounts live."""
@@ -83,8 +64,8 @@ class ProviderProfile(NamedTuple):
     """Whether its SYNC_SUCCESS can name a product (premium LinkedIn sends one for each)."""
     session_length: timedelta | None = None
     """After which its sessions expire, where the vendor's page says so."""
-    causes: tuple[str, ...] = ()
-    """Why its credentials become invalid, as documented; the likeliest stories for a person."""
+    causes: tuple[Cause, ...] = SIGNED_OUT_OF_ANY
+    """Why its credentials become invalid, as documented, and what to do about each; commonest first."""
     deadlines: Mapping[Status, timedelta] = DEADLINES
     """How long each transient status may last."""
 
@@ -92,33 +73,20 @@ class ProviderProfile(NamedTuple):
 # fmt: off
 PROFILES: dict[str | None, ProviderProfile] = {
     Provider.LINKEDIN: ProviderProfile(
-        announces_sync=True, has_products=True, session_length=YEAR,
-        causes=(
-            "the session expired (after one year)", *_SHARED_CAUSES, "the user activated two-factor sign-in",
-            "too many requests were refused (invalid_attendee, insufficient_credit and the like)",
-            "the user was asked to choose a session (Recruiter connected with credentials)",
-            "the user signed out in the browser whose cookies were used",
-            "the cookies were used with another user agent, browser or user",
-        )),
-    Provider.WHATSAPP: ProviderProfile(announces_sync=True, causes=_PHONE_CAUSES),
-    Provider.INSTAGRAM: ProviderProfile(
-        announces_sync=True, session_length=YEAR,
-        causes=(
-            "a security checkpoint waits to be confirmed in the app",
-            "the session expired (after one year)", *_SHARED_CAUSES,
-        )),
+        announces_sync=True, has_products=True, session_length=YEAR, causes=SIGNED_OUT["linkedin"]),
+    Provider.WHATSAPP: ProviderProfile(announces_sync=True, causes=SIGNED_OUT["phone"]),
+    Provider.INSTAGRAM: ProviderProfile(announces_sync=True, session_length=YEAR, causes=SIGNED_OUT["instagram"]),
     Provider.MESSENGER: ProviderProfile(announces_sync=False, deadlines=_WITHOUT_SYNC),
-    Provider.TELEGRAM: ProviderProfile(announces_sync=True, causes=_PHONE_CAUSES),
+    Provider.TELEGRAM: ProviderProfile(announces_sync=True, causes=SIGNED_OUT["phone"]),
     Provider.X: ProviderProfile(announces_sync=False, deadlines=_WITHOUT_SYNC),
-    Provider.GOOGLE: ProviderProfile(announces_sync=False, causes=_OAUTH_CAUSES, deadlines=_WITHOUT_SYNC),
-    Provider.MICROSOFT: ProviderProfile(announces_sync=False, causes=_OAUTH_CAUSES, deadlines=_WITHOUT_SYNC),
-    Provider.IMAP: ProviderProfile(
-        announces_sync=True, causes=("the user changed the mailbox password",), deadlines=_SLOW),
+    Provider.GOOGLE: ProviderProfile(announces_sync=False, causes=SIGNED_OUT["oauth"], deadlines=_WITHOUT_SYNC),
+    Provider.MICROSOFT: ProviderProfile(announces_sync=False, causes=SIGNED_OUT["oauth"], deadlines=_WITHOUT_SYNC),
+    Provider.IMAP: ProviderProfile(announces_sync=True, causes=SIGNED_OUT["mailbox"], deadlines=_SLOW),
 }
 # fmt: on
 
 PERMISSIVE = ProviderProfile(announces_sync=True)
-"""For an account whose provider is unknown or untold: everything may be announced."""
+"""For an account whose provider is unknown or was never announced: everything may be announced."""
 
 
 def family_of(word: str) -> str:
@@ -128,5 +96,5 @@ def family_of(word: str) -> str:
 
 
 def profile_of(provider: str | None) -> ProviderProfile:
-    """The provider's row, or the permissive one for a provider that is unknown or untold."""
+    """The provider's row, or the permissive one for a provider that is unknown or was never announced."""
     return PROFILES.get(provider, PERMISSIVE)

@@ -410,8 +410,8 @@ def _stuck(e: Evidence) -> Iterator[Weighed]:
         only_ok_left = Status.OK in awaited and Status.SYNC_SUCCESS not in awaited
         yield (
             StoryKind.NOT_SUBSCRIBED, 0.1 if is_connecting else 0.6 if only_ok_left else 0.3,
-            f"{definition.PROVES_LIFE} is not announced to you at all: the vendor's default subscription leaves it "
-            "out, so subscribe to it, or name in the policy the words that you did subscribe to",
+            f"{definition.PROVES_LIFE} is not announced to you at all (the vendor's default subscription leaves it "
+            "out: subscribe to it, or name the words that you did subscribe to in the policy)",
         )  # fmt: skip
     slow = (
         "the provider or your proxy is down, or a catch-up takes long"

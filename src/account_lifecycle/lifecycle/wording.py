@@ -6,7 +6,9 @@ fields that end in ``_s``, and what is not known is None.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
+
+from .status import Health
 
 JsonObject = dict[str, Any]
 """A JSON object of plain types: text, numbers, booleans, None, and lists and objects of these."""
@@ -66,3 +68,72 @@ def time_from(text: str) -> datetime:
 def plain(word: str | None) -> str | None:
     """Return a word as a plain string, for serializers that do not take an enum's member for one; None for None."""
     return None if word is None else str(word)
+
+
+# ---- Healths ------------------------------------------------------------------------------------------------
+
+NOT_LIVE = "data can still be read but may be out of date, and message webhooks have stopped"
+"""What holds for every account that exists and is not live."""
+
+
+class HealthWords(NamedTuple):
+    """A health for people."""
+
+    meaning: str
+    """What it says of the account, as a clause."""
+    reach: str
+    """Whether data is fresh and message webhooks come, as a clause."""
+    advice: str
+    """What to do, as a sentence."""
+
+    @property
+    def text(self) -> str:
+        """What it says of the account, and of its data and webhooks."""
+        return f"{self.meaning}; {self.reach}"
+
+
+HEALTH_WORDS = {
+    Health.UNKNOWN: HealthWords(
+        "nothing reliable was heard yet",
+        f"until it is live, reckon that {NOT_LIVE}",
+        "Wait for news of it, or reconcile with the vendor.",
+    ),
+    Health.STARTING: HealthWords(
+        "on its way to being live for the first time",
+        "data can be read but may be incomplete and out of date, and message webhooks do not come yet",
+        "Wait until it is live, and do not send yet.",
+    ),
+    Health.LIVE: HealthWords("in good order", "data is up to date, and message webhooks come", "Use it."),
+    Health.INTERRUPTED: HealthWords(
+        "its synchronization stands still",
+        NOT_LIVE,
+        "Wait or restart the account, and check its plan with the vendor; never ask the user to sign in again.",
+    ),
+    Health.ACTION_REQUIRED: HealthWords(
+        "the user must reconnect it",
+        NOT_LIVE,
+        "Ask the user to reconnect the account, and do not send until it is live.",
+    ),
+    Health.RECOVERING: HealthWords("coming back", NOT_LIVE, "Wait until it is live, and do not send yet."),
+    Health.FAILED: HealthWords(
+        "it could not be created", "there is no data to read, and no message webhooks come", "Start over."
+    ),
+    Health.GONE: HealthWords(
+        "it was deleted", "there is no data to read, and message webhooks have stopped", "Forget it."
+    ),
+}
+"""The one wording of each health."""
+PRESUMED = HealthWords(
+    "presumed live: OK is not announced to you, and nothing speaks against it",
+    "data should be up to date, and message webhooks come",
+    "Use it.",
+)
+"""The words for an account that counts as live without an OK."""
+
+if lacking := set(Health) - HEALTH_WORDS.keys():
+    raise TypeError(f"no words for {one_of(tuple(sorted(lacking)), 'and')}: add a row to HEALTH_WORDS")
+
+
+def health_words(health: Health, presumed: bool = False) -> HealthWords:
+    """Return a health's words for people; ``presumed`` if it counts as live although OK is not announced."""
+    return PRESUMED if presumed and health is Health.LIVE else HEALTH_WORDS[health]
