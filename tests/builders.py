@@ -28,7 +28,7 @@ def webhook(account_id: str, message: str, account_type: str | None = "LINKEDIN"
 
 def notification(account_id: str, status: str, name: str = "user-1") -> dict[str, Any]:
     """A hosted-auth notification."""
-    return payload(status, account_id, name=name)
+    return payload(status, account_id, owner=name)
 
 
 # ---- Events, for those who stand below the door ------------------------------------------------------

@@ -174,10 +174,10 @@ class EffectRow(NamedTuple):
     """The anomaly that an ``anomaly`` effect is about."""
     transitions: tuple[StatusChange, ...] = ()
     """The account's last transitions up to this event, oldest first, at most ``RECENT``."""
+    reason: str = ""
+    """Why the event came, in the vendor's own words; blank where it gave no reason."""
     health: Health | None = None
     """The account's health after this event, if the event changed it."""
-    reason: str = ""
-    """Why the event came, in the vendor's own words; blank if it gave none."""
 
     @property
     def key(self) -> str:

@@ -1,17 +1,21 @@
 """A worker: threads that run hooks, poll, survive trouble and stop on demand."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from threading import Barrier, Event, Lock, Thread, current_thread
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from account_lifecycle import Engine, HookCall
 from account_lifecycle.engine.core import utc_now
 from account_lifecycle.errors import StoreBusy, StoreError
 from account_lifecycle.hooks.outcomes import RetryAt
+from account_lifecycle.hooks.registry import HookRegistry
 from account_lifecycle.hooks.worker import THREADS, Worker
 from account_lifecycle.records import Completion, Delivery
 from account_lifecycle.stores.sqlite import TemporaryStore
@@ -196,6 +200,96 @@ def test_a_worker_reaps_what_others_have_left(live: Engine) -> None:
 def test_a_worker_that_could_do_nothing_is_refused(live: Engine, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         live.start_runner(**options)
+
+
+# ---- The clock -----------------------------------------------------------------------------------------
+
+
+class Ticks:
+    """What looks at deadlines; it raises the errors that it is given, one each time."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+@pytest.fixture
+def store() -> Iterator[TemporaryStore]:
+    with closing(TemporaryStore()) as store:
+        yield store
+
+
+def test_a_worker_looks_at_deadlines_at_once_and_then_every_minute_of_its_clock(store: TemporaryStore) -> None:
+    clock, ticks = Clock(), Ticks()
+    with Worker(store, HookRegistry(), clock, poll_s=SOON_S, tick=ticks):
+        for count in (1, 2, 3):
+            eventually(lambda count=count: ticks.count == count)
+            clock.tick(seconds=59)
+            time.sleep(3 * SOON_S)
+            assert ticks.count == count
+            clock.tick(seconds=1)
+
+
+def test_a_worker_that_polls_rarely_looks_at_deadlines_all_the_same(store: TemporaryStore) -> None:
+    ticks = Ticks()
+    with Worker(store, HookRegistry(), utc_now, poll_s=NEVER_S, tick=ticks, every=timedelta(seconds=SOON_S)):
+        eventually(lambda: ticks.count >= 3)
+
+
+def test_a_clock_that_is_set_back_stops_no_look(store: TemporaryStore) -> None:
+    clock, ticks = Clock(), Ticks()
+    with Worker(store, HookRegistry(), clock, poll_s=SOON_S, tick=ticks):
+        eventually(lambda: ticks.count == 1)
+        clock.tick(days=-1)
+        eventually(lambda: ticks.count == 2)
+
+
+@pytest.mark.parametrize("error", [StoreBusy("too many writers"), ZeroDivisionError("a fault in it")])
+def test_a_look_that_fails_is_logged_and_the_next_comes_in_its_turn(store: TemporaryStore, error: Exception) -> None:
+    clock, ticks = Clock(), Ticks(error)
+    with capture_logs() as logs, Worker(store, HookRegistry(), clock, poll_s=SOON_S, tick=ticks) as running:
+        eventually(lambda: ticks.count == 1)
+        clock.tick(minutes=1)
+        eventually(lambda: ticks.count == 2)
+        assert running.is_running
+    (line,) = logs
+    assert (line["event"], line["error"]) == ("deadlines could not be looked at", str(error))
+
+
+def test_stopping_waits_for_a_look_that_has_begun(store: TemporaryStore) -> None:
+    begun, gate = Event(), Event()
+
+    def look() -> None:
+        begun.set()
+        assert gate.wait(PATIENCE_S)
+
+    running = Worker(store, HookRegistry(), utc_now, tick=look)
+    assert begun.wait(PATIENCE_S)
+    assert running.stop(timeout_s=0.01) is False
+    gate.set()
+    assert running.stop() is True
+
+
+def test_no_time_between_looks_is_refused(store: TemporaryStore) -> None:
+    with pytest.raises(ValueError, match="every: found 0:00:00; expected a length longer than nothing"):
+        Worker(store, HookRegistry(), utc_now, every=timedelta(0))
+
+
+def test_a_runner_finds_what_is_stuck_dated_when_it_passed_and_calls_hooks_for_it(engine: Engine, clock: Clock) -> None:
+    hook = Answering(None)
+    engine.on_anomaly("STUCK", hook)
+    feed(engine, "CONNECTING")
+    start = clock.now
+    with engine.start_runner(poll_s=SOON_S):
+        clock.tick(days=1)
+        eventually(lambda: states(engine) == ["done"])
+    (call,) = hook.calls
+    assert call.occurred_at == start + timedelta(minutes=30, microseconds=1)
 
 
 # ---- Stopping ------------------------------------------------------------------------------------------

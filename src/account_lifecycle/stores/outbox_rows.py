@@ -51,7 +51,8 @@ def effects_by_id(
                 effect = effect._replace(blind_window=window)
             is_anomaly = effect.kind is EffectKind.ANOMALY
             about = anomalies[account_id, sequence, str(effect.subject)] if is_anomaly else None
-            found[effect_id] = EffectRow(effect_id, account_id, sequence, from_us(at), effect, about, moves, health)
+            facts = effect_id, account_id, sequence, from_us(at), effect, about, moves
+            found[effect_id] = EffectRow(*facts, health=health)
     return found
 
 

@@ -54,36 +54,45 @@ def payload(
     account_id: str = "account-1",
     *,
     provider: str | None = "LINKEDIN",
-    name: str | None = None,
+    product: str | None = None,
+    reason: str | None = None,
+    owner: str | None = None,
     dialect: Dialect | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """Return a payload as the vendor sends it, in which ``word`` is announced for an account.
 
-    It is a status webhook, of an account of ``provider`` (None leaves that out); with a ``name``, your own user id,
-    it is a hosted-auth notification, which names no provider; ``dialect`` asks for another wire format. ``more`` are
-    further fields beside the status, such as ``product``.
+    It is a status webhook, of an account of ``provider`` (None leaves that out), with the ``product`` that was synced
+    or a ``reason`` in the vendor's words, if they are given. With an ``owner``, your own user id, it is a hosted-auth
+    notification, which can say nothing else; with a blank ``account_id`` one about nobody's account. ``dialect`` asks
+    for another wire format. ``more`` are further keys beside the status.
     """
     if dialect is None:
-        dialect = STATUS_WEBHOOK if name is None else HOSTED_AUTH
-    fields = {"account_id": account_id, "provider": provider, "status": word, "name": name}
+        dialect = STATUS_WEBHOOK if owner is None else HOSTED_AUTH
+    said = {"provider": provider, "status": word, "product": product, "reason": reason, "name": owner}
+    fields = {"account_id": account_id or None, **said}
     return write(dialect, {field: value for field, value in fields.items() if value is not None}, more)
 
 
 def life(
-    words: str | Iterable[str],
+    words: str | Iterable[str | dict[str, Any]],
     account_id: str = "account-1",
     *,
     provider: str | None = "LINKEDIN",
+    owner: str | None = None,
     start: datetime = START,
     every: timedelta = timedelta(minutes=1),
 ) -> list[Received]:
     """Return the webhooks of an account's life, for ``feed_events``: ``life("CONNECTING CREATION_SUCCESS OK")``.
 
-    The first is received at ``start`` (aware), each further one ``every`` so long after the one before it.
+    The first is received at ``start`` (aware), each further one ``every`` so long after the one before it. In a list
+    a payload may stand for a word, where there is more to say: ``life(["OK", payload("ERROR", reason="Proxy")])``. With
+    an ``owner``, your own user id, the words that hosted auth announces come as its notifications.
     """
-    announced = words.split() if isinstance(words, str) else words
-    return [
-        Received(payload(word, account_id, provider=provider), start + number * every)
-        for number, word in enumerate(announced)
-    ]
+    received = []
+    for number, word in enumerate(words.split() if isinstance(words, str) else words):
+        if isinstance(word, str):
+            is_notified = owner is not None and word in HOSTED_AUTH.statuses
+            word = payload(word, account_id, provider=provider, owner=owner if is_notified else None)
+        received.append(Received(word, start + number * every))
+    return received
