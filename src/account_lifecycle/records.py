@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -13,11 +14,15 @@ from .lifecycle.effects import Effect, EffectKind
 from .lifecycle.events import Event
 from .lifecycle.explain import Anomaly
 from .lifecycle.machine import Situation
+from .lifecycle.policy import Policy
 from .lifecycle.status import Health, Status, Verdict
 from .lifecycle.wording import JsonObject, plain, time_text
 
 Decide = Callable[[Account, Event], Decision]
 """The pure step, with the policy in force: account and event in, decision out."""
+
+Judge = Callable[[Account, Event], list[Decision]]
+"""The same with the account's deadlines: those that passed before the event are decided first, one after the other."""
 
 TimeSource = Callable[[], datetime]
 """Returns the present time: aware, UTC."""
@@ -44,15 +49,16 @@ class LedgerEntry(NamedTuple):
     after: Situation
     anomalies: tuple[Anomaly, ...] = ()
     is_erased: bool = False
-    """Whether its payload and name were erased on request."""
+    """Whether its payload, owner and reason were erased on request."""
 
-    def applied_to(self, account: Account) -> Account:
-        """Return the account after this event, from what was decided about it: nothing is judged again.
+    def applied_to(self, account: Account, policy: Policy) -> Account:
+        """Return the account after this event, from what was decided about it by ``policy``: nothing is judged again.
 
         ``account`` is the account before it: ``Account(account_id)`` before the first event.
         """
         kinds = tuple([anomaly.kind for anomaly in self.anomalies])
-        return applied(account, self.event, self.verdict, self.before, self.after, kinds)
+        after = applied(account, self.event, self.verdict, self.before, self.after, kinds, policy)
+        return without_person(after) if self.is_erased else after
 
     @property
     def account_id(self) -> str:
@@ -66,7 +72,7 @@ class LedgerEntry(NamedTuple):
 
     @property
     def announced(self) -> str:
-        """The status word that was announced, or the status whose deadline passed."""
+        """The status word that was announced or observed, or the account's status when a deadline passed."""
         return self.event.status
 
     @property
@@ -76,7 +82,7 @@ class LedgerEntry(NamedTuple):
 
     @property
     def payload(self) -> bytes:
-        """What came in, byte for byte; empty for a deadline, which nobody sent."""
+        """What came in, byte for byte; empty for an observation or a deadline, which nobody sent."""
         return getattr(self.event, "payload", b"")
 
     def to_dict(self) -> JsonObject:
@@ -93,6 +99,11 @@ class LedgerEntry(NamedTuple):
             "erased": self.is_erased,
             **_payload_fields(self.payload),
         }
+
+
+def without_person(account: Account) -> Account:
+    """Return an account without what its erased events said of a person: its owner, and why it is down."""
+    return replace(account, owner=None, memory=account.memory._replace(reason=""))
 
 
 class Refused(NamedTuple):
@@ -331,8 +342,8 @@ class Evidence(NamedTuple):
     """One event with everything that was decided about it, to be judged again."""
 
     entry: LedgerEntry
-    effects: tuple[tuple[EffectKind, str], ...]
-    """Kind and subject of each."""
+    effects: tuple[tuple[EffectKind, str, bool], ...]
+    """Kind and subject of each, and whether it is doubtful."""
     rules: str
     """What it was judged by, as ``rules_of`` names it; blank when that is not known."""
 

@@ -201,7 +201,7 @@ def _outcome_text(outcome: Outcome) -> str:
     if outcome.anomalies:
         parts.append(f"anomalies: {', '.join(outcome.anomalies)}")
     if outcome.effects:
-        parts.append(f"hooks: {', '.join(escaped(' '.join(effect).strip()) for effect in outcome.effects)}")
+        parts.append(f"hooks: {', '.join(escaped(f'{kind} {subject}'.strip()) for kind, subject, _ in outcome.effects)}")
     return "; ".join(parts)
 
 
@@ -237,7 +237,7 @@ def _outcome_dict(outcome: Outcome) -> JsonObject:
         "verdict": str(outcome.verdict),
         "after": _situation_dict(outcome.after),
         "anomalies": [str(kind) for kind in outcome.anomalies],
-        "effects": [{"kind": str(kind), "subject": str(subject)} for kind, subject in outcome.effects],
+        "effects": [{"kind": str(kind), "subject": str(subject)} for kind, subject, _ in outcome.effects],
     }
 
 

@@ -2,12 +2,16 @@
 
 ``Engine`` stamps the time, reads the payload, has the store judge and keep it in one transaction, and then shows the
 decision to the observers and runs the hooks. Everything else is asked of the store.
+
+A deadline of the account that passed before an event is judged before it, whoever looks first: its decision is kept
+and told like any other. So it does not matter when, or by whom, the clock is looked at.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -21,12 +25,13 @@ from ..intake.quarantine import Replayed, refusal, replay_quarantine
 from ..intake.times import arrival, in_utc
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
-from ..lifecycle.decide import Decision, decide, rules_of
-from ..lifecycle.events import Event
+from ..lifecycle.decide import Decision, decide, judge, rules_of
+from ..lifecycle.events import NOBODY, DeadlinePassed, Event
+from ..lifecycle.evidence import circumstances_of
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import INITIAL_SITUATION, BoundModel, Situation
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
-from ..lifecycle.providers import family_of, profile_of
+from ..lifecycle.providers import family_of
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
 from ..records import (
@@ -35,6 +40,7 @@ from ..records import (
     DeliveryFilter,
     DeliveryRecord,
     DeliveryState,
+    Judge,
     LedgerEntry,
     Observer,
     Quarantined,
@@ -46,8 +52,9 @@ from ..stores.opening import open_store
 from ..stores.protocol import Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
-from .deadlines import by_family, passed_deadlines
+from .deadlines import passed_deadlines
 from .diagnosis import Diagnosis, diagnose
+from .observations import Observation, observed
 from .telemetry import log_anomalies
 
 if TYPE_CHECKING:
@@ -83,9 +90,9 @@ class Engine(HookRegistry):
         super().__init__()
         self.store = store
         """The store itself: its reading side streams what the methods below return as lists."""
-        self.policy = by_family(policy)
-        """The policy in force, its providers by family."""
-        self._decide = decide if policy == DEFAULT_POLICY else partial(decide, policy=self.policy)
+        self.policy = policy
+        """The policy in force."""
+        self._judge: Judge = judge if policy == DEFAULT_POLICY else partial(judge, policy=policy)
         self._clock = clock
         self._observers = tuple(observers)
         self._runner = Runner(store, self, clock)
@@ -127,11 +134,12 @@ class Engine(HookRegistry):
     def feed_event(self, payload: Payload, *, received_at: datetime | None = None) -> Decision:
         """Feed one payload: judge it, keep it, run its hooks; return the decision.
 
-        ``received_at`` (aware) is when it arrived; now, unless you replay a log. When this returns, the
-        event is committed. Raise ``PayloadError`` for a payload that cannot be read, after its bytes
-        were put into the quarantine; ``ConfigurationError`` for a ``received_at`` that is naive or more than a day
-        in the future; and ``StoreError`` if the store cannot be written: then nothing was kept, and the payload
-        may be fed again.
+        ``received_at`` (aware) is when it arrived; now, unless you replay a log: and then never before the newest event
+        of its account, so that clocks that differ cannot make news old. When this returns, the event is committed, and
+        so are deadlines that passed before it, which observers and hooks are told of too. Raise ``PayloadError`` for a
+        payload that cannot be read, after its bytes were put into the quarantine; ``ConfigurationError`` for a
+        ``received_at`` that is naive or more than a day in the future; and ``StoreError`` if the store cannot be
+        written: then nothing was kept, and the payload may be fed again.
         """
         now = self._clock()
         at = now if received_at is None else arrival(received_at, now)
@@ -140,9 +148,7 @@ class Engine(HookRegistry):
         except PayloadError as error:
             self._quarantine([(error, at)])
             raise
-        decisions = self.store.advance((event,), self._decide, self._rules)
-        self._follow_up(decisions)
-        return decisions[0]
+        return self._advance((event,), is_live=received_at is None)[-1]
 
     def feed_events(
         self,
@@ -153,7 +159,8 @@ class Engine(HookRegistry):
     ) -> Iterator[Decision]:
         """Feed many payloads, one transaction for each batch; yield a decision for each that can be read.
 
-        This is a generator: iterate over it, or nothing is fed. A decision is yielded after its batch is
+        Deadlines that passed before one are judged before it; observers and hooks are told of these decisions, which
+        are not yielded. This is a generator: iterate over it, or nothing is fed. A decision is yielded after its batch is
         committed. Payloads that cannot be read are put into the quarantine and do not stop the feed: each error
         is passed to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at the end. If
         ``payloads`` itself raises an error, what was taken from it is fed first.
@@ -163,17 +170,18 @@ class Engine(HookRegistry):
         unreadable: list[PayloadError] = []
         count = 0
         for batch in _batches(self._dated(payloads), batch_size):
-            events: list[Event] = []
+            events: list[tuple[Event, bool]] = []
             refusals: list[tuple[PayloadError, datetime]] = []
-            for payload, at in batch:
+            for payload, at, is_live in batch:
                 try:
-                    events.append(parse(payload, at))
+                    events.append((parse(payload, at), is_live))
                 except PayloadError as error:
                     refusals.append((error, at))
             if refusals:
                 self._quarantine(refusals)
-            decisions = self.store.advance(events, self._decide, self._rules) if events else []
-            self._follow_up(decisions)
+            decisions: list[Decision] = []
+            for is_live, together in groupby(events, key=lambda each: each[1]):
+                decisions += self._advance([event for event, _ in together], is_live=is_live)
             for refused, _ in refusals:
                 if on_unreadable is not None:
                     on_unreadable(refused)
@@ -181,18 +189,25 @@ class Engine(HookRegistry):
                 count += 1
                 if count <= UNREADABLE_KEPT:
                     unreadable.append(refused)
-            yield from decisions
+            yield from (decision for decision in decisions if not isinstance(decision.event, DeadlinePassed))
         if unreadable:
             raise UnreadablePayloads(unreadable, count)
 
-    def _dated(self, payloads: Iterable[Payload | Received]) -> Iterator[tuple[Payload, datetime]]:
-        """Yield each payload with the time of its arrival."""
+    def _dated(self, payloads: Iterable[Payload | Received]) -> Iterator[tuple[Payload, datetime, bool]]:
+        """Yield each payload with the time of its arrival, and whether that is now."""
         for item in payloads:
             now = self._clock()
             if isinstance(item, Received) and item.received_at is not None:
-                yield item.payload, arrival(item.received_at, now)
+                yield item.payload, arrival(item.received_at, now), False
             else:
-                yield item.payload if isinstance(item, Received) else item, now
+                yield item.payload if isinstance(item, Received) else item, now, True
+
+    def _advance(self, events: Sequence[Event], *, is_live: bool = False, quiet: bool = False) -> list[Decision]:
+        """Judge and keep events, then tell of what was decided; ``is_live``: they were stamped by the clock just now."""
+        judge = partial(_judge_live, judge=self._judge) if is_live else self._judge
+        decisions = self.store.advance(events, judge, self._rules, quiet=quiet)
+        self._follow_up(decisions)
+        return decisions
 
     @cached_property
     def _rules(self) -> str:
@@ -226,17 +241,56 @@ class Engine(HookRegistry):
     # ---- Deadlines -------------------------------------------------------------------------------
 
     def check_deadlines(self, now: datetime | None = None) -> list[Decision]:
-        """Look for transient statuses that have lasted too long; return one decision, with STUCK, for each.
+        """Look at the clock; return a decision for each deadline that has passed and was not told yet.
 
-        An account is reported once for each stay in a status. ``now`` (aware) defaults to the clock.
+        There are three kinds: a transient status has lasted too long (STUCK), an account is still down, a session
+        ends soon. Each is told once, dated at the moment it passed, however late somebody looks. ``now`` (aware)
+        defaults to the clock.
         """
         due = passed_deadlines(self.store, self.policy, self._clock() if now is None else in_utc("now", now))
-        stuck: list[Decision] = []
+        found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
-            decisions = [d for d in self.store.advance(batch, self._decide, self._rules) if d.anomalies]
-            self._follow_up(decisions)
-            stuck += decisions
-        return stuck
+            found += self._advance(batch)
+        return found
+
+    # ---- Observations ----------------------------------------------------------------------------
+
+    def observe(
+        self,
+        account_id: str,
+        status: str | Iterable[str],
+        *,
+        observed_at: datetime | None = None,
+        provider: str | None = None,
+        owner: str | None = None,
+        signed_in_at: datetime | None = None,
+    ) -> Decision:
+        """Feed what the vendor's list of accounts says of one; return the decision.
+
+        ``status`` is OK, CONNECTING, CREDENTIALS, PERMISSIONS, ERROR or STOPPED, or the words of all its sources, of
+        which the worst counts; or ABSENT, if the list does not have it. ``observed_at`` (aware) is when the list was
+        read, now by default; ``signed_in_at`` (aware) when its user last signed in, if the list tells. Where the list
+        agrees with what was announced, the verdict is CONFIRMED; a true difference is told once, as DRIFT. Raise
+        ``ConfigurationError``, which is a ``ValueError``, for another word.
+        """
+        observation = Observation(account_id, status, observed_at, provider, owner, signed_in_at)
+        event = observed(observation, self._clock())
+        return self._advance((event,), is_live=observed_at is None)[-1]
+
+    def observe_all(self, observations: Iterable[Observation], *, silent: bool = False) -> list[Decision]:
+        """Feed what the vendor's list says of many accounts; return a decision for each, in their order.
+
+        One transaction for each thousand. ``silent`` is for the first import of a whole fleet: no hook ever hears of
+        it, whenever it is registered. If one cannot be read, ``ConfigurationError`` is raised, and nothing of its
+        thousand, nor of those after it, is kept.
+        """
+        rest, found = iter(observations), list[Decision]()
+        while batch := list(islice(rest, BATCH_SIZE)):
+            now = self._clock()
+            events = [(observed(each, now), each.observed_at is None) for each in batch]
+            for is_live, together in groupby(events, key=lambda each: each[1]):
+                found += self._advance([event for event, _ in together], is_live=is_live, quiet=silent)
+        return [decision for decision in found if not isinstance(decision.event, DeadlinePassed)]
 
     # ---- Hooks: registered by the methods on_…, which HookRegistry has -----------------------------
 
@@ -320,14 +374,15 @@ class Engine(HookRegistry):
 
     def verify_against_definition(self) -> Differences:
         """Return what today's rules and this engine's policy would decide differently about every event ever fed."""
-        return against_definition(self.store, self._decide, self._rules)
+        return against_definition(self.store, partial(decide, policy=self.policy), self._rules)
 
     def erase_account(self, account_id: str) -> int:
-        """Erase an account's payloads and names for good; return how many payloads that were.
+        """Erase an account's payloads, owners and the vendor's reasons for good; return how many events and payloads
+        that were.
 
         Its events stay, with digests in place of what was erased, so that the ledger still verifies.
         """
-        return self.store.erase(account_id, self._clock())
+        return self.store.erase(account_id, self._clock()) if account_id != NOBODY else 0
 
     def replay_quarantine(self, quarantine_ids: Sequence[int] | None = None) -> list[Replayed]:
         """Feed what can be read by now of the quarantine, each payload once; None means all of it."""
@@ -336,9 +391,9 @@ class Engine(HookRegistry):
     def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
         """Feed an event from the quarantine, which is marked in the same transaction."""
         released, now = (quarantine_id,), self._clock()
-        decisions = self.store.advance((event,), self._decide, self._rules, releasing=released, released_at=now)
+        decisions = self.store.advance((event,), self._judge, self._rules, releasing=released, released_at=now)
         self._follow_up(decisions)
-        return decisions[0]
+        return decisions[-1]
 
     def prune(self, until: datetime, archive: Path) -> Segment | None:
         """Archive the events received before ``until`` (aware) in a file and take them out of the store.
@@ -422,8 +477,15 @@ class Engine(HookRegistry):
         """
         account = self.store.account(account_id)
         situation = account.situation if account else INITIAL_SITUATION
-        profile = profile_of(account.provider if account else None)
-        return BoundModel(situation, _draw, announces_sync=profile.announces_sync)
+        circumstances = circumstances_of(account.provider if account else None, self.policy.ok_subscribed)
+        return BoundModel(situation, _draw, circumstances)
+
+
+def _judge_live(account: Account, event: Event, judge: Judge) -> list[Decision]:
+    """Judge an event that was stamped by a clock of ours, never before the newest one of its account."""
+    if account.newest_at is not None and event.received_at < account.newest_at:
+        event = replace(event, received_at=account.newest_at)
+    return judge(account, event)
 
 
 def _batches(payloads: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

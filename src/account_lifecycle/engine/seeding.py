@@ -1,12 +1,11 @@
 """Seeding: give an empty store the history of an old log, of which no hook is ever called.
 
-An account's deadlines depend on every event before, so each event is judged here first, which finds the deadlines
-that passed before it, and again by the store, which writes it. The two must agree on the sequence, or somebody else
-feeds the store meanwhile.
+It is fed as an engine would feed it, deadlines that passed among the events included, but quietly: effects are kept,
+and no delivery is ever planned from them.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, NoReturn
 
@@ -16,13 +15,13 @@ from ..intake.payloads import parse
 from ..intake.quarantine import refusal
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
-from ..lifecycle.decide import Decision, decide, rules_of
-from ..lifecycle.events import Event
+from ..lifecycle.decide import Decision, decide, judge, rules_of
+from ..lifecycle.events import DeadlinePassed, Event
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.wording import shown
 from ..records import AccountFilter, Refused
 from ..stores.protocol import Store
-from .deadlines import by_family, deadline_before
+from .deadlines import passed_deadlines
 
 
 class Seeding(NamedTuple):
@@ -52,20 +51,19 @@ def seed(
 
     The outcome is that of an engine which had received everything at its time and had never stopped looking for
     deadlines. In the ledger one that has passed comes right before the next event of its account. Those that passed
-    after an account's last event come at the end, the earliest first: those before ``until`` (aware), which is the
-    latest time of an event by default. ``deadlines=False`` adds none: for the ledger of another store, which has its
+    after an account's last event come at the end: those before ``until`` (aware), which is the latest time of an event
+    by default. ``deadlines=False`` adds none: for the ledger of another store, which has its
     own.
 
     A payload without a time came ``now`` (aware). One that cannot be read is put into the quarantine and stops
     nothing. Events are taken as they are; their times have to be aware and in UTC. ``on_progress`` is called after
     each commit, of about ``batch_size`` events, with what the store holds by then.
 
-    Raise ``StoreError`` if the store holds anything, and then nothing is kept; also if somebody else feeds the same
-    accounts meanwhile. Whatever stops it half-way, what was committed stays: begin again with a new store.
+    Raise ``StoreError`` if the store holds anything, and then nothing is kept. Whatever stops it half-way, what was committed stays: begin again with a new store.
     """
     if batch_size < 1:
         raise ConfigurationError("batch_size", str(batch_size), "1 or more")
-    seeder = _Seeder(store, by_family(policy), in_utc("now", now), deadlines, batch_size, on_progress)
+    seeder = _Seeder(store, policy, in_utc("now", now), deadlines, batch_size, on_progress)
     end = None if until is None else in_utc("until", until)
     _check_empty(store)
     for item in received:
@@ -92,7 +90,7 @@ def _refuse(why: str) -> NoReturn:
 
 
 class _Seeder:
-    """A history on its way into a store, and every account as it is by then."""
+    """A history on its way into a store."""
 
     def __init__(
         self,
@@ -105,22 +103,20 @@ class _Seeder:
     ) -> None:
         self._store = store
         self._policy = policy
-        self._decide = partial(decide, policy=policy)
+        self._judge = partial(judge if adds_deadlines else _decided, policy=policy)
         self._rules = rules_of(policy)
         self._now = now
         self._adds_deadlines = adds_deadlines
         self._batch_size = batch_size
         self._on_progress = on_progress
-        self._accounts: dict[str, Account] = {}
         self._latest: datetime | None = None
-        self._decisions: list[Decision] = []  # these three are not committed yet
+        self._events: list[Event] = []  # these two are not committed yet
         self._refused: list[Refused] = []
-        self._deadlines = 0  # how many of these decisions are about deadlines that were added
         self.seeded = Seeding()
         """What was committed."""
 
     def add(self, item: Received | Event) -> None:
-        """Take one event or payload, and the deadline of its account that had passed before."""
+        """Take one event or payload."""
         if isinstance(item, Received):
             at = self._now if item.received_at is None else item.received_at
             try:
@@ -131,62 +127,46 @@ class _Seeder:
                 return
         else:
             event = item
-        if self._adds_deadlines:
-            passed = deadline_before(self._account(event.account_id), event.received_at, self._policy)
-            if passed is not None:
-                self._judge(passed)
-                self._deadlines += 1
-        self._judge(event)
         if self._latest is None or event.received_at > self._latest:
             self._latest = event.received_at
+        self._events.append(event)
         self._commit_batch()
 
     def pass_deadlines(self, until: datetime | None) -> None:
-        """Take the deadlines that passed after the last event of their account, the earliest first."""
+        """Commit, and take the deadlines that passed after the last event of their account."""
+        self.commit()
         end = until or self._latest
         if end is None:
             return
-        passed = [deadline_before(account, end, self._policy) for account in self._accounts.values()]
-        for deadline in sorted(filter(None, passed), key=lambda event: (event.received_at, event.account_id)):
-            self._judge(deadline)
-            self._deadlines += 1
+        for look in [*passed_deadlines(self._store, self._policy, end - timedelta.resolution)]:
+            self._events.append(look)
             self._commit_batch()
 
     def commit(self) -> None:
         """Commit what there is, and report it."""
-        if not self._refused and not self._decisions:
+        if not self._refused and not self._events:
             return
         if self._refused:
             self._store.quarantine(self._refused)
-        if self._decisions:
-            events = [decision.event for decision in self._decisions]
-            written = self._store.advance(events, self._decide, self._rules, quiet=True)
-            for ours, theirs in zip(self._decisions, written, strict=True):
-                if ours.sequence != theirs.sequence:
-                    raise StoreError(
-                        f"Account {shown(ours.account.account_id)} has events that were not seeded: somebody else is "
-                        "feeding this store, so that the deadlines that passed are unknown. Stop whoever feeds it, "
-                        "and seed a new store."
-                    )
-        events_before, deadlines, quarantined, _ = self.seeded
+        decisions = self._store.advance(self._events, self._judge, self._rules, quiet=True) if self._events else []
+        passed = [d for d in decisions if self._adds_deadlines and isinstance(d.event, DeadlinePassed)]
+        new = [d for d in decisions if d.before.sequence == 0 and d.account is not None]
+        events, deadlines, quarantined, accounts = self.seeded
         self.seeded = Seeding(
-            events_before + len(self._decisions) - self._deadlines,
-            deadlines + self._deadlines,
+            events + len(decisions) - len(passed),
+            deadlines + len(passed),
             quarantined + len(self._refused),
-            len(self._accounts),
+            accounts + len(new),
         )
-        self._decisions, self._refused, self._deadlines = [], [], 0
+        self._events, self._refused = [], []
         if self._on_progress is not None:
             self._on_progress(self.seeded)
 
     def _commit_batch(self) -> None:
-        if len(self._decisions) + len(self._refused) >= self._batch_size:
+        if len(self._events) + len(self._refused) >= self._batch_size:
             self.commit()
 
-    def _judge(self, event: Event) -> None:
-        decision = self._decide(self._account(event.account_id), event)
-        self._accounts[event.account_id] = decision.after
-        self._decisions.append(decision)
 
-    def _account(self, account_id: str) -> Account:
-        return self._accounts.get(account_id) or Account(account_id)
+def _decided(account: Account, event: Event, policy: Policy) -> list[Decision]:
+    """Judge an event, and no deadline before it."""
+    return [decide(account, event, policy)]

@@ -15,7 +15,7 @@ from ..errors import ConfigurationError, StoreError, without_password
 from . import chain
 from .opening import SERVERS, open_store
 from .protocol import Store
-from .rows import NO_EFFECTS, Row
+from .rows import EVENT_COLUMNS, NO_EFFECTS, PRIVATE, PUBLIC, Row
 
 if TYPE_CHECKING:  # whoever copies nothing needs no psycopg
     from .postgres import PostgresStore
@@ -135,10 +135,10 @@ class _Origin:
         """Events with the digests of their accounts' chains."""
         for _, group in groupby(self._ask(_EVENTS), key=lambda row: row[0]):
             together = list(group)
-            event, (rules, private, digest, effects) = together[0][:18], together[0][18:22]
-            kept = private or chain.private_digest(event[7], event[8])
-            anomalies = chain.anomalies_text([(0, *row[22:]) for row in together if row[22] is not None])
-            text = chain.event_text(event[1:], kept, rules, anomalies, effects or NO_EFFECTS)
+            event, (rules, private, digest, effects) = together[0][:EVENT_COLUMNS], together[0][EVENT_COLUMNS:21]
+            kept = private or chain.private_digest(*event[PRIVATE])
+            anomalies = chain.anomalies_text([(0, *row[21:]) for row in together if row[21] is not None])
+            text = chain.event_text(event[PUBLIC], kept, rules, anomalies, effects or NO_EFFECTS)
             self._follow(event[0], text, digest)
             digest = chain.linked(self._heads.get(event[1], chain.GENESIS), text)
             self._heads[event[1]] = digest
@@ -173,10 +173,7 @@ class _Origin:
 
 
 _EVENTS = """
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
-       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
-       e.status_after, e.existing_after, e.lost_after, e.rules, e.private_digest, e.digest, f.effects,
-       a.ordinal, a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT e.*, f.effects, a.ordinal, a.kind, a.provider, a.evidence
 FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
 ORDER BY e.event_id, a.ordinal
 """

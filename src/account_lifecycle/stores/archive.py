@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import StoreError
-from ..lifecycle.events import DeadlinePassed
+from ..lifecycle.events import DeadlinePassed, StatusObserved
 from ..lifecycle.explain import Anomaly
 from ..records import Evidence, LedgerEntry
+from .rows import ANNOUNCED, OBSERVED, evidence_text
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -51,37 +52,30 @@ def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
         "after": list(entry.after.key),
         "rules": proof.rules,
         "anomalies": [_anomaly(anomaly) for anomaly in entry.anomalies],
-        "effects": [list(effect) for effect in proof.effects],
+        "effects": [[kind, subject, doubtful] for kind, subject, doubtful in proof.effects],
         "digest": None if digest is None else digest.hex(),
     }
 
 
 def _origin(entry: LedgerEntry) -> dict[str, Any]:
-    """Return what only an announcement or a deadline has; ``payload`` is null where none was sent or it was erased."""
+    """Return what not every event has: null, or blank, where it has none; ``payload`` also where it was erased."""
     event = entry.event
+    found: dict[str, Any] = {"kind": ANNOUNCED, "product": "", "provider": None, "owner": None, "reason": ""}
+    found |= {"payload": None, "erased": entry.is_erased, "since": None, "allowed_us": None, "signed_in_at": None}
     if isinstance(event, DeadlinePassed):
-        stay = {"stay_since": event.since.isoformat(), "allowed_us": event.allowed // _MICROSECOND}
-        return {"product": "", "provider": None, "name": None, "payload": None, "erased": False, **stay}
-    return {
-        "product": event.product,
-        "provider": event.provider,
-        "name": event.name,
-        "payload": None if entry.is_erased else b64encode(event.payload).decode("ascii"),
-        "erased": entry.is_erased,
-        "stay_since": None,
-        "allowed_us": None,
-    }
+        passed = {"since": event.since.isoformat(), "allowed_us": event.allowed // _MICROSECOND}
+        return found | {"kind": event.kind.value} | passed
+    found |= {"provider": event.provider, "owner": event.owner}
+    if isinstance(event, StatusObserved):
+        return found | {"kind": OBSERVED, "signed_in_at": event.signed_in_at and event.signed_in_at.isoformat()}
+    payload = None if entry.is_erased else b64encode(event.payload).decode("ascii")
+    return found | {"product": event.product, "reason": event.reason, "payload": payload}
 
 
 def _anomaly(anomaly: Anomaly) -> dict[str, Any]:
-    return {
-        "kind": anomaly.kind,
-        "provider": anomaly.provider,
-        "since": anomaly.since and anomaly.since.isoformat(),
-        "last_announced": anomaly.last_announced,
-        "last_heard_at": anomaly.last_heard_at and anomaly.last_heard_at.isoformat(),
-        "detail": anomaly.detail,
-    }
+    """Return an anomaly with its evidence, as the store keeps it, and the word that it is about."""
+    evidence = json.loads(evidence_text(anomaly))
+    return {"kind": anomaly.kind, "provider": anomaly.provider, "detail": anomaly.detail, "evidence": evidence}
 
 
 # ---- The disk -------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ was decided about it and of the rules it was judged by. Whoever changes, inserts
 digest after it, up to the head that somebody may have noted down. SQLite keeps one chain over all events, because one
 process writes at a time; PostgreSQL keeps one for each account, because accounts are written side by side.
 
-A name and a payload enter the text only through their own digest, which is kept when they are erased: so what a
-person asks to be erased is gone, and the chain still verifies. Rows that stand by themselves (hooks, deliveries,
+The owner, the reason and the payload of an event enter the text only through their own digest, which is kept when they
+are erased: so what a person asks to be erased is gone, and the chain still verifies. Rows that stand by themselves (hooks, deliveries,
 segments, baselines) have a digest of their own columns. The format is a promise: whoever has a row can compute its
 digest with nothing but JSON and SHA-256 (``docs/ledger.md``).
 """
@@ -17,6 +17,8 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+from .rows import PRIVATE, PUBLIC
+
 GENESIS = bytes(32)
 """What the first event goes on from."""
 
@@ -26,7 +28,7 @@ _array = json.JSONEncoder(separators=(",", ":")).encode
 
 def sealed(previous: bytes, row: Sequence[Any], rules: str, anomalies: Sequence[Sequence[Any]], effects: str) -> bytes:
     """Return the digest of an event from its columns (``rows.event_row``), its anomalies' and its effects."""
-    text = event_text(row[1:], private_digest(row[7], row[8]), rules, anomalies_text(anomalies), effects)
+    text = event_text(row[PUBLIC], private_digest(*row[PRIVATE]), rules, anomalies_text(anomalies), effects)
     return sha256(previous + text).digest()
 
 
@@ -35,51 +37,38 @@ def linked(previous: bytes, text: bytes) -> bytes:
     return sha256(previous + text).digest()
 
 
-def private_digest(name: str | None, payload: bytes | None) -> bytes:
-    """Return what stands for an event's name and payload, so that both can be erased and the chain still holds."""
-    if not name:
-        return sha256(b"0:" + payload if payload else b"0:").digest()
-    named = name.encode("utf-8", errors="surrogatepass")
-    return sha256(b"%d:%s%s" % (len(named), named, payload or b"")).digest()
+def private_digest(owner: str | None, reason: str, payload: bytes | None) -> bytes:
+    """Return what stands for an event's owner, reason and payload, so that they can be erased and the chain still
+    holds: the SHA-256 of the first two in UTF-8, each with its length in bytes and a colon before it, and of the last.
+    """
+    if not owner and not reason:
+        return sha256(b"0:0:" + payload if payload else b"0:0:").digest()
+    named, why = (text.encode("utf-8", errors="surrogatepass") for text in (owner or "", reason))
+    return sha256(b"%d:%s%d:%s%s" % (len(named), named, len(why), why, payload or b"")).digest()
 
 
 def event_text(event: Sequence[Any], private: bytes, rules: str, anomalies: str, effects: str) -> bytes:
     """Return an event as the JSON array that is hashed.
 
     ``event`` are the columns of ``rows.event_row`` without the first, the event's number, which is its place
-    and no part of it. ``anomalies`` is JSON already (``anomalies_text``), and so is ``effects``, as the effect
-    table keeps it, ``[]`` when there is none.
+    and no part of it, and without those that ``private`` stands for. ``anomalies`` is JSON already
+    (``anomalies_text``), and so is ``effects``, as the effect table keeps it, ``[]`` when there is none.
     """
-    account_id, sequence, at, word, product, provider, _, _, stay_since, allowed, verdict, b, be, bl, a, ae, al = event
-    deadline = _NO_DEADLINE if stay_since is None is allowed else _deadline(stay_since, allowed)
+    account_id, sequence, at, kind, word, product, provider, since, allowed, signed_in_at, *decided = event
+    moments = _NO_MOMENTS if since is allowed is signed_in_at is None else _array([since, allowed, signed_in_at])[1:-1]
     return (
-        f"[{_quoted(account_id)},{sequence},{at},{_origin(word, product, provider)},"
-        f'"{private.hex()}",{deadline},{_decided(verdict, b, be, bl, a, ae, al, rules)},{anomalies},{effects}]'
+        f"[{_quoted(account_id)},{sequence},{at},{_texts(kind, word, product, provider)},{moments},"
+        f'{_texts(*decided, rules)},"{private.hex()}",{anomalies},{effects}]'
     ).encode()  # all of it is ASCII
 
 
-_NO_DEADLINE = "null,null"
+_NO_MOMENTS = "null,null,null"
 
 
-def _deadline(stay_since: int | None, allowed: int | None) -> str:
-    return _array([stay_since, allowed])[1:-1]
-
-
-@lru_cache(maxsize=1024)
-def _origin(word: str, product: str, provider: str | None) -> str:
+@lru_cache(maxsize=2048)
+def _texts(*texts: str | None) -> str:
     """Return what many events have in common, as JSON."""
-    return f"{_quoted(word)},{_quoted(product)},{'null' if provider is None else _quoted(provider)}"
-
-
-@lru_cache(maxsize=1024)
-def _decided(
-    verdict: str, before: str, existed: int, was_lost: int, after: str, exists: int, is_lost: int, rules: str
-) -> str:
-    """Return the rest of it."""
-    return (
-        f"{_quoted(verdict)},{_quoted(before)},{existed:d},{was_lost:d},{_quoted(after)},{exists:d},{is_lost:d},"
-        f"{_quoted(rules)}"
-    )
+    return _array(texts)[1:-1]
 
 
 def anomalies_text(anomalies: Sequence[Sequence[Any]]) -> str:
@@ -106,7 +95,7 @@ def quarantine_digest(row: Sequence[Any], private: bytes | None = None) -> bytes
     The payload enters through its own digest, so that it can be erased.
     """
     quarantine_id, received_at, payload, size, field, reason, released_at = row
-    kept = private_digest(None, payload) if private is None else private
+    kept = private_digest(None, "", payload) if private is None else private
     return row_digest("quarantine", (quarantine_id, received_at, kept, size, field, reason, released_at))
 
 

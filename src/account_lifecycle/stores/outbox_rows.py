@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.status import Health, Status
+from ..lifecycle.status import Health
 from ..records import (
     Completion,
     Delivery,
@@ -17,7 +17,7 @@ from ..records import (
     StatusChange,
     SubscribedHook,
 )
-from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
+from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us, situation_from, to_us, window_from
 
 EFFECTS_PER_EVENT = 16
 """More than any event can have: an effect's id is its event's id times this, plus its own place."""
@@ -31,28 +31,28 @@ def effects_by_id(
     """Return the effects of events by their ids, each with everything that a hook gets.
 
     ``events`` are each event's id, its effects' text, its account id, sequence and time of receipt, and the columns
-    of the window that it closed (NULL if there is none); ``audited`` the columns of their anomalies; ``moved``, by
+    of the window that it closed (NULL if there is none), its owner and reason before them; ``audited`` the columns of their anomalies; ``moved``, by
     event id, sequence, time of receipt, word, and the statuses before and after, of the account's last moves.
     """
     anomalies: dict[tuple[str, int, str], Anomaly] = {}
     for anomaly in map(anomaly_from, audited):
         anomalies[anomaly.account_id, anomaly.sequence, anomaly.kind.value] = anomaly
     found = {}
-    for event_id, text, account_id, sequence, at, *columns in events:
+    for event_id, text, account_id, sequence, at, owner, reason, *columns in events:
         window = window_from((account_id, *columns)) if columns[0] is not None else None
         moves = tuple(
-            StatusChange(number, from_us(moved_at), word, Status(before), Status(after))
+            StatusChange(number, from_us(moved_at), word, situation_from(before).status, situation_from(after).status)
             for number, moved_at, word, before, after in moved.get(event_id, ())
         )
-        effects = effects_from(text)
+        effects = effects_from(text, owner)
         health = next((Health(each.subject) for each in effects if each.kind is EffectKind.HEALTH_CHANGED), None)
         for effect_id, effect in enumerate(effects, event_id * EFFECTS_PER_EVENT):
             if effect.kind is EffectKind.RECOVERED:
                 effect = effect._replace(blind_window=window)
             is_anomaly = effect.kind is EffectKind.ANOMALY
             about = anomalies[account_id, sequence, str(effect.subject)] if is_anomaly else None
-            facts = effect_id, account_id, sequence, from_us(at), effect, about, moves
-            found[effect_id] = EffectRow(*facts, health=health)
+            place = effect_id, account_id, sequence, from_us(at)
+            found[effect_id] = EffectRow(*place, effect, about, moves, reason, health)
     return found
 
 
@@ -118,7 +118,7 @@ def planned(
 ) -> list[DeliveryRow]:
     """Make a delivery of each effect for each hook that wants it, numbered from ``first_id`` in their order.
 
-    ``events`` are event id, account id and effects' text of each.
+    ``events`` are event id, account id and effects' text of each: which owner an effect is about no hook may ask.
     """
     wanted = [
         (effect_id, account_id, hook)
@@ -175,10 +175,10 @@ def delivery_from(row: DeliveryRow, hook: SubscribedHook, effect: EffectRow) -> 
 
 
 def delivery_record_from(row: Row) -> DeliveryRecord:
-    """Make a delivery for people, from its columns, its event's sequence and the effects' text."""
-    *columns, sequence, text = row
+    """Make a delivery for people, from its columns, its event's sequence, the effects' text and the event's owner."""
+    *columns, sequence, text, owner = row
     found = DeliveryRow(*columns)
-    effect = effects_from(text)[found.effect_id % EFFECTS_PER_EVENT]
+    effect = effects_from(text, owner)[found.effect_id % EFFECTS_PER_EVENT]
     return DeliveryRecord(
         found.delivery_id,
         found.effect_id,

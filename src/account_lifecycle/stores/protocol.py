@@ -16,12 +16,12 @@ from ..records import (
     AuditFilter,
     Claim,
     Completion,
-    Decide,
     Delivery,
     DeliveryFilter,
     DeliveryRecord,
     Evidence,
     Fault,
+    Judge,
     LedgerEntry,
     Quarantined,
     Refused,
@@ -36,17 +36,18 @@ class Ledger(Protocol):
     def advance(
         self,
         events: Sequence[Event],
-        decide: Decide,
+        judge: Judge,
         rules: str = "",
         *,
         releasing: Sequence[int] = (),
         released_at: datetime | None = None,
         quiet: bool = False,
     ) -> list[Decision]:
-        """Judge events in order and keep everything, in one transaction.
+        """Judge events in order and keep everything, in one transaction; return all decisions in order.
 
-        ``rules`` names what ``decide`` judges by (``rules_of``); blank for a step that cannot be named, whose
-        decisions can later be verified by the chain but not judged again. ``releasing`` are numbers in the
+        ``judge`` may decide about deadlines of the account first, each of which becomes an event of its own, and about
+        a ``DeadlinePassed``, which stands for a look at the clock, nothing at all. ``rules`` names what it judges by
+        (``rules_of``); blank for a step that cannot be named, whose decisions can later be verified by the chain but not judged again. ``releasing`` are numbers in the
         quarantine from which these events come: they are marked as released in the same transaction, at
         ``released_at`` or else at the events' own time, and if one of them was released before, ``StoreError`` is
         raised and nothing is kept. ``quiet`` events are kept like any other, their effects included, but the effects
@@ -57,7 +58,8 @@ class Ledger(Protocol):
         """Keep unreadable payloads, in one transaction; return their numbers."""
 
     def erase(self, account_id: str, at: datetime) -> int:
-        """Erase an account's payloads and names for good, also from the quarantine; return how many payloads.
+        """Erase an account's payloads, owners and reasons for good, also from the quarantine; return of how many events
+        and payloads.
 
         The events stay, with the digests of what was erased, so that the chain still verifies.
         """
@@ -73,10 +75,10 @@ class Reader(Protocol):
     """Reads, as streams: each is a consistent snapshot and holds one row at a time."""
 
     def account(self, account_id: str) -> Account | None:
-        """Return the account as it is now, or None if nothing was ever fed for it."""
+        """Return the account as it is now, or None if nothing was ever fed for it; always None for ``NOBODY``."""
 
     def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
-        """Yield accounts in the order of their ids."""
+        """Yield accounts in the order of their ids, without what is remembered of ``NOBODY``."""
 
     def history(self, account_id: str) -> Iterator[LedgerEntry]:
         """Yield every event of one account, oldest first."""
@@ -96,8 +98,9 @@ class Reader(Protocol):
     def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
         """Yield blind windows in the order in which they opened."""
 
-    def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
-        """Yield the accounts that are in one of these statuses and not yet stuck."""
+    def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
+        """Yield every account that may have a deadline, some twice: those that are in one of these statuses and not
+        yet stuck, those that are down, and those whose present session began before ``sessions_until``."""
 
 
 class Prover(Protocol):
@@ -106,8 +109,11 @@ class Prover(Protocol):
     def faults(self) -> Iterator[Fault]:
         """Yield what the store itself finds wrong: rows that were changed, are missing, or stand in the wrong place."""
 
-    def evidence(self) -> Iterator[Evidence]:
-        """Yield every event in the order of account id and sequence."""
+    def evidence(self, account_id: str | None = None) -> Iterator[Evidence]:
+        """Yield every event, of one account or of all, in the order of account id and sequence."""
+
+    def stored_accounts(self) -> Iterator[Account]:
+        """Yield accounts in the order of their ids, with what is remembered of ``NOBODY``, which comes first."""
 
     def baselines(self) -> Iterator[Account]:
         """Yield the accounts as they were where the ledger begins, by id; none if nothing was pruned."""

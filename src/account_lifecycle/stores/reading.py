@@ -5,11 +5,14 @@ Every stream is a consistent snapshot and holds one row at a time.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.definition import DOWN
+from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
@@ -58,19 +61,23 @@ class SQLReader(ABC):
 
     def account(self, account_id: str) -> Account | None:
         """Return the account as it is now, or None if nothing was ever fed for it."""
-        return self.accounts_by_id((account_id,)).get(account_id)
+        return None if account_id == NOBODY else self.accounts_by_id((account_id,)).get(account_id)
 
     def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
         """Yield accounts in the order of their ids."""
         columns = zip(("a.status", "a.health", "a.provider"), wanted, strict=True)
         clauses = [Clause(column, value) for column, value in columns if value is not None]
+        clauses.append(Clause("a.account_id", NOBODY, ">"))
         return self._read(_accounts_in_order, "load_accounts", clauses, "ORDER BY a.account_id")
 
-    def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
-        """Yield the accounts that are in one of these statuses and not yet stuck."""
-        words = [status.value for status in statuses]
-        clauses = [Clause("a.is_stuck", 0), Clause("a.status", words, "IN")]
-        return self._read(partial(map, rows.account_from), "load_accounts", clauses)
+    def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
+        """Yield every account that may have a deadline, some twice: those that are in one of these statuses and not
+        yet stuck, those that are down, and those whose present session began before ``sessions_until``."""
+        stays = [Clause("a.is_stuck", 0), Clause("a.status", [status.value for status in statuses], "IN")]
+        down = [Clause("a.health", [health.value for health in DOWN], "IN")]
+        sessions = [Clause("a.session_since", rows.to_us(sessions_until), "<")]
+        for clauses in (stays, down, sessions):
+            yield from self._read(partial(map, rows.account_from), "load_accounts", clauses)
 
     def history(self, account_id: str) -> Iterator[LedgerEntry]:
         """Yield every event of one account, oldest first."""
@@ -121,9 +128,14 @@ class SQLReader(ABC):
 
     # ---- For verify ----------------------------------------------------------------------------------
 
-    def evidence(self) -> Iterator[Evidence]:
-        """Yield every event in the order of account id and sequence."""
-        return self._read(_evidence_in_order, "evidence", (), BY_ACCOUNT)
+    def evidence(self, account_id: str | None = None) -> Iterator[Evidence]:
+        """Yield every event, of one account or of all, in the order of account id and sequence."""
+        clauses = [] if account_id is None else [Clause("e.account_id", account_id)]
+        return self._read(_evidence_in_order, "evidence", clauses, BY_ACCOUNT)
+
+    def stored_accounts(self) -> Iterator[Account]:
+        """Yield accounts in the order of their ids, with what is remembered of ``NOBODY``, which comes first."""
+        return self._read(_accounts_in_order, "load_accounts", (), "ORDER BY a.account_id")
 
     def baselines(self) -> Iterator[Account]:
         """Yield the accounts as they were where the ledger begins, by id; none if nothing was pruned."""
@@ -160,7 +172,7 @@ def _accounts_in_order(found: Iterator[Row]) -> Iterator[Account]:
 
 
 def _baselines_in_order(found: Iterator[Row]) -> Iterator[Account]:
-    return _in_order(map(rows.baseline_from, found), lambda account: (account.account_id, 1))
+    return _in_order((rows.account_from(row[:-1]) for row in found), lambda account: (account.account_id, 1))
 
 
 def _evidence_in_order(found: Iterator[Row]) -> Iterator[Evidence]:

@@ -1,21 +1,27 @@
-"""Between rows and records: how values look in a database. Times are whole microseconds since 1970, UTC."""
+"""Between rows and records: how values look in a database. Times are whole microseconds since 1970, UTC.
+
+An account has columns for what is searched by, and one JSON object, ``facts``, for whatever else is remembered of it;
+an anomaly has its kind, its provider, and its ``evidence``. What is left out of such an object is as by default. A
+situation is one text: the status, then the facts that hold. Whatever names a person is in the event's own columns and
+nowhere else, so that it can be erased: an effect or an anomaly that is about the owner refers to them.
+"""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from ..lifecycle.account import Account
+from ..lifecycle.account import Account, Heard, Memory
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.compiled import health_of
 from ..lifecycle.decide import Decision
 from ..lifecycle.effects import Effect, EffectKind
-from ..lifecycle.events import DeadlinePassed, Event, StatusAnnounced
+from ..lifecycle.events import DeadlineKind, DeadlinePassed, Event, StatusAnnounced, StatusObserved
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation, situation_of
+from ..lifecycle.policy import DEFAULT_POLICY, Policy, policy_from
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
@@ -27,6 +33,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _STATUS: dict[str | None, Status] = {status.value: status for status in Status}
 _VERDICT = {verdict.value: verdict for verdict in Verdict}
+_json = json.JSONEncoder(separators=(",", ":")).encode
+"""Canonical as long as keys are written in one order."""
 
 
 def to_us(at: datetime) -> int:
@@ -54,68 +62,213 @@ def provider_from(word: str | None) -> str | None:
     return None if word is None else ALIASES.get(word, word)
 
 
-# ---- Records to rows ------------------------------------------------------------------------------
+@lru_cache(maxsize=256)
+def situation_text(situation: Situation) -> str:
+    """Return a situation as it is kept: its status, then those of exists, lost and needs_user that hold."""
+    status, exists, lost, needs_user = situation.key
+    return " ".join([status, *(["exists"] * exists), *(["lost"] * lost), *(["needs_user"] * needs_user)])
+
+
+@lru_cache(maxsize=256)
+def situation_from(text: str) -> Situation:
+    """Return the situation of such a text; raise ``ValueError`` for any other."""
+    status, *facts = text.split(" ")
+    situation = situation_of(Status(status), "exists" in facts, "lost" in facts, "needs_user" in facts)
+    if situation_text(situation) != text:
+        raise ValueError(f"{text!r} is no situation")
+    return situation
+
+
+@lru_cache(maxsize=64)
+def recorded_policy(rules: str) -> Policy:
+    """Return the policy that rules name, whichever machine they belong to; the default one if they name none."""
+    try:
+        return policy_from(rules.partition("/")[2])
+    except (ValueError, TypeError, AttributeError):
+        return DEFAULT_POLICY
+
+
+# ---- Accounts -------------------------------------------------------------------------------------
 # A member of an enum is text and a truth is a number already: a database takes them as they are.
+
+_SESSION_OVER = (Health.UNKNOWN, Health.FAILED, Health.GONE)
+_NOTHING = Memory()
 
 
 def account_row(account: Account) -> Row:
     """Return an account's columns, in the table's order."""
-    since, heard_at, ok_at, window = account.since, account.last_heard_at, account.last_ok_at, account.blind_window
-    heard = maybe_us(heard_at)
+    memory, health = account.memory, account.health
+    session = None if memory.session_noticed or health in _SESSION_OVER else memory.signed_in_at
     return (
         account.account_id,
-        *account.situation.key,
         account.sequence,
+        account.status,
+        health,
         account.provider,
-        account.name,
-        heard if since is heard_at else maybe_us(since),  # often the very same: a conversion is dear
-        account.last_announced,
-        account.last_product,
-        heard,
-        heard if ok_at is heard_at else maybe_us(ok_at),
-        _products_text(account.synced_products),
-        window.sequence if window else None,
+        account.owner,
+        maybe_us(account.since),
         account.stuck,
-        _health(account.situation, ok_at is not None),
+        maybe_us(session),
+        facts_text(account),
     )
 
 
-@lru_cache(maxsize=64)
-def _health(situation: Situation, ok_heard: bool) -> Health:
-    return health_of(situation, ok_heard=ok_heard)
+def facts_text(account: Account) -> str:
+    """Return what is remembered of an account beside its columns, as a JSON object."""
+    facts: dict[str, Any] = {}
+    _, exists, lost, needs_user = account.situation.key
+    if exists:
+        facts["exists"] = 1
+    if lost:
+        facts["lost"] = 1
+    if needs_user:
+        facts["needs_user"] = 1
+    if account.presumed:
+        facts["presumed"] = 1
+    if account.heard:
+        facts["heard"] = [(word, product, to_us(at)) for word, product, at in account.heard]
+    if account.held:
+        facts["held"] = [(word, product, to_us(at)) for word, product, at in account.held]
+    if account.newest_at is not None:
+        facts["newest_at"] = to_us(account.newest_at)
+    if account.last_live_at is not None:
+        facts["last_live_at"] = to_us(account.last_live_at)
+    if account.synced_products:
+        facts["synced_products"] = sorted(account.synced_products)
+    if account.blind_window is not None:
+        facts["blind_window"] = _window_facts(account.blind_window)
+    if account.memory != _NOTHING:
+        facts["memory"] = _memory_facts(account.memory)
+    return _json(facts)
 
 
-@lru_cache(maxsize=1024)
-def _products_text(products: frozenset[str]) -> str:
-    return json.dumps(sorted(products))
+def _window_facts(window: BlindWindow) -> list[Any]:
+    """Return an open window: which it is, when it opened, from when on to backfill, if estimated, and its causes."""
+    opened_at, backfill_from = to_us(window.opened_at), maybe_us(window.backfill_from)
+    return [window.sequence, opened_at, backfill_from, int(window.estimated), list(window.causes)]
 
 
-@lru_cache(maxsize=1024)
-def _products_from(text: str) -> frozenset[str]:
-    return frozenset(json.loads(text))
+@lru_cache(maxsize=4096)
+def _memory_facts(memory: Memory) -> dict[str, Any]:
+    """Return what differs from a memory of nothing."""
+    pairs = zip(Memory._fields, memory, _NOTHING, strict=True)
+    return {name: _plain(value) for name, value, default in pairs if value != default}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    match value:
+        case datetime():
+            return to_us(value)
+        case timedelta():
+            return value // _MICROSECOND
+        case bool():
+            return int(value)
+        case _:
+            return value
+
+
+def account_from(row: Row) -> Account:
+    """Make an account from its columns."""
+    account_id, sequence, status, health, provider, owner, since, stuck, _, text = row
+    facts = json.loads(text)
+    window = facts.get("blind_window")
+    return Account(
+        account_id,
+        situation_of(_STATUS[status], "exists" in facts, "lost" in facts, "needs_user" in facts),
+        sequence,
+        Health(health),
+        provider_from(provider),
+        owner,
+        maybe_time(since),
+        bool(stuck),
+        "presumed" in facts,
+        tuple([Heard(word, product, from_us(at)) for word, product, at in facts.get("heard", ())]),
+        tuple([Heard(word, product, from_us(at)) for word, product, at in facts.get("held", ())]),
+        maybe_time(facts.get("newest_at")),
+        maybe_time(facts.get("last_live_at")),
+        frozenset(facts.get("synced_products", ())),
+        None if window is None else _open_window(account_id, *window),
+        _memory_from(facts["memory"]) if "memory" in facts else _NOTHING,
+    )
+
+
+def _open_window(
+    account_id: str, sequence: int, opened_at: int, backfill_from: int | None, estimated: int, causes: list[str]
+) -> BlindWindow:
+    return BlindWindow(
+        account_id,
+        sequence,
+        from_us(opened_at),
+        maybe_time(backfill_from),
+        estimated=bool(estimated),
+        causes=tuple([_STATUS[cause] for cause in causes]),
+    )
+
+
+_MEMORY_FROM: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("known_since", "signed_in_at", "down_since", "remind_from", "absent_since"), from_us),
+    **dict.fromkeys(("born", "doubtful", "session_noticed", "survival_told"), bool),
+    "reminded": lambda us: us * _MICROSECOND,
+    "disputed_provider": provider_from,
+    "reason": str,
+}
+
+
+def _memory_from(facts: dict[str, Any]) -> Memory:
+    return Memory(**{name: _MEMORY_FROM[name](value) for name, value in facts.items()})
+
+
+# ---- Events and what was decided about them -------------------------------------------------------
+
+ANNOUNCED, OBSERVED = "announced", "observed"
+"""Kinds of events; the others are those of deadlines."""
 
 
 def event_row(event_id: int, decision: Decision) -> Row:
-    """Return an event's columns, in the table's order."""
-    event, sequence = decision.event, decision.after.sequence
-    before, after = decision.before.situation.key, decision.after.situation.key
-    if isinstance(event, DeadlinePassed):
-        stay = (event.status, "", None, None, None, to_us(event.since), event.allowed // _MICROSECOND)
-        return (
-            event_id, event.account_id, sequence, to_us(event.received_at), *stay,
-            decision.verdict, *before, *after,
-        )  # fmt: skip
-    return (
-        event_id, event.account_id, sequence, to_us(event.received_at), event.status, event.product, event.provider,
-        event.name, event.payload, None, None, decision.verdict, *before, *after,
-    )  # fmt: skip
+    """Return an event's columns, in the table's order, up to its payload."""
+    event = decision.event
+    before, after = situation_text(decision.before.situation), situation_text(decision.after.situation)
+    place = event_id, event.account_id, decision.after.sequence, to_us(event.received_at)
+    decided = decision.verdict, before, after
+    if isinstance(event, StatusAnnounced):
+        private = event.owner, event.reason, event.payload
+        return (*place, ANNOUNCED, event.status, event.product, event.provider, None, None, None, *decided, *private)
+    if isinstance(event, StatusObserved):
+        signed_in_at, private = maybe_us(event.signed_in_at), (event.owner, "", None)
+        return (*place, OBSERVED, event.status, "", event.provider, None, None, signed_in_at, *decided, *private)
+    passed = to_us(event.since), event.allowed // _MICROSECOND, None
+    return (*place, event.kind, event.status, "", None, *passed, *decided, None, "", None)
 
 
 def anomaly_rows(event_id: int, decision: Decision) -> Iterator[Row]:
     """Return the columns of a decision's anomalies, in the table's order."""
-    for ordinal, a in enumerate(decision.anomalies):
-        since, heard = maybe_us(a.since), maybe_us(a.last_heard_at)
-        yield event_id, ordinal, a.kind, a.provider, since, a.last_announced, heard, a.detail
+    for ordinal, anomaly in enumerate(decision.anomalies):
+        yield event_id, ordinal, anomaly.kind, anomaly.provider, evidence_text(anomaly)
+
+
+_ELSEWHERE = ("provider", "product", "reason")
+"""Facts of an anomaly that have a column of their own, or that its event has."""
+
+
+def evidence_text(anomaly: Anomaly) -> str:
+    """Return what an anomaly is explained by, as a JSON object; the owner's name is the event's."""
+    facts = anomaly.evidence()
+    for name in _ELSEWHERE:
+        facts.pop(name, None)
+    if anomaly.kind is AnomalyKind.OWNER_CHANGED:
+        facts.pop("detail", None)
+    return _json(facts)
+
+
+def anomaly_from(row: Row) -> Anomaly:
+    """Make an anomaly from its columns and those of its event."""
+    kind, account_id, sequence, at, word, product, owner, reason, before, provider, evidence = row
+    facts = json.loads(evidence) | {"provider": provider_from(provider), "product": product, "reason": reason}
+    if kind == AnomalyKind.OWNER_CHANGED:
+        facts["detail"] = owner or ""
+    place = account_id, sequence, from_us(at), word, situation_from(before)
+    return Anomaly.from_evidence(AnomalyKind(kind), *place, facts)
 
 
 def window_row(window: BlindWindow, sequence: int) -> Row:
@@ -123,12 +276,28 @@ def window_row(window: BlindWindow, sequence: int) -> Row:
     return (
         window.account_id,
         window.sequence,
-        maybe_us(window.last_ok_at),
         to_us(window.opened_at),
+        maybe_us(window.backfill_from),
         maybe_us(window.closed_at),
         None if window.is_open else sequence,
         window.recovered,
+        window.estimated,
         _causes_text(window.causes),
+    )
+
+
+def window_from(row: Row) -> BlindWindow:
+    """Make a blind window from its columns without the sequence of the event that closed it."""
+    account_id, sequence, opened_at, backfill_from, closed_at, recovered, estimated, causes = row
+    return BlindWindow(
+        account_id,
+        sequence,
+        from_us(opened_at),
+        maybe_time(backfill_from),
+        maybe_time(closed_at),
+        bool(recovered),
+        bool(estimated),
+        _causes_from(causes),
     )
 
 
@@ -143,111 +312,42 @@ def _causes_from(text: str) -> tuple[Status, ...]:
 
 
 NO_EFFECTS = "[]"
-"""Return what stands for the effects of an event that has none."""
+"""What stands for the effects of an event that has none."""
+_OF_OWNER = (EffectKind.CLAIMED, EffectKind.CREATION_FAILED)
+"""Effects whose subject may be the owner."""
+
+
+def effects_text(effects: tuple[Effect, ...], owner: str | None) -> str:
+    """Return an event's effects as they are kept, and as they are hashed: a JSON array of [kind, subject], with 1 as a
+    third if it is doubtful, and null for a subject that is the ``owner`` that the event names."""
+    return _effects_text(
+        tuple(
+            [
+                (kind, None if kind in _OF_OWNER and subject and subject == owner else subject, doubtful)
+                for kind, subject, doubtful, _ in effects
+            ]
+        )
+    )
 
 
 @lru_cache(maxsize=1024)
-def effects_text(effects: tuple[Effect, ...]) -> str:
-    """Return an event's effects as they are kept, and as they are hashed.
-
-    They are a JSON array of [kind, subject], with true as a third element of what is doubtful.
-    """
-    return json.dumps(
-        [(kind, subject, True) if doubtful else (kind, subject) for kind, subject, doubtful, _ in effects]
-    )
+def _effects_text(effects: tuple[tuple[str, str | None, bool], ...]) -> str:
+    return json.dumps([(kind, subject, 1) if doubtful else (kind, subject) for kind, subject, doubtful in effects])
 
 
-# ---- Rows to records ------------------------------------------------------------------------------
-
-
-def account_from(row: Row) -> Account:
-    """Make an account from its columns and those of its open window."""
-    account_id, status, exists, lost, sequence, provider, name, since = row[:8]
-    announced, product, heard, ok, products, stuck, window_sequence, window_ok, window_opened, causes = row[8:]
-    window = None
-    if window_sequence is not None:
-        window = window_from((account_id, window_sequence, window_ok, window_opened, None, 0, causes))
-    return Account(
-        account_id,
-        situation_of(_STATUS[status], bool(exists), bool(lost)),
-        sequence,
-        provider_from(provider),
-        name,
-        maybe_time(since),
-        None if announced is None else _STATUS[announced],
-        product,
-        maybe_time(heard),
-        maybe_time(ok),
-        _products_from(products),
-        window,
-        bool(stuck),
-    )
-
-
-def window_from(row: Row) -> BlindWindow:
-    """Make a blind window from its columns."""
-    account_id, sequence, last_ok_at, opened_at, closed_at, recovered, causes = row
-    return BlindWindow(
-        account_id,
-        sequence,
-        maybe_time(last_ok_at),
-        from_us(opened_at),
-        maybe_time(closed_at),
-        bool(recovered),
-        _causes_from(causes),
-    )
-
-
-def anomaly_from(row: Row) -> Anomaly:
-    """Make an anomaly from its columns and those of its event."""
-    (kind, account_id, sequence, at, word, status, exists, lost, provider, since, announced, heard, detail) = row
-    return Anomaly(
-        AnomalyKind(kind),
-        account_id,
-        sequence,
-        from_us(at),
-        word,
-        situation_of(_STATUS[status], bool(exists), bool(lost)),
-        provider_from(provider),
-        maybe_time(since),
-        None if announced is None else _STATUS[announced],
-        maybe_time(heard),
-        detail,
-    )
-
-
-ANOMALY_COLUMNS = 6
-"""How many columns of an anomaly end the row of an event that is joined with them; all NULL if there is none."""
-
-
-def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
-    """Yield ledger entries from events joined with their anomalies, those of one event next to each other.
-
-    A row is: the first 18 columns of an event, whether it is erased, anything else, the columns of an anomaly.
-    """
-    return (_entry_from(joined) for joined in _by_event(rows))
-
-
-def evidence_from(rows: Iterator[Row]) -> Iterator[Evidence]:
-    """Yield the same with what was decided: after whether it is erased come the rules and the effects, or NULL."""
-    for joined in _by_event(rows):
-        rules, text = joined[0][19:21]
-        effects = tuple([(effect.kind, effect.subject) for effect in effects_from(text or NO_EFFECTS)])
-        yield Evidence(_entry_from(joined), effects, rules)
-
-
-def _by_event(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    return (list(group) for _, group in groupby(rows, key=lambda row: row[0]))
+def effects_from(text: str, owner: str | None = None) -> tuple[Effect, ...]:
+    """Return the effects of an event that names this owner, without the blind window that one of them may be about."""
+    return _effects_from(text, owner if "null" in text else None)
 
 
 @lru_cache(maxsize=1024)
-def effects_from(text: str) -> tuple[Effect, ...]:
-    """Return the effects of an event, without the blind window that one of them may be about."""
-    found = [(EffectKind(kind), subject, bool(doubtful)) for kind, subject, *doubtful in json.loads(text)]
-    return tuple([Effect(kind, subject_from(kind, subject), doubtful) for kind, subject, doubtful in found])
+def _effects_from(text: str, owner: str | None) -> tuple[Effect, ...]:
+    found = [(EffectKind(kind), subject, doubtful == [1]) for kind, subject, *doubtful in json.loads(text)]
+    subjects = (_subject_from(kind, (owner or "") if subject is None else subject) for kind, subject, _ in found)
+    return tuple([Effect(kind, text, sure) for (kind, _, sure), text in zip(found, subjects, strict=True)])
 
 
-def subject_from(kind: EffectKind, subject: str) -> str:
+def _subject_from(kind: EffectKind, subject: str) -> str:
     """Return an effect's subject as the member of an enum that it was, where it was one."""
     if kind is EffectKind.ANOMALY:
         return AnomalyKind(subject)
@@ -256,32 +356,68 @@ def subject_from(kind: EffectKind, subject: str) -> str:
     return _STATUS.get(subject, subject) if kind in (EffectKind.ENTERED, EffectKind.LEFT) else subject
 
 
+ANOMALY_COLUMNS = 3
+"""How many columns of an anomaly end the row of an event that is joined with them; all NULL if there is none."""
+PUBLIC, PRIVATE = slice(1, 14), slice(14, 17)
+"""Which of an event's columns are hashed as they are, and which may be erased: owner, reason, payload."""
+EVENT_COLUMNS = 17
+"""How many columns of an event say what happened and what became of it, its number first."""
+
+
+def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
+    """Yield ledger entries from events joined with their anomalies, those of one event next to each other.
+
+    A row is: the first columns of an event, whether it is erased, anything else, the columns of an anomaly.
+    """
+    return (_entry_from(joined) for joined in _by_event(rows))
+
+
+def evidence_from(rows: Iterator[Row]) -> Iterator[Evidence]:
+    """Yield the same with what was decided: after whether it is erased come the rules and the effects, or NULL."""
+    for joined in _by_event(rows):
+        row = joined[0]
+        rules, text = row[EVENT_COLUMNS + 1 : EVENT_COLUMNS + 3]
+        effects = effects_from(text or NO_EFFECTS, row[14])
+        yield Evidence(_entry_from(joined), tuple([(e.kind, e.subject, e.doubtful) for e in effects]), rules)
+
+
+def _by_event(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    return (list(group) for _, group in groupby(rows, key=lambda row: row[0]))
+
+
 def _entry_from(joined: Sequence[Row]) -> LedgerEntry:
     row = joined[0]
-    event = _event_from(row)
-    verdict, status_before, existed, was_lost, status_after, exists, is_lost, is_erased = row[11:19]
+    verdict, before, after = row[11:14]
     return LedgerEntry(
-        event,
+        _event_from(row),
         row[2],
         _VERDICT[verdict],
-        situation_of(_STATUS[status_before], bool(existed), bool(was_lost)),
-        situation_of(_STATUS[status_after], bool(exists), bool(is_lost)),
-        tuple([_joined_anomaly(row, event.status) for row in joined if row[-ANOMALY_COLUMNS] is not None]),
-        bool(is_erased),
+        situation_from(before),
+        situation_from(after),
+        tuple([_joined_anomaly(each) for each in joined if each[-ANOMALY_COLUMNS] is not None]),
+        bool(row[EVENT_COLUMNS]),
     )
 
 
 def _event_from(row: Row) -> Event:
-    (account_id, _, at, word, product, provider, name, payload, stay_since, allowed) = row[1:11]
-    if stay_since is not None:
-        return DeadlinePassed(account_id, _STATUS[word], from_us(at), from_us(stay_since), allowed * _MICROSECOND)
-    return StatusAnnounced(account_id, word, from_us(at), provider_from(provider), product, name, payload or b"")
+    account_id, _, at, kind, word, product, provider, since, allowed, signed_in_at = row[1:11]
+    owner, reason, payload = row[PRIVATE]
+    received_at = from_us(at)
+    if kind == ANNOUNCED:
+        provider = provider_from(provider)
+        return StatusAnnounced(account_id, word, received_at, provider, product, owner, reason, payload or b"")
+    if kind == OBSERVED:
+        return StatusObserved(
+            account_id, word, received_at, provider_from(provider), owner, maybe_time(signed_in_at)
+        )
+    passed = from_us(since), allowed * _MICROSECOND, DeadlineKind(kind)
+    return DeadlinePassed(account_id, _STATUS[word], received_at, *passed)
 
 
-def _joined_anomaly(row: Row, word: str) -> Anomaly:
-    account_id, sequence, at = row[1:4]
+def _joined_anomaly(row: Row) -> Anomaly:
+    account_id, sequence, at, _, word, product = row[1:7]
     kind, *facts = row[-ANOMALY_COLUMNS:]
-    return anomaly_from((kind, account_id, sequence, at, word, *row[12:15], *facts))
+    return anomaly_from((kind, account_id, sequence, at, word, product, row[14], row[15], row[12], *facts))
 
 
 # ---- Around the ledger ----------------------------------------------------------------------------
@@ -312,21 +448,6 @@ def segment_from(row: Row) -> Segment:
     """Make a segment from its columns."""
     segment_id, until, pruned_at, events, path, archive_sha256, head = row
     return Segment(segment_id, from_us(until), from_us(pruned_at), events, path, archive_sha256, bytes(head).hex())
-
-
-def baseline_row(account: Account) -> Row:
-    """Return the columns of an account as it was where the ledger begins, in the table's order: an account's, then
-    those of the window that was open then."""
-    window = account.blind_window
-    if window is None:
-        return (*account_row(account), None, None, None)
-    return (*account_row(account), maybe_us(window.last_ok_at), to_us(window.opened_at), _causes_text(window.causes))
-
-
-def baseline_from(row: Row) -> Account:
-    """Make an account as it was from those columns and the digest that ends them."""
-    *columns, window_sequence, is_stuck, _health, window_ok, window_opened, causes, _digest = row
-    return account_from((*columns, is_stuck, window_sequence, window_ok, window_opened, causes))
 
 
 # ---- Erasing: whose an unreadable payload is -------------------------------------------------------

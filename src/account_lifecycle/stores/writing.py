@@ -13,7 +13,7 @@ from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
-from ..records import Decide, Refused
+from ..records import Judge, Refused
 from . import chain, rows
 from .rows import Row
 
@@ -22,7 +22,7 @@ class Feed(NamedTuple):
     """A request to judge events and to keep what is decided (``Ledger.advance``)."""
 
     events: Sequence[Event]
-    decide: Decide
+    judge: Judge
     rules: str
     releasing: Sequence[int]
     released_at: datetime | None
@@ -30,18 +30,19 @@ class Feed(NamedTuple):
 
 
 def judge_feed(feed: Feed, accounts: Mapping[str, Account]) -> tuple[list[Decision], dict[str, Account]]:
-    """Decide about a feed's events in order; return the decisions and the accounts that they change.
+    """Judge a feed's events in order; return the decisions and the accounts that they change.
 
-    ``accounts`` are those known so far, and are left as they are.
+    ``accounts`` are those known so far, and are left as they are. An event has as many decisions as deadlines passed
+    before it, and its own; a look at the clock may have none.
     """
     changed: dict[str, Account] = {}
-    decide, decisions = feed.decide, []
+    decisions: list[Decision] = []
     for event in feed.events:
         account_id = event.account_id
         account = changed.get(account_id) or accounts.get(account_id) or Account(account_id)
-        decision = decide(account, event)
-        changed[account_id] = decision.after
-        decisions.append(decision)
+        if judged := feed.judge(account, event):
+            changed[account_id] = judged[-1].after
+            decisions += judged
     return decisions, changed
 
 
@@ -64,7 +65,7 @@ class FeedRows:
             anomalies = list(rows.anomaly_rows(number, decision))
             self.anomalies += anomalies
         if decision.effects:
-            effects = rows.effects_text(decision.effects)
+            effects = rows.effects_text(decision.effects, row[14])
             self.effects.append((number, row[1], effects))
             if not feed.quiet:
                 self.pending.append((row[1], number))
@@ -118,6 +119,6 @@ def release_row(row: Row, released_at: int) -> Row:
 def erased_row(row: Row) -> Row:
     """Return reason, private digest, digest and number of a payload that is erased, from its first eight columns."""
     number, at, payload, size, field, _, released_at, private = row
-    kept = chain.private_digest(None, payload) if private is None else private
+    kept = chain.private_digest(None, "", payload) if private is None else private
     digest = chain.quarantine_digest((number, at, None, size, field, rows.ERASED, released_at), kept)
     return rows.ERASED, kept, digest, number

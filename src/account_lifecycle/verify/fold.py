@@ -7,19 +7,23 @@ compared.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from itertools import zip_longest
 from typing import Any
 
 from ..lifecycle.account import Account
+from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import Decision, decide, policy_of
+from ..lifecycle.effects import EffectKind
+from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
+from ..lifecycle.policy import Policy
 from ..lifecycle.status import Verdict
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import printable
-from ..records import Evidence, Fault, LedgerEntry
+from ..records import Evidence, Fault, LedgerEntry, without_person
 
 MAX_SHOWN = 200
 """How many characters of a value a finding shows."""
@@ -51,21 +55,19 @@ class Fold:
         policy = policy_of(evidence.rules) if self.is_certain else None
         if policy is None:
             return self._follow(evidence.entry), False
-        entry = evidence.entry
-        decision = decide(self.account, entry.event, policy)
+        entry, decision = evidence.entry, _decided_again(self.account, evidence, policy)
         faults = list(_contradictions(evidence, decision))
         self._advance(decision)
         if self.account.situation != entry.after:  # what comes next was decided from there
             self._distrust(entry)
         return faults, True
 
-    def assume(self, entry: LedgerEntry) -> None:
-        """Apply the next event as stored, without comparing it.
-
-        It is judged by today's rules, and where these come to something else the fold is no longer certain. The
-        redelivery window does not matter: it decides whether a repeat is an anomaly, not what it changes.
-        """
-        decision = decide(self.account, entry.event) if self.is_certain else None
+    def assume(self, evidence: Evidence) -> None:
+        """Apply the next event as stored, without comparing it; where it cannot be judged again, or comes to something
+        else, the fold is no longer certain."""
+        entry, policy = evidence.entry, policy_of(evidence.rules)
+        is_known = self.is_certain and policy is not None
+        decision = _decided_again(self.account, evidence, policy) if is_known and policy is not None else None
         if decision is None or (decision.verdict, decision.after.situation) != (entry.verdict, entry.after):
             self._distrust(entry)
         else:
@@ -145,6 +147,31 @@ def _place_of(entry: LedgerEntry) -> str:
 # ---- An event and what was decided about it --------------------------------------------------------
 
 
+def _decided_again(account: Account, evidence: Evidence, policy: Policy) -> Decision:
+    """Judge an event again. What was erased of one is made up again first, as far as something was decided by it:
+    whether it named the owner, or another; and is taken out of the decision."""
+    entry = evidence.entry
+    if not entry.is_erased or isinstance(entry.event, DeadlinePassed):
+        return decide(account, entry.event, policy)
+    before = account
+    if any(anomaly.kind is AnomalyKind.OWNER_CHANGED for anomaly in entry.anomalies):
+        before = replace(account, owner=_SOMEBODY)
+        decision = decide(before, replace(entry.event, owner=_SOMEBODY_ELSE), policy)
+    elif any(kind is EffectKind.CLAIMED for kind, _, _ in evidence.effects):
+        decision = decide(account, replace(entry.event, owner=_SOMEBODY), policy)
+    else:
+        decision = decide(account, entry.event, policy)
+    anomalies = tuple([a._replace(detail="") if a.kind is AnomalyKind.OWNER_CHANGED else a for a in decision.anomalies])
+    if entry.anomalies:  # and whether an anomaly's event was the first to name one
+        anomalies = tuple([a._replace(other_channel=entry.anomalies[0].other_channel) for a in anomalies])
+    effects = tuple([e._replace(subject="") if e.kind is EffectKind.CLAIMED else e for e in decision.effects])
+    after = without_person(decision.after)
+    return replace(decision, before=account, after=after, event=entry.event, anomalies=anomalies, effects=effects)
+
+
+_SOMEBODY, _SOMEBODY_ELSE = "somebody", "somebody else"
+
+
 def _contradictions(evidence: Evidence, decision: Decision) -> Iterator[Fault]:
     """Yield a fault for everything stored of an event that its decision does not give."""
     entry = evidence.entry
@@ -159,7 +186,7 @@ def _contradictions(evidence: Evidence, decision: Decision) -> Iterator[Fault]:
             if stored != follows:
                 place = f"anomaly {number} of {_place_of(entry)}"
                 yield Fault(place, _wrong_anomaly(stored, follows), entry.account_id, entry.sequence)
-    effects = tuple([(effect.kind, effect.subject) for effect in decision.effects]) if decision.effects else ()
+    effects = tuple([(e.kind, e.subject, e.doubtful) for e in decision.effects]) if decision.effects else ()
     if evidence.effects != effects:
         was, is_right = (", ".join(map(_effect_text, each)) or "none" for each in (evidence.effects, effects))
         finding = f"stored are {was}; from the ledger follow {is_right}"
@@ -174,8 +201,9 @@ def _wrong_anomaly(stored: Anomaly | None, follows: Anomaly | None) -> str:
     return "; ".join(_differing(stored, follows))
 
 
-def _effect_text(effect: tuple[str, str]) -> str:
-    return printable(" ".join(effect).strip(), MAX_SHOWN)
+def _effect_text(effect: tuple[str, str, bool]) -> str:
+    kind, subject, doubtful = effect
+    return printable(f"{kind} {subject}".strip() + (" (doubtful)" if doubtful else ""), MAX_SHOWN)
 
 
 # ---- Words ------------------------------------------------------------------------------------------
@@ -207,7 +235,7 @@ def _text(value: object) -> str:
             return f"one ({', '.join(f'{name} {_text(part)}' for name, part in value._asdict().items())})"
         case tuple() | frozenset():
             return f"({', '.join(sorted(map(_text, value)) if isinstance(value, frozenset) else map(_text, value))})"
-        case Enum() | int():
+        case Enum() | int() | timedelta():
             return str(value)
         case _:
             return repr(printable(str(value), MAX_SHOWN))

@@ -28,7 +28,7 @@ from typing import Generic, NamedTuple, TypeVar
 from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.wording import printable
-from ..records import AccountFilter, Fault, LedgerEntry
+from ..records import Evidence, Fault
 from ..stores.protocol import Store
 from .fold import MAX_SHOWN, Fold
 
@@ -171,7 +171,7 @@ class _Examination:
         self._baselines = ByAccount(store.baselines(), lambda account: account.account_id)
         self._evidence = ByAccount(store.evidence(), lambda evidence: evidence.entry.event.account_id)
         self._windows = ByAccount(store.windows_by_account(), lambda window: window.account_id)
-        self._stored = ByAccount(store.accounts(AccountFilter()), lambda account: account.account_id)
+        self._stored = ByAccount(store.stored_accounts(), lambda account: account.account_id)
         while not (self._baselines.breakage or self._evidence.breakage):
             heads = (self._baselines.head_id, self._evidence.head_id, self._windows.head_id, self._stored.head_id)
             account_id = min((head for head in heads if head is not None), default=None)
@@ -199,7 +199,7 @@ class _Examination:
         if self._evidence.breakage:
             return
         try:
-            stored = self._store.account(account_id) if self._stored.breakage else next(iter(accounts), None)
+            stored = _account(self._store, account_id) if self._stored.breakage else next(iter(accounts), None)
             if self._windows.breakage:
                 windows = list(self._store.blind_windows(account_id, open_only=False))
             suspected += fold.account_faults(stored) + fold.window_faults(windows)
@@ -241,9 +241,9 @@ def _read_again(store: Store, account_id: str, is_certain: bool) -> list[Fault]:
     Its windows are read between two reads of the account, so they have to be right at one of the events from the
     first read to the second. A last read makes sure that no event is left that the account does not include.
     """
-    stored = store.account(account_id)
+    stored = _account(store, account_id)
     windows = list(store.blind_windows(account_id, open_only=False))
-    later = store.account(account_id)
+    later = _account(store, account_id)
     baselines = (each for each in store.baselines() if each.account_id == account_id) if store.segments() else iter(())
     fold = Fold(next(baselines, Account(account_id)))
     fold.is_certain = is_certain
@@ -251,24 +251,29 @@ def _read_again(store: Store, account_id: str, is_certain: bool) -> list[Fault]:
     gaps: list[Fault] = []
     of_account: list[Fault] | None = None
     of_windows: list[Fault] | None = None
-    for sequence in _sequences(fold, store.history(account_id), gaps):
+    for sequence in _sequences(fold, store.evidence(account_id), gaps):
         if sequence == first:
             of_account = fold.account_faults(stored)
         if first <= sequence <= last and of_windows != []:
             of_windows = fold.window_faults(windows)
-    now = store.account(account_id)
+    now = _account(store, account_id)
     if of_account is None or now is None or now.sequence < fold.account.sequence:
         of_account = fold.account_faults(now)
     return [*gaps, *of_account, *(fold.window_faults(windows) if of_windows is None else of_windows)]
 
 
-def _sequences(fold: Fold, history: Iterator[LedgerEntry], gaps: list[Fault]) -> Iterator[int]:
+def _account(store: Store, account_id: str) -> Account | None:
+    """Return an account as it is now, what is remembered of ``NOBODY`` too."""
+    return store.accounts_by_id((account_id,)).get(account_id)
+
+
+def _sequences(fold: Fold, history: Iterator[Evidence], gaps: list[Fault]) -> Iterator[int]:
     """Fold a history event by event, yielding the account's sequence before the first and after each."""
     yield fold.account.sequence
-    for entry in history:
-        gaps += fold.gap(entry)
-        fold.assume(entry)
-        yield entry.sequence
+    for evidence in history:
+        gaps += fold.gap(evidence.entry)
+        fold.assume(evidence)
+        yield evidence.entry.sequence
 
 
 def _first(store: Store, own: list[Fault], judged: list[Fault]) -> Fault | None:

@@ -36,8 +36,8 @@ class Outcome(NamedTuple):
     verdict: Verdict
     after: Situation
     anomalies: tuple[AnomalyKind, ...]
-    effects: tuple[tuple[EffectKind, str], ...]
-    """Kind and subject of each, without those of the anomalies."""
+    effects: tuple[tuple[EffectKind, str, bool], ...]
+    """Kind and subject of each, and whether it is doubtful, without those of the anomalies."""
 
 
 class Difference(NamedTuple):
@@ -139,12 +139,12 @@ def _recorded(evidence: Evidence) -> Outcome:
 
 
 def _decided(decision: Decision) -> Outcome:
-    effects = [(effect.kind, effect.subject) for effect in decision.effects]
+    effects = [(effect.kind, effect.subject, effect.doubtful) for effect in decision.effects]
     return _outcome(decision.verdict, decision.after.situation, decision.anomalies, effects)
 
 
 def _outcome(
-    verdict: Verdict, after: Situation, anomalies: Iterable[Anomaly], effects: Iterable[tuple[EffectKind, str]]
+    verdict: Verdict, after: Situation, anomalies: Iterable[Anomaly], effects: Iterable[tuple[EffectKind, str, bool]]
 ) -> Outcome:
     kinds = tuple([anomaly.kind for anomaly in anomalies])
     return Outcome(verdict, after, kinds, tuple([effect for effect in effects if effect[0] is not EffectKind.ANOMALY]))

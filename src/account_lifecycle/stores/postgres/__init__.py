@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
-from ...records import Decide, Refused
+from ...records import Judge, Refused
 from ..commit_group import CommitGroup
 from ..writing import Feed, quarantine_rows
 from .connection import Connections, in_our_words, prepare
@@ -46,7 +46,7 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
     def advance(
         self,
         events: Sequence[Event],
-        decide: Decide,
+        judge: Judge,
         rules: str = "",
         *,
         releasing: Sequence[int] = (),
@@ -54,7 +54,7 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
         quiet: bool = False,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction, which others may share."""
-        return self._feeds.ask(Feed(events, decide, rules, releasing, released_at, quiet))
+        return self._feeds.ask(Feed(events, judge, rules, releasing, released_at, quiet))
 
     def _feed(self, turns: Sequence[FeedTurn]) -> None:
         fed = self._transactions.run(lambda transaction: feed(transaction, turns))

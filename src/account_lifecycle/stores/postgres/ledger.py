@@ -68,22 +68,17 @@ class _Desk:
         with transaction.round():
             transaction.execute("enter_accounts", (chain.GENESIS, self._account_ids))
             accounts = transaction.execute("lock_accounts", (self._account_ids,))
-            windows = transaction.execute("open_windows", (self._account_ids,))
             numbers = transaction.execute("event_numbers", (events,))
             quarantined = transaction.execute("lock_quarantined", (sorted(releasing),)) if releasing else None
             witness = transaction.execute("is_event_kept", earlier.witness) if earlier and earlier.witness else None
-        self._numbers = (number for (number,) in numbers.fetchall())
+        self._numbers = [number for (number,) in numbers.fetchall()]
         self._quarantined: dict[int, Row] = {row[0]: row for row in quarantined.fetchall()} if quarantined else {}
         self.is_kept = witness is not None and bool(witness.fetchall())
-        self._read(accounts.fetchall(), {row[0]: row[1:] for row in windows.fetchall()})
-
-    def _read(self, accounts: list[Row], windows: dict[str, Row]) -> None:
-        for *columns, window_sequence, digest in accounts:
-            account_id, sequence = columns[0], columns[4]
+        for *columns, digest in accounts.fetchall():
+            account_id, sequence = columns[:2]
             self._heads[account_id] = bytes(digest)
             if sequence:  # or else it was entered just now
-                window = (None, None, None, None) if window_sequence is None else windows[account_id]
-                self._accounts[account_id] = rows.account_from((*columns, *window))
+                self._accounts[account_id] = rows.account_from(tuple(columns))
 
     def judge(self, feed: Feed) -> list[Decision]:
         """Return the decisions about a feed's events, after those before it; if it fails it leaves no trace."""
@@ -96,10 +91,12 @@ class _Desk:
 
     def write(self) -> tuple[int, bytes] | None:
         """Put off the writing of everything that was decided, table by table."""
-        written = FeedRows()
-        for decision, feed in self._decided:
+        written, lacking = FeedRows(), len(self._decided) - len(self._numbers)
+        if lacking > 0:  # deadlines that had passed became events too
+            self._numbers += [number for (number,) in self._transaction.ask("event_numbers", (lacking,))]
+        for number, (decision, feed) in zip(self._numbers, self._decided, strict=False):
             head = self._heads[decision.after.account_id]
-            self._heads[decision.after.account_id] = written.add(next(self._numbers), decision, feed, head)
+            self._heads[decision.after.account_id] = written.add(number, decision, feed, head)
         put_off = self._transaction.put_off
         put_off("save_event", written.events)
         put_off("save_anomaly", written.anomalies)

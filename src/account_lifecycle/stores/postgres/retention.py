@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ...lifecycle.account import Account
-from ...records import Evidence, Segment
+from ...records import Evidence, Segment, without_person
 from .. import chain, rows
 from ..archive import write_archive
 from ..rows import Row
@@ -37,12 +37,14 @@ class PostgresRetention:
         def erase(transaction: Transaction[int]) -> int:
             with transaction.round():
                 transaction.execute("planning")  # nobody prunes meanwhile
-                transaction.execute("lock_accounts", ([account_id],))
+                accounts = transaction.execute("lock_accounts", ([account_id],))
+                baselines = transaction.execute("baselines", (account_id,), where="WHERE account_id = %s")
                 events = transaction.execute("private_events", (account_id,))
-            private = [(chain.private_digest(name, payload), number) for number, name, payload in events.fetchall()]
+            private = [(chain.private_digest(*columns), number) for number, *columns in events.fetchall()]
             transaction.put_off("erase_event", private)
-            transaction.put_off("erase_account", [(account_id,)])
-            transaction.put_off("erase_baseline", [(account_id,)])
+            for name, found in (("erase_account", accounts), ("erase_baseline", baselines)):
+                known = [without_person(rows.account_from(row[:-1])) for row in found.fetchall()]
+                transaction.put_off(name, [(rows.facts_text(account), account_id) for account in known])
             quarantined = _erase_quarantined(transaction, account_id)
             return len(private) + quarantined or transaction.earlier or 0
 
@@ -123,17 +125,18 @@ class _Baselines:
         self._heads: dict[str, bytes] = {}
         self._changed: set[str] = set()
         for row in transaction.ask("baselines", where=""):
-            account = rows.baseline_from(row)
+            account = rows.account_from(row[:-1])
             self._accounts[account.account_id], self._heads[account.account_id] = account, bytes(row[-1])
 
     def passing(self, taken: Iterator[Row]) -> Iterator[tuple[Evidence, bytes]]:
         """Events that are taken out, each with its digest."""
         for _, group in groupby(taken, key=lambda row: row[0]):
             together = list(group)
-            proof, digest = next(rows.evidence_from(iter(together))), bytes(together[0][21])
+            proof, digest = next(rows.evidence_from(iter(together))), bytes(together[0][rows.EVENT_COLUMNS + 3])
             account_id = proof.entry.account_id
             before = self._accounts.get(account_id) or Account(account_id)
-            self._accounts[account_id] = proof.entry.applied_to(before)
+            policy = rows.recorded_policy(proof.rules)
+            self._accounts[account_id] = proof.entry.applied_to(before, policy)
             self._heads[account_id] = digest
             self._changed.add(account_id)
             yield proof, digest
@@ -148,4 +151,4 @@ class _Baselines:
         return joined((self._heads[account_id],) for account_id in sorted(self._heads)).hex()
 
     def _row(self, account_id: str) -> Row:
-        return (*rows.baseline_row(self._accounts[account_id]), self._heads[account_id])
+        return (*rows.account_row(self._accounts[account_id]), self._heads[account_id])

@@ -2,50 +2,45 @@
 -- U+0001 "0", and U+0001 itself as U+0001 "1". Ids are compared byte by byte, which is the order of their characters.
 
 CREATE TABLE account (
-    account_id      text COLLATE "C" PRIMARY KEY,
-    status          text NOT NULL,
-    is_existing     smallint NOT NULL,
-    is_lost         smallint NOT NULL,
-    sequence        bigint NOT NULL,
-    provider        text,
-    name            text,
-    since           bigint,
-    last_announced  text,
-    last_product    text NOT NULL,
-    last_heard_at   bigint,
-    last_ok_at      bigint,
-    synced_products text NOT NULL,     -- a JSON array, sorted
-    window_sequence bigint,            -- the blind window that is open now
-    is_stuck        smallint NOT NULL,
-    health          text NOT NULL,     -- a projection of the columns above, to search by
-    digest          bytea NOT NULL     -- the head of the account's chain: the digest of its last event
+    account_id    text COLLATE "C" PRIMARY KEY,      -- blank: what is remembered of creations that failed without an account
+    sequence      bigint NOT NULL,
+    status        text NOT NULL,
+    health        text NOT NULL,
+    provider      text,
+    owner         text,
+    since         bigint,
+    is_stuck      smallint NOT NULL,
+    session_since bigint,               -- the last sign-in, as long as its end is still to be told
+    facts         text NOT NULL,         -- everything else that is remembered: a JSON object
+    digest        bytea NOT NULL         -- the head of the account's chain: the digest of its last event
 );
 
 CREATE INDEX account_transient ON account (status) WHERE is_stuck = 0;
+CREATE INDEX account_down ON account (health) WHERE health IN ('ACTION_REQUIRED', 'INTERRUPTED');
+CREATE INDEX account_session ON account (session_since) WHERE session_since IS NOT NULL;
 
 -- The ledger: every event ever fed. Numbers grow within an account, and may leave gaps.
 CREATE TABLE event (
     event_id         bigint PRIMARY KEY,
     account_id       text COLLATE "C" NOT NULL,
-    sequence         bigint NOT NULL,  -- within its account, from 1 without gaps
+    sequence         bigint NOT NULL, -- within its account, from 1 without gaps
     received_at      bigint NOT NULL,
-    word             text NOT NULL,    -- the status announced, or the one whose deadline passed
+    kind             text NOT NULL,    -- announced, observed, or which deadline passed: stay, reminder, session
+    word             text NOT NULL,    -- the status announced or observed, or the account's when the deadline passed
     product          text NOT NULL,
     provider         text,
-    name             text,
-    payload          bytea,            -- byte for byte; NULL for a deadline, which nobody sent, and when it was erased
-    stay_since       bigint,           -- of a deadline: when the status was entered
-    allowed          bigint,           -- of a deadline: how long it may last, in microseconds
+    since            bigint,          -- of a deadline: from when on it is counted
+    allowed          bigint,          -- of a deadline: how long after that it passes, in microseconds
+    signed_in_at     bigint,          -- of an observation
     verdict          text NOT NULL,
-    status_before    text NOT NULL,
-    existing_before  smallint NOT NULL,
-    lost_before      smallint NOT NULL,
-    status_after     text NOT NULL,
-    existing_after   smallint NOT NULL,
-    lost_after       smallint NOT NULL,
-    rules            text NOT NULL,    -- what it was judged by
-    private_digest   bytea,            -- what stands for name and payload; only when they were erased
-    digest           bytea NOT NULL    -- over the account's event before it, and this one
+    before           text NOT NULL,    -- the situation before it: the status, then the facts that held
+    after            text NOT NULL,    -- the situation after it
+    owner            text,
+    reason           text NOT NULL,    -- in the vendor's words
+    payload          bytea,             -- of an announcement: byte for byte; NULL when erased
+    rules            text NOT NULL,    -- what it was judged by; blank when that is not known
+    private_digest   bytea,             -- of an erased event: what stands for its owner, reason and payload
+    digest           bytea NOT NULL     -- over the account's event before it, and this one
 );
 
 CREATE SEQUENCE event_number OWNED BY event.event_id;
@@ -53,14 +48,11 @@ CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
 
 -- Deviations found. What they share with their event is read from there.
 CREATE TABLE anomaly (
-    event_id       bigint NOT NULL,
-    ordinal        smallint NOT NULL,
-    kind           text NOT NULL,
-    provider       text,               -- the one in force
-    since          bigint,
-    last_announced text,
-    last_heard_at  bigint,
-    detail         text NOT NULL,
+    event_id bigint NOT NULL,
+    ordinal  smallint NOT NULL,
+    kind     text NOT NULL,
+    provider text,                     -- the one in force
+    evidence text NOT NULL,            -- what it is explained by: a JSON object
     PRIMARY KEY (event_id, ordinal)
 );
 
@@ -69,11 +61,12 @@ CREATE INDEX anomaly_of_kind ON anomaly (kind);
 CREATE TABLE blind_window (
     account_id      text COLLATE "C" NOT NULL,
     sequence        bigint NOT NULL,   -- the account's, at the event that opened it
-    last_ok_at      bigint,
     opened_at       bigint NOT NULL,
+    backfill_from   bigint,            -- NULL: unknown
     closed_at       bigint,
     closed_sequence bigint,
     is_recovered    smallint NOT NULL,
+    is_estimated    smallint NOT NULL, -- nobody announced when it began
     causes          text NOT NULL,     -- a JSON array, in the order in which they were heard
     PRIMARY KEY (account_id, sequence)
 );
@@ -82,7 +75,7 @@ CREATE TABLE blind_window (
 CREATE TABLE effect (
     event_id   bigint PRIMARY KEY,
     account_id text COLLATE "C" NOT NULL,
-    effects    text NOT NULL           -- a JSON array of [kind, subject], doubtful ones with true after that
+    effects    text NOT NULL           -- a JSON array of [kind, subject], and 1 if doubtful; null: the owner
 );
 
 CREATE TABLE pending (
@@ -160,24 +153,15 @@ CREATE TABLE segment (
 );
 
 CREATE TABLE baseline (
-    account_id      text COLLATE "C" PRIMARY KEY,
-    status          text NOT NULL,
-    is_existing     smallint NOT NULL,
-    is_lost         smallint NOT NULL,
-    sequence        bigint NOT NULL,
-    provider        text,
-    name            text,
-    since           bigint,
-    last_announced  text,
-    last_product    text NOT NULL,
-    last_heard_at   bigint,
-    last_ok_at      bigint,
-    synced_products text NOT NULL,
-    window_sequence bigint,
-    is_stuck        smallint NOT NULL,
-    health          text NOT NULL,
-    window_ok       bigint,            -- the window that was open then
-    window_opened   bigint,
-    window_causes   text,
-    digest          bytea NOT NULL     -- that of its last event that was taken out: what its chain goes on from
+    account_id    text COLLATE "C" PRIMARY KEY,
+    sequence      bigint NOT NULL,
+    status        text NOT NULL,
+    health        text NOT NULL,
+    provider      text,
+    owner         text,
+    since         bigint,
+    is_stuck      smallint NOT NULL,
+    session_since bigint,
+    facts         text NOT NULL,
+    digest        bytea NOT NULL        -- of its last event that was taken out: what its chain goes on from
 );

@@ -35,32 +35,22 @@ SELECT coalesce(max(version), 0) FROM account_lifecycle_version
 INSERT INTO account_lifecycle_version (version) VALUES (%s)
 
 -- name: load_accounts
-SELECT a.account_id, a.status, a.is_existing, a.is_lost, a.sequence, a.provider, a.name, a.since, a.last_announced,
-       a.last_product, a.last_heard_at, a.last_ok_at, a.synced_products, a.is_stuck,
-       w.sequence, w.last_ok_at, w.opened_at, w.causes
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since, a.facts
 FROM account a
-LEFT JOIN blind_window w ON w.account_id = a.account_id AND w.sequence = a.window_sequence
 {where}
 
 -- name: enter_accounts
 INSERT INTO account
-SELECT id, '', 0, 0, 0, NULL, NULL, NULL, NULL, '', NULL, NULL, '[]', NULL, 0, '', %s
+SELECT id, 0, '', '', NULL, NULL, NULL, 0, NULL, '{}', %s
 FROM unnest(%s::text[]) id
 ON CONFLICT (account_id) DO NOTHING
 
 -- name: lock_accounts
-SELECT account_id, status, is_existing, is_lost, sequence, provider, name, since, last_announced, last_product,
-       last_heard_at, last_ok_at, synced_products, is_stuck, window_sequence, digest
+SELECT account_id, sequence, status, health, provider, owner, since, is_stuck, session_since, facts, digest
 FROM account
 WHERE account_id = ANY(%s)
 ORDER BY account_id
 FOR UPDATE
-
--- name: open_windows
-SELECT w.account_id, w.sequence, w.last_ok_at, w.opened_at, w.causes
-FROM account a
-JOIN blind_window w ON w.account_id = a.account_id AND w.sequence = a.window_sequence
-WHERE a.account_id = ANY(%s)
 
 -- name: leave_accounts
 DELETE FROM account WHERE account_id = ANY(%s) AND sequence = 0
@@ -72,13 +62,13 @@ SELECT nextval('event_number') FROM generate_series(1, %s)
 SELECT 1 FROM event WHERE event_id = %s AND digest = %s
 
 -- name: save_event
-INSERT INTO event VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
+INSERT INTO event VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
 
 -- name: save_anomaly
-INSERT INTO anomaly VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO anomaly VALUES (%s, %s, %s, %s, %s)
 
 -- name: save_window
-INSERT INTO blind_window VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO blind_window VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (account_id, sequence) DO UPDATE SET
     closed_at = excluded.closed_at, closed_sequence = excluded.closed_sequence,
     is_recovered = excluded.is_recovered, causes = excluded.causes
@@ -91,27 +81,25 @@ INSERT INTO pending (account_id, event_id) VALUES (%s, %s)
 
 -- name: save_account
 UPDATE account SET
-    status = %s, is_existing = %s, is_lost = %s, sequence = %s, provider = %s, name = %s, since = %s,
-    last_announced = %s, last_product = %s, last_heard_at = %s, last_ok_at = %s, synced_products = %s,
-    window_sequence = %s, is_stuck = %s, health = %s, digest = %s
+    sequence = %s, status = %s, health = %s, provider = %s, owner = %s, since = %s, is_stuck = %s, session_since = %s,
+    facts = %s, digest = %s
 WHERE account_id = %s
 
 -- name: ledger
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
-       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
-       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL,
-       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+       e.private_digest IS NOT NULL, a.kind, a.provider, a.evidence
 FROM event e LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: audit
-SELECT a.kind, e.account_id, e.sequence, e.received_at, e.word, e.status_before, e.existing_before, e.lost_before,
-       a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT a.kind, e.account_id, e.sequence, e.received_at, e.word, e.product, e.owner, e.reason, e.before,
+       a.provider, a.evidence
 FROM anomaly a JOIN event e USING (event_id)
 {where}
 
 -- name: blind_windows
-SELECT account_id, sequence, last_ok_at, opened_at, closed_at, is_recovered, causes
+SELECT account_id, sequence, opened_at, backfill_from, closed_at, is_recovered, is_estimated, causes
 FROM blind_window
 {where}
 
@@ -243,7 +231,7 @@ WHERE d.settled_at = s.at AND (d.error IS NOT DISTINCT FROM s.error OR s.counts 
   AND (d.token = s.token AND d.state = s.state OR d.token > s.token AND s.state = 'waiting')
 
 -- name: deliveries
-SELECT d.*, e.sequence, f.effects
+SELECT d.*, e.sequence, f.effects, e.owner
 FROM delivery d
 JOIN event e ON e.event_id = d.effect_id / 16
 JOIN effect f ON f.event_id = e.event_id
@@ -264,37 +252,37 @@ SELECT 1 FROM delivery WHERE delivery_id = ANY(%s)
 UPDATE delivery SET state = 'dead' WHERE delivery_id = %s
 
 -- name: effects
-SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at,
-       w.sequence, w.last_ok_at, w.opened_at, w.closed_at, w.is_recovered, w.causes
+SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason,
+       w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
 FROM effect f
 JOIN event e USING (event_id)
 LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
 WHERE f.event_id = ANY(%s)
 
 -- name: transitions
-SELECT e.event_id, m.sequence, m.received_at, m.word, m.status_before, m.status_after
+SELECT e.event_id, m.sequence, m.received_at, m.word, m.before, m.after
 FROM event e CROSS JOIN LATERAL (
-    SELECT sequence, received_at, word, status_before, status_after
-    FROM event WHERE account_id = e.account_id AND sequence <= e.sequence AND status_before <> status_after
+    SELECT sequence, received_at, word, before, after
+    FROM event WHERE account_id = e.account_id AND sequence <= e.sequence
+      AND split_part(before, ' ', 1) <> split_part(after, ' ', 1)
     ORDER BY sequence DESC LIMIT 5
 ) m
 WHERE e.event_id = ANY(%s)
 ORDER BY e.event_id, m.sequence
 
 -- name: evidence
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
-       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
-       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL, e.rules, f.effects, e.digest,
-       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+       e.private_digest IS NOT NULL, e.rules, f.effects, e.digest, a.kind, a.provider, a.evidence
 FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: links
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
-       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
-       e.status_after, e.existing_after, e.lost_after, e.rules, f.effects, e.private_digest, e.digest,
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+       e.rules, f.effects, e.private_digest, e.digest,
        coalesce(b.sequence, 0), coalesce(b.digest, decode(repeat('00', 32), 'hex')), c.sequence, c.digest,
-       a.ordinal, a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+       a.ordinal, a.kind, a.provider, a.evidence
 FROM event e
 LEFT JOIN effect f USING (event_id)
 LEFT JOIN anomaly a USING (event_id)
@@ -343,19 +331,19 @@ SELECT * FROM baseline
 SELECT * FROM segment ORDER BY segment_id
 
 -- name: private_events
-SELECT event_id, name, payload FROM event
-WHERE account_id = %s AND private_digest IS NULL AND stay_since IS NULL
+SELECT event_id, owner, reason, payload FROM event
+WHERE account_id = %s AND private_digest IS NULL AND kind IN ('announced', 'observed')
 ORDER BY event_id
 FOR UPDATE
 
 -- name: erase_event
-UPDATE event SET name = NULL, payload = NULL, private_digest = %s WHERE event_id = %s
+UPDATE event SET owner = NULL, reason = '', payload = NULL, private_digest = %s WHERE event_id = %s
 
 -- name: erase_account
-UPDATE account SET name = NULL WHERE account_id = %s AND name IS NOT NULL
+UPDATE account SET owner = NULL, facts = %s WHERE account_id = %s
 
 -- name: erase_baseline
-UPDATE baseline SET name = NULL WHERE account_id = %s AND name IS NOT NULL
+UPDATE baseline SET owner = NULL, facts = %s WHERE account_id = %s
 
 -- name: quarantined_payloads
 SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL ORDER BY quarantine_id
@@ -382,10 +370,9 @@ GROUP BY e.account_id
 ORDER BY e.account_id
 
 -- name: taken
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
-       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
-       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL, e.rules, f.effects, e.digest,
-       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+       e.private_digest IS NOT NULL, e.rules, f.effects, e.digest, a.kind, a.provider, a.evidence
 FROM unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
 JOIN event e ON e.account_id = cut.account_id AND e.sequence <= cut.sequence
 LEFT JOIN effect f USING (event_id)
@@ -416,7 +403,7 @@ WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence
 DELETE FROM baseline WHERE account_id = ANY(%s)
 
 -- name: save_baseline
-INSERT INTO baseline VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO baseline VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: save_segment
 INSERT INTO segment VALUES (%s, %s, %s, %s, %s, %s, %s)
@@ -425,9 +412,8 @@ INSERT INTO segment VALUES (%s, %s, %s, %s, %s, %s, %s)
 SELECT setval(%s::regclass, %s, false)
 
 -- name: copy_events
-COPY event (event_id, account_id, sequence, received_at, word, product, provider, name, payload, stay_since, allowed,
-            verdict, status_before, existing_before, lost_before, status_after, existing_after, lost_after, rules,
-            digest) FROM STDIN
+COPY event (event_id, account_id, sequence, received_at, kind, word, product, provider, since, allowed, signed_in_at,
+            verdict, before, after, owner, reason, payload, rules, digest) FROM STDIN
 
 -- name: copy_anomalies
 COPY anomaly FROM STDIN

@@ -17,7 +17,7 @@ from typing_extensions import override
 from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
-from ...records import Decide, Refused
+from ...records import Judge, Refused
 from .. import chain, rows, statements
 from ..commit_group import Turn
 from ..writing import Feed, FeedRows, judge_feed, quarantine_rows, release_row, release_times
@@ -42,7 +42,7 @@ class SQLiteLedger(SQLiteFile):
     def advance(
         self,
         events: Sequence[Event],
-        decide: Decide,
+        judge: Judge,
         rules: str = "",
         *,
         releasing: Sequence[int] = (),
@@ -50,7 +50,7 @@ class SQLiteLedger(SQLiteFile):
         quiet: bool = False,
     ) -> list[Decision]:
         """Judge events in order and keep everything, in one transaction, which others may share."""
-        decisions: list[Decision] = self._group.ask(Feed(events, decide, rules, releasing, released_at, quiet))
+        decisions: list[Decision] = self._group.ask(Feed(events, judge, rules, releasing, released_at, quiet))
         return decisions
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:

@@ -126,10 +126,10 @@ def _span(first: int, last: int) -> str:
 def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
     """Return what is wrong with an event, and the digests that the next one may go on from: if its own is wrong, the
     next one still goes on from the right one. ``before`` is empty if the one before is missing."""
-    event, digest = joined[0][:21], joined[0][20]
+    event, digest = joined[0][:20], joined[0][19]
     try:
         text = _text(joined)
-        finding = _oddity(event, *joined[0][21:23])
+        finding = _oddity(event, *joined[0][20:22])
     except _ODD_VALUES as error:
         return f"holds a value that no event can have ({error})", {digest}
     possible = {chain.linked(previous, text) for previous in before}
@@ -139,18 +139,18 @@ def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
 
 
 def _text(joined: list[Row]) -> bytes:
-    event, effects = joined[0][:21], joined[0][22]
-    private = chain.private_digest(event[7], event[8]) if event[19] is None else event[19]
-    anomalies = chain.anomalies_text([row[23:] for row in joined if row[23] is not None])
-    return chain.event_text(event[1:18], private, event[18], anomalies, effects or NO_EFFECTS)
+    event, effects = joined[0][:20], joined[0][21]
+    private = chain.private_digest(*event[rows.PRIVATE]) if event[18] is None else event[18]
+    anomalies = chain.anomalies_text([row[22:] for row in joined if row[22] is not None])
+    return chain.event_text(event[rows.PUBLIC], private, event[17], anomalies, effects or NO_EFFECTS)
 
 
 def _oddity(event: Row, effects_account: str | None, effects: str | None) -> str:
     """Return what digests cannot show: where two rows look the same in them, or where it is kept twice."""
-    name, payload, stay_since, private = event[7], event[8], event[9], event[19]
-    if private is not None and (name, payload) != (None, None):
-        return "is erased, and yet has a payload or a name"
-    if (payload is None) != (stay_since is not None or private is not None) or name == "":
+    kind, (owner, reason, payload), private = event[4], event[rows.PRIVATE], event[18]
+    if private is not None and (owner, reason, payload) != (None, "", None):
+        return "is erased, and yet has a payload, an owner or a reason"
+    if (payload is None) != (kind != rows.ANNOUNCED or private is not None) or owner == "":
         return "has no payload where there must be one, or one where there must be none"
     if effects == NO_EFFECTS or effects_account not in (None, event[1]):
         return "has effects that are not its own"
@@ -176,13 +176,14 @@ def _accounts(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _account_finding(row: Row) -> str:
-    """Check that an account, its open window included, is the same when written again."""
-    stored, (sequence, *window, is_open) = row[:16], row[16:]
-    if stored[13] is not None and (sequence is None or not is_open):
-        return "has a blind window that is not open"
+    """Check that an account is the same when written again, and that its open window is the one that is kept."""
+    stored, (sequence, opened_at, backfill_from, estimated, causes) = row[:10], row[10:]
     try:
-        account = rows.account_from((*stored[:13], stored[14], sequence, *window))
+        account = rows.account_from(stored)
         is_same = rows.account_row(account) == stored
+        columns = None if sequence is None else (sequence, opened_at, backfill_from, None, 0, estimated, causes)
+        if account.blind_window != (None if columns is None else rows.window_from((account.account_id, *columns))):
+            return "has another blind window than the one that is open"
     except _ODD_VALUES as error:
         return f"holds a value that no account can have ({error})"
     return "" if is_same else "is not written as an account is"
@@ -199,14 +200,14 @@ def _windows(snapshot: Snapshot) -> Iterator[Fault]:
 def _window_finding(row: Row) -> str:
     """Check that it is the same when written again, and that the events that opened and closed it exist unless taken
     out."""
-    account_id, sequence, ok_at, opened_at, closed_at, closed_sequence, recovered, causes = stored = row[:8]
-    closed_event_at, opened_event_at, taken_out = row[8:]
+    stored, (closed_event_at, opened_event_at, taken_out) = row[:9], row[9:]
+    sequence, opened_at, closed_at, closed_sequence, is_estimated = *stored[1:3], *stored[4:6], stored[7]
     try:
-        window = rows.window_from((account_id, sequence, ok_at, opened_at, closed_at, recovered, causes))
+        window = rows.window_from((*stored[:5], *stored[6:]))
         is_same = rows.window_row(window, closed_sequence) == stored
         if not is_same or (closed_at is None) != (closed_sequence is None):
             return "is not written as a window is"
-        if sequence > taken_out and opened_event_at != opened_at:
+        if sequence > taken_out and opened_event_at != opened_at and not (is_estimated and opened_event_at):
             return "was opened by no event"
         if closed_at is not None and closed_sequence > taken_out and closed_event_at != closed_at:
             return "was closed by no event"
@@ -251,7 +252,7 @@ def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
     for row in _rows(snapshot, "baselines", "the baseline of account"):
         if isinstance(row, Fault):
             yield row
-        elif not _is_baseline_right(row, list(snapshot.rows(_SQL["windows_before"], (row[0], row[4])))):
+        elif not _is_baseline_right(row, list(snapshot.rows(_SQL["windows_before"], row[:2]))):
             finding = "is not as it was written, or a blind window that was closed before it is not"
             yield Fault(f"the baseline of account {row[0]!r}", finding, str(row[0]))
 

@@ -14,7 +14,6 @@ A backup is SQLite's own, into a draft that is checked, synced and then linked t
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -23,12 +22,13 @@ import apsw
 
 from ...errors import StoreError
 from ...lifecycle.account import Account
-from ...records import Evidence, Segment
+from ...records import Evidence, Segment, without_person
 from .. import chain, rows, statements
 from ..archive import write_archive
 from ..outbox_rows import EFFECTS_PER_EVENT
 from ..writing import erased_row
 from .connection import every, in_our_words, open_reader
+from .ledger import load
 from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
@@ -93,11 +93,12 @@ class SQLiteRetention(SQLiteFile):
 
 
 def _erase(db: apsw.Connection, account_id: str) -> int:
-    db.execute(_SQL["erase_account"], (account_id,))
+    for account in load(db, [account_id]).values():
+        db.execute(_SQL["save_account"], rows.account_row(without_person(account)))
     for row in every(db, _SQL["baselines"].format(where="WHERE account_id = ?"), (account_id,)):
-        _save_baseline(db, replace(rows.baseline_from(row), name=None))
+        _save_baseline(db, without_person(rows.account_from(row[:-1])))
     events = every(db, _SQL["unerased_events"], (account_id,))
-    private = [(chain.private_digest(name, payload), number) for number, name, payload in events]
+    private = [(chain.private_digest(*columns), number) for number, *columns in events]
     db.executemany(_SQL["erase_event"], private)
     payloads = db.execute(_SQL["unerased_payloads"])
     meant = [number for number, payload in payloads if rows.mentions(payload, account_id)]
@@ -107,7 +108,7 @@ def _erase(db: apsw.Connection, account_id: str) -> int:
 
 
 def _save_baseline(db: apsw.Connection, account: Account) -> None:
-    columns = rows.baseline_row(account)
+    columns = rows.account_row(account)
     windows = every(db, _SQL["windows_before"], (account.account_id, account.sequence))
     db.execute(_SQL["save_baseline"], (*columns, chain.baseline_digest(columns, windows)))
 
@@ -164,18 +165,18 @@ def _taken(db: apsw.Connection, cut: int) -> Iterator[tuple[Evidence, bytes | No
     for _, group in groupby(found, key=lambda row: row[0]):
         joined = list(group)
         (proof,) = rows.evidence_from(iter(joined))
-        yield proof, bytes(joined[0][21])
+        yield proof, bytes(joined[0][rows.EVENT_COLUMNS + 3])
 
 
 def _carry_baselines(db: apsw.Connection, cut: int) -> None:
     """Carry each account's baseline past its events that go."""
     for account_id, sequence in every(db, _SQL["accounts_taken_out"], (cut,)):
         known = every(db, _SQL["baselines"].format(where="WHERE account_id = ?"), (account_id,))
-        account = rows.baseline_from(known[0]) if known else Account(account_id)
-        sql = _SQL["ledger"].format(where="WHERE e.account_id = ? AND e.sequence <= ?")
+        account = rows.account_from(known[0][:-1]) if known else Account(account_id)
+        sql = _SQL["evidence"].format(where="WHERE e.account_id = ? AND e.sequence <= ?")
         events = db.execute(f"{sql}\nORDER BY e.sequence, a.ordinal", (account_id, sequence))
-        for entry in rows.entries_from(iter(events)):
-            account = entry.applied_to(account)
+        for proof in rows.evidence_from(iter(events)):
+            account = proof.entry.applied_to(account, rows.recorded_policy(proof.rules))
         _save_baseline(db, account)
 
 

@@ -1,25 +1,21 @@
 -- Times are whole microseconds since 1970-01-01T00:00:00Z. Facts are 0 or 1.
 
 CREATE TABLE account (
-    account_id      TEXT PRIMARY KEY,
-    status          TEXT NOT NULL,
-    is_existing     INTEGER NOT NULL,
-    is_lost         INTEGER NOT NULL,
-    sequence        INTEGER NOT NULL,
-    provider        TEXT,
-    name            TEXT,
-    since           INTEGER,
-    last_announced  TEXT,
-    last_product    TEXT NOT NULL,
-    last_heard_at   INTEGER,
-    last_ok_at      INTEGER,
-    synced_products TEXT NOT NULL,     -- a JSON array, sorted
-    window_sequence INTEGER,           -- the blind window that is open now
-    is_stuck        INTEGER NOT NULL,
-    health          TEXT NOT NULL      -- a projection of the columns above, to search by
+    account_id    TEXT PRIMARY KEY,      -- blank: what is remembered of creations that failed without an account
+    sequence      INTEGER NOT NULL,
+    status        TEXT NOT NULL,
+    health        TEXT NOT NULL,
+    provider      TEXT,
+    owner         TEXT,
+    since         INTEGER,
+    is_stuck      INTEGER NOT NULL,
+    session_since INTEGER,               -- the last sign-in, as long as its end is still to be told
+    facts         TEXT NOT NULL          -- everything else that is remembered: a JSON object
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX account_transient ON account (status) WHERE is_stuck = 0;
+CREATE INDEX account_down ON account (health) WHERE health IN ('ACTION_REQUIRED', 'INTERRUPTED');
+CREATE INDEX account_session ON account (session_since) WHERE session_since IS NOT NULL;
 
 -- The ledger: every event ever fed, in the order in which they were fed, without gaps.
 CREATE TABLE event (
@@ -27,22 +23,21 @@ CREATE TABLE event (
     account_id       TEXT NOT NULL,
     sequence         INTEGER NOT NULL, -- within its account, from 1 without gaps
     received_at      INTEGER NOT NULL,
-    word             TEXT NOT NULL,    -- the status announced, or the one whose deadline passed
+    kind             TEXT NOT NULL,    -- announced, observed, or which deadline passed: stay, reminder, session
+    word             TEXT NOT NULL,    -- the status announced or observed, or the account's when the deadline passed
     product          TEXT NOT NULL,
     provider         TEXT,
-    name             TEXT,
-    payload          BLOB,             -- byte for byte; NULL for a deadline, which nobody sent, or when erased
-    stay_since       INTEGER,          -- of a deadline: when the status was entered
-    allowed          INTEGER,          -- of a deadline: how long it may last, in microseconds
+    since            INTEGER,          -- of a deadline: from when on it is counted
+    allowed          INTEGER,          -- of a deadline: how long after that it passes, in microseconds
+    signed_in_at     INTEGER,          -- of an observation
     verdict          TEXT NOT NULL,
-    status_before    TEXT NOT NULL,
-    existing_before  INTEGER NOT NULL,
-    lost_before      INTEGER NOT NULL,
-    status_after     TEXT NOT NULL,
-    existing_after   INTEGER NOT NULL,
-    lost_after       INTEGER NOT NULL,
+    before           TEXT NOT NULL,    -- the situation before it: the status, then the facts that held
+    after            TEXT NOT NULL,    -- the situation after it
+    owner            TEXT,
+    reason           TEXT NOT NULL,    -- in the vendor's words
+    payload          BLOB,             -- of an announcement: byte for byte; NULL when erased
     rules            TEXT NOT NULL,    -- what it was judged by; blank when that is not known
-    private_digest   BLOB,             -- of an erased event: what stands for its name and payload
+    private_digest   BLOB,             -- of an erased event: what stands for its owner, reason and payload
     digest           BLOB NOT NULL     -- over the row before it, and everything that was decided about this one
 ) STRICT;
 
@@ -50,14 +45,11 @@ CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
 
 -- Deviations found. What they share with their event is read from there.
 CREATE TABLE anomaly (
-    event_id       INTEGER NOT NULL REFERENCES event,
-    ordinal        INTEGER NOT NULL,
-    kind           TEXT NOT NULL,
-    provider       TEXT,               -- the one in force
-    since          INTEGER,
-    last_announced TEXT,
-    last_heard_at  INTEGER,
-    detail         TEXT NOT NULL,
+    event_id INTEGER NOT NULL REFERENCES event,
+    ordinal  INTEGER NOT NULL,
+    kind     TEXT NOT NULL,
+    provider TEXT,                     -- the one in force
+    evidence TEXT NOT NULL,            -- what it is explained by: a JSON object
     PRIMARY KEY (event_id, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -66,11 +58,12 @@ CREATE INDEX anomaly_of_kind ON anomaly (kind);
 CREATE TABLE blind_window (
     account_id      TEXT NOT NULL,
     sequence        INTEGER NOT NULL,  -- the account's, at the event that opened it
-    last_ok_at      INTEGER,
     opened_at       INTEGER NOT NULL,
+    backfill_from   INTEGER,           -- NULL: unknown
     closed_at       INTEGER,
     closed_sequence INTEGER,
     is_recovered    INTEGER NOT NULL,
+    is_estimated    INTEGER NOT NULL,  -- nobody announced when it began
     causes          TEXT NOT NULL,     -- a JSON array, in the order in which they were heard
     PRIMARY KEY (account_id, sequence)
 ) STRICT, WITHOUT ROWID;
@@ -79,7 +72,7 @@ CREATE TABLE blind_window (
 CREATE TABLE effect (
     event_id   INTEGER PRIMARY KEY REFERENCES event,
     account_id TEXT NOT NULL,
-    effects    TEXT NOT NULL           -- a JSON array of [kind, subject], doubtful ones with true after that
+    effects    TEXT NOT NULL           -- a JSON array of [kind, subject], and 1 if doubtful; null: the owner
 ) STRICT;
 
 -- Events whose effects no hook has heard of yet. Without an index of accounts, which would cost every feed a tenth.
@@ -161,26 +154,17 @@ CREATE TABLE segment (
     digest         BLOB NOT NULL
 ) STRICT;
 
--- The accounts as they were where the ledger begins, each with the blind window that was open then.
+-- The accounts as they were where the ledger begins.
 CREATE TABLE baseline (
-    account_id      TEXT PRIMARY KEY,
-    status          TEXT NOT NULL,
-    is_existing     INTEGER NOT NULL,
-    is_lost         INTEGER NOT NULL,
-    sequence        INTEGER NOT NULL,
-    provider        TEXT,
-    name            TEXT,
-    since           INTEGER,
-    last_announced  TEXT,
-    last_product    TEXT NOT NULL,
-    last_heard_at   INTEGER,
-    last_ok_at      INTEGER,
-    synced_products TEXT NOT NULL,
-    window_sequence INTEGER,
-    is_stuck        INTEGER NOT NULL,
-    health          TEXT NOT NULL,
-    window_ok       INTEGER,
-    window_opened   INTEGER,
-    window_causes   TEXT,
-    digest          BLOB NOT NULL      -- also over the windows that were closed by then
+    account_id    TEXT PRIMARY KEY,
+    sequence      INTEGER NOT NULL,
+    status        TEXT NOT NULL,
+    health        TEXT NOT NULL,
+    provider      TEXT,
+    owner         TEXT,
+    since         INTEGER,
+    is_stuck      INTEGER NOT NULL,
+    session_since INTEGER,
+    facts         TEXT NOT NULL,
+    digest        BLOB NOT NULL        -- also over the windows that were closed by then
 ) STRICT, WITHOUT ROWID;

@@ -1,13 +1,10 @@
 -- name: load_accounts
-SELECT a.account_id, a.status, a.is_existing, a.is_lost, a.sequence, a.provider, a.name, a.since, a.last_announced,
-       a.last_product, a.last_heard_at, a.last_ok_at, a.synced_products, a.is_stuck,
-       w.sequence, w.last_ok_at, w.opened_at, w.causes
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since, a.facts
 FROM account a
-LEFT JOIN blind_window w ON w.account_id = a.account_id AND w.sequence = a.window_sequence
 {where}
 
 -- name: save_account
-REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: last_event
 SELECT event_id, digest FROM event ORDER BY event_id DESC LIMIT 1
@@ -16,13 +13,13 @@ SELECT event_id, digest FROM event ORDER BY event_id DESC LIMIT 1
 SELECT (SELECT sum(events) FROM segment), head FROM segment ORDER BY segment_id DESC LIMIT 1
 
 -- name: save_event
-INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
+INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
 
 -- name: save_anomaly
-INSERT INTO anomaly VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO anomaly VALUES (?, ?, ?, ?, ?)
 
 -- name: save_window
-REPLACE INTO blind_window VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO blind_window VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_effects
 INSERT INTO effect VALUES (?, ?, ?)
@@ -31,29 +28,27 @@ INSERT INTO effect VALUES (?, ?, ?)
 INSERT INTO pending VALUES (?, ?)
 
 -- name: ledger
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
-       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
-       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL,
-       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+       e.private_digest IS NOT NULL, a.kind, a.provider, a.evidence
 FROM event e LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: evidence
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.word, e.product, e.provider, e.name, e.payload,
-       e.stay_since, e.allowed, e.verdict, e.status_before, e.existing_before, e.lost_before,
-       e.status_after, e.existing_after, e.lost_after, e.private_digest IS NOT NULL, e.rules, f.effects, e.digest,
-       a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+       e.private_digest IS NOT NULL, e.rules, f.effects, e.digest, a.kind, a.provider, a.evidence
 FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: audit
-SELECT a.kind, e.account_id, e.sequence, e.received_at, e.word, e.status_before, e.existing_before, e.lost_before,
-       a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT a.kind, e.account_id, e.sequence, e.received_at, e.word, e.product, e.owner, e.reason, e.before,
+       a.provider, a.evidence
 FROM anomaly a JOIN event e USING (event_id)
 {where}
 
 -- name: blind_windows
-SELECT account_id, sequence, last_ok_at, opened_at, closed_at, is_recovered, causes
+SELECT account_id, sequence, opened_at, backfill_from, closed_at, is_recovered, is_estimated, causes
 FROM blind_window
 {where}
 
@@ -81,13 +76,11 @@ SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL
 UPDATE quarantine SET payload = NULL, reason = ?, private_digest = ?, digest = ? WHERE quarantine_id = ?
 
 -- name: unerased_events
-SELECT event_id, name, payload FROM event WHERE account_id = ? AND private_digest IS NULL AND stay_since IS NULL
+SELECT event_id, owner, reason, payload FROM event
+WHERE account_id = ? AND private_digest IS NULL AND kind IN ('announced', 'observed')
 
 -- name: erase_event
-UPDATE event SET name = NULL, payload = NULL, private_digest = ? WHERE event_id = ?
-
--- name: erase_account
-UPDATE account SET name = NULL WHERE account_id = ?
+UPDATE event SET owner = NULL, reason = '', payload = NULL, private_digest = ? WHERE event_id = ?
 
 -- name: hooks
 SELECT name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, disabled_reason
@@ -179,23 +172,24 @@ SELECT EXISTS (SELECT 1 FROM delivery WHERE redrive_of = ?)
 
 -- name: deliveries
 SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
-       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, e.sequence, f.effects
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, e.sequence, f.effects, e.owner
 FROM delivery d
 JOIN event e ON e.event_id = d.effect_id / 16
 JOIN effect f ON f.event_id = d.effect_id / 16
 {where}
 
 -- name: effects
-SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at,
-       w.sequence, w.last_ok_at, w.opened_at, w.closed_at, w.is_recovered, w.causes
+SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason,
+       w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
 FROM effect f
 JOIN event e USING (event_id)
 LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
 WHERE f.event_id IN (SELECT value FROM json_each(?))
 
 -- name: moves
-SELECT sequence, received_at, word, status_before, status_after FROM event
-WHERE account_id = ? AND sequence <= ? AND status_before <> status_after
+SELECT sequence, received_at, word, before, after FROM event
+WHERE account_id = ? AND sequence <= ?
+  AND substr(before, 1, instr(before || ' ', ' ')) <> substr(after, 1, instr(after || ' ', ' '))
 ORDER BY sequence DESC LIMIT ?
 
 -- name: first_unfinished
@@ -222,11 +216,11 @@ SELECT * FROM baseline
 {where}
 
 -- name: windows_before
-SELECT sequence, last_ok_at, opened_at, closed_at, closed_sequence, is_recovered, causes FROM blind_window
-WHERE account_id = ? AND closed_sequence <= ? ORDER BY sequence
+SELECT sequence, opened_at, backfill_from, closed_at, closed_sequence, is_recovered, is_estimated, causes
+FROM blind_window WHERE account_id = ? AND closed_sequence <= ? ORDER BY sequence
 
 -- name: save_baseline
-REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: drop_deliveries
 DELETE FROM delivery WHERE effect_id < ?
@@ -250,14 +244,13 @@ SELECT segment_id, until, pruned_at, events, path, archive_sha256, head FROM seg
 INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: chained
-SELECT e.*, f.account_id, f.effects,
-       a.event_id, a.ordinal, a.kind, a.provider, a.since, a.last_announced, a.last_heard_at, a.detail
+SELECT e.*, f.account_id, f.effects, a.event_id, a.ordinal, a.kind, a.provider, a.evidence
 FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
 ORDER BY e.event_id, a.ordinal
 
 -- name: stored_accounts
-SELECT a.*, w.sequence, w.last_ok_at, w.opened_at, w.causes, w.closed_at IS NULL
-FROM account a LEFT JOIN blind_window w ON w.account_id = a.account_id AND w.sequence = a.window_sequence
+SELECT a.*, w.sequence, w.opened_at, w.backfill_from, w.is_estimated, w.causes
+FROM account a LEFT JOIN blind_window w ON w.account_id = a.account_id AND w.closed_at IS NULL
 ORDER BY a.account_id
 
 -- name: stored_windows
