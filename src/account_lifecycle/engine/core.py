@@ -160,8 +160,8 @@ class Engine(HookRegistry):
         """Feed many payloads, one transaction for each batch; yield a decision for each that can be read.
 
         Deadlines that passed before one are judged before it; observers and hooks are told of these decisions, which
-        are not yielded. This is a generator: iterate over it, or nothing is fed. A decision is yielded after its batch is
-        committed. Payloads that cannot be read are put into the quarantine and do not stop the feed: each error
+        are not yielded. This is a generator: iterate over it, or nothing is fed. A decision is yielded after its batch
+        is committed. Payloads that cannot be read are put into the quarantine and do not stop the feed: each error
         is passed to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at the end. If
         ``payloads`` itself raises an error, what was taken from it is fed first.
         """
@@ -203,7 +203,7 @@ class Engine(HookRegistry):
                 yield item.payload if isinstance(item, Received) else item, now, True
 
     def _advance(self, events: Sequence[Event], *, is_live: bool = False, quiet: bool = False) -> list[Decision]:
-        """Judge and keep events, then tell of what was decided; ``is_live``: they were stamped by the clock just now."""
+        """Judge and keep events, then tell of what was decided; ``is_live``: they were stamped by the clock now."""
         judge = partial(_judge_live, judge=self._judge) if is_live else self._judge
         decisions = self.store.advance(events, judge, self._rules, quiet=quiet)
         self._follow_up(decisions)

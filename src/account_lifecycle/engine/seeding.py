@@ -59,7 +59,8 @@ def seed(
     nothing. Events are taken as they are; their times have to be aware and in UTC. ``on_progress`` is called after
     each commit, of about ``batch_size`` events, with what the store holds by then.
 
-    Raise ``StoreError`` if the store holds anything, and then nothing is kept. Whatever stops it half-way, what was committed stays: begin again with a new store.
+    Raise ``StoreError`` if the store holds anything, and then nothing is kept. Whatever stops it half-way, what was
+    committed stays: begin again with a new store.
     """
     if batch_size < 1:
         raise ConfigurationError("batch_size", str(batch_size), "1 or more")

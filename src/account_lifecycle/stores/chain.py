@@ -6,9 +6,9 @@ digest after it, up to the head that somebody may have noted down. SQLite keeps 
 process writes at a time; PostgreSQL keeps one for each account, because accounts are written side by side.
 
 The owner, the reason and the payload of an event enter the text only through their own digest, which is kept when they
-are erased: so what a person asks to be erased is gone, and the chain still verifies. Rows that stand by themselves (hooks, deliveries,
-segments, baselines) have a digest of their own columns. The format is a promise: whoever has a row can compute its
-digest with nothing but JSON and SHA-256 (``docs/ledger.md``).
+are erased: so what a person asks to be erased is gone, and the chain still verifies. Rows that stand by themselves
+(hooks, deliveries, segments, baselines) have a digest of their own columns. The format is a promise: whoever has a row
+can compute its digest with nothing but JSON and SHA-256 (``docs/ledger.md``).
 """
 
 import json

@@ -30,9 +30,10 @@ def effects_by_id(
 ) -> dict[int, EffectRow]:
     """Return the effects of events by their ids, each with everything that a hook gets.
 
-    ``events`` are each event's id, its effects' text, its account id, sequence and time of receipt, and the columns
-    of the window that it closed (NULL if there is none), its owner and reason before them; ``audited`` the columns of their anomalies; ``moved``, by
-    event id, sequence, time of receipt, word, and the statuses before and after, of the account's last moves.
+    ``events`` are each event's id, its effects' text, its account id, sequence, time of receipt, owner and reason, and
+    the columns of the window that it closed (NULL if there is none); ``audited`` the columns of their anomalies;
+    ``moved``, by event id, sequence, time of receipt, word, and the situations before and after, of the account's last
+    moves.
     """
     anomalies: dict[tuple[str, int, str], Anomaly] = {}
     for anomaly in map(anomaly_from, audited):

@@ -47,11 +47,12 @@ class Ledger(Protocol):
 
         ``judge`` may decide about deadlines of the account first, each of which becomes an event of its own, and about
         a ``DeadlinePassed``, which stands for a look at the clock, nothing at all. ``rules`` names what it judges by
-        (``rules_of``); blank for a step that cannot be named, whose decisions can later be verified by the chain but not judged again. ``releasing`` are numbers in the
-        quarantine from which these events come: they are marked as released in the same transaction, at
-        ``released_at`` or else at the events' own time, and if one of them was released before, ``StoreError`` is
-        raised and nothing is kept. ``quiet`` events are kept like any other, their effects included, but the effects
-        wait for nobody: no delivery is ever planned from them, for no hook, whenever it becomes known.
+        (``rules_of``); blank for a step that cannot be named, whose decisions can later be verified by the chain but
+        not judged again. ``releasing`` are numbers in the quarantine from which these events come: they are marked as
+        released in the same transaction, at ``released_at`` or else at the events' own time, and if one of them was
+        released before, ``StoreError`` is raised and nothing is kept. ``quiet`` events are kept like any other, their
+        effects included, but the effects wait for nobody: no delivery is ever planned from them, for no hook, whenever
+        it becomes known.
         """
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:

@@ -231,6 +231,7 @@ def event_row(event_id: int, decision: Decision) -> Row:
     before, after = situation_text(decision.before.situation), situation_text(decision.after.situation)
     place = event_id, event.account_id, decision.after.sequence, to_us(event.received_at)
     decided = decision.verdict, before, after
+    private: Row
     if isinstance(event, StatusAnnounced):
         private = event.owner, event.reason, event.payload
         return (*place, ANNOUNCED, event.status, event.product, event.provider, None, None, None, *decided, *private)
@@ -407,9 +408,7 @@ def _event_from(row: Row) -> Event:
         provider = provider_from(provider)
         return StatusAnnounced(account_id, word, received_at, provider, product, owner, reason, payload or b"")
     if kind == OBSERVED:
-        return StatusObserved(
-            account_id, word, received_at, provider_from(provider), owner, maybe_time(signed_in_at)
-        )
+        return StatusObserved(account_id, word, received_at, provider_from(provider), owner, maybe_time(signed_in_at))
     passed = from_us(since), allowed * _MICROSECOND, DeadlineKind(kind)
     return DeadlinePassed(account_id, _STATUS[word], received_at, *passed)
 
