@@ -81,10 +81,33 @@ def test_what_cannot_be_called_is_no_hook() -> None:
         register(name="crm")(17)
 
 
-@pytest.mark.parametrize("option", [{"attempts": 0}, {"attempts": "3"}, {"ordering": "no"}, {"on_dead": "stop"}])
-def test_an_option_that_makes_no_sense_is_refused(option: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(option))}|{next(iter(option.values()))}"):
-        HookRegistry().on_recovered(hook, **option)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ordering": "global"}, "ordering: found 'global'"),
+        ({"attempts": 0}, "attempts: found 0; expected 1 or more"),
+        ({"attempts": "many"}, "attempts: found 'many'"),
+        ({"on_dead": "panic"}, "panic"),
+        ({"on_dead": "halt", "ordering": "none"}, "nothing waits"),
+    ],
+)
+def test_an_invalid_option_is_refused(options: dict[str, Any], message: str) -> None:
+    registry = HookRegistry()
+    with pytest.raises(ValueError, match=message):
+        registry.on_connected(hook, **options)
+    assert registry.subscriptions == []
+
+
+def test_a_name_may_serve_several_effects_but_only_one_hook_of_each() -> None:
+    registry = HookRegistry()
+    registry.on_entered("OK", hook, name="mine")
+    registry.on_entered("ERROR", hook, name="mine")
+    registry.on_left("OK", hook, name="mine")
+    registry.on_anomaly(hook, name="mine")
+    registry.on_anomaly("STUCK", hook, name="mine")
+    for register in (registry.on_entered("OK", name="mine"), registry.on_anomaly("STUCK", name="mine")):
+        with pytest.raises(ValueError, match=r"'mine' is registered for .* already: give another name"):
+            register(hook)
 
 
 # ---- Types -----------------------------------------------------------------------------------------------

@@ -66,8 +66,11 @@ def register(engine: HookRegistry, crm: WebhookEndpoint) -> None:
     def pause(call: AccountCall) -> str:
         return call.reason or call.account.reason
 
-    @engine.on_recovered
     @engine.on_action_resolved
+    @engine.on_recovered(name="anything")
+    @engine.on_entered
+    @engine.on_left(Status.OK)
+    @engine.on_anomaly("STUCK", attempts=3)
     def anything(call: HookCall) -> None:
         if isinstance(call, RecoveredCall):
             repr(call.blind_window.opened_at)

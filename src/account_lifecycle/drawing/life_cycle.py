@@ -75,7 +75,11 @@ def sketch_provider(provider: str | None) -> Sketch:
     profile = profile_of(family)
     sketch = sketch_lifecycle(profile.announces_sync)
     whose = "accounts of an unknown provider" + (f" ({shown(family)})" if family else "")
-    causes = [f"Why the user may have to reconnect: {'; '.join(cause.text for cause in profile.causes)}."] if profile.causes else []
+    causes = (
+        [f"Why the user may have to reconnect: {'; '.join(cause.text for cause in profile.causes)}."]
+        if profile.causes
+        else []
+    )
     return sketch._replace(
         title=f"The life cycle of {f'{family} accounts' if family in PROFILES else whose}",
         subtitle=" · ".join(_provider_facts(family, profile)),

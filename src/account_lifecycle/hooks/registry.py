@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, Literal, NamedTuple, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.effects import EffectKind
@@ -46,6 +46,8 @@ class HookOutcome(NamedTuple):
 CallT = TypeVar("CallT", bound=HookCall)
 AnswerT = TypeVar("AnswerT")
 HookT = TypeVar("HookT", bound=Callable[[Any], object])
+Hook = Callable[[CallT], AnswerT]
+AnyHook = Callable[[HookCall], AnswerT]
 Ordering = Literal["account", "none"]
 
 
@@ -77,9 +79,17 @@ class Subscription(NamedTuple):
         return self.terms.name
 
 
-# A hook comes back as one for calls of its kind, even if it could be called with others: where several decorators stand
-# on one function, those whose calls have fields of their own stand on top.
-Typed = Callable[[CallT], AnswerT]
+class Decorator(Protocol[CallT]):
+    """Registers the function under it, and returns it.
+
+    A hook for any call comes back as that, so that several decorators may stand on it; any other as a hook for this
+    kind of call.
+    """
+
+    @overload
+    def __call__(self, hook: AnyHook[AnswerT], /) -> AnyHook[AnswerT]: ...
+    @overload
+    def __call__(self, hook: Hook[CallT, AnswerT], /) -> Hook[CallT, AnswerT]: ...
 
 
 class On(Generic[CallT]):
@@ -100,11 +110,11 @@ class On(Generic[CallT]):
         self._subject = subject
 
     @overload
-    def __call__(self, hook: Typed[CallT, AnswerT], /, **options: Unpack[HookOptions]) -> Typed[CallT, AnswerT]: ...
+    def __call__(self, hook: AnyHook[AnswerT], /, **options: Unpack[HookOptions]) -> AnyHook[AnswerT]: ...
     @overload
-    def __call__(
-        self, /, **options: Unpack[HookOptions]
-    ) -> Callable[[Typed[CallT, AnswerT]], Typed[CallT, AnswerT]]: ...
+    def __call__(self, hook: Hook[CallT, AnswerT], /, **options: Unpack[HookOptions]) -> Hook[CallT, AnswerT]: ...
+    @overload
+    def __call__(self, /, **options: Unpack[HookOptions]) -> Decorator[CallT]: ...
     def __call__(self, hook: Any = None, /, **options: Any) -> object:
         """Register a hook and return it; without one, return a decorator that does."""
         known = HookOptions.__annotations__
@@ -129,15 +139,15 @@ class OnSubject(On[CallT]):
         self._words = words
 
     @overload
-    def __call__(self, hook: Typed[CallT, AnswerT], /, **options: Unpack[HookOptions]) -> Typed[CallT, AnswerT]: ...
+    def __call__(self, hook: AnyHook[AnswerT], /, **options: Unpack[HookOptions]) -> AnyHook[AnswerT]: ...
+    @overload
+    def __call__(self, hook: Hook[CallT, AnswerT], /, **options: Unpack[HookOptions]) -> Hook[CallT, AnswerT]: ...
+    @overload
+    def __call__(self, subject: str | None = None, /, **options: Unpack[HookOptions]) -> Decorator[CallT]: ...
     @overload
     def __call__(
-        self, subject: str | None = None, /, **options: Unpack[HookOptions]
-    ) -> Callable[[Typed[CallT, AnswerT]], Typed[CallT, AnswerT]]: ...
-    @overload
-    def __call__(
-        self, subject: str | None, hook: Typed[CallT, AnswerT], /, **options: Unpack[HookOptions]
-    ) -> Typed[CallT, AnswerT]: ...
+        self, subject: str | None, hook: Hook[CallT, AnswerT], /, **options: Unpack[HookOptions]
+    ) -> Hook[CallT, AnswerT]: ...
     def __call__(self, subject: Any = None, hook: Any = None, /, **options: Any) -> object:
         """Register a hook and return it; without one, return a decorator that does."""
         if callable(subject):
