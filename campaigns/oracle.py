@@ -77,7 +77,7 @@ FLEETS = {
     "no fault": Fleet(seed=11, accounts=1200, days=200, faults=Faults()),
     "few faults": Fleet(seed=12, accounts=1200, days=200, faults=Faults.everything(0.003)),
     "some faults": Fleet(seed=13, accounts=1200, days=120, faults=Faults.everything(0.01)),
-    "many faults": Fleet(seed=14, accounts=1200, days=60, faults=Faults.everything(0.04)),
+    "many faults": Fleet(seed=14, accounts=1200, days=60, faults=Faults.everything(0.035)),
     "rare faults, often": Fleet(seed=15, accounts=1200, days=400, faults=_SELDOM),
 }
 WANDERERS = "no story"
@@ -146,8 +146,8 @@ def log_of(name: str) -> Log:
     seed, accounts, days, faults = FLEETS[name]
     simulation = simulate(accounts=accounts, seed=seed, start=BEGINS, days=days, faults=faults)
     content = "".join(f"{line}\n" for line in simulation).encode()
-    broken = frozenset(fault.line for fault in simulation.truth if fault.fault == "malformed" and fault.line)
-    return Log(content, broken, frozenset(fault.fault for fault in simulation.truth))
+    broken = frozenset(fault.line for fault in simulation.faults if fault.fault == "malformed" and fault.line)
+    return Log(content, broken, frozenset(fault.fault for fault in simulation.faults))
 
 
 def _wander(accounts: int, random: Random) -> Iterator[str]:

@@ -101,7 +101,7 @@ def test_a_simulated_log_is_scored_against_its_truth(run: Run) -> None:
     ran = run("feed", "fleet.jsonl", "--truth", "fleet.truth.jsonl", "--store", "memory:", "--json")
     score = ran.document["score"]
     assert score["lines"] == score["events"] > 100
-    assert score["injected"] == score["found"] + score["no_trace"] > 0
+    assert score["injected"] == score["found"] + score["unknowable"] > 0
     assert (score["missed"], score["false_alarms"]) == (0, 0)
     people = run("feed", "fleet.jsonl", "--truth", "fleet.truth.jsonl", "--store", "memory:").out
     assert f"found {score['found']} of {score['injected']} injected faults" in " ".join(people.split())

@@ -6,7 +6,9 @@ from datetime import datetime
 
 import pytest
 
+from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.definition import FINISHES_SYNC
+from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.providers import ALIASES, PROFILES, Provider
 from account_lifecycle.lifecycle.status import Verdict
 
@@ -14,11 +16,23 @@ SEEDS = range(20)
 
 
 @pytest.mark.parametrize("provider", Provider)
-def test_no_line_of_a_clean_log_is_refused_held_or_anomalous_and_no_deadline_passes(provider, fleet, hear):
+def test_nothing_in_a_clean_log_is_refused_held_or_anomalous_but_what_may_be_a_late_redelivery(provider, fleet, hear):
+    lines = stale = 0
     for seed in SEEDS:
         for heard in hear(fleet(accounts=6, seed=seed, providers=[provider])):
-            assert heard.verdict in (Verdict.APPLIED, Verdict.REPEATED), (seed, heard)
-            assert not heard.kinds, (seed, heard)
+            assert heard.of_clock or heard.verdict in (Verdict.APPLIED, Verdict.REPEATED), (seed, heard)
+            assert set(heard.kinds) <= {AnomalyKind.POSSIBLY_STALE}, (seed, heard)
+            lines, stale = lines + 1, stale + len(heard.kinds)
+    assert stale <= 0.02 * lines
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_whoever_is_judged_without_a_fault_feels_what_is_true(provider, fleet, scored):
+    effects = scored(fleet(accounts=100, providers=[provider])).effects
+    for kind, tally in effects.tallies.items():
+        assert tally.unfelt == 0, kind
+        assert tally.false == 0 or kind == EffectKind.RECOVERED  # a life whose creation was never announced
+    assert effects.covered == effects.blind <= effects.handed
 
 
 @pytest.mark.parametrize("provider", Provider)
@@ -27,7 +41,10 @@ def test_the_only_repeats_are_the_webhook_twins_of_notifications_seconds_later(p
         lines = list(fleet(accounts=6, seed=seed, providers=[provider]))
         entries = [json.loads(line) for line in lines]
         notified = {}
-        for heard, line in zip(hear(lines), entries, strict=True):
+        for heard in hear(lines):
+            if heard.of_clock:
+                continue
+            line = entries[heard.line - 1]
             at = datetime.fromisoformat(line["received_at"])
             if "status" in line["payload"]:
                 notified[heard.account_id] = at
@@ -39,7 +56,7 @@ def test_the_only_repeats_are_the_webhook_twins_of_notifications_seconds_later(p
 def test_a_clean_log_has_no_faults_in_its_truth(fleet):
     simulation = fleet()
     assert sum(1 for _ in simulation) == simulation.events > 500
-    assert simulation.truth == []
+    assert simulation.faults == []
 
 
 def test_lines_come_in_the_order_of_time_and_every_account_is_heard_of_once_it_is_born(fleet):

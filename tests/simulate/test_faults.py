@@ -11,9 +11,7 @@ import pytest
 from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
-from account_lifecycle.lifecycle.status import Verdict
 from account_lifecycle.simulate.faults import FAULTS, Faults
-from account_lifecycle.simulate.log import Trace
 from account_lifecycle.simulate.score import score
 from account_lifecycle.simulate.wire import UNREADABLE_PAYLOADS
 
@@ -23,47 +21,72 @@ SOMETIMES = Faults.everything(0.01)
 
 @pytest.mark.parametrize("fault", Faults._fields)
 @pytest.mark.parametrize("rate", [0.2, 1.0])
-def test_every_fault_strikes_and_is_found_or_left_no_trace_without_a_false_alarm(fault, rate, fleet, hear, truth):
-    simulation = fleet(accounts=70, faults=Faults(**{fault: rate}))
-    lines = list(simulation)
-    result = score(truth(simulation), hear(lines), deadlines_checked=True)
+def test_every_fault_strikes_and_is_found_or_says_why_not_without_a_false_alarm(fault, rate, fleet, scored):
+    result = scored(fleet(accounts=70, faults=Faults(**{fault: rate})))
     assert result.is_perfect, (result.summary, result.missed_examples, result.false_alarm_examples)
     assert [tally.fault for tally in result.by_fault] == [fault]
     assert result.total.found > 0
-    if FAULTS[fault].shows:
-        assert result.total.no_trace == 0
+    if FAULTS[fault].unknowable is None:
+        assert result.total.unknowable == 0
 
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("faults", [EVERY_FAULT_EQUALLY, SOMETIMES], ids=["at every step", "now and then"])
-@pytest.mark.parametrize("deadlines", [True, False])
-def test_all_faults_at_once_give_no_miss_and_no_false_alarm(seed, faults, deadlines, fleet, hear, truth):
-    simulation = fleet(seed=seed, faults=faults)
-    lines = list(simulation)
-    result = score(truth(simulation), hear(lines, deadlines=deadlines), deadlines_checked=deadlines)
+def test_all_faults_at_once_give_no_miss_and_no_false_alarm(seed, faults, fleet, scored):
+    result = scored(fleet(seed=seed, faults=faults))
     assert result.is_perfect, (result.summary, result.missed_examples, result.false_alarm_examples)
     assert result.total.found > 10
 
 
-def test_every_kind_of_anomaly_is_reached(fleet, hear):
-    heard = hear(fleet(accounts=400, faults=EVERY_FAULT_EQUALLY))
-    assert {kind for each in heard for kind in each.kinds} == set(AnomalyKind)
+@pytest.mark.parametrize("fault", Faults._fields)
+def test_the_first_story_is_the_true_one_wherever_evidence_can_tell(fault, fleet, scored):
+    tally = scored(fleet(accounts=150, faults=Faults(**{fault: 0.3}))).total
+    assert tally.first >= 0.9 * tally.rankable
+    assert tally.told >= 0.8 * tally.found
 
 
-@pytest.mark.parametrize("rate", [0.05, 0.5])
+def test_every_kind_of_anomaly_is_reached_that_announcements_and_clocks_can_have(fleet, hear):
+    heard = hear(fleet(accounts=1_500, faults=EVERY_FAULT_EQUALLY))
+    observed = {AnomalyKind.DRIFT, AnomalyKind.VANISHED, AnomalyKind.NOT_DELETED}
+    of_several_faults = {AnomalyKind.SKIPPED_STEP, AnomalyKind.OWNER_CHANGED}
+    seen = {kind for each in heard for kind in each.kinds}
+    assert seen | of_several_faults == set(AnomalyKind) - observed
+
+
+@pytest.mark.parametrize("fault", ["overtaken", "late"])
+def test_no_late_redelivery_moves_an_account_or_completes_a_sync_in_silence(fault, fleet, scored):
+    result = scored(fleet(accounts=300, faults=Faults(**{fault: 0.4})))
+    assert result.total.found == result.total.injected > 100
+    assert (result.silent_moves, result.silent_syncs) == (0, 0)
+
+
+def test_a_late_redelivery_comes_after_two_other_announcements_within_hours(fleet):
+    simulation = fleet(accounts=200, faults=Faults(late=0.5))
+    entries = [json.loads(line) for line in simulation]
+    assert simulation.faults
+    for injected in simulation.faults:
+        late = entries[injected.line - 1]
+        mine = [entry for entry in entries[: injected.line - 1] if injected.account_id in json.dumps(entry)]
+        first = max(index for index, entry in enumerate(mine) if entry["payload"] == late["payload"])
+        assert len(mine) - first > 2
+        waited = datetime.fromisoformat(late["received_at"]) - datetime.fromisoformat(mine[first]["received_at"])
+        assert 60 <= waited.total_seconds() <= 8 * 3_600
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.2])
 def test_a_rate_is_the_share_of_the_announcements_that_a_fault_befalls(rate, fleet):
     clean = sum(1 for _ in fleet(accounts=300))
     simulation = fleet(accounts=300, faults=Faults(provider_changed=rate))
     assert sum(1 for _ in simulation) == clean
     changeable = clean - 2 * 300  # its first webhook, and notifications, name no type that could change
-    assert 0.7 * rate * changeable < len(simulation.truth) < 1.1 * rate * clean
+    assert 0.7 * rate * changeable < len(simulation.faults) < 1.1 * rate * clean
 
 
 def test_a_fault_is_open_alone(fleet):
     simulation = fleet(accounts=200, faults=EVERY_FAULT_EQUALLY)
     lines = list(simulation)
     windows = defaultdict(list)
-    for injected in simulation.truth:
+    for injected in simulation.faults:
         assert injected.closes is None or injected.opens <= injected.closes <= len(lines)
         assert injected.line is None or injected.opens <= injected.line
         windows[injected.account_id].append((injected.opens, injected.closes))
@@ -76,7 +99,7 @@ def test_a_fault_is_open_alone(fleet):
 def test_the_line_of_a_fault_is_a_line_of_its_account(fleet):
     simulation = fleet(accounts=200, faults=EVERY_FAULT_EQUALLY)
     lines = list(simulation)
-    for injected in simulation.truth:
+    for injected in simulation.faults:
         if injected.line is not None and injected.fault != "malformed":
             assert injected.account_id in lines[injected.line - 1]
 
@@ -84,50 +107,36 @@ def test_the_line_of_a_fault_is_a_line_of_its_account(fleet):
 def test_a_drop_names_the_next_line_of_its_account_or_none(fleet):
     simulation = fleet(accounts=200, faults=Faults(drop=0.3))
     lines = list(simulation)
-    for injected in simulation.truth:
+    for injected in simulation.faults:
         later = (number for number, line in enumerate(lines, 1) if number >= injected.opens)
         of_account = (number for number in later if injected.account_id in lines[number - 1])
         assert injected.line == next(of_account, None)
-    assert {injected.line is None for injected in simulation.truth} == {True, False}
-
-
-def test_what_left_no_trace_is_expected_to_the_last_line(fleet, hear):
-    simulation = fleet(accounts=300, faults=Faults(drop=0.1, reorder=0.1, overtaken=0.1))
-    heard = defaultdict(list)
-    for each in hear(list(simulation), deadlines=False):
-        heard[each.account_id].append(each)
-    silent = [injected for injected in simulation.truth if injected.trace is Trace.NONE]
-    assert silent
-    for injected in silent:
-        for each in heard[injected.account_id]:
-            if injected.opens <= each.line <= (injected.closes or each.line):
-                assert each.verdict in (Verdict.APPLIED, Verdict.REPEATED)
-                assert not each.kinds
+    assert {injected.line is None for injected in simulation.faults} == {True, False}
 
 
 def test_a_stalled_account_is_silent_for_good_and_found_when_its_deadline_passes(fleet, hear):
     simulation = fleet(accounts=100, faults=Faults(stalled=0.2))
     lines = list(simulation)
     stuck = {each.account_id for each in hear(lines) if AnomalyKind.STUCK in each.kinds}
-    assert stuck == {injected.account_id for injected in simulation.truth}
-    for injected in simulation.truth:
+    assert stuck == {injected.account_id for injected in simulation.faults}
+    for injected in simulation.faults:
         assert not any(injected.account_id in line for line in lines[injected.line :])
 
 
-def test_of_a_bare_log_nothing_is_known_to_be_late(fleet, hear, truth):
+def test_of_a_bare_log_nothing_is_known_to_be_late(fleet, hear):
     faults = Faults(stale_repeat=0.2, stalled=0.2, drop=0.2, reorder=0.2)
     simulation = fleet(accounts=100, faults=faults, bare=True)
     timeless = [f'{{"received_at": "2026-05-01T12:00:00Z", "payload": {line}}}' for line in simulation]
-    result = score(truth(simulation), hear(timeless), deadlines_checked=True)
-    assert result.is_perfect, (result.summary, result.missed_examples, result.false_alarm_examples)
+    result = score(simulation.truth, hear(timeless))
+    assert not result.total.missed, (result.summary, result.missed_examples)
     found = {tally.fault: tally.found for tally in result.by_fault}
-    assert found["stale_repeat"] == found["stalled"] == 0 < found["drop"]
+    assert found["stalled"] == 0 < found["drop"]
 
 
 def test_a_duplicate_is_the_same_payload_within_the_redelivery_window(fleet):
     simulation = fleet(accounts=100, faults=Faults(duplicate=0.3))
     lines = list(simulation)
-    duplicates = {injected.line for injected in simulation.truth}
+    duplicates = {injected.line for injected in simulation.faults}
     heard_at = {}
     for number, line in enumerate(lines, 1):
         entry = json.loads(line)
@@ -142,7 +151,7 @@ def test_a_malformed_line_is_refused_whichever_way_it_is_read(fleet):
     lines = list(simulation)
     now = datetime.now(UTC)
     shapes = set()
-    for injected in simulation.truth:
+    for injected in simulation.faults:
         payload = json.loads(lines[injected.line - 1])["payload"]
         shapes.add(type(payload))
         with pytest.raises(PayloadError):

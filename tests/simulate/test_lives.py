@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from account_lifecycle.lifecycle.compiled import Step, compiled
-from account_lifecycle.lifecycle.definition import FINISHES_SYNC, INITIAL, LOSSES, PROVES_LIFE, RESTARTS_SYNC, TERMINAL
+from account_lifecycle.lifecycle.definition import FINISHES_SYNC, INITIAL, LOSSES, PROVES_LIFE, SIGNS_IN, TERMINAL
+from account_lifecycle.lifecycle.evidence import circumstances_of
 from account_lifecycle.lifecycle.machine import INITIAL_SITUATION, Situation, situation_of
 from account_lifecycle.lifecycle.providers import ALIASES, DEADLINES, PROFILES, Provider
 from account_lifecycle.lifecycle.status import Status
@@ -29,7 +30,7 @@ from account_lifecycle.simulate.lives import (
 )
 
 DAY_US = 86_400_000_000
-ALIVE = situation_of(PROVES_LIFE, True, False)
+ALIVE = situation_of(PROVES_LIFE, True, False, False)
 
 
 def births(provider: Provider) -> list[Story]:
@@ -66,7 +67,7 @@ def walk(
 
 
 def answer(provider: Provider, situation: Situation, status: Status) -> Step:
-    return compiled().step(situation, status, announces_sync=PROFILES[provider].announces_sync)
+    return compiled().step(situation, status, circumstances_of(provider))
 
 
 def test_every_step_of_every_story_is_expected():
@@ -165,7 +166,7 @@ def test_a_session_that_is_a_year_old_expires_unless_the_account_is_in_trouble_a
     for life in lives_of(provider, 60, 900):
         signed_in_us = 0
         for before, after in pairwise(life):
-            if before.status in RESTARTS_SYNC:
+            if before.status in SIGNS_IN:
                 signed_in_us = before.at_us
             due_us = signed_in_us + length_us
             if before.status is PROVES_LIFE and before.at_us < due_us <= after.at_us:

@@ -21,8 +21,9 @@ from ..report.audit import AuditReport, build_report
 from ..report.tables import STYLES
 from ..report.words import blindness, counted, headline
 from ..simulate.faults import Faults
-from ..simulate.log import Simulation, simulate, truth_path
+from ..simulate.log import Simulation, simulate
 from ..simulate.score import Heard, Score, score
+from ..simulate.truth import truth_path
 from .accounts import write_accounts
 from .commands import Command, introduced
 from .drawing import draw_path, draw_traffic, save
@@ -92,7 +93,7 @@ def demo(folder: Path) -> None:
         write_paragraph(
             console,
             f"{counted(FLEET_SIZE, 'account')} of {len(Provider)} providers, simulated over {counted(DAYS, 'day')}: "
-            f"{counted(simulation.events, 'webhook')} with {counted(len(simulation.truth), 'fault')} on purpose, such "
+            f"{counted(simulation.events, 'webhook')} with {counted(len(simulation.faults), 'fault')} on purpose, such "
             "as webhooks that come late, twice, broken or never.",
         )
         now = utc_now()
@@ -174,7 +175,7 @@ def _feed_section(console: "Console", engine: Engine, files: DemoFiles, now: dat
         yield from map(lines.about, stuck)
 
     with feeding(reader, counts):
-        result: Score = score(files.truth, heard(), deadlines_checked=True)
+        result: Score = score(files.truth, heard())
     write_heading(console, "The log is fed")
     write_counts(counts, result)
     if stuck:

@@ -15,6 +15,7 @@ from ..errors import AccountLifecycleError, PayloadError
 from ..intake.logs import Received, read_log
 from ..intake.payloads import parse
 from ..lifecycle.decide import Decision
+from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.providers import Provider
 from ..lifecycle.status import Verdict
 from ..lifecycle.wording import JsonObject, one_of
@@ -163,8 +164,10 @@ def _score_dict(result: Score) -> JsonObject:
     return {
         "injected": result.total.injected,
         "found": result.total.found,
-        "no_trace": result.total.no_trace,
+        "unknowable": result.total.unknowable,
         "missed": result.total.missed,
+        "explained": result.total.told,
+        "explained_first": result.total.first,
         "false_alarms": result.false_alarms,
         "lines": result.lines,
         "events": result.events,
@@ -217,12 +220,12 @@ class ScoredLines:
         yield from self._unreadable()
 
     def about(self, decision: Decision) -> Heard:
-        """Return what was said about the next line, or about a deadline if there are no more."""
-        if self._is_readable:
-            self._is_readable.popleft()
-            self.line += 1
-        kinds = tuple(anomaly.kind for anomaly in decision.anomalies)
-        return Heard(self.line, decision.after.account_id, decision.verdict, kinds)
+        """Return what was said about the next line, or about a deadline that was judged before it."""
+        if isinstance(decision.event, DeadlinePassed):
+            return Heard.about(self.line + bool(self._is_readable), decision)
+        self._is_readable.popleft()
+        self.line += 1
+        return Heard.about(self.line, decision)
 
     def _read(self) -> Iterator[Received]:
         for received in self._lines:
@@ -333,7 +336,7 @@ def simulate_command(
     if as_json:
         write_document({"log": str(log), "truth": str(truth), **simulation.header})
         return
-    lines, faults = counted(simulation.events, "line"), counted(len(simulation.truth), "fault")
+    lines, faults = counted(simulation.events, "line"), counted(len(simulation.faults), "fault")
     say(f"{log}: {lines} of {counted(accounts, 'account')}; {truth}: {faults}")
     say(f"Feed it: account-lifecycle feed {log} --truth {truth}")
 

@@ -7,7 +7,6 @@ vendor's page "Account status updates"; how often they strike is our estimate. A
 like most others.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import cache
@@ -25,13 +24,15 @@ from ..lifecycle.definition import (
     OK,
     PERMISSIONS,
     RECONNECTED,
+    SIGNS_IN,
     STOPPED,
     SYNC_SUCCESS,
 )
-from ..lifecycle.explain import circumstances_of
+from ..lifecycle.evidence import circumstances_of
 from ..lifecycle.machine import INITIAL_SITUATION
 from ..lifecycle.providers import ALIASES, YEAR, Provider, profile_of
 from ..lifecycle.status import Status
+from .delays import DAY, HOUR, MINUTE, Wait
 
 _Row = TypeVar("_Row")
 
@@ -41,21 +42,6 @@ class Channel(StrEnum):
 
     WEBHOOK = "webhook"
     NOTIFY = "notify"
-
-
-class Wait(NamedTuple):
-    """A log-normal length of time, within limits."""
-
-    median_s: float
-    longest_s: float
-    spread: float = 1.0
-    """The standard deviation of its logarithm."""
-    least_s: float = 0.001
-
-    def draw_us(self, random: Random) -> int:
-        """Return one such length, in microseconds."""
-        drawn_s = random.lognormvariate(math.log(self.median_s), self.spread)
-        return int(1e6 * max(self.least_s, min(self.longest_s, drawn_s)))
 
 
 class LifeStep(NamedTuple):
@@ -160,15 +146,12 @@ def _pick(random: Random, rows: tuple[tuple[_Row, float], ...]) -> _Row:
 # ---- Stories ---------------------------------------------------------------------------------------
 # fmt: off
 NOTIFY = Channel.NOTIFY
-SIGNS_IN = (CREATION_SUCCESS, RECONNECTED)  # a session begins, and with it its year
-
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
 # Whatever follows a transient status comes well within its deadline.
 AT_ONCE = Wait(1, 5)
 TWIN = Wait(2, 12, 0.7)  # the webhook that says what hosted auth has just said
 SHORTLY = Wait(15, 10 * MINUTE)
 CONNECTS = Wait(90, 25 * MINUTE)
-FIRST_SYNC = Wait(8 * MINUTE, 5 * HOUR, 1.6)
+FIRST_SYNC = Wait(8 * MINUTE, 110 * MINUTE, 1.4)
 RESYNC = Wait(3 * MINUTE, 25 * MINUTE)
 NEXT_SYNC = Wait(4 * MINUTE, 25 * MINUTE)
 RESTART = Wait(40 * MINUTE, 2 * DAY, 1.4)

@@ -1,23 +1,31 @@
 """What an audit is worth: what the engine said about a simulated log, scored against its truth.
 
-A fault is *found* if one of the kinds that it expects is heard of its account while it is open; a repeat or a refusal
-must be heard at its very line. It *left no trace* if nothing was found and the truth says that all that was received is
-expected, so that it cannot be known; everything else is *missed*. A *false alarm* is an anomaly or a refusal that no
-open fault of that account expects or excuses. Lines are not judged here, and the log itself is not read.
+A fault is *found* if one of the kinds that it expects is heard of its account while it is open; a repeat, a hold or a
+refusal must be heard at its very line. It is *unknowable* if it was not found and the truth gives a reason why nobody
+could; everything else is *missed*. Of what was found it is told whether the first story of the first anomaly is true,
+or any. A *false alarm* is an anomaly or a refusal that no open fault of that account expects or excuses;
+POSSIBLY_STALE outside of faults is counted apart, because true news can look so.
+
+Beside the faults stand the effects that users feel (``experience``). Lines are not judged here, and the log itself is
+not read.
 """
 
-import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..errors import ConfigurationError
 from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.decide import Decision
+from ..lifecycle.effects import Effect, EffectKind
+from ..lifecycle.events import DeadlinePassed
+from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Verdict
+from .experience import EffectScore, Experience
 from .faults import FAULTS, QUARANTINE
-from .log import TRUTH_VERSION, Injected, Trace
+from .truth import Injected, Truth, read_truth
 
 MAX_MISSES = 100
 """How many false alarms and missed faults a score keeps; all are counted."""
@@ -27,20 +35,40 @@ class Heard(NamedTuple):
     """What was said about one line of the log, or about a deadline that passed."""
 
     line: int
-    """Its number, from 1; of a deadline, the last line before it was noticed."""
+    """Its number, from 1; of a deadline, the line before which it was judged, or the last one."""
     account_id: str | None
     """None if the line was refused."""
     verdict: str | None
     """None if the line was refused."""
     kinds: tuple[str, ...] = ()
     """The kinds of the anomalies that were found."""
+    stories: tuple[tuple[str, ...], ...] = ()
+    """For each of them its kinds of story, the likeliest first."""
+    at: datetime | None = None
+    effects: tuple[Effect, ...] = ()
+    moved: bool = False
+    """Whether the account changed its status."""
+    of_clock: bool = False
+    """Whether it is about a deadline."""
+
+    @classmethod
+    def about(cls, line: int, decision: Decision) -> "Heard":
+        """Return what a decision says about a line."""
+        return cls(
+            line,
+            decision.after.account_id,
+            decision.verdict,
+            tuple(anomaly.kind for anomaly in decision.anomalies),
+            tuple(map(_stories, decision.anomalies)),
+            decision.event.received_at,
+            decision.effects,
+            decision.after.status is not decision.before.status,
+            isinstance(decision.event, DeadlinePassed),
+        )
 
 
-class Truth(NamedTuple):
-    """A truth file."""
-
-    header: Mapping[str, Any]
-    faults: tuple[Injected, ...]
+def _stories(anomaly: Anomaly) -> tuple[str, ...]:
+    return tuple(story.kind for story in anomaly.stories)
 
 
 class Tally(NamedTuple):
@@ -49,14 +77,25 @@ class Tally(NamedTuple):
     fault: str
     injected: int = 0
     found: int = 0
-    no_trace: int = 0
+    unknowable: int = 0
     missed: int = 0
+    rankable: int = 0
+    """How many of those that were found have a true story that evidence can rank first."""
+    first: int = 0
+    """Of how many of these the first story is true."""
+    told: int = 0
+    """Of how many that were found any story is true."""
 
     def __str__(self) -> str:
         return (
             f"{self.fault}: found {self.found:,} of {self.injected:,} "
-            f"({self.no_trace:,} left no trace); {self.missed:,} missed"
+            f"({self.unknowable:,} unknowable); {self.missed:,} missed; explained rightly {self.told:,}, "
+            f"first of all {self.first:,} of {self.rankable:,}"
         )
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Return the sum of both, under this one's name."""
+        return Tally(self.fault, *(a + b for a, b in zip(self[1:], other[1:], strict=True)))
 
 
 class FalseAlarm(NamedTuple):
@@ -78,13 +117,25 @@ class Score(NamedTuple):
     """How many lines were heard ..."""
     events: int
     """... of how many that there are."""
+    stale: int = 0
+    """How many true announcements were POSSIBLY_STALE outside of any fault."""
+    silent_moves: int = 0
+    """How many redeliveries moved an account without any anomaly ..."""
+    silent_syncs: int = 0
+    """... or completed a sync a second time without a doubt."""
+    reasons: Mapping[tuple[str, str], int] = {}
+    """How many faults of a kind could not be known, or their true story not be ranked first, for a reason."""
+    effects: EffectScore = EffectScore()
     false_alarm_examples: tuple[FalseAlarm, ...] = ()
     missed_examples: tuple[Injected, ...] = ()
+    wrong_examples: tuple[tuple[Injected, str, tuple[str, ...]], ...] = ()
+    """Faults whose first story is not true, with the kind of anomaly and the stories that were told."""
 
     @property
     def is_perfect(self) -> bool:
-        """Return whether every line was heard, every fault that left a trace was found, and nothing else was."""
-        return not self.total.missed and not self.false_alarms and self.lines == self.events
+        """Return whether every line was heard, every fault that can be known was found, and nothing else was."""
+        no_harm = not (self.silent_moves or self.silent_syncs)
+        return no_harm and not self.total.missed and not self.false_alarms and self.lines == self.events
 
     @property
     def summary(self) -> str:
@@ -92,130 +143,145 @@ class Score(NamedTuple):
         unheard = "" if self.lines == self.events else f"; only {self.lines:,} of {self.events:,} lines were heard"
         return (
             f"found {self.total.found:,} of {self.total.injected:,} injected faults "
-            f"({self.total.no_trace:,} left no trace); {self.total.missed:,} missed; "
+            f"({self.total.unknowable:,} unknowable); {self.total.missed:,} missed; "
             f"{self.false_alarms:,} false alarms{unheard}"
         )
 
     def rows(self) -> Iterator[str]:
-        """Yield the summary, then a line for each kind of fault."""
+        """Yield the summary, then a line for each kind of fault, for each reason, and for the effects."""
         yield self.summary
         yield from (f"  {tally}" for tally in self.by_fault)
+        for (fault, reason), count in self.reasons.items():
+            yield f"  {count:,} × {fault} cannot be known, or not rightly first: {reason}"
+        yield from (f"  {row}" for row in self.effects.rows())
 
 
-def read_truth(path: Path) -> Truth:
-    """Return a truth file. Raise ``ConfigurationError`` for a file that is none."""
-    with path.open(encoding="utf-8") as file:
-        return truth_of((_read_row(path, number, text) for number, text in enumerate(file, 1)), str(path))
-
-
-def truth_of(rows: Iterable[Mapping[str, Any]], source: str = "truth") -> Truth:
-    """Return the truth in rows: a header, then one for each fault. Raise ``ConfigurationError`` for others."""
-    each = iter(rows)
-    header = next(each, {})
-    if header.get("version") != TRUTH_VERSION or not isinstance(header.get("events"), int):
-        raise ConfigurationError(source, f"no header of version {TRUTH_VERSION}", _EXPECTED)
-    try:
-        return Truth(header, tuple(_injected(row) for row in each))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(source, f"a fault that cannot be read ({error!r})", _EXPECTED) from None
-
-
-def score(truth: Truth | Path, heard: Iterable[Heard], *, deadlines_checked: bool = False) -> Score:
-    """Return what an audit is worth, holding the faults in memory and one heard line at a time.
-
-    ``deadlines_checked``: whether deadlines were checked at or after the end of the log, so that faults which
-    only a deadline shows count as missed if they were not found. Otherwise they left no trace.
-    """
+def score(truth: Truth | Path, heard: Iterable[Heard]) -> Score:
+    """Return what an audit is worth, holding the truth in memory and one heard line at a time."""
     truth = read_truth(truth) if isinstance(truth, Path) else truth
-    scoring = _Scoring(truth.faults)
+    scoring = _Scoring(truth)
     for each in heard:
         scoring.hear(each)
-    return scoring.score(deadlines_checked, int(truth.header["events"]))
-
-
-_EXPECTED = "a truth as a simulation writes it"
-
-
-def _read_row(path: Path, number: int, text: str) -> dict[str, Any]:
-    try:
-        row = json.loads(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{path}, line {number}", str(error), "a JSON object") from None
-    if not isinstance(row, dict):
-        raise ConfigurationError(f"{path}, line {number}", type(row).__name__, "a JSON object")
-    return row
-
-
-def _injected(row: Mapping[str, Any]) -> Injected:
-    expects, excuses, trace = tuple(row["expects"]), tuple(row["excuses"]), Trace(row["trace"])
-    return Injected(**{**row, "expects": expects, "excuses": excuses, "trace": trace})
+    return scoring.score(int(truth.header["events"]))
 
 
 class _Case:
-    """A fault, and whether it was found."""
+    """A fault, and what was heard of it."""
 
-    __slots__ = ("fault", "found")
+    __slots__ = ("fault", "first", "found", "kind", "stories", "told")
 
     def __init__(self, fault: Injected) -> None:
         self.fault = fault
-        self.found = False
+        self.found = self.first = self.told = False
+        self.kind = ""
+        self.stories: tuple[str, ...] = ()
 
-    def explains(self, kind: str) -> bool:
-        """Return whether the fault leads to this kind, and note that it is found if that is how it must be."""
+    def explains(self, kind: str, stories: tuple[str, ...] | None = None) -> bool:
+        """Return whether the fault leads to this kind, and note what is found and told of it.
+
+        ``stories`` are those of an anomaly; None for a verdict or a refusal, which says all there is to say.
+        """
         if kind not in self.fault.expects and kind not in self.fault.excuses:
             return False
-        if self.fault.trace is not Trace.ANNOUNCED and kind != AnomalyKind.STUCK:
-            return False  # all that was received is expected, so anything else is an error
-        self.found = self.found or kind in self.fault.expects
+        if kind in self.fault.expects:
+            says_all = stories is None or not self.fault.stories
+            if not self.found:
+                self.kind, self.stories = kind, stories or ()
+                self.first = says_all or bool(stories and stories[0] in self.fault.stories)
+            self.told = self.told or says_all or any(story in self.fault.stories for story in stories or ())
+            self.found = True
         return True
+
+    @property
+    def tally(self) -> Tally:
+        """Return what became of it."""
+        unknowable = not self.found and bool(self.fault.unknowable)
+        rankable = self.found and self.kind not in self.fault.ambiguous
+        missed = not self.found and not unknowable
+        first = rankable and self.first
+        return Tally(self.fault.fault, 1, self.found, unknowable, missed, rankable, first, self.told)
 
 
 class _Scoring:
     """The faults of a log, and what was heard of them so far."""
 
-    def __init__(self, faults: tuple[Injected, ...]) -> None:
-        self._cases = [_Case(fault) for fault in faults]
-        self._by_line = {case.fault.line: case for case in self._cases if _shows_at_its_line(case.fault)}
+    def __init__(self, truth: Truth) -> None:
+        self._cases = [_Case(fault) for fault in truth.faults]
+        self._at_line = {case.fault.line: case for case in self._cases if _AT_LINE & {*case.fault.expects}}
         self._by_account: dict[str, list[_Case]] = {}
         for case in sorted(self._cases, key=lambda case: case.fault.opens):
             self._by_account.setdefault(case.fault.account_id, []).append(case)
-        self._lines = self._alarms = 0
+        self._experience = Experience(truth.lives)
+        self._last_lines: dict[str, int] = {}
+        self._lines = self._alarms = self._stale = self._silent_moves = self._silent_syncs = 0
         self._examples: list[FalseAlarm] = []
 
     def hear(self, heard: Heard) -> None:
-        of_deadline = AnomalyKind.STUCK in heard.kinds
-        self._lines += not of_deadline
-        at_line = self._by_line.get(heard.line)
-        if heard.verdict is None and (at_line is None or not at_line.explains(QUARANTINE)):
-            self._alarm(heard, QUARANTINE)
-        if heard.verdict == Verdict.REPEATED and at_line is not None and at_line.fault.account_id == heard.account_id:
-            at_line.explains(Verdict.REPEATED)
-        # A deadline passes between two lines, so it belongs to what is open at the second rather than the first.
-        places = (heard.line + 1, heard.line) if of_deadline else (heard.line,)
-        for kind in heard.kinds:
+        self._lines += not heard.of_clock
+        if heard.account_id is not None and heard.at is not None:
+            self._experience.feel(heard.account_id, heard.at, heard.effects)
+        places: tuple[int, ...] = (heard.line,)
+        if heard.of_clock:  # it passed somewhere between the account's last line and this one
+            places = (heard.line, self._last_lines.get(heard.account_id or "", 0))
+        else:
+            self._hear_line(heard)
+        stories = heard.stories or ((),) * len(heard.kinds)
+        for kind, told in zip(heard.kinds, stories, strict=True):
             cases = (self._open_case(heard.account_id, line) for line in places)
-            if not any(case is not None and case.explains(kind) for case in cases):
+            if any(case is not None and case.explains(kind, told) for case in cases):
+                continue
+            if kind == AnomalyKind.POSSIBLY_STALE:
+                self._stale += 1
+            else:
                 self._alarm(heard, kind)
 
-    def score(self, deadlines_checked: bool, events: int) -> Score:
-        invisible = (Trace.NONE,) if deadlines_checked else (Trace.NONE, Trace.DEADLINE)
-        outcomes: Counter[tuple[str, str]] = Counter()
-        missed: list[Injected] = []
-        for case in self._cases:
-            outcome = "found" if case.found else "no trace" if case.fault.trace in invisible else "missed"
-            outcomes[case.fault.fault, outcome] += 1
-            if outcome == "missed" and len(missed) < MAX_MISSES:
-                missed.append(case.fault)
-        names = sorted({fault for fault, _ in outcomes}, key=_place)
-        by_fault = tuple(_tally(name, outcomes) for name in names)
-        total = Tally(
-            "all",
-            len(self._cases),
-            sum(tally.found for tally in by_fault),
-            sum(tally.no_trace for tally in by_fault),
-            sum(tally.missed for tally in by_fault),
+    def _hear_line(self, heard: Heard) -> None:
+        """Note what is said about a line by the verdict alone, and what happened in silence."""
+        at_line = self._at_line.get(heard.line)
+        if heard.verdict is None:
+            if at_line is None or not at_line.explains(QUARANTINE):
+                self._alarm(heard, QUARANTINE)
+            return
+        self._last_lines[heard.account_id or ""] = heard.line
+        if at_line is None or at_line.fault.account_id != heard.account_id:
+            return
+        if not heard.kinds and heard.verdict in (Verdict.REPEATED, Verdict.HELD):
+            at_line.explains(heard.verdict)
+        if at_line.fault.is_old_news:
+            self._silent_moves += heard.moved and not heard.kinds
+            syncs = (e for e in heard.effects if e.kind is EffectKind.SYNC_COMPLETED)
+            self._silent_syncs += any(not sync.doubtful for sync in syncs)
+
+    def score(self, events: int) -> Score:
+        tallies: dict[str, Tally] = {}
+        reasons: Counter[tuple[str, str]] = Counter()
+        for tally, case in ((case.tally, case) for case in self._cases):
+            tallies[tally.fault] = tallies.get(tally.fault, Tally(tally.fault)).plus(tally)
+            if tally.unknowable:
+                reasons[tally.fault, case.fault.unknowable] += 1
+            elif case.kind in case.fault.ambiguous:
+                reasons[tally.fault, case.fault.ambiguous[case.kind]] += 1
+        by_fault = tuple(tallies[name] for name in sorted(tallies, key=_place))
+        total = Tally("all")
+        for tally in by_fault:
+            total = total.plus(tally)
+        missed = [case.fault for case in self._cases if case.tally.missed]
+        wrong = [case for case in self._cases if case.tally.rankable and not case.first]
+        return Score(
+            total,
+            by_fault,
+            self._alarms,
+            self._lines,
+            events,
+            self._stale,
+            self._silent_moves,
+            self._silent_syncs,
+            dict(reasons),
+            self._experience.score(),
+            tuple(self._examples),
+            tuple(missed[:MAX_MISSES]),
+            tuple((case.fault, case.kind, case.stories) for case in wrong[:MAX_MISSES]),
         )
-        return Score(total, by_fault, self._alarms, self._lines, events, tuple(self._examples), tuple(missed))
 
     def _open_case(self, account_id: str | None, line: int) -> _Case | None:
         """Return the account's fault that is open at a line; there is never more than one."""
@@ -232,13 +298,7 @@ class _Scoring:
             self._examples.append(FalseAlarm(heard.line, heard.account_id, kind))
 
 
-def _shows_at_its_line(fault: Injected) -> bool:
-    return QUARANTINE in fault.expects or Verdict.REPEATED in fault.expects
-
-
-def _tally(fault: str, outcomes: Mapping[tuple[str, str], int]) -> Tally:
-    counts = [outcomes.get((fault, outcome), 0) for outcome in ("found", "no trace", "missed")]
-    return Tally(fault, sum(counts), *counts)
+_AT_LINE = {QUARANTINE, Verdict.REPEATED.value, Verdict.HELD.value}
 
 
 def _place(fault: str) -> tuple[int, str]:
