@@ -1,7 +1,7 @@
-"""Writes the pages that follow from the code: ``python docs/generate.py``, or ``--check`` to see if they are current.
+"""Write the pages that follow from the code: ``python docs/generate.py``, or ``--check`` to see if they are current.
 
-Knows how a page reads. What is lawful, what a kind means and how an anomaly is explained comes from the
-package, so that no page can say anything that the engine does not do.
+What is expected, what a kind means and how an anomaly is explained comes from the package, so that no page can say
+anything that the engine does not do.
 """
 
 import json
@@ -9,36 +9,53 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
-from account_lifecycle import AnomalyKind, Engine, NextStep, Provider, Status
+from account_lifecycle import AnomalyKind, NextStep, Provider, Status
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle import definition
-from account_lifecycle.lifecycle.compiled import Step, compiled
+from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.compiled import Choice, Step, compiled, health_of
+from account_lifecycle.lifecycle.decide import judge
+from account_lifecycle.lifecycle.definition import Guard
+from account_lifecycle.lifecycle.events import ABSENT, DeadlinePassed, Event, StatusObserved
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.machine import Situation
-from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
+from account_lifecycle.lifecycle.policy import DEFAULT, DEFAULT_POLICY
 from account_lifecycle.lifecycle.providers import ALIASES, PERMISSIVE, PROFILES
-from account_lifecycle.lifecycle.wording import lasting, one_of
+from account_lifecycle.lifecycle.status import Health
+from account_lifecycle.lifecycle.wording import HEALTH_WORDS, PRESUMED, lasting, one_of
 
 HERE = Path(__file__).parent
 ACCOUNT = "acc-4711"
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
+HORIZON = lasting(DEFAULT_POLICY.retry_horizon)
+WINDOW = lasting(DEFAULT_POLICY.redelivery_window)
 
-INTRODUCTION = """\
+GENERATED = "<!-- Written by `python docs/generate.py`. Change that, or the code that it reads, and run it again. -->"
+
+INTRODUCTION = f"""\
 # Anomalies
 
-<!-- Written by `python docs/generate.py`. Change that, or the code that it reads, and run it again. -->
+{GENERATED}
 
-An anomaly is an event that the life cycle does not allow where it arrived, or one that came late, twice or
+An anomaly is an event that the life cycle does not expect where it arrived, or one that came late, twice or
 not at all. It never stops the feed: the event is on record, the account is in the state that the evidence
-supports, and the anomaly says what happened, what was expected instead, what is the likely story and what to
-do. `engine.audit()` lists them, `engine.on_anomaly()` hooks on to them, and every decision carries its own.
+supports, and the anomaly says what happened, what is likely and what to do. `engine.audit()` lists them,
+`engine.on_anomaly()` hooks on to them, and every decision carries its own.
 
 An **error** means that the record and the vendor contradict each other. A **warning** means that something was
 missed or is unknown to this version. An **info** is what late, repeated and missed deliveries usually look like;
 it is there for the record.
 
-Every example below is an event log that an engine has read; the text under it is what that engine said.
+Announcements carry no id and no time of their own, so a late redelivery looks like news. What may have happened is
+therefore weighed by the evidence: elapsed time against the retry horizon ({HORIZON} by default), which of the two
+channels spoke, what was held, what is subscribed, when the account was last live. `anomaly.stories` has every
+story with its likelihood, the likeliest first; the explanation tells that one, and the next where it is close.
+
+Every example below is a log that was judged with the default policy; the text under it is the explanation of its
+last line.
 """
 
 
@@ -59,12 +76,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def pages() -> dict[str, str]:
-    """The text of every generated page, by its name."""
-    return {"anomalies.md": "\n".join(anomalies_page()) + "\n"}
+    """Return the text of every generated page, by its name."""
+    return {
+        "anomalies.md": "\n".join(anomalies_page()) + "\n",
+        "lifecycle.md": "\n".join(lifecycle_page()) + "\n",
+    }
 
 
 def anomalies_page() -> Iterator[str]:
-    """Every kind of anomaly: what it means, when it arises, and a real one explained."""
+    """Yield every kind of anomaly: what it means, when it arises, and a real one explained."""
     yield INTRODUCTION
     yield from _table(
         ("Kind", "Severity", "Meaning"),
@@ -73,7 +93,10 @@ def anomalies_page() -> Iterator[str]:
     for kind in AnomalyKind:
         yield f"\n## {kind}\n"
         yield f"*{kind.severity.capitalize()}*: {kind.meaning}. **Next step:** {_next_steps(kind)}.\n"
-        yield from (_WHEN[kind]() if kind in _WHEN else _when_announced(kind))
+        if kind in _WHEN:
+            yield from _WHEN[kind]()
+        if kind in _OF_THE_TABLE:
+            yield from _when_announced(kind)
         yield from _example(kind)
 
 
@@ -87,61 +110,113 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
     yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
+def prose(text: str) -> str:
+    """Return a paragraph in lines of a length that is easy to read, with the line ends that are around it."""
+    before, after = ("\n" * text.startswith("\n"), "\n" * text.endswith("\n"))
+    return before + fill(text.strip(), 115, break_long_words=False, break_on_hyphens=False) + after
+
+
 def _code(words: Sequence[str | None]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
 def _some_of(members: Sequence[Any], everything: Sequence[Any], told: Callable[[Sequence[Any]], str]) -> str:
-    """The members, or what is missing where that is shorter to tell."""
+    """Return the members, or what is missing where that is shorter to tell."""
     rest = [each for each in everything if each not in members]
     return f"any but {told(rest)}" if len(members) > len(rest) else told(members)
 
 
 # ---- When a kind arises: out of the compiled machine ---------------------------------------------------
 
+TIME_WORDS = {
+    Guard.RECENT: f"the same was accepted less than {HORIZON} ago",
+    Guard.YOUNG: f"the account has been known for less than {HORIZON}",
+    Guard.SETTLED: f"it has been in that status for {HORIZON} or more",
+}
+"""The guards of time, for people."""
+
+_OF_THE_TABLE = {row.kind for row in definition.DEVIATIONS}
+
 
 class Case(NamedTuple):
     """What cells of the table have in common."""
 
     announced: tuple[Status, ...]
+    condition: str
     moves: bool
     next_step: NextStep
 
 
+class Found(NamedTuple):
+    """A cell that gives a kind."""
+
+    step: Step
+    condition: str
+    """The guards of time under which it does, for people; blank if it always does."""
+
+
 def _when_announced(kind: AnomalyKind) -> Iterator[str]:
-    """The cells of the table that give this kind: situations with the same announcements share a line."""
+    """Yield the cells of the table that give this kind: situations with the same announcements share a line."""
     cases: dict[Case, list[Situation]] = {}
     for situation in compiled().situations:
-        for case in _cases(kind, situation):
+        for case in cases_of(kind, situation):
             cases.setdefault(case, []).append(situation)
     rows = [
         (
             _some_of(situations, compiled().situations, _labels),
             _some_of(case.announced, definition.ANNOUNCEMENTS, _code),
+            case.condition or "always",
             "follows" if case.moves else "stays",
             str(case.next_step),
         )
         for case, situations in cases.items()
     ]
-    yield from _table(("While the account is", "this is announced", "and its status", "Next step"), rows)
+    yield from _table(("While the account is", "this is announced", "when", "and its status", "Next step"), rows)
 
 
-def _cases(kind: AnomalyKind, situation: Situation) -> list[Case]:
-    found: dict[tuple[bool, NextStep], list[Status]] = {}
-    for step in _deviations(kind):
-        if step.before == situation:
-            found.setdefault((step.moved, _anomaly(kind, step).next_step), []).append(step.announced)
+def cases_of(kind: AnomalyKind, situation: Situation) -> list[Case]:
+    """Return what gives a kind in a situation."""
+    found: dict[tuple[str, bool, NextStep], list[Status]] = {}
+    for step, condition in found_cells(kind):
+        if step.before is situation:
+            rest = (condition, step.moved, _anomaly(kind, step).next_step)
+            found.setdefault(rest, []).append(step.announced)
     return [Case(tuple(announced), *rest) for rest, announced in found.items()]
 
 
-def _deviations(kind: AnomalyKind) -> Iterator[Step]:
-    """The cells that give this kind for some provider, those that depend on the provider last."""
-    everybody = [step for step in compiled().rows(announces_sync=True) if step.deviation is kind]
-    yield from everybody or (step for step in compiled().rows(announces_sync=False) if step.deviation is kind)
+def found_cells(kind: AnomalyKind) -> Iterator[Found]:
+    """Yield the cells that give this kind for a provider that announces syncs, or else for one that does not."""
+    yield from [*_cells_of(kind, announces_sync=True)] or _cells_of(kind, announces_sync=False)
+
+
+def _cells_of(kind: AnomalyKind, *, announces_sync: bool) -> Iterator[Found]:
+    for cells in compiled().cells[announces_sync][True].values():
+        for cell in cells.values():
+            if isinstance(cell, Step):
+                if cell.deviation is kind:
+                    yield Found(cell, "")
+                continue
+            step = next((step for step in cell.steps.values() if step.deviation is kind), None)
+            if step is not None:
+                yield Found(step, _condition(cell, kind))
+
+
+def _condition(cell: Choice, kind: AnomalyKind) -> str:
+    """Return under which guards of time a cell gives a kind."""
+    alone = {guard: cell.step(frozenset({guard})).deviation is kind for guard in cell.guards}
+    if cell.step(frozenset()).deviation is kind:
+        others = [guard for guard, gives in alone.items() if not gives]
+        return f"unless {_any_of(others)}" if others else ""
+    return f"if {_any_of([guard for guard, gives in alone.items() if gives])}"
+
+
+def _any_of(guards: Sequence[Guard]) -> str:
+    return " or ".join(TIME_WORDS[guard] for guard in guards)
 
 
 def _anomaly(kind: AnomalyKind, step: Step) -> Anomaly:
-    return Anomaly(kind, "", 1, DAY, step.announced, step.before)
+    health = health_of(step.after, ever_live=True)
+    return Anomaly(kind, "", 1, DAY, step.announced, step.before, health=health, moved=step.moved)
 
 
 def _labels(situations: Sequence[Situation]) -> str:
@@ -149,17 +224,18 @@ def _labels(situations: Sequence[Situation]) -> str:
 
 
 def _facts(situation: Situation) -> str:
-    """What tells a situation from the others of the same status."""
+    """Return what tells a situation from the others of the same status."""
     if sum(other.status is situation.status for other in compiled().situations) == 1:
         return ""
-    if not situation.exists:
-        return " (not known to exist)"
-    return " (exists, lost)" if situation.lost else " (exists, not lost)"
+    facts = ["known" if situation.exists else "new"]
+    facts += ["lost"] * situation.lost
+    facts += ["needs its user"] * situation.needs_user
+    return f" ({', '.join(facts)})"
 
 
 def _next_steps(kind: AnomalyKind) -> str:
-    """What to do about a kind, and what else it can come to."""
-    others = {_anomaly(kind, step).next_step: None for step in _deviations(kind)}
+    """Return what to do about a kind, and what else it can come to."""
+    others = {_anomaly(kind, step).next_step: None for step, _ in found_cells(kind)}
     others.pop(kind.next_step, None)
     return f"{kind.next_step}{f'; sometimes {one_of(tuple(others))} (see the table)' if others else ''}"
 
@@ -170,111 +246,194 @@ def _next_steps(kind: AnomalyKind) -> str:
 def _when_unsupported() -> Iterator[str]:
     silent = [provider for provider, profile in PROFILES.items() if not profile.announces_sync]
     yield f"Arises for accounts of {_code(silent)}, which announce everything but `{definition.FINISHES_SYNC}`.\n"
-    yield from _when_announced(AnomalyKind.UNSUPPORTED_STATUS)
 
 
 def _when_product() -> Iterator[str]:
     owners = [provider for provider, profile in PROFILES.items() if profile.has_products]
-    yield f"Arises when a payload names a product, unless it is a `{definition.FINISHES_SYNC}` of {_code(owners)}."
-    yield "The announcement itself is judged as if there were no product."
+    yield prose(
+        f"Arises when a payload names a product, unless it is a `{definition.FINISHES_SYNC}` of {_code(owners)}. "
+        "The product stays part of what is compared when it is announced again."
+    )
 
 
 def _when_changed() -> Iterator[str]:
-    yield "Arises when a payload names an account type of another family than the first one told for the account."
-    yield "The first one stays in force. Account types of one family are one provider under several names:\n"
+    yield prose(
+        "Arises when a payload names an account type of another family than the one in force for the account. "
+        "The first one stays in force until the other is announced a second time in a row. Account types of one "
+        "family are one provider under several names:\n"
+    )
     families = {p: [word for word, family in ALIASES.items() if family is p and word != p] for p in Provider}
     yield from _table(("Provider", "Other names"), [(f"`{p}`", _code(words)) for p, words in families.items() if words])
 
 
 def _when_unknown_provider() -> Iterator[str]:
-    yield "Arises once for an account, when the first account type told for it is none of the known ones:"
-    yield f"{_code(list(ALIASES))}. From then on it may announce anything."
-
-
-def _when_unknown_status() -> Iterator[str]:
-    yield "Arises when the word announced, without regard to case and surrounding blanks, is none of the known ones:"
-    yield f"{_code(definition.ANNOUNCEMENTS)}. The account's status stays."
-
-
-def _when_repeated() -> Iterator[str]:
-    window = lasting(DEFAULT_POLICY.redelivery_window)
-    yield "Arises when the status and product of the last accepted announcement are announced once more, over"
-    yield f"{window} after they were last heard. Sooner than that it is a redelivery, and no anomaly. The limit can be"
-    yield "set: `Policy(redelivery_window=…)`."
-
-
-def _when_stuck() -> Iterator[str]:
-    yield "Arises when deadlines are checked (`engine.check_deadlines()`), once for each stay in a transient status"
-    yield "that has lasted too long. The deadlines can be set for each provider: `Policy(deadlines=…)`.\n"
-    yield from _table(
-        ("Status", "should pass within"), [(f"`{s}`", lasting(limit)) for s, limit in PERMISSIVE.deadlines.items()]
+    yield prose(
+        "Arises once for an account, when the first account type announced for it is none of the known ones: "
+        f"{_code(list(ALIASES))}. From then on it may announce anything."
     )
 
 
+def _when_unknown_status() -> Iterator[str]:
+    yield prose(
+        "Arises when the word announced, without regard to case and surrounding blanks, is none of the known ones: "
+        f"{_code(definition.ANNOUNCEMENTS)}. The account's status stays."
+    )
+
+
+def _when_out_of_order() -> Iterator[str]:
+    yield prose(
+        "Arises when an event is fed with a time before that of the newest announcement or observation of its account. "
+        "Nothing else is learned from it. Events that are fed as they arrive are never out of order."
+    )
+
+
+def _when_possibly_stale() -> Iterator[str]:
+    yield prose(
+        f"Arises when an accepted announcement moved the account or finished a sync, and the same was heard less than "
+        f"{HORIZON} before, with newer news in between; or when a loss moved it while a `RECONNECTED` is held that may "
+        "have answered it. All effects of such an event are `doubtful`: an observation settles which it was. The "
+        "horizon can be set: `Policy(retry_horizon=…)`."
+    )
+
+
+def _when_repeated() -> Iterator[str]:
+    yield prose(
+        f"Arises when what was accepted last is announced once more, over {WINDOW} after it was last heard, and no "
+        "other kind says it better. Sooner than that it is a redelivery, and no anomaly: "
+        "`Policy(redelivery_window=…)`."
+    )
+
+
+def _when_missed_outage() -> Iterator[str]:
+    yield prose(
+        f"Arises when `OK` is announced for an account that is `OK`, over {WINDOW} after its last proof of life. Only "
+        "changes are announced, so it was probably down in between: `recovered` is called with an estimated window. "
+        "Where `CONNECTING` is not subscribed, outages go unheard by design, and there is no anomaly."
+    )
+
+
+def _when_missed_recovery() -> Iterator[str]:
+    yield f"Arises when the loss that was accepted last is announced again, {HORIZON} or more after it was last heard."
+
+
+def _when_owner() -> Iterator[str]:
+    yield "Arises when a payload names another owner (`name` in hosted auth) than the first one that was named."
+
+
+def _when_stuck() -> Iterator[str]:
+    yield prose(
+        "Arises once for each stay in a transient status that has lasted too long, dated at the moment when it had. "
+        "The deadlines can be set for each provider: `Policy(deadlines=…)`. Where `OK` is not subscribed, an account "
+        "that may be presumed live is never stuck.\n"
+    )
+    yield from _deadlines()
+
+
+def _deadlines() -> Iterator[str]:
+    tables = {"any other": PERMISSIVE.deadlines} | {str(p): row.deadlines for p, row in PROFILES.items()}
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, table in tables.items():
+        alike.setdefault(tuple(lasting(table[status]) for status in PERMISSIVE.deadlines), []).append(name)
+    rows = [(", ".join(f"`{n}`" if n.isupper() else n for n in names), *lengths) for lengths, names in alike.items()]
+    yield from _table(("Provider", *(f"`{status}`" for status in PERMISSIVE.deadlines)), rows)
+
+
+def _when_drift() -> Iterator[str]:
+    yield prose(
+        "Arises when the vendor's list names another status than the one that is known, unless the account changed "
+        f"less than {lasting(DEFAULT_POLICY.settling)} before (`Policy(settling=…)`). The status follows the list."
+    )
+
+
+def _when_vanished() -> Iterator[str]:
+    yield "Arises when two looks at the vendor's list, ten minutes apart or more, do not find the account."
+
+
+def _when_not_deleted() -> Iterator[str]:
+    yield "Arises once when the vendor's list still has an account an hour after its deletion was announced."
+
+
 _WHEN: dict[AnomalyKind, Callable[[], Iterator[str]]] = {
+    AnomalyKind.OUT_OF_ORDER: _when_out_of_order,
+    AnomalyKind.POSSIBLY_STALE: _when_possibly_stale,
+    AnomalyKind.STALE_REPEAT: _when_repeated,
+    AnomalyKind.MISSED_OUTAGE: _when_missed_outage,
+    AnomalyKind.MISSED_RECOVERY: _when_missed_recovery,
     AnomalyKind.UNSUPPORTED_STATUS: _when_unsupported,
     AnomalyKind.UNEXPECTED_PRODUCT: _when_product,
     AnomalyKind.PROVIDER_CHANGED: _when_changed,
+    AnomalyKind.OWNER_CHANGED: _when_owner,
     AnomalyKind.UNKNOWN_PROVIDER: _when_unknown_provider,
     AnomalyKind.UNKNOWN_STATUS: _when_unknown_status,
-    AnomalyKind.STALE_REPEAT: _when_repeated,
     AnomalyKind.STUCK: _when_stuck,
+    AnomalyKind.DRIFT: _when_drift,
+    AnomalyKind.VANISHED: _when_vanished,
+    AnomalyKind.NOT_DELETED: _when_not_deleted,
 }
 
-# ---- Examples: real payloads through a real engine ------------------------------------------------------
+# ---- Examples: real payloads, judged -------------------------------------------------------------------------
 
 Payload = dict[str, Any]
 
 
-class Told(NamedTuple):
+class Line(NamedTuple):
     """One line of an example."""
 
     at: datetime
-    payload: Payload | None
-    """None where nothing is told and the deadlines are checked instead."""
+    payload: Payload | None = None
+    listed: str | None = None
+    """The status on the vendor's list, where that was read; where neither is given, the clock was looked at."""
+
+    def event(self) -> Event:
+        """Return the event that it stands for."""
+        if self.payload is not None:
+            return parse(self.payload, self.at)
+        if self.listed is not None:
+            return StatusObserved(ACCOUNT, self.listed, self.at)
+        return DeadlinePassed(ACCOUNT, Status.UNSEEN, self.at, self.at, timedelta(0))
 
 
-def told(clock: str, status: str, account_type: str = "LINKEDIN", **more: str) -> Told:
-    """A status webhook at a time of day, or on the next day with a ``+``."""
+def told(clock: str, status: str, account_type: str = "LINKEDIN", **more: str) -> Line:
+    """Return a status webhook at a time of day; each ``+`` before it is a day later."""
     inner = {"account_id": ACCOUNT, "account_type": account_type, "message": status, **more}
-    return Told(_time(clock), {"AccountStatus": inner})
+    return Line(_time(clock), {"AccountStatus": inner})
 
 
-def added(clock: str, status: str) -> Told:
-    """A hosted-auth notification."""
-    return Told(_time(clock), {"status": status, "account_id": ACCOUNT, "name": "user-7"})
+def added(clock: str, status: str, name: str = "user-7") -> Line:
+    """Return a hosted-auth notification."""
+    return Line(_time(clock), {"status": status, "account_id": ACCOUNT, "name": name})
 
 
-def checked(clock: str) -> Told:
-    """A check of the deadlines."""
-    return Told(_time(clock), None)
+def listed(clock: str, status: str) -> Line:
+    """Return a look at the vendor's list."""
+    return Line(_time(clock), listed=status)
 
 
 def _time(clock: str) -> datetime:
-    hours, minutes, seconds = map(int, clock.removeprefix("+").split(":"))
-    return DAY + timedelta(days=clock.startswith("+"), hours=hours, minutes=minutes, seconds=seconds)
+    hours, minutes, seconds = map(int, clock.lstrip("+").split(":"))
+    return DAY + timedelta(days=clock.count("+"), hours=hours, minutes=minutes, seconds=seconds)
 
 
-EXAMPLES: dict[AnomalyKind, tuple[Told, ...]] = {
+_BORN = (added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"))
+
+EXAMPLES: dict[AnomalyKind, tuple[Line, ...]] = {
     AnomalyKind.ADOPTED: (told("09:12:40", "CREDENTIALS"),),
-    AnomalyKind.SKIPPED_STEP: (added("09:00:00", "CREATION_FAIL"), told("09:07:31", "OK")),
-    AnomalyKind.LATE_EVENT: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"), told("09:06:02", "CREATION_SUCCESS"),
+    AnomalyKind.SKIPPED_STEP: (added("09:00:00", "CREATION_FAIL"), told("09:27:31", "OK")),
+    AnomalyKind.LATE_EVENT: (*_BORN, told("09:06:02", "CREATION_SUCCESS")),
+    AnomalyKind.OUT_OF_ORDER: (*_BORN, told("09:03:55", "CONNECTING")),
+    AnomalyKind.POSSIBLY_STALE: (
+        *_BORN, told("11:30:00", "CREDENTIALS"), told("12:10:00", "RECONNECTED"), told("12:12:30", "OK"),
+        told("14:41:00", "CREDENTIALS"),
     ),
-    AnomalyKind.UNEXPECTED_RECONNECT: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"), told("16:20:00", "RECONNECTED"),
-    ),
-    AnomalyKind.SYNC_WHILE_LOST: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"), told("11:30:00", "CREDENTIALS"),
-        told("11:31:15", "SYNC_SUCCESS"),
-    ),
-    AnomalyKind.CONTRADICTED_CREATION: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"), added("14:02:45", "CREATION_FAIL"),
-    ),
-    AnomalyKind.AFTER_DELETION: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"), told("17:45:00", "DELETED"),
-        told("17:45:03", "CREDENTIALS"),
-    ),
+    AnomalyKind.STALE_REPEAT: (*_BORN, told("11:30:00", "ERROR"), told("13:05:00", "ERROR")),
+    AnomalyKind.MISSED_OUTAGE: (*_BORN, told("++08:15:00", "OK")),
+    AnomalyKind.MISSED_RECOVERY: (*_BORN, told("11:30:00", "CREDENTIALS"), told("+++16:00:00", "CREDENTIALS")),
+    AnomalyKind.UNEXPECTED_RECONNECT: (*_BORN, told("16:20:00", "RECONNECTED")),
+    AnomalyKind.RECONNECT_FAILED: (*_BORN, told("11:30:00", "CREDENTIALS"), added("11:52:20", "CREATION_FAIL")),
+    AnomalyKind.SYNC_WHILE_LOST: (*_BORN, told("11:30:00", "CREDENTIALS"), told("11:31:15", "SYNC_SUCCESS")),
+    AnomalyKind.CONTRADICTED_CREATION: (*_BORN, added("14:02:45", "CREATION_FAIL")),
+    AnomalyKind.RECREATED: (*_BORN, added("+++10:20:00", "CREATION_SUCCESS")),
+    AnomalyKind.AFTER_DELETION: (*_BORN, told("17:45:00", "DELETED"), told("+++08:00:00", "CREDENTIALS")),
     AnomalyKind.UNSUPPORTED_STATUS: (
         told("09:00:00", "CREATION_SUCCESS", "GOOGLE_OAUTH"), told("09:02:00", "SYNC_SUCCESS", "GOOGLE_OAUTH"),
     ),
@@ -285,16 +444,17 @@ EXAMPLES: dict[AnomalyKind, tuple[Told, ...]] = {
     AnomalyKind.PROVIDER_CHANGED: (
         told("09:00:00", "CREATION_SUCCESS", "OUTLOOK"), told("09:10:00", "OK", "TELEGRAM"),
     ),
+    AnomalyKind.OWNER_CHANGED: (
+        *_BORN, told("11:30:00", "CREDENTIALS"), added("12:10:00", "RECONNECTED", "user-8"),
+    ),
     AnomalyKind.UNKNOWN_PROVIDER: (told("09:00:00", "CREATION_SUCCESS", "SLACK"),),
-    AnomalyKind.UNKNOWN_STATUS: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"), told("12:00:00", "PAUSED"),
-    ),
-    AnomalyKind.STALE_REPEAT: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"), told("+08:15:00", "OK"),
-    ),
+    AnomalyKind.UNKNOWN_STATUS: (*_BORN, told("12:00:00", "PAUSED")),
     AnomalyKind.STUCK: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:40:00", "CONNECTING"), checked("10:30:00"),
+        added("09:00:00", "CREATION_SUCCESS"), told("09:40:00", "SYNC_SUCCESS"), Line(_time("11:00:00")),
     ),
+    AnomalyKind.DRIFT: (*_BORN, listed("13:00:00", "CREDENTIALS")),
+    AnomalyKind.VANISHED: (*_BORN, listed("13:00:00", ABSENT), listed("13:15:00", ABSENT)),
+    AnomalyKind.NOT_DELETED: (*_BORN, told("13:00:00", "DELETED"), listed("15:00:00", "OK")),
 }  # fmt: skip
 """What leads to each kind: its last line is the one that deviates."""
 
@@ -302,35 +462,162 @@ EXAMPLES: dict[AnomalyKind, tuple[Told, ...]] = {
 def _example(kind: AnomalyKind) -> Iterator[str]:
     anomaly = happened(kind)
     yield "\n```json"
-    yield from (_log_line(line) for line in EXAMPLES[kind] if line.payload is not None)
+    yield from (_log_line(line) for line in EXAMPLES[kind] if line.payload is not None or line.listed is not None)
     yield "```\n"
-    yield _cause(EXAMPLES[kind][-1]) + "\n"
-    yield f"> {anomaly.explanation}"
+    yield f"{_cause(EXAMPLES[kind][-1])}\n"
+    yield f"> {anomaly.explanation}\n"
+    stories = ", ".join(f"`{story.kind}` {story.likelihood:.2f}" for story in anomaly.stories)
+    yield f"Its stories: {stories}."
 
 
 def happened(kind: AnomalyKind) -> Anomaly:
-    """The anomaly of a kind that an engine found in its example."""
-    *_, decision = _fed(EXAMPLES[kind])
-    return next(anomaly for anomaly in decision if anomaly.kind is kind)
+    """Return the anomaly of a kind that is found in its example."""
+    account, found = Account(ACCOUNT), tuple[Anomaly, ...]()
+    for line in EXAMPLES[kind]:
+        for decision in judge(account, line.event(), DEFAULT_POLICY):
+            account, found = decision.after, decision.anomalies or found
+    return next(anomaly for anomaly in found if anomaly.kind is kind)
 
 
-def _fed(lines: Sequence[Told]) -> Iterator[tuple[Anomaly, ...]]:
-    with Engine.open("memory:", observers=()) as engine:
-        for at, payload in lines:
-            if payload is None:
-                yield from (decision.anomalies for decision in engine.check_deadlines(at))
-            else:
-                yield engine.feed_event(payload, received_at=at).anomalies
+def _log_line(line: Line) -> str:
+    at = f"{line.at:%Y-%m-%dT%H:%M:%SZ}"
+    if line.payload is None:
+        return json.dumps({"observed_at": at, "account_id": ACCOUNT, "status": line.listed})
+    return json.dumps({"received_at": at, "payload": line.payload})
 
 
-def _log_line(line: Told) -> str:
-    return json.dumps({"received_at": f"{line.at:%Y-%m-%dT%H:%M:%SZ}", "payload": line.payload})
-
-
-def _cause(last: Told) -> str:
-    if last.payload is None:
+def _cause(last: Line) -> str:
+    if last.payload is None and last.listed is None:
         return f"When the deadlines were checked at {last.at:%H:%M}, this was found:"
     return "The last line gives this anomaly:"
+
+
+# ---- The life cycle -------------------------------------------------------------------------------------------
+
+LIFE_CYCLE = f"""\
+# The life cycle of an account
+
+{GENERATED}
+
+```
+CONNECTING → CREATION_SUCCESS → SYNC_SUCCESS → OK ↔ CREDENTIALS/ERROR/STOPPED → RECONNECTED
+DELETED is terminal
+```
+
+The vendor announces what an account becomes, by status webhooks and by hosted auth's `notify_url`. Neither has an id,
+a time or an order, the vendor retries what it could not deliver, and it announces only changes. So each event is
+judged by what is known of its account and by the time that has passed. `lifecycle/definition.py` is the whole of it
+on one screen, in the vocabulary of `transitions`; this page is written from the machine that it defines.
+
+## How an event is judged
+
+The first of these that settles it does:
+
+1. Is it dated before the newest event of its account? It is held as `OUT_OF_ORDER`.
+2. Does it name another provider or owner than the one on record, or a product where none belongs? That is an anomaly
+   of its own, and judging goes on.
+3. Was the very same held before, within the retry horizon ({HORIZON})? Then it is a repeat.
+4. Is its word unknown? It is held as `UNKNOWN_STATUS`.
+5. Is it `OK` for an account that is `OK`? Within {WINDOW} of its last proof of life that is a repeat; later there was
+   an outage that nobody announced.
+6. Is it what was accepted last? Then it is a repeat, a loss that came back (`MISSED_RECOVERY`), a new sync, or
+   `STALE_REPEAT`, as the time that has passed has it.
+7. Is it a sync that is known already, with nothing behind it but other syncs and `OK`? Then it is a repeat.
+8. Otherwise the table below decides. What is accepted, but was heard within the retry horizon before newer news, is
+   `POSSIBLY_STALE` as well, and its effects are `doubtful`.
+
+Deadlines that passed before an event are judged before it, whoever looks first, so that an engine that was closed, a
+replay and a live engine agree.
+
+## The table
+
+**move**: the announced status becomes the state. **stay**: expected, and the state is kept. **hold**: an anomaly, and
+the state is kept. **move** with a kind is an anomaly too, but the state follows, since the vendor's word is the best
+evidence there is. *New* accounts are those of which nothing has proved yet that they exist. In brackets: what the
+time that has passed changes.
+"""
+
+
+def lifecycle_page() -> Iterator[str]:
+    """Yield the life cycle: how events are judged, the table, deadlines and what each state means to a caller."""
+    yield LIFE_CYCLE
+    yield from _table(("While it is", *(f"`{word}`" for word in definition.ANNOUNCEMENTS)), [*table_rows()])
+    yield prose(
+        f"\n*recent*: {TIME_WORDS[Guard.RECENT]}. *young*: {TIME_WORDS[Guard.YOUNG]}. *settled*: "
+        f"{TIME_WORDS[Guard.SETTLED]}."
+    )
+    silent = [provider for provider, profile in PROFILES.items() if not profile.announces_sync]
+    yield prose(
+        f"\n{_code(silent)} never announce a sync: their `{definition.FINISHES_SYNC}` is held as `UNSUPPORTED_STATUS` "
+        "everywhere but after a deletion."
+    )
+    yield "\n## Where OK is not subscribed\n"
+    yield prose(
+        f'The vendor\'s default subscription leaves out {_code(_left_out())}. With `Policy(subscribed="default")`, or '
+        f"any set of words without `OK`, {_code(definition.PRESUMED_LIVE)} count as proofs of life, a sync that "
+        "finishes while an account is lost heals the loss, and an account whose creation has passed its deadline "
+        "counts as live where nothing else would be announced. `account.presumed` tells such an account from one that "
+        "said `OK`."
+    )
+    yield "\n## What a state means to a caller\n"
+    yield "The first row that fits:\n"
+    yield from _table(("Status", "if", "Health"), [*_health_rows()])
+    yield "\nAnd in words, the same wherever a person reads a health:\n"
+    words = [(f"`{health}`", each.text, each.advice) for health, each in HEALTH_WORDS.items()]
+    words.append(("`LIVE`, presumed", PRESUMED.text, PRESUMED.advice))
+    yield from _table(("Health", "It is", "What to do"), words)
+    yield "\n## Deadlines\n"
+    yield "A status that lasts longer than this has outlived its deadline (`Policy(deadlines=…)`):\n"
+    yield from _deadlines()
+    yield prose(
+        f"\nOf an account that is `{Health.ACTION_REQUIRED}` or `{Health.INTERRUPTED}` you are reminded (`still_down`) "
+        f"after {one_of(tuple(map(lasting, DEFAULT_POLICY.reminders)), 'and')}. Where a provider's session has a known "
+        f"length, `session_expiring` comes {lasting(DEFAULT_POLICY.expiry_notice)} before its end."
+    )
+
+
+def _left_out() -> list[Status]:
+    return [word for word in definition.ANNOUNCEMENTS if word not in DEFAULT]
+
+
+def table_rows() -> Iterator[list[str]]:
+    """Yield the table's rows, for a provider that announces syncs and a subscription to every word."""
+    for situation in compiled().situations:
+        cells = compiled().cells[True][True][situation]
+        label = f"`{situation.status}`{_facts(situation)}"
+        yield [label, *(_cell(cells[word.value]) for word in definition.ANNOUNCEMENTS)]
+
+
+def _cell(cell: Step | Choice) -> str:
+    if isinstance(cell, Step):
+        return _answer(cell)
+    usual = cell.step(frozenset())
+    others: dict[str, list[str]] = {}
+    for guard in cell.guards:
+        step = cell.step(frozenset({guard}))
+        if _answer(step) != _answer(usual):
+            others.setdefault(_answer(step), []).append(guard.value)
+    changes = "; ".join(f"{'/'.join(guards)}: {answer}" for answer, guards in others.items())
+    return f"{_answer(usual)} ({changes})" if changes else _answer(usual)
+
+
+def _answer(step: Step) -> str:
+    verb = "move" if step.moved else "stay" if step.accepted else "hold"
+    return verb if step.deviation is None else f"{verb} `{step.deviation}`"
+
+
+def _health_rows() -> Iterator[tuple[str, str, str]]:
+    names = ("needs_user", "lost", "stuck", "ever_live", "presumed")
+    words = {
+        "needs_user": "its user must sign in",
+        "lost": "its connection was announced as lost",
+        "stuck": "it has outlived its deadline",
+        "ever_live": "it was live before",
+        "presumed": "it is presumed live",
+    }
+    for row in definition.HEALTH:
+        facts = [words[n] if getattr(row, n) else f"not: {words[n]}" for n in names if getattr(row, n) is not None]
+        yield _some_of(row.statuses, tuple(Status), _code), "; ".join(facts) or "always", f"`{row.health}`"
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def _unknown_provider(a: Evidence) -> str:
 
 
 def _unknown_status(a: Evidence) -> str:
-    return f"The status {shown(a.announced)} was announced at {moment(a.at)} for {_standing(a)}; it is unknown here."
+    return f"The status {shown(a.announced)} was announced at {moment(a.at)} for {_standing(a)}, a word that is unknown here."
 
 
 def _stuck(a: Evidence) -> str:
