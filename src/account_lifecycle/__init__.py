@@ -41,6 +41,7 @@ from .lifecycle.explain import Anomaly
 from .lifecycle.policy import Policy
 from .lifecycle.providers import Provider
 from .lifecycle.status import Health, Status, Verdict
+from .lifecycle.stories import Story, StoryKind
 from .lifecycle.windows import BlindWindow
 from .records import DeliveryState, OnDead, StatusChange
 from .verify.record import Verification
@@ -86,6 +87,8 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "StoreFull",
+    "Story",
+    "StoryKind",
     "SyncCompletedCall",
     "UnreadablePayloads",
     "Verdict",

@@ -237,14 +237,20 @@ def _possibly_stale(e: Evidence) -> Iterator[Weighed]:
         yield StoryKind.FRESH_NEWS, 0.3, f"{_word(e)} is news, and the account was lost just now"
         return
     # What the account was waiting for is more often the news than an echo of the last time.
-    was_awaited = (
-        e.situation.needs_user
-        if e.announced == Status.RECONNECTED
-        else e.announced in (Status.OK, Status.SYNC_SUCCESS)
-        and e.situation.status in (Status.CONNECTING, *definition.SETTLES_INTO_OK)
-    )
-    yield StoryKind.LATE_REDELIVERY, 0.4 if was_awaited else 0.6, _redelivered(e)
-    yield StoryKind.FRESH_NEWS, 0.6 if was_awaited else 0.4, f"{_word(e)} is news, and the same happened again"
+    yield StoryKind.LATE_REDELIVERY, 0.4 if _was_awaited(e) else 0.6, _redelivered(e)
+    yield StoryKind.FRESH_NEWS, 0.6 if _was_awaited(e) else 0.4, f"{_word(e)} is news, and the same happened again"
+
+
+def _was_awaited(e: Evidence) -> bool:
+    """Return whether the account stood where the announced word is what usually comes next."""
+    status = e.situation.status
+    if status is Status.CONNECTING:  # an attempt, which succeeds or fails
+        return True
+    if e.announced == Status.RECONNECTED:
+        return e.situation.needs_user
+    if e.announced == Status.OK:
+        return status in (*definition.SETTLES_INTO_OK, Status.ERROR, Status.STOPPED)
+    return e.announced == Status.SYNC_SUCCESS and status in definition.SETTLES_INTO_OK
 
 
 def _stale_repeat(e: Evidence) -> Iterator[Weighed]:
