@@ -64,7 +64,7 @@ def test_hooks_calls_and_deliveries_are_plain_json_too() -> None:
 def test_an_anomaly_has_the_promised_fields() -> None:
     engine = fed(((0, notification("acc", "CREATION_FAIL")), (1, webhook("acc", "OK"))))
     record = engine.audit()[0].to_dict()
-    explanation = record.pop("explanation")
+    explanation, stories = record.pop("explanation"), record.pop("stories")
     assert record == {
         "kind": "SKIPPED_STEP",
         "severity": "warning",
@@ -77,10 +77,13 @@ def test_an_anomaly_has_the_promised_fields() -> None:
         "provider": "LINKEDIN",
         "expected": ["CONNECTING", "CREATION_SUCCESS", "CREATION_FAIL", "DELETED"],
         "likely_path": ["CREATION_SUCCESS", "OK"],
+        "reason": "",
         "next_step": "watch",
         "detail": "",
     }
-    assert "CREATION_SUCCESS was probably missed" in explanation
+    assert "CREATION_SUCCESS was missed in between" in explanation
+    assert [story["story"] for story in stories] == ["MISSED_NEWS", "OVERTAKEN"]
+    assert set(stories[0]) == {"story", "likelihood", "sentence"}
 
 
 def test_an_account_tells_its_state_and_how_long_it_has_been_so() -> None:

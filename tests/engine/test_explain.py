@@ -25,8 +25,8 @@ def test_a_lost_account_is_explained_as_data() -> None:
     assert found.tells.startswith("the user must reconnect it; data can still be read")
     assert found.window is not None
     assert found.window.is_open
-    assert [(each.times, each.latest.kind) for each in found.anomalies] == [(1, "LATE_EVENT")]
-    assert [entry.sequence for entry in found.recent] == [1, 2, 3, 4]
+    assert [(each.times, each.latest.kind) for each in found.anomalies] == [(1, "RECREATED")]
+    assert [entry.sequence for entry in found.recent] == [1, 2, 3, 4, 5]
     assert found.session is not None
     assert found.session.expires_at == datetime(2027, 5, 1, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def test_the_text_says_why_since_when_and_what_was_missed() -> None:
     assert text.startswith("acc_1  LINKEDIN\n  status   CREDENTIALS, since 2026-05-03 00:00:00 UTC, 7 d 12 h ago\n")
     assert "Everything since 2026-05-03 00:00:00 UTC. Once it is live, backfill" in text
     assert max(map(len, text.splitlines())) <= 80
-    assert text.splitlines()[-1].startswith("       ! LATE_EVENT: ")
+    assert text.splitlines()[-1].startswith("       ! RECREATED: ")
 
 
 def test_an_account_that_was_never_fed_is_unseen() -> None:

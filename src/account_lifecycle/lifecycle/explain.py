@@ -290,6 +290,7 @@ _OUTCOMES = {
     AnomalyKind.PROVIDER_CHANGED: "The first provider stays in force.",
     AnomalyKind.OWNER_CHANGED: "The first owner stays.",
     AnomalyKind.UNKNOWN_PROVIDER: "Anything may be announced for the account.",
+    AnomalyKind.MISSED_OUTAGE: "The account stays OK, and the effect recovered says what to backfill.",
     AnomalyKind.STUCK: "",
     AnomalyKind.VANISHED: "The account now counts as DELETED.",
 }
