@@ -9,13 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
-from ..engine.deadlines import by_family
 from ..errors import ConfigurationError
 from ..lifecycle.account import Account
-from ..lifecycle.compiled import health_of
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.status import Health, Status, Verdict
+from ..lifecycle.unannounced import UnannouncedWord, unannounced_words
 from ..lifecycle.windows import BlindWindow
 from ..report.audit import (
     EVERYTHING,
@@ -26,6 +25,7 @@ from ..report.audit import (
     ProviderTotals,
     TopAccount,
     WindowTotals,
+    without_explained,
 )
 from ..report.grouping import Groups
 from ..stores.opening import open_store, store_file
@@ -41,7 +41,7 @@ from .findings import (
     window_cells,
     write_refused,
 )
-from .loop import LINE_BITS, Crossed, Sums, WindowSum
+from .loop import LINE_BITS, Blame, Crossed, Sums, WindowSum
 from .shards import Progress, Task, jobs_for, judge_all
 from .sources import AnySource, open_sources
 
@@ -65,8 +65,8 @@ def replay(
 
     A log is a file (JSON Lines, Parquet or CSV; text also compressed with gzip or zstd), a pattern such as
     ``"logs/*.jsonl.gz"``, "-" for standard input, or the URL of a store, whose own ledger is replayed. ``columns``
-    names the columns of a table by what they hold, such as ``{"account_id": "acct"}``. Deadlines are noticed the
-    moment after they have passed, up to ``until`` (aware; by default the latest time in the logs). Lines that are
+    names the columns of a table by what they hold, such as ``{"account_id": "acct"}``. Deadlines are dated at the
+    moment they passed, up to ``until`` (aware; by default the latest time in the logs). Lines that are
     no readable event stop nothing: they are counted and kept, in the file ``refused_to`` if it is given. Memory
     grows with the number of accounts only. With more ``jobs`` than one, so many processes judge a share of the
     accounts each; they import the script that runs, which needs ``if __name__ == "__main__":`` then.
@@ -108,8 +108,7 @@ def replay_sources(
         folders = [Path(folder.name, str(number)) for number in range(jobs)]
         for each in folders:
             each.mkdir()
-        plain = by_family(Policy(policy.redelivery_window, {p: dict(own) for p, own in policy.deadlines.items()}))
-        task = Task(sources, plain, datetime.now(UTC), until)
+        task = Task(sources, policy, datetime.now(UTC), until)
         sums, end = judge_all(task, jobs, folders, on_progress)
         return Audit(tuple(source.name for source in sources), sums, end, folder, folders, refused_to)
     except BaseException:
@@ -181,7 +180,10 @@ class Audit:
 
     def latest_anomalies(self, count: int) -> list[Anomaly]:
         """Return the latest anomalies by their times, oldest first, at most so many."""
-        numbered = enumerate(self.anomalies()) if count else ()
+        return self._latest(count, ())
+
+    def _latest(self, count: int, silent: tuple[UnannouncedWord, ...]) -> list[Anomaly]:
+        numbered = enumerate(without_explained(self.anomalies(), silent)) if count else ()
         return [anomaly for _, anomaly in sorted(nlargest(count, numbered, key=_by_time), key=_by_time)]
 
     def accounts(self) -> Iterator[Account]:
@@ -214,28 +216,33 @@ class Audit:
 
     def report(self, *, max_listed: int = MAX_LISTED) -> AuditReport:
         """Return the audit, added up and grouped, for ``account_lifecycle.report`` to write."""
-        sums, groups = self.sums, Groups()
-        for anomaly in self.anomalies():
+        sums, groups, healths, statuses = self.sums, Groups(), Counter[Health](), Counter[Status]()
+        silent = unannounced_words(sums.awaiting, sums.heard, self.until)
+        blame = sums.blame_but_stuck if any(word.explains_stuck for word in silent) else sums.blame
+        for anomaly in without_explained(self.anomalies(), silent):
             groups.add(anomaly)
-        statuses, healths = Counter[Status](), Counter[Health]()
-        for (situation, ok_heard), count in sums.standing.items():
-            statuses[situation.status] += count
-            healths[health_of(situation, ok_heard=ok_heard)] += count
+        presumed = 0
+        for (status, health, is_presumed), count in sums.standing.items():
+            statuses[status] += count
+            healths[health] += count
+            presumed += count * is_presumed
         return AuditReport(
             EVERYTHING,
             self.until,
             tuple(groups.ranked()),
-            tuple(self.latest_anomalies(max_listed)),
-            sum(sums.affected.values()),
-            tuple(TopAccount(account_id, -count, account) for count, account_id, account in sums.top),
+            tuple(self._latest(max_listed, silent)),
+            sum(blame.affected.values()),
+            tuple(TopAccount(account_id, -count, account) for count, account_id, account in blame.top),
             _window_totals(sums),
             sums.refused,
             {status: statuses[status] for status in Status if statuses[status]},
             {health: healths[health] for health in Health if healths[health]},
-            self._log_totals(),
+            presumed,
+            silent,
+            self._log_totals(blame),
         )
 
-    def _log_totals(self) -> LogTotals:
+    def _log_totals(self, blame: Blame) -> LogTotals:
         sums, verdicts = self.sums, Counter[Verdict]()
         for (_, verdict), count in sums.verdicts.items():
             verdicts[verdict] += count
@@ -247,8 +254,9 @@ class Audit:
             sums.first_at,
             self.until,
             {verdict: verdicts[verdict] for verdict in Verdict},
-            _provider_totals(sums),
+            _provider_totals(sums, blame),
             sums.deadlines,
+            sums.failed_creations,
             str(self._refused_to) if self._refused_to and sums.refused else None,
         )
 
@@ -297,7 +305,7 @@ class Audit:
         return summary_html(self.report(max_listed=0))
 
     def __repr__(self) -> str:
-        accounts, anomalies = sum(self.sums.accounts.values()), sum(self.sums.anomalies.values())
+        accounts, anomalies = sum(self.sums.accounts.values()), sum(self.sums.blame.anomalies.values())
         found = f"{self.events:,} events of {accounts:,} accounts, {anomalies:,} anomalies"
         return f"<Audit of {', '.join(self.sources)}: {found}>"
 
@@ -316,7 +324,7 @@ def _table(found: Iterable["pa.RecordBatch"], schema: "pa.Schema") -> "pa.Table"
     return pa.Table.from_batches(found, schema)
 
 
-def _provider_totals(sums: Sums) -> tuple[ProviderTotals, ...]:
+def _provider_totals(sums: Sums, blame: Blame) -> tuple[ProviderTotals, ...]:
     """Return the totals of each provider, the one with the most accounts first."""
     events, windows = Counter[str | None](), dict[str | None, WindowSum]()
     for (provider, _), count in sums.verdicts.items():
@@ -327,11 +335,12 @@ def _provider_totals(sums: Sums) -> tuple[ProviderTotals, ...]:
         ProviderTotals(
             provider,
             sums.accounts[provider],
-            sums.affected[provider],
+            blame.affected[provider],
             events[provider],
-            sums.anomalies[provider],
+            blame.anomalies[provider],
             windows.get(provider, WindowSum()).windows,
             windows.get(provider, WindowSum()).lost,
+            windows.get(provider, WindowSum()).estimated,
             {status: sums.dwelt.get((provider, status), timedelta(0)) for status in Status},
         )
         for provider in {**sums.accounts, **events}
@@ -346,5 +355,7 @@ def _window_totals(sums: Sums) -> WindowTotals:
     all_of_them = WindowSum()
     for found in by_cause.values():
         all_of_them = all_of_them.plus(found)
-    causes = [CauseTotals(cause, found.windows, found.open, found.lost) for cause, found in by_cause.items()]
+    causes = [
+        CauseTotals(cause, found.windows, found.open, found.lost, found.estimated) for cause, found in by_cause.items()
+    ]
     return WindowTotals(*all_of_them, tuple(sorted(causes, key=lambda c: (-c.lost, -c.windows, str(c.cause)))))

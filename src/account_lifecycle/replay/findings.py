@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from ..lifecycle.account import Account
+from ..lifecycle.account import Account, Heard, Memory
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation, situation_of
-from ..lifecycle.status import Status
+from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
 
 if TYPE_CHECKING:
@@ -67,19 +67,19 @@ class PlacedAnomaly(NamedTuple):
 account_fields = attrgetter(*Account.__slots__)
 """Return the fields of an account, of which ``Account(*fields)`` makes it again."""
 AccountFields = tuple[
-    str, Situation, int, str | None, str | None, datetime | None, Status | None, str, datetime | None,
-    datetime | None, frozenset[str], BlindWindow | None, bool,
+    str, Situation, int, Health, str | None, str | None, datetime | None, bool, bool, tuple[Heard, ...],
+    tuple[Heard, ...], datetime | None, datetime | None, frozenset[str], BlindWindow | None, Memory,
 ]  # fmt: skip
 
 
-def _as_key(situation: Any) -> Any:
+def _as_key(value: Any) -> Any:
     """Return what stands for a situation in a file; msgspec asks for it."""
-    return situation.key
+    return value.key
 
 
 def _from_key(_kind: type, key: Any) -> Situation:
-    status, exists, lost = key
-    return situation_of(Status(status), exists, lost)
+    status, exists, lost, needs_user = key
+    return situation_of(Status(status), exists, lost, needs_user)
 
 
 encode = msgspec.msgpack.Encoder(enc_hook=_as_key).encode
@@ -188,21 +188,23 @@ def schemas() -> Schemas:
         pa.schema(
             {
                 "kind": text, "severity": text, "account_id": text, "sequence": whole, "at": at, "announced": text,
-                "status_before": text, "status_after": text, "provider": text, "detail": text, "since": at,
-                "last_announced": text, "last_heard_at": at, "source": text, "position": whole,
+                "status_before": text, "status_after": text, "provider": text, "detail": text, "reason": text,
+                "since": at, "last_announced": text, "last_heard_at": at, "source": text, "position": whole,
             }
         ),
         pa.schema(
             {
-                "account_id": text, "sequence": whole, "last_ok_at": at, "opened_at": at, "closed_at": at,
-                "recovered": flag, "causes": words,
+                "account_id": text, "sequence": whole, "opened_at": at, "backfill_from": at, "closed_at": at,
+                "recovered": flag, "estimated": flag, "causes": words,
             }
         ),
         pa.schema(
             {
-                "account_id": text, "status": text, "health": text, "exists": flag, "lost": flag, "provider": text,
-                "name": text, "since": at, "sequence": whole, "last_announced": text, "last_product": text,
-                "last_heard_at": at, "last_ok_at": at, "synced_products": words, "stuck": flag,
+                "account_id": text, "status": text, "health": text, "exists": flag, "lost": flag, "needs_user": flag,
+                "born": flag, "provider": text, "owner": text, "since": at, "stuck": flag, "presumed": flag,
+                "doubtful": flag, "reason": text, "sequence": whole, "known_since": at, "signed_in_at": at,
+                "last_live_at": at, "last_announced": text, "last_product": text, "last_heard_at": at,
+                "synced_products": words,
             }
         ),
     )  # fmt: skip
@@ -212,23 +214,26 @@ def anomaly_cells(found: Anomaly, status_after: Status) -> FindingRow:
     """Return an anomaly as the table has it, without its source and its position."""
     return (
         found.kind.value, found.severity.value, found.account_id, found.sequence, found.at, str(found.announced),
-        found.situation.status.value, status_after.value, _text(found.provider), found.detail, found.since,
-        _text(found.last_announced), found.last_heard_at,
+        found.situation.status.value, status_after.value, _text(found.provider), found.detail, found.reason,
+        found.since, _text(found.last_announced), found.last_heard_at,
     )  # fmt: skip
 
 
 def window_cells(window: BlindWindow) -> FindingRow:
     """Return a blind window as the table has it."""
-    return (*window[:6], [cause.value for cause in window.causes])
+    return (*window[:7], [cause.value for cause in window.causes])
 
 
 def account_cells(account: Account) -> FindingRow:
     """Return an account as the table has it."""
+    last = account.last_accepted
     return (
         account.account_id, account.status.value, account.health.value, account.exists, account.lost,
-        _text(account.provider), account.name, account.since, account.sequence, _text(account.last_announced),
-        account.last_product, account.last_heard_at, account.last_ok_at, sorted(account.synced_products),
-        account.stuck,
+        account.needs_user, account.born, _text(account.provider), account.owner, account.since, account.stuck,
+        account.presumed, account.doubtful, account.reason, account.sequence, account.known_since,
+        account.signed_in_at, account.last_live_at, None if last is None else str(last.status),
+        "" if last is None else last.product or "", None if last is None else last.at,
+        sorted(account.synced_products),
     )  # fmt: skip
 
 

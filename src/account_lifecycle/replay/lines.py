@@ -47,10 +47,6 @@ class Source(Protocol):
     def size(self) -> int | None:
         """How many bytes will be read; None if nobody knows, because it can be read only once."""
 
-    @property
-    def has_deadlines(self) -> bool:
-        """Whether deadlines that passed are among its events, so that none is to be watched for."""
-
     def blocks(self, share: "Share | None" = None) -> Iterator[tuple[int, Iterable[Record]]]:
         """Yield its records in order, a block at a time, and how many bytes were read by the end of the block.
 
@@ -287,7 +283,6 @@ class JsonLines(NamedTuple):
     """JSON Lines in a file or from standard input, bare or enveloped: whatever ``feed`` takes."""
 
     file: LogFile
-    has_deadlines: bool = False
 
     @property
     def name(self) -> str:

@@ -1,13 +1,14 @@
 """The loop: events in the order of a log, each judged against its account, and what there is to count about it.
 
 Every event passes through the same three steps as in the live engine: ``read_line`` opens its line, ``parse`` reads
-the payload, ``decide`` judges it. All that is remembered between two events is a dict of accounts, so memory grows
+the payload, ``judge`` judges it, and before it the deadlines of its account that passed. All that is remembered between two events is a dict of accounts, so memory grows
 with the number of accounts and not with the length of the log. Findings leave at once, into files (``findings``).
 
-The live engine reports a status that lasts too long when somebody looks. Here somebody looks all the time: a deadline
-is an event of its own, judged at the first moment after it has passed. That moment can be seen from the account alone,
-right before its next event, or at the end of the log; no clock runs over the whole fleet. So accounts have nothing to
-do with each other, and a log can be split by account over processes without changing a single verdict (``shards``).
+The live engine looks at the clock now and then, and dates what it finds at the moment it passed. Here nobody looks but
+``judge``, before the next event of an account, and once more at the end of the log: the same is found, at the same
+moments. So accounts have nothing to do with each other, and a log can be split by account over processes without
+changing a single verdict (``shards``). A deadline on record, in the ledger of a store, is a look at the clock like any
+other.
 
 Positions order what several processes have found: one number for the source and the line of an event, which no other
 event has. What is found at the end of the log stands after all lines, in the order in which accounts first appeared.
@@ -18,20 +19,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from heapq import nsmallest
+from operator import add
 from typing import Any, NamedTuple
 
-from ..engine.deadlines import deadline_before, shortest_deadlines
 from ..errors import PayloadError
 from ..intake.payloads import parse
 from ..lifecycle import definition
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.decide import Decision, decide
-from ..lifecycle.events import Event
+from ..lifecycle.decide import Decision, judge
+from ..lifecycle.events import ABSENT, NOBODY, DeadlinePassed, Event, StatusAnnounced
 from ..lifecycle.machine import Situation
 from ..lifecycle.policy import Policy
 from ..lifecycle.providers import PROFILES
-from ..lifecycle.status import Status, Verdict
+from ..lifecycle.status import Health, Status, Verdict
+from ..lifecycle.unannounced import AWAITED, Awaiting, awaited_by
 from ..lifecycle.windows import BlindWindow
 from ..report.audit import MAX_TOP_ACCOUNTS, OTHER_PROVIDERS
 from ..report.grouping import OTHER_WORDS
@@ -75,15 +77,29 @@ class WindowSum(NamedTuple):
     open: int = 0
     unknown_start: int = 0
     lost: timedelta = _ZERO
-    lost_at_most: timedelta = _ZERO
+    """Of windows that were announced, from their beginning to their end."""
+    estimated: timedelta = _ZERO
+    """Of windows that nobody announced: at most so much was lost."""
+    to_backfill: timedelta = _ZERO
 
     def plus(self, other: "WindowSum") -> "WindowSum":
         """Return both together."""
-        windows, is_open, unknown, lost, at_most = other
-        return WindowSum(
-            self.windows + windows, self.open + is_open, self.unknown_start + unknown,
-            self.lost + lost, self.lost_at_most + at_most,
-        )  # fmt: skip
+        return WindowSum._make(map(add, self, other))
+
+
+class Blame(NamedTuple):
+    """Anomalies and the accounts that have them, added up; each provider by its row."""
+
+    anomalies: Counter[str | None]
+    affected: Counter[str | None]
+    """Accounts with an anomaly."""
+    top: list[tuple[int, str, Account]]
+    """The accounts with the most anomalies: how many as a negative number, id, account."""
+
+    def plus(self, other: "Blame") -> "Blame":
+        """Return what two shards come to together."""
+        top = nsmallest(MAX_TOP_ACCOUNTS, [*self.top, *other.top], key=lambda one: one[:2])
+        return Blame(self.anomalies + other.anomalies, self.affected + other.affected, top)
 
 
 class Sums(NamedTuple):
@@ -99,18 +115,23 @@ class Sums(NamedTuple):
     verdicts: Counter[tuple[str | None, Verdict]]
     deadlines: int
     """How many deadlines passed that nobody recorded."""
-    anomalies: Counter[str | None]
+    blame: Blame
+    """Of every anomaly."""
+    blame_but_stuck: Blame
+    """The same without STUCK, for a fleet whose accounts all wait for a word that never comes."""
     accounts: Counter[str | None]
-    affected: Counter[str | None]
-    """Accounts with an anomaly."""
-    standing: Counter[tuple[Situation, bool]]
-    """Accounts by situation, and whether OK was ever heard."""
+    failed_creations: int
+    """How many creations failed before there was an account."""
+    standing: Counter[tuple[Status, Health, bool]]
+    """Accounts by status, health, and whether they are live only as far as one can presume."""
     dwelt: dict[tuple[str | None, Status], timedelta]
     """For how long accounts were in each status."""
     windows: dict[tuple[str | None, Status | None], WindowSum]
     """By the first cause."""
-    top: list[tuple[int, str, Account]]
-    """The accounts with the most anomalies: how many as a negative number, id, account."""
+    awaiting: dict[Status, Awaiting]
+    """Accounts that are old enough to have been announced a word."""
+    heard: set[str]
+    """Every word that was announced."""
 
     def plus(self, other: "Sums") -> "Sums":
         """Return what two shards come to together."""
@@ -129,33 +150,34 @@ class Sums(NamedTuple):
             self.crossed + other.crossed,
             self.verdicts + other.verdicts,
             self.deadlines + other.deadlines,
-            self.anomalies + other.anomalies,
+            self.blame.plus(other.blame),
+            self.blame_but_stuck.plus(other.blame_but_stuck),
             self.accounts + other.accounts,
-            self.affected + other.affected,
+            self.failed_creations + other.failed_creations,
             self.standing + other.standing,
             dwelt,
             windows,
-            nsmallest(MAX_TOP_ACCOUNTS, [*self.top, *other.top], key=lambda one: one[:2]),
+            {word: self.awaiting[word].plus(*other.awaiting[word]) for word in AWAITED},
+            self.heard | other.heard,
         )
 
 
 class Judge:
     """Accounts that live through a log, and the sums of what became of them."""
 
-    def __init__(self, policy: Policy, findings: Findings, *, watches_deadlines: bool = True) -> None:
+    def __init__(self, policy: Policy, findings: Findings) -> None:
         self.accounts: dict[str, Account] = {}
-        """In the order in which they were first heard of."""
-        self.events = self.undated = 0
+        """In the order in which they were first heard of; ``NOBODY`` is one of them."""
+        self.events = self.undated = self.failed_creations = 0
         self.first_at: datetime | None = None
         self.last_at: datetime | None = None
         self.findings = findings
         self._policy = policy
-        self._shortest = shortest_deadlines(policy) if watches_deadlines else {}
         self._appeared = array("q")
         self._alike: dict[tuple[Any, ...], list[Any]] = {}  # by ``Alike``: how many, and how long they had been there
-        self._anomalies: Counter[str | None] = Counter()
-        self._affected: Counter[str] = Counter()
+        self._anomalies: Counter[tuple[str, AnomalyKind | None]] = Counter()  # by account; None but for STUCK
         self._windows: dict[tuple[str | None, Status | None], list[Any]] = {}  # by the fields of ``WindowSum``
+        self._heard: set[str] = set()
 
     def begin_with(self, account: Account, position: int) -> None:
         """Take an account as it was where the log begins."""
@@ -181,10 +203,9 @@ class Judge:
 
     def judge(self, events: Iterable[tuple[int, Event]]) -> None:
         """Judge events with their positions, in order."""
-        accounts, policy, shortest, alike = self.accounts, self._policy, self._shortest, self._alike
+        accounts, policy, alike, heard = self.accounts, self._policy, self._alike, self._heard
         first_at, last_at, count = self.first_at, self.last_at, 0
         for position, event in events:
-            count += 1
             at = event.received_at
             if last_at is None or at > last_at:
                 last_at = at
@@ -193,53 +214,56 @@ class Judge:
             account_id = event.account_id
             before = accounts.get(account_id)
             if before is None:
-                before = Account(account_id)
+                before = accounts[account_id] = Account(account_id)
                 self._appeared.append(position)
-            else:
-                least = shortest.get(before.situation.status)
-                if least is not None and before.since is not None and at - before.since > least:
-                    passed = deadline_before(before, at, policy)
-                    if passed is not None:
-                        before = self._unrecorded(position, decide(before, passed, policy))
-            decision = decide(before, event, policy)
-            after = decision.after
-            accounts[account_id] = after
-            if decision.anomalies:
-                sums = self._note(position, decision, decision.verdict)
-            else:
-                key = (before.situation, event.status, after.situation, decision.verdict, after.provider)
+            for decision in judge(before, event, policy):
+                if decision.event is not event and decision.event != event:
+                    self._count(position, decision, None)
+                    continue
+                count += 1
+                if decision.anomalies or decision.blind_window is not None or type(event) is not StatusAnnounced:
+                    self._count(position, decision, decision.verdict)
+                    continue
+                before, after = decision.before, decision.after
+                accounts[account_id] = after
+                word = event.status
+                if word not in heard:
+                    word = word if word in _KNOWN_WORDS else OTHER_WORDS
+                    heard.add(word)
+                key = (before.situation, word, after.situation, decision.verdict, after.provider)
                 sums = alike.get(key) or alike.setdefault(key, [0, _ZERO])
                 sums[0] += 1
-            since, entered = after.since, before.since
-            if since is not entered and since is not None and entered is not None and since > entered:
-                sums[1] += since - entered
-            window = decision.blind_window
-            if window is not None and window.closed_at is not None:
-                self.findings.windows.add((position, window))
-                self._add_window(after.provider, window, window.closed_at)
+                since, entered = after.since, before.since
+                if since is not entered and since is not None and entered is not None and since > entered:
+                    sums[1] += since - entered
+                if not account_id and decision.verdict is Verdict.APPLIED:
+                    self.failed_creations += 1
         self.events += count
         self.first_at, self.last_at = first_at, last_at
 
     def end(self, until: datetime) -> Sums:
-        """Report what has lasted too long at ``until``, hand out every account, and add everything up."""
-        kept, watched, affected = self.findings.accounts, self._shortest, self._affected
+        """Judge the deadlines that have passed by ``until``, hand out every account, and add everything up."""
+        kept = self.findings.accounts
         stood: dict[tuple[Any, ...], list[Any]] = {}  # accounts that stand alike: how many, and for how long
-        for position, account in zip(self._appeared, self.accounts.values(), strict=True):
-            if account.situation.status in watched:
-                passed = deadline_before(account, until, self._policy)
-                if passed is not None:
-                    account = self._unrecorded(AT_THE_END + position, decide(account, passed, self._policy))
-                    self.accounts[account.account_id] = account
-            key = (account.situation, account.last_ok_at is None, account.provider, account.account_id in affected)
+        awaiting = dict.fromkeys(AWAITED, Awaiting())
+        for position, account in zip(self._appeared, [*self.accounts.values()], strict=True):
+            if account.account_id == NOBODY:
+                continue
+            for decision in judge(account, look_at(account, until), self._policy):
+                self._count(AT_THE_END + position, decision, None)
+                account = decision.after
+            key = (account.situation.status, account.health, account.presumed, account.provider)
             sums = stood.get(key) or stood.setdefault(key, [0, _ZERO])
             sums[0] += 1
             if account.since is not None and until > account.since:
                 sums[1] += until - account.since
             if account.blind_window is not None:
                 self._add_window(account.provider, account.blind_window, until)
+            for word in awaited_by(account, until, self._policy):
+                awaiting[word] = awaiting[word].plus(1, account.known_since)
             kept.add((position, account_fields(account)))
         self.findings.flush()
-        return self._sums(stood)
+        return self._sums(stood, awaiting)
 
     def counted(self) -> tuple[Counter[Crossed], Counter[tuple[str | None, Verdict]], int]:
         """Return how often what was judged how, the verdicts by provider, and how many deadlines nobody recorded."""
@@ -253,60 +277,77 @@ class Judge:
                 verdicts[provider_row(provider), verdict] += count
         return crossed, verdicts, deadlines
 
-    def _unrecorded(self, position: int, decision: Decision) -> Account:
-        """Note a deadline that passed and that nobody recorded; return the account after it."""
-        self._note(position, decision, None)
-        return decision.after
-
-    def _note(self, position: int, decision: Decision, verdict: Verdict | None) -> list[Any]:
-        """Keep the anomalies of an event, and return the sum in which it is counted."""
-        before, after, anomalies = decision.before, decision.after, decision.anomalies
-        announced: str = decision.event.status
-        if announced not in _KNOWN_WORDS:
-            announced = OTHER_WORDS
-        provider = after.provider
-        key = (before.situation, announced, after.situation, verdict, provider, anomalies[0].kind)
-        found = self._alike.setdefault(key, [0, _ZERO])
-        found[0] += 1
-        self._anomalies[provider_row(provider)] += len(anomalies)
-        self._affected[after.account_id] += len(anomalies)
+    def _count(self, position: int, decision: Decision, verdict: Verdict | None) -> None:
+        """Take over what a decision says; ``verdict`` is None for a deadline that nobody recorded."""
+        before, after, anomalies, event = decision.before, decision.after, decision.anomalies, decision.event
+        self.accounts[after.account_id] = after
+        word = event.status if event.status in _KNOWN_WORDS else OTHER_WORDS
+        if type(event) is StatusAnnounced:
+            self._heard.add(word)
+        kind = anomalies[0].kind if anomalies else None
+        key = (before.situation, word, after.situation, verdict, after.provider, kind)
+        sums = self._alike.setdefault(key if anomalies else key[:5], [0, _ZERO])
+        sums[0] += 1
+        if after.since is not None and before.since is not None and after.since > before.since:
+            sums[1] += after.since - before.since
         for anomaly in anomalies:
+            self._anomalies[after.account_id, anomaly.kind if anomaly.kind is AnomalyKind.STUCK else None] += 1
             self.findings.anomalies.add((position, verdict is not None, after.situation.status, anomaly))
-        return found
+        window = decision.blind_window
+        if window is not None and window.closed_at is not None:
+            self.findings.windows.add((position, window))
+            self._add_window(after.provider, window, window.closed_at)
 
     def _add_window(self, provider: str | None, window: BlindWindow, end: datetime) -> None:
         key = (provider_row(provider), window.causes[0] if window.causes else None)
         found = self._windows.get(key)
         if found is None:
             found = self._windows[key] = list(WindowSum())
-        lost, last_ok_at = end - window.opened_at, window.last_ok_at
+        lasted, begins = max(end - window.opened_at, _ZERO), window.backfill_from
         found[0] += 1
         found[1] += window.closed_at is None
-        found[2] += last_ok_at is None
-        found[3] += lost if lost > _ZERO else _ZERO
-        found[4] += max(lost if last_ok_at is None else end - last_ok_at, _ZERO)
+        found[2] += begins is None
+        found[4 if window.estimated else 3] += lasted
+        found[5] += lasted if begins is None else max(end - begins, _ZERO)
 
-    def _sums(self, stood: dict[tuple[Any, ...], list[Any]]) -> Sums:
-        accounts, affected, standing = Counter[str | None](), Counter[str | None](), Counter[tuple[Situation, bool]]()
+    def _sums(self, stood: dict[tuple[Any, ...], list[Any]], awaiting: dict[Status, Awaiting]) -> Sums:
+        accounts, standing = Counter[str | None](), Counter[tuple[Status, Health, bool]]()
         dwelt: dict[tuple[str | None, Status], timedelta] = {}
-        for (situation, no_ok, provider, is_affected), (count, length) in stood.items():
+        for (status, health, presumed, provider), (count, length) in stood.items():
             row = provider_row(provider)
             accounts[row] += count
-            affected[row] += count * is_affected
-            standing[situation, not no_ok] += count
-            dwelt[row, situation.status] = dwelt.get((row, situation.status), _ZERO) + length
+            standing[status, health, presumed] += count
+            dwelt[row, status] = dwelt.get((row, status), _ZERO) + length
         for key, (_, length) in self._alike.items():
             alike = Alike(*key)
             stay = (provider_row(alike.provider), alike.before.status)
             dwelt[stay] = dwelt.get(stay, _ZERO) + length
         crossed, verdicts, deadlines = self.counted()
-        ranked = nsmallest(MAX_TOP_ACCOUNTS, ((-count, account_id) for account_id, count in self._affected.items()))
+        but_stuck = Counter({account_id: n for (account_id, kind), n in self._anomalies.items() if kind is None})
+        everything = Counter[str]()
+        for (account_id, _), count in self._anomalies.items():
+            everything[account_id] += count
         return Sums(
             self.events, self.undated, self.findings.refused.count, self.first_at, self.last_at, crossed, verdicts,
-            deadlines, self._anomalies, accounts, affected, standing, dwelt,
-            {key: WindowSum._make(found) for key, found in self._windows.items()},
-            [(count, account_id, self.accounts[account_id]) for count, account_id in ranked],
+            deadlines, self._blame(everything), self._blame(but_stuck), accounts, self.failed_creations, standing,
+            dwelt, {key: WindowSum._make(found) for key, found in self._windows.items()}, awaiting, self._heard,
         )  # fmt: skip
+
+    def _blame(self, by_account: Counter[str]) -> Blame:
+        anomalies, affected = Counter[str | None](), Counter[str | None]()
+        for account_id, count in by_account.items():
+            row = provider_row(self.accounts[account_id].provider)
+            anomalies[row] += count
+            affected[row] += 1
+        ranked = nsmallest(MAX_TOP_ACCOUNTS, ((-count, account_id) for account_id, count in by_account.items()))
+        return Blame(
+            anomalies, affected, [(count, account_id, self.accounts[account_id]) for count, account_id in ranked]
+        )
+
+
+def look_at(account: Account, at: datetime) -> DeadlinePassed:
+    """Return the event of somebody who looks at the clock."""
+    return DeadlinePassed(account.account_id, account.status, at, account.since or at, _ZERO)
 
 
 def provider_row(provider: str | None) -> str | None:
@@ -314,4 +355,4 @@ def provider_row(provider: str | None) -> str | None:
     return provider if provider is None or provider in PROFILES else OTHER_PROVIDERS
 
 
-_KNOWN_WORDS = frozenset(str(word) for word in definition.ANNOUNCEMENTS)
+_KNOWN_WORDS = frozenset((*map(str, definition.ANNOUNCEMENTS), ABSENT))

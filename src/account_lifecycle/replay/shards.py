@@ -87,8 +87,7 @@ def read_through(
     task: Task, share: Share | None, folder: Path, on_progress: Callable[[Progress], object] | None
 ) -> Judge:
     """Judge every event of a share, or of the whole log."""
-    watches = not any(source.has_deadlines for source in task.sources)
-    judge = Judge(task.policy, Findings(folder), watches_deadlines=watches)
+    judge = Judge(task.policy, Findings(folder))
     size, done = size_of(task.sources), 0
     for number, source in enumerate(task.sources):
         for position, events in _events(judge, source, number, task.stamp, share):

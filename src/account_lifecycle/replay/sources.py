@@ -34,7 +34,6 @@ class LedgerSource(NamedTuple):
     name: str
     store: Store
     size: int | None = None
-    has_deadlines: bool = True
 
     def beginnings(self) -> Iterator[Account]:
         """Yield the accounts as they were where the ledger begins; none if nothing was pruned."""

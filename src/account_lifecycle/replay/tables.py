@@ -125,7 +125,6 @@ def _json(value: object) -> bytes:
 class _Table:
     """What tables share."""
 
-    has_deadlines = False
     name: str
     size: int | None
 

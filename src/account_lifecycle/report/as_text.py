@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple, TextIO
 
-from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.wording import escaped, moment
 from .audit import AuditReport, LogTotals, ProviderTotals, TopAccount
@@ -23,6 +23,7 @@ from .words import (
     limits,
     period,
     place_of,
+    presumption,
     provider_name,
     reading,
     seen,
@@ -35,7 +36,8 @@ _TOP = 5
 """How many accounts are named as those with the most anomalies."""
 _GROUPS_OF_A_KIND = 3
 """How many groups of one kind are shown of logs, which may hold thousands: the largest ones."""
-_NUMBERS = frozenset(("accounts", "affected", "events", "anomalies", "windows", "open", "downtime", "share", "time"))
+_NUMBERS = frozenset(("accounts", "affected", "events", "anomalies", "windows", "open", "downtime", "share", "time",
+                      "estimated"))
 """Titles of columns that are aligned on the right."""
 
 
@@ -51,9 +53,12 @@ def write_text(report: AuditReport, stream: TextIO) -> None:
         f"{period(report)}. {limits(report)}".rstrip(),
         verdicts(log) if log else "",
         blindness(report.windows),
+        presumption(report),
         unreadable(report),
     )
     screen.paragraph(headline(report), "bold")
+    for word in report.unannounced:
+        screen.paragraph(word.explanation, style_of(Severity.WARNING))
     for sentence in filter(None, sentences):
         screen.paragraph(sentence)
     if log is not None:
@@ -181,10 +186,18 @@ def _write_log(screen: _Screen, report: AuditReport, log: LogTotals) -> None:
     screen.figures("Accounts with the most anomalies", tops, map(_top_row, report.top_accounts))
     windows = report.windows
     causes = (
-        (c.cause or "unknown", f"{c.windows:,}", f"{c.open:,}", hours(c.lost), share(c.lost, windows.lost))
+        (
+            c.cause or "unknown",
+            f"{c.windows:,}",
+            f"{c.open:,}",
+            hours(c.lost),
+            share(c.lost, windows.lost),
+            hours(c.estimated) if c.estimated else "",
+        )
         for c in windows.by_cause
     )
-    screen.figures("Blind windows, by what they began with", ("cause", "windows", "open", "downtime", "share"), causes)
+    columns = ("cause", "windows", "open", "downtime", "share", "estimated")
+    screen.figures("Blind windows, by what they began with", columns, causes)
     whole = sum(log.dwelt.values(), timedelta(0))
     dwelt = ((status, hours(length), share(length, whole)) for status, length in log.dwelt.items())
     screen.figures("Time in each status", ("status", "time", "share"), dwelt)

@@ -1,7 +1,7 @@
 """The audit of a fleet as data: everything that a report shows, read from a store once and added up."""
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from typing import Any, NamedTuple
@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.status import Health, Status, Verdict
+from ..lifecycle.unannounced import UnannouncedWord, unannounced
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import JsonObject, plain, time_text
 from ..records import AccountFilter, AuditFilter
@@ -47,11 +49,19 @@ class CauseTotals(NamedTuple):
     windows: int = 0
     open: int = 0
     lost: timedelta = timedelta(0)
+    """Downtime that was announced."""
+    estimated: timedelta = timedelta(0)
+    """The length of windows that nobody announced: at most so much was downtime."""
 
     def to_dict(self) -> JsonObject:
         """Return the totals as a JSON object."""
-        lost_hours = _hours(self.lost)
-        return {"cause": plain(self.cause), "windows": self.windows, "open": self.open, "lost_hours": lost_hours}
+        return {
+            "cause": plain(self.cause),
+            "windows": self.windows,
+            "open": self.open,
+            "lost_hours": _hours(self.lost),
+            "estimated_hours": _hours(self.estimated),
+        }
 
 
 class WindowTotals(NamedTuple):
@@ -63,9 +73,11 @@ class WindowTotals(NamedTuple):
     unknown_start: int = 0
     """How many began before anything was heard of the account: their downtime is longer than is counted."""
     lost: timedelta = timedelta(0)
-    """Downtime: from the first announcement of a loss to the recovery."""
-    lost_at_most: timedelta = timedelta(0)
-    """From the last proof of life to the recovery: what a backfill has to cover."""
+    """Downtime that was announced: from the first announcement of a loss to the recovery."""
+    estimated: timedelta = timedelta(0)
+    """The length of windows that nobody announced: at most so much was downtime."""
+    to_backfill: timedelta = timedelta(0)
+    """What a backfill has to cover: the same with the margin before each window."""
     by_cause: tuple[CauseTotals, ...] = ()
     """The cause of the longest downtime first."""
 
@@ -76,7 +88,8 @@ class WindowTotals(NamedTuple):
             "open": self.open,
             "unknown_start": self.unknown_start,
             "lost_hours": _hours(self.lost),
-            "lost_hours_at_most": _hours(self.lost_at_most),
+            "estimated_hours": _hours(self.estimated),
+            "backfill_hours": _hours(self.to_backfill),
             "by_cause": [cause.to_dict() for cause in self.by_cause],
         }
 
@@ -93,6 +106,8 @@ class ProviderTotals(NamedTuple):
     windows: int
     lost: timedelta
     """Downtime in blind windows, from the first announcement of a loss to the recovery."""
+    estimated: timedelta
+    """The length of windows that nobody announced."""
     dwelt: Mapping[Status, timedelta]
     """For how long its accounts were in each status, added up."""
 
@@ -106,6 +121,7 @@ class ProviderTotals(NamedTuple):
             "anomalies": self.anomalies,
             "windows": self.windows,
             "lost_hours": _hours(self.lost),
+            "estimated_hours": _hours(self.estimated),
             "status_hours": {status.value: _hours(length) for status, length in self.dwelt.items() if length},
         }
 
@@ -126,7 +142,9 @@ class LogTotals(NamedTuple):
     providers: tuple[ProviderTotals, ...]
     """The one with the most accounts first."""
     deadlines: int = 0
-    """Deadlines that passed without an event in the log: an anomaly each."""
+    """Deadlines that passed without an event in the log: of stays, which are anomalies, of reminders, of sessions."""
+    failed_creations: int = 0
+    """Accounts that could not be created, and never had an id."""
     refused_to: str | None = None
     """The file that keeps the lines which are no readable event; None where only the audit itself does."""
 
@@ -148,6 +166,7 @@ class LogTotals(NamedTuple):
             "until": time_text(self.until),
             "verdicts": _counts(self.verdicts),
             "deadlines": self.deadlines,
+            "failed_creations": self.failed_creations,
             "status_hours": {status.value: _hours(length) for status, length in self.dwelt.items()},
             "providers": [totals.to_dict() for totals in self.providers],
         }
@@ -174,6 +193,10 @@ class AuditReport(NamedTuple):
     """Unreadable payloads of the period, of the whole fleet: whose they are is unknown."""
     accounts_by_status: Mapping[Status, int]
     accounts_by_health: Mapping[Health, int]
+    presumed_live: int = 0
+    """How many accounts are live only as far as one can presume, because OK is not subscribed."""
+    unannounced: tuple[UnannouncedWord, ...] = ()
+    """Words that were never announced to the fleet; they stand in place of the STUCK that they explain."""
     log: LogTotals | None = None
     """What was read, if this is the report of a replay."""
 
@@ -215,7 +238,9 @@ class AuditReport(NamedTuple):
                 "by_kind": _counts(self.by_kind),
                 "accounts_by_status": _counts(self.accounts_by_status),
                 "accounts_by_health": _counts(self.accounts_by_health),
+                "presumed_live": self.presumed_live,
             },
+            "unannounced": [word.to_dict() for word in self.unannounced],
             "groups": [group.to_dict() for group in self.groups],
             "top_accounts": [top.to_dict() for top in self.top_accounts],
             "blind_windows": self.windows.to_dict(),
@@ -232,23 +257,35 @@ def _counts(counts: Mapping[Any, int]) -> JsonObject:
 
 
 def build_report(
-    store: Reader, wanted: AuditFilter = EVERYTHING, *, now: datetime, max_listed: int = MAX_LISTED
+    store: Reader,
+    wanted: AuditFilter = EVERYTHING,
+    *,
+    now: datetime,
+    policy: Policy = DEFAULT_POLICY,
+    max_listed: int = MAX_LISTED,
 ) -> AuditReport:
     """Return the audit of a store: everything in it read once, and added up.
 
-    ``now`` (aware) is when the report is made, and where open blind windows are measured to. Streams are
-    read one row at a time; what is kept are the groups, ``max_listed`` anomalies, and one number for each
-    account that has any.
+    ``now`` (aware) is when the report is made, and where open blind windows are measured to; ``policy`` tells which
+    words are subscribed. Streams are read one row at a time; what is kept are the groups, ``max_listed`` anomalies,
+    and one number for each account that has any.
     """
+    statuses, healths, presumed = Counter[Status](), Counter[Health](), 0
+
+    def counted() -> Iterator[Account]:
+        nonlocal presumed
+        for account in _accounts(store, wanted):
+            statuses[account.status] += 1
+            healths[account.health] += 1
+            presumed += account.presumed and account.health is Health.LIVE
+            yield account
+
+    silent = unannounced(counted(), now, policy)
     groups, by_account, listed = Groups(), Counter[str](), deque[Anomaly](maxlen=max_listed)
-    for anomaly in store.audit(wanted):
+    for anomaly in without_explained(store.audit(wanted), silent):
         groups.add(anomaly)
         by_account[anomaly.account_id] += 1
         listed.append(anomaly)
-    statuses, healths = Counter[Status](), Counter[Health]()
-    for account in _accounts(store, wanted):
-        statuses[account.status] += 1
-        healths[account.health] += 1
     return AuditReport(
         wanted,
         now,
@@ -260,7 +297,15 @@ def build_report(
         sum(1 for q in store.quarantined() if _is_within(q.received_at, wanted)),
         {status: statuses[status] for status in Status if statuses[status]},
         {health: healths[health] for health in Health if healths[health]},
+        presumed,
+        silent,
     )
+
+
+def without_explained(anomalies: Iterable[Anomaly], silent: Iterable[UnannouncedWord]) -> Iterator[Anomaly]:
+    """Yield anomalies but for the STUCK that words explain which are never announced."""
+    explained = any(word.explains_stuck for word in silent)
+    return (anomaly for anomaly in anomalies if not explained or anomaly.kind is not AnomalyKind.STUCK)
 
 
 def _accounts(store: Reader, wanted: AuditFilter) -> Iterator[Account]:
@@ -300,18 +345,23 @@ def _has_provider(store: Reader, account_id: str, provider: str | None) -> bool:
 
 def _window_totals(windows: Iterator[BlindWindow], since: datetime | None, until: datetime) -> WindowTotals:
     totals, by_cause = WindowTotals(), dict[Status | None, CauseTotals]()
+    zero = timedelta(0)
     for window in windows:
-        lost = _overlap(window.opened_at, window.closed_at, since, until)
-        at_most = _overlap(window.last_ok_at or window.opened_at, window.closed_at, since, until)
+        lasted = _overlap(window.opened_at, window.closed_at, since, until)
+        to_backfill = _overlap(window.backfill_from or window.opened_at, window.closed_at, since, until)
+        lost, estimated = (zero, lasted) if window.estimated else (lasted, zero)
         cause = window.causes[0] if window.causes else None
         known = by_cause.get(cause, CauseTotals(cause))
-        by_cause[cause] = CauseTotals(cause, known.windows + 1, known.open + window.is_open, known.lost + lost)
+        by_cause[cause] = CauseTotals(
+            cause, known.windows + 1, known.open + window.is_open, known.lost + lost, known.estimated + estimated
+        )
         totals = WindowTotals(
             totals.windows + 1,
             totals.open + window.is_open,
-            totals.unknown_start + (window.last_ok_at is None),
+            totals.unknown_start + (window.backfill_from is None),
             totals.lost + lost,
-            totals.lost_at_most + at_most,
+            totals.estimated + estimated,
+            totals.to_backfill + to_backfill,
         )
     ranked = sorted(by_cause.values(), key=lambda c: (-c.lost, -c.windows, str(c.cause)))
     return totals._replace(by_cause=tuple(ranked))

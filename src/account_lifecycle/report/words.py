@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.status import Verdict
 from ..lifecycle.wording import escaped, moment, one_of, printable
 from .audit import AuditReport, LogTotals, WindowTotals
 from .grouping import Group
@@ -86,6 +87,13 @@ def headline(report: AuditReport) -> str:
     return f"{found} on {of_all}: {one_of(tuple(parts), 'and')}."
 
 
+def presumption(report: AuditReport) -> str:
+    """Return how many accounts are live only as far as one can presume, in a sentence; blank for none."""
+    if not report.presumed_live:
+        return ""
+    return f"{counted(report.presumed_live, 'account')} presumed live: OK is not announced to you."
+
+
 def period(report: AuditReport) -> str:
     """Return the period that the report covers."""
     since = report.wanted.since or (report.log and report.log.first_at)
@@ -110,8 +118,13 @@ def blindness(windows: WindowTotals) -> str:
     """Return how long accounts were blind, in a sentence."""
     if not windows.windows:
         return "No account was blind."
-    downtime = f"{hours(windows.lost)} of downtime ({hours(windows.lost_at_most)} to backfill)"
-    return f"{counted(windows.windows, 'blind window')}, {windows.open:,} still open: {downtime}."
+    downtime = f"{hours(windows.lost)} of downtime that was announced"
+    if windows.estimated:
+        downtime += f", and at most {hours(windows.estimated)} more that nobody announced"
+    return (
+        f"{counted(windows.windows, 'blind window')}, {windows.open:,} still open: {downtime} "
+        f"({hours(windows.to_backfill)} to backfill)."
+    )
 
 
 def unreadable(report: AuditReport) -> str:
@@ -156,5 +169,12 @@ def verdicts(log: LogTotals) -> str:
     """Return how many events got each verdict, in a sentence; blank where none was read."""
     if not any(log.verdicts.values()):
         return ""
-    counts = ", ".join(f"{count:,} {verdict.lower()}" for verdict, count in log.verdicts.items())
-    return f"{counts}; besides, {counted(log.deadlines, 'deadline')} passed." if log.deadlines else f"{counts}."
+    counts = ", ".join(f"{log.verdicts[v]:,} {v.lower()}" for v in Verdict if log.verdicts[v] or v not in _RARE)
+    sentence = f"{counts}; besides, {counted(log.deadlines, 'deadline')} passed." if log.deadlines else f"{counts}."
+    if not log.failed_creations:
+        return sentence
+    failed = counted(log.failed_creations, "creation")
+    return f"{sentence} {failed} failed before there was an account."
+
+
+_RARE = (Verdict.CONFIRMED,)  # of a log: what was observed is in ledgers only

@@ -1,0 +1,121 @@
+"""Words that are never announced to a whole fleet, which is no account's fault.
+
+The vendor's default subscription leaves OK out. Whoever takes it and does not say so waits for OK on every account, and
+each of them is stuck. One account proves nothing: its news may be late or lost. Twenty that are older than every
+deadline, and not one OK among them, do. Then the cause is told once, in place of an anomaly for each account.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from . import definition
+from .account import Account
+from .policy import DEFAULT, Policy
+from .providers import PROFILES
+from .status import Status
+from .wording import JsonObject, lasting
+
+ENOUGH = 20
+"""How many accounts must have waited for a word until its silence is no accident."""
+
+AWAITED = (definition.PROVES_LIFE, definition.FINISHES_SYNC)
+"""The words that every account hears sooner or later; of the others, silence may be good news."""
+
+
+class Awaiting(NamedTuple):
+    """Accounts that are old enough to have been announced a word."""
+
+    accounts: int = 0
+    since: datetime | None = None
+    """When the oldest of them was first heard of."""
+
+    def plus(self, accounts: int, since: datetime | None) -> "Awaiting":
+        """Return the same with more accounts, the oldest of which was first heard of at ``since``."""
+        return Awaiting(self.accounts + accounts, min(filter(None, (self.since, since)), default=None))
+
+
+class UnannouncedWord(NamedTuple):
+    """A word that was never announced for any of many accounts."""
+
+    word: Status
+    accounts: int
+    """How many accounts are older than their deadlines."""
+    span: timedelta
+    """For how long the oldest of them is known."""
+
+    @property
+    def explains_stuck(self) -> bool:
+        """Whether accounts count as stuck because the word does not come."""
+        return self.word is definition.PROVES_LIFE
+
+    @property
+    def explanation(self) -> str:
+        """Return what was found and what to do about it, in a sentence or two."""
+        days = self.span.days
+        length = f"{days:,} days" if days > 1 else lasting(self.span)
+        finding = f"{self.word} was never announced for any of {self.accounts:,} accounts in {length}"
+        if self.word not in DEFAULT:
+            return (
+                f"{finding}: the default subscription leaves it out. Subscribe to all eleven words, or set "
+                "ACCOUNT_LIFECYCLE_SUBSCRIBED=default."
+            )
+        return (
+            f"{finding}: it is probably not subscribed. Subscribe to all eleven words, or name those that are in "
+            "ACCOUNT_LIFECYCLE_SUBSCRIBED."
+        )
+
+    def to_dict(self) -> JsonObject:
+        """Return the finding as a JSON object."""
+        return {
+            "word": self.word.value,
+            "accounts": self.accounts,
+            "span_s": self.span.total_seconds(),
+            "explanation": self.explanation,
+        }
+
+
+def awaited_by(account: Account, now: datetime, policy: Policy) -> tuple[Status, ...]:
+    """Return the words that should have been announced for an account by ``now``, if they are ever."""
+    known_since, provider = account.known_since, account.provider
+    if known_since is None or not account.exists:
+        return ()
+    longest = max(policy.deadlines_of(provider).values(), default=timedelta(0))
+    if now - known_since <= longest:
+        return ()
+    syncs = provider in PROFILES and PROFILES[provider].announces_sync
+    return tuple(
+        word for word in AWAITED if word in policy.subscribed and (syncs or word is not definition.FINISHES_SYNC)
+    )
+
+
+def unannounced_words(
+    awaiting: Mapping[Status, Awaiting], heard: Collection[str], now: datetime
+) -> tuple[UnannouncedWord, ...]:
+    """Return the words that enough accounts wait for, and that none of them has ``heard``."""
+    return tuple(
+        UnannouncedWord(word, waiting.accounts, now - waiting.since)
+        for word in AWAITED
+        if (waiting := awaiting.get(word)) and waiting.accounts >= ENOUGH and waiting.since and word not in heard
+    )
+
+
+def unannounced(accounts: Iterable[Account], now: datetime, policy: Policy) -> tuple[UnannouncedWord, ...]:
+    """Return the words that were never announced to a fleet, as far as its accounts remember."""
+    awaiting, heard = dict.fromkeys(AWAITED, Awaiting()), set[str]()
+    for account in accounts:
+        heard |= announced_to(account)
+        for word in awaited_by(account, now, policy):
+            awaiting[word] = awaiting[word].plus(1, account.known_since)
+    return unannounced_words(awaiting, heard, now)
+
+
+def announced_to(account: Account) -> set[str]:
+    """Return the words that an account remembers to have been announced; what was only observed is none."""
+    words = {entry.status for entry in account.heard if entry.product is not None}
+    if account.synced_products:
+        words.add(definition.FINISHES_SYNC)
+    at = account.last_live_at
+    if at is not None and not account.presumed and not any(e.product is None and e.at == at for e in account.heard):
+        words.add(definition.PROVES_LIFE)
+    return words
