@@ -75,7 +75,7 @@ class UnannouncedWord(NamedTuple):
         }
 
 
-def awaited_by(account: Account, now: datetime, policy: Policy) -> tuple[Status, ...]:
+def words_awaited(account: Account, now: datetime, policy: Policy) -> tuple[Status, ...]:
     """Return the words that should have been announced for an account by ``now``, if they are ever."""
     known_since, provider = account.known_since, account.provider
     if known_since is None or not account.exists:
@@ -105,7 +105,7 @@ def unannounced(accounts: Iterable[Account], now: datetime, policy: Policy) -> t
     awaiting, heard = dict.fromkeys(AWAITED, Awaiting()), set[str]()
     for account in accounts:
         heard |= announced_to(account)
-        for word in awaited_by(account, now, policy):
+        for word in words_awaited(account, now, policy):
             awaiting[word] = awaiting[word].plus(1, account.known_since)
     return unannounced_words(awaiting, heard, now)
 

@@ -33,7 +33,7 @@ from ..lifecycle.machine import Situation
 from ..lifecycle.policy import Policy
 from ..lifecycle.providers import PROFILES
 from ..lifecycle.status import Health, Status, Verdict
-from ..lifecycle.unannounced import AWAITED, Awaiting, awaited_by
+from ..lifecycle.unannounced import AWAITED, Awaiting, words_awaited
 from ..lifecycle.windows import BlindWindow
 from ..report.audit import MAX_TOP_ACCOUNTS, OTHER_PROVIDERS
 from ..report.grouping import OTHER_WORDS
@@ -259,7 +259,7 @@ class Judge:
                 sums[1] += until - account.since
             if account.blind_window is not None:
                 self._add_window(account.provider, account.blind_window, until)
-            for word in awaited_by(account, until, self._policy):
+            for word in words_awaited(account, until, self._policy):
                 awaiting[word] = awaiting[word].plus(1, account.known_since)
             kept.add((position, account_fields(account)))
         self.findings.flush()
