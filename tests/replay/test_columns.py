@@ -42,7 +42,7 @@ def test_columns_can_be_told(tmp_path: Path) -> None:
 def test_a_column_serves_one_purpose_only(tmp_path: Path) -> None:
     [event] = table(tmp_path, "account_id", "status", "message", columns={"name": "status"}).events
     assert (event.account_id, event.status) == ("account_id", "MESSAGE")
-    assert event.name == "status"
+    assert event.owner == "status"
 
 
 def test_your_user_id_counts_where_no_provider_is_told(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from account_lifecycle import Engine
 from account_lifecycle.errors import PayloadError, UnreadableLog
 from account_lifecycle.intake.logs import read_line, read_log
 from account_lifecycle.intake.payloads import parse
-from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.account import Account
+from account_lifecycle.lifecycle.deadlines import next_deadline
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
@@ -26,10 +26,10 @@ from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.replay import Audit, Progress, replay
 from account_lifecycle.replay.findings import Findings, rows_in
 from account_lifecycle.replay.lines import JsonLines, LogFile, Share, account_in
-from account_lifecycle.replay.loop import Judge, Sums
+from account_lifecycle.replay.loop import Judge, Sums, look_at
 from account_lifecycle.replay.shards import Task, read_through
 from builders import T0
-from replay.fleets import FAMILIES, lengths, line_of, logs, often, policies
+from replay.fleets import IDS, line_of, logs, often, policies
 from replay.reference import live
 from replay.samples import simulated, written
 from replay.spellings import lines
@@ -114,7 +114,7 @@ def test_a_replay_finds_what_an_engine_found_that_was_fed_the_log(tmp_path: Path
 
 
 @often
-@given(logs, st.sampled_from([2, 3]), st.sampled_from([DEFAULT_POLICY, Policy(timedelta(seconds=1))]))
+@given(logs, st.sampled_from([2, 3]), st.sampled_from([DEFAULT_POLICY, Policy(timedelta(seconds=1), subscribed="default")]))
 def test_it_makes_no_difference_how_many_share_a_log(log: bytes, shares: int, policy: Policy) -> None:
     with replayed(log, policy) as alone, replayed(log, policy, shares=shares) as shared:
         assert everything(shared) == everything(alone)
@@ -163,53 +163,57 @@ def test_what_fails_in_a_process_is_raised_here(tmp_path: Path) -> None:
         replay(written(tmp_path / "log.jsonl.gz", b"no archive"), jobs=2)
 
 
-# ---- Deadlines that somebody recorded --------------------------------------------------------------------
-
-
-announcements = st.builds(
-    StatusAnnounced,
-    st.sampled_from("ab"),
-    st.sampled_from([*definition.ANNOUNCEMENTS, "SNAFU"]),
-    st.integers(0, 5).map(lambda hours: T0 + timedelta(hours=hours)),
-    st.sampled_from([None, *FAMILIES[1:]]),
-    st.sampled_from(["", "", "recruiter"]),
-    st.sampled_from([None, "user-1"]),
-)
-deadlines = st.builds(
-    DeadlinePassed,
-    st.sampled_from("ab"),
-    st.sampled_from(definition.ANNOUNCEMENTS),
-    st.integers(0, 5).map(lambda hours: T0 + timedelta(hours=hours)),
-    st.integers(0, 5).map(lambda hours: T0 + timedelta(hours=hours)),
-    lengths.filter(lambda length: length < timedelta(days=200_000)),
-)
+# ---- Deadlines ------------------------------------------------------------------------------------------
 
 
 @often
-@given(st.lists(announcements | deadlines, max_size=40), policies)
-def test_deadlines_on_record_count_and_no_others(events: list[Event], policy: Policy) -> None:
-    accounts: dict[str, Account] = {}
-    anomalies = []
-    for event in events:
-        decision = decide(accounts.get(event.account_id, Account(event.account_id)), event, policy)
-        accounts[event.account_id] = decision.after
-        anomalies += decision.anomalies
+@given(logs, policies, st.lists(st.integers(0, 40), max_size=5))
+def test_whoever_looked_at_the_clock_while_the_log_was_made_it_is_judged_alike(
+    log: bytes, policy: Policy, looks: list[int]
+) -> None:
+    events: list[Event] = [*live(log.split(b"\n"), STAMP, policy).events]
+    for place in looks:
+        events += [look_at(Account(account_id), T0 + timedelta(hours=7 * place)) for account_id in IDS]
+    in_time = sorted(events, key=lambda event: event.received_at)
+    alone = [event for event in in_time if not isinstance(event, DeadlinePassed)]
+    until = T0 + timedelta(days=100)
+    assert _judged(in_time, policy, until) == _judged(alone, policy, until)
+
+
+def _judged(events: list[Event], policy: Policy, until: datetime) -> tuple[Any, ...]:
     with TemporaryDirectory() as folder:
-        judge = Judge(policy, Findings(Path(folder)), watches_deadlines=False)
-        judge.judge(enumerate(events))
-        judge.end(T0 + timedelta(days=1000))
-        assert judge.accounts == accounts
-        assert [found.anomaly for found in rows_in([Path(folder)], "anomalies")] == anomalies
+        judge = Judge(policy, Findings(Path(folder)))
+        judge.judge((0, event) for event in events)
+        sums = judge.end(until)
+        found = [found.anomaly for found in rows_in([Path(folder)], "anomalies")]
+    known = {account_id: account for account_id, account in judge.accounts.items() if account.sequence}
+    return known, Counter(found), sums.events, sums.verdicts, sums.deadlines, sums.windows
 
 
-@pytest.mark.parametrize("is_of_this_stay", [True, False])
-def test_a_recorded_deadline_counts_once_and_only_for_its_own_stay(is_of_this_stay: bool, tmp_path: Path) -> None:
-    since = T0 if is_of_this_stay else T0 - timedelta(hours=1)
-    deadline = DeadlinePassed("a", Status.CONNECTING, T0 + timedelta(hours=1), since, timedelta(minutes=30))
-    judge = Judge(DEFAULT_POLICY, Findings(tmp_path), watches_deadlines=False)
-    judge.judge(enumerate([StatusAnnounced("a", Status.CONNECTING, T0), deadline, deadline]))
-    judge.findings.flush()
-    assert len([*rows_in([tmp_path], "anomalies")]) == is_of_this_stay
+def test_a_deadline_on_record_counts_as_an_event_once(tmp_path: Path) -> None:
+    connecting = StatusAnnounced("a", Status.CONNECTING, T0)
+    passed = next_deadline(decide(Account("a"), connecting).after, DEFAULT_POLICY)
+    assert passed is not None
+    judge = Judge(DEFAULT_POLICY, Findings(tmp_path))
+    judge.judge(enumerate([connecting, passed, passed]))
+    assert (judge.events, judge.end(T0 + timedelta(days=1)).deadlines) == (2, 0)
+
+
+def test_a_reminder_and_the_end_of_a_session_are_deadlines_without_an_anomaly() -> None:
+    log = line_of("a", "CREATION_SUCCESS", 0, provider="LINKEDIN") + line_of("a", "CREDENTIALS", 60)
+    with replayed(log, until=T0 + timedelta(days=360)) as audit:
+        assert [*audit.anomalies()] == []
+        assert audit.sums.deadlines == 4  # three reminders, and the notice of the session
+
+
+def test_failed_creations_without_an_account_are_counted_apart() -> None:
+    payload = b'{"status": "CREATION_FAIL", "name": "user-17"}'
+    log = b'{"received_at": "2026-05-01T12:00:00Z", "payload": %b}\n' % payload
+    with replayed(log * 2) as audit:
+        report = audit.report()
+        assert [*audit.accounts()] == []
+        assert report.log is not None
+        assert (audit.events, report.accounts, report.log.failed_creations) == (2, 0, 1)
 
 
 def test_a_deadline_that_passed_is_noticed_before_the_next_event_of_its_account() -> None:
