@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from account_lifecycle.errors import PayloadError
+from account_lifecycle.intake.dialects import Row as TableRow
+from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.events import StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay.findings import Findings, RefusedLine, rows_in
@@ -20,10 +23,11 @@ from account_lifecycle.replay.lines import Source
 from account_lifecycle.replay.loop import Judge
 from account_lifecycle.replay.sources import LedgerSource, open_sources
 from account_lifecycle.simulate.log import Faults, simulate
+from replay.reference import events_of
 
 STAMP = datetime(2026, 6, 1, tzinfo=UTC)
 START = datetime(2026, 1, 1, tzinfo=UTC)
-FIELDS = ("account_id", "status", "provider", "product", "name", "received_at")
+FIELDS = ("account_id", "status", "provider", "product", "name", "reason", "received_at")
 
 Row = dict[str, Any]
 
@@ -69,7 +73,8 @@ def read(*logs: str | Path, columns: Mapping[str, str] | None = None) -> Told:
 def simulated(accounts: int = 150) -> list[str]:
     """The lines of a log in which all sorts of things go wrong, yet each is readable."""
     faults = Faults.everything(0.01)._replace(malformed=0)
-    return [*simulate(accounts=accounts, seed=7, start=START, days=20, faults=faults)]
+    lines = simulate(accounts=accounts, seed=7, start=START, days=20, faults=faults)
+    return [line for line in lines if events_of([line.encode()], STAMP)[0]]
 
 
 def rows_of(lines: Iterable[str]) -> list[Row]:
@@ -78,26 +83,34 @@ def rows_of(lines: Iterable[str]) -> list[Row]:
 
 
 def _row(line: dict[str, Any]) -> Row:
-    payload = line["payload"]
-    webhook = payload.get("AccountStatus")
-    if webhook is None:
-        told = {"account_id": payload["account_id"], "status": payload["status"], "name": payload.get("name")}
-    else:
-        told = {"account_id": webhook["account_id"], "status": webhook["message"]}
-        told |= {"provider": webhook.get("account_type"), "product": webhook.get("product")}
-    return dict.fromkeys(FIELDS) | told | {"received_at": line["received_at"]}
+    [event], _ = events_of([json.dumps(line).encode()], STAMP)
+    told = {"account_id": event.account_id, "status": event.status, "provider": event.provider}
+    told |= {"product": event.product, "name": event.owner, "reason": event.reason}
+    return {field: value or None for field, value in told.items()} | {"received_at": line["received_at"]}
 
 
 def line_of(row: Row) -> bytes:
     """A row as the line of a log."""
-    if (row.get("name") or "").strip() and not (row.get("provider") or "").strip():
-        payload: Row = {"status": row["status"], "account_id": row["account_id"], "name": row["name"]}
-    else:
-        known = {"account_type": row.get("provider"), "product": row.get("product")}
-        fields = {key: value for key, value in known.items() if value is not None}
-        payload = {"AccountStatus": {"account_id": row["account_id"], "message": row["status"], **fields}}
+    known = {"account_type": row.get("provider"), "product": row.get("product"), "reason": row.get("reason")}
+    fields = {key: value for key, value in known.items() if value is not None}
+    payload = {"AccountStatus": {"account_id": row["account_id"], "message": row["status"], **fields}}
     line = {"received_at": row["received_at"], "payload": payload}
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def meant_by(rows: Iterable[Row]) -> tuple[list[StatusAnnounced], list[PayloadError]]:
+    """The events in rows of a table, without payloads, and why the rest is none."""
+    events, refused = [], []
+    for row in rows:
+        at = row["received_at"]
+        try:
+            cells = TableRow(*(row.get(field) for field in TableRow._fields))
+            event = parse(cells, STAMP if at is None else datetime.fromisoformat(at).astimezone(UTC))
+        except PayloadError as error:
+            refused.append(error)
+        else:
+            events.append(replace(event, payload=b""))
+    return events, refused
 
 
 # ---- Files -----------------------------------------------------------------------------------------
@@ -107,11 +120,6 @@ def written(path: Path, data: bytes | str) -> Path:
     """A file with something in it."""
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     return path
-
-
-def as_json_lines(path: Path, rows: Iterable[Row]) -> Path:
-    """Rows as JSON Lines."""
-    return written(path, b"\n".join(line_of(row) for row in rows))
 
 
 def as_csv(rows: Sequence[Row], fields: Sequence[str] = FIELDS, delimiter: str = ",", **options: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from account_lifecycle.errors import ConfigurationError
 from replay.samples import Told, as_parquet, read, written
 
-PAYLOAD = '{"status": "OK", "account_id": "from the payload"}'
+PAYLOAD = '{"status": "RECONNECTED", "account_id": "from the payload"}'
 QUOTED = PAYLOAD.replace('"', '""')
 
 
@@ -45,9 +45,9 @@ def test_a_column_serves_one_purpose_only(tmp_path: Path) -> None:
     assert event.owner == "status"
 
 
-def test_your_user_id_counts_where_no_provider_is_told(tmp_path: Path) -> None:
+def test_your_user_id_counts_with_and_without_a_provider(tmp_path: Path) -> None:
     text = "account_id,status,provider,name\na,OK,,me\nb,OK,LINKEDIN,me\n"
-    assert [event.name for event in read(written(tmp_path / "a.csv", text)).events] == ["me", None]
+    assert [event.owner for event in read(written(tmp_path / "a.csv", text)).events] == ["me", "me"]
 
 
 def test_a_missing_column_is_told_with_those_that_are_there(tmp_path: Path) -> None:

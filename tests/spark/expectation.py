@@ -12,8 +12,8 @@ Row = tuple[Any, ...]
 def expected(lived: Lived) -> dict[str, list[Row]]:
     """Every row of the three tables; anomalies without their positions."""
     return {
-        "anomalies": ordered(_anomalies(_decisions(lived))),
-        "windows": ordered((*w[:6], [cause.value for cause in w.causes]) for w in lived.windows.values()),
+        "anomalies": ordered(_anomalies(lived.everything)),
+        "windows": ordered((*w[:7], [cause.value for cause in w.causes]) for w in lived.windows.values()),
         "accounts": ordered(_account(account) for account in lived.accounts.values()),
     }
 
@@ -38,26 +38,21 @@ def ordered(rows: Iterable[Row]) -> list[Row]:
     )
 
 
-def _decisions(lived: Lived) -> Iterator[Decision]:
-    for before, decision in zip(lived.before, lived.decisions, strict=True):
-        yield from () if before is None else (before,)
-        yield decision
-    yield from lived.ending
-
-
 def _anomalies(decisions: Iterable[Decision]) -> Iterator[Row]:
     for decision in decisions:
         for a in decision.anomalies:
             yield (
                 a.kind.value, a.severity.value, a.account_id, a.sequence, a.at, str(a.announced),
                 a.situation.status.value, decision.after.status.value, a.provider and str(a.provider), a.detail,
-                a.since, a.last_announced and a.last_announced.value, a.last_heard_at,
+                a.reason, a.since, a.last_announced and a.last_announced.value, a.last_heard_at,
             )  # fmt: skip
 
 
 def _account(a: Any) -> Row:
+    last = a.last_accepted
     return (
-        a.account_id, a.status.value, a.health.value, a.exists, a.lost, a.provider and str(a.provider), a.name, a.since,
-        a.sequence, a.last_announced and a.last_announced.value, a.last_product, a.last_heard_at, a.last_ok_at,
-        sorted(a.synced_products), a.stuck,
+        a.account_id, a.status.value, a.health.value, a.exists, a.lost, a.needs_user, a.born,
+        a.provider and str(a.provider), a.owner, a.since, a.stuck, a.presumed, a.doubtful, a.reason, a.sequence,
+        a.known_since, a.signed_in_at, a.last_live_at, last and str(last.status), (last and last.product) or "",
+        last and last.at, sorted(a.synced_products),
     )  # fmt: skip

@@ -53,19 +53,19 @@ def test_lines_are_read_as_the_live_engine_reads_them(lines: list[bytes]) -> Non
     told, refused = events_of(lines, STAMP)
     rows = [row for batch in read(lines) for row in batch.to_pylist()]
     found = [
-        (row["account_id"], row["status"].strip().upper(), row["name"] or None, row["received_at"])
+        (row["account_id"], row["status"].strip().upper(), row["name"] or None, row["reason"], row["received_at"])
         for row in rows
-        if row["reason"] is None
+        if row["refusal"] is None
     ]
-    assert Counter(found) == Counter((e.account_id, e.status, e.name, e.received_at) for e in told)
-    assert Counter(row["reason"] for row in rows if row["reason"]) == Counter(map(str, refused))
-    assert all(lines[row["position"]] == row["raw"] for row in rows if row["reason"])
+    assert Counter(found) == Counter((e.account_id, e.status, e.owner, e.reason, e.received_at) for e in told)
+    assert Counter(row["refusal"] for row in rows if row["refusal"]) == Counter(map(str, refused))
+    assert all(lines[row["position"]] == row["raw"] for row in rows if row["refusal"])
 
 
 def test_lines_without_a_time_or_a_position_are_judged_in_their_order() -> None:
     words = ["CREATION_SUCCESS", "OK", "ERROR", "OK", "CREDENTIALS", "RECONNECTED", "OK", "DELETED"] * 2
     lines = [
-        b'{"status": "%s", "account_id": "%s"}' % (w.encode(), (b"x", b"\\u0078")[n % 2]) for n, w in enumerate(words)
+        b'{"AccountStatus": {"message": "%s", "account_id": "%s"}}' % (w.encode(), (b"x", b"\\u0078")[n % 2]) for n, w in enumerate(words)
     ]
     columns = [
         pa.array(lines, pa.binary()),
@@ -85,12 +85,12 @@ def test_what_a_stream_remembers_is_all_that_it_has_to(lines: list[bytes]) -> No
         rows += [row for batch in batches_in(found) for row in batch.to_pylist()]
     lived = live(lines[:9_000], STAMP, until=STAMP - timedelta(days=999))
     expected = {
-        (a.account_id, a.sequence): (a.health.value, sorted(a.synced_products), a.name, a.last_ok_at)
+        (a.account_id, a.sequence): (a.health.value, sorted(a.synced_products), a.owner, a.last_live_at)
         for a in lived.accounts.values()
     }
     latest = {row["account_id"]: row["account"] for row in rows if row["record"] == "account"}
     assert {
-        (a["account_id"], a["sequence"]): (a["health"], a["synced_products"], a["name"], a["last_ok_at"])
+        (a["account_id"], a["sequence"]): (a["health"], a["synced_products"], a["owner"], a["last_live_at"])
         for a in latest.values()
     } == expected
     assert sum(row["record"] == "anomaly" for row in rows) == len(lived.anomalies)

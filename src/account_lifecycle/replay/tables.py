@@ -105,6 +105,11 @@ def payload_of(fields: Cells) -> Row:
     return Row(*fields)
 
 
+def bytes_of(row: Row) -> bytes:
+    """Return what is kept of a row of fields; bytes that are no UTF-8 stay what they are."""
+    return row.to_bytes().decode("utf-8", "surrogatepass").encode("utf-8", "surrogateescape")
+
+
 def line_of(payload: bytes, at: object) -> bytes:
     """Return a line of a log: a payload on one line, and when it was received, if that is known."""
     if at is None:
@@ -132,7 +137,7 @@ class _Table:
         """Return a row as a line of a log."""
         if cell is not None:
             return line_of(_json(cell), at)
-        data = payload.to_bytes() if isinstance(payload, Row) else payload
+        data = bytes_of(payload) if isinstance(payload, Row) else payload
         assert isinstance(data, bytes)
         return data if at is None else line_of(data, at)
 

@@ -39,8 +39,9 @@ class SparkAudit:
         until_us = sums["last_us"] if until_us is None else until_us
         self.until = time_of(until_us)
         """As of when deadlines are reported; None for a log without events."""
-        self._overdue = F.coalesce(F.col("overdue.at") <= F.timestamp_micros(F.lit(until_us)), F.lit(False))
-        self.totals = _totals(sums, self._accounts().where(self._overdue))
+        last = F.timestamp_micros(F.lit(until_us))
+        self._passed = F.filter("more", lambda later: later["at"] <= last)
+        self.totals = _totals(sums, self._later("anomaly"))
 
     def __enter__(self) -> Self:
         return self
@@ -61,27 +62,20 @@ class SparkAudit:
     @property
     def anomalies(self) -> DataFrame:
         """Every anomaly, those of deadlines that had passed in the end included."""
-        found = self._of("anomaly").select("anomaly.*")
-        return found.unionByName(self._accounts().where(self._overdue).select("overdue.*"))
+        return self._of("anomaly").select("anomaly.*").unionByName(self._later("anomaly"))
 
     @property
     def windows(self) -> DataFrame:
         """Every blind window; ``closed_at`` is null for one that is open."""
-        return self._of("window").select("window.*")
+        closed = self._later("window")
+        before = self._of("window").select("window.*")
+        return before.join(closed, ["account_id", "sequence"], "left_anti").unionByName(closed)
 
     @property
     def accounts(self) -> DataFrame:
         """Every account at the end."""
-        columns = [F.col(f"account.{field}").alias(field) for field in self.findings.select("account.*").columns]
-        stuck, sequence = (
-            F.col("account.stuck") | self._overdue,
-            F.col("account.sequence") + self._overdue.cast("bigint"),
-        )
-        changed = {"stuck": stuck.alias("stuck"), "sequence": sequence.alias("sequence")}
-        names = self.findings.select("account.*").columns
-        return self._accounts().select(
-            *[changed.get(name, column) for name, column in zip(names, columns, strict=True)]
-        )
+        in_the_end = F.coalesce(F.try_element_at(self._passed, F.lit(-1))["account"], F.col("account"))
+        return self._of("account").select(in_the_end.alias("account")).select("account.*")
 
     @property
     def refused(self) -> DataFrame:
@@ -99,8 +93,10 @@ class SparkAudit:
     def _of(self, record: str) -> DataFrame:
         return self.findings.where(F.col("record") == record)
 
-    def _accounts(self) -> DataFrame:
-        return self._of("account")
+    def _later(self, what: str) -> DataFrame:
+        """Return the anomalies or the windows of deadlines that had passed in the end."""
+        passed = self._of("account").select(F.explode(self._passed).alias("later"))
+        return passed.where(F.col(f"later.{what}").isNotNull()).select(f"later.{what}.*")
 
 
 def _summed(findings: DataFrame) -> Mapping[str, Any]:
@@ -121,9 +117,9 @@ def _sum(what: str) -> Column:
     return F.coalesce(F.sum(F.expr(f"totals.{what}")), F.lit(0))
 
 
-def _totals(sums: Mapping[str, Any], overdue: DataFrame) -> Totals:
+def _totals(sums: Mapping[str, Any], stuck: DataFrame) -> Totals:
     kinds = {kind: sums[f"kind_{number}"] for number, kind in enumerate(KINDS)}
-    kinds[AnomalyKind.STUCK] += overdue.count()
+    kinds[AnomalyKind.STUCK] += stuck.count()
     return Totals(
         sums["events"],
         {verdict: sums[f"verdict_{number}"] for number, verdict in enumerate(VERDICTS)},

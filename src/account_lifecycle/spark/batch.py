@@ -36,14 +36,14 @@ def replay(
 ) -> SparkAudit:
     """Replay a log that is a DataFrame; it is read once, now, and what is found is kept by Spark until closed.
 
-    ``df`` has the columns account_id, status, provider, product, name (the last three may be missing), or
+    ``df`` has the columns account_id, status, provider, product, name, reason (the last four may be missing), or
     ``payload`` (the vendor's JSON), or ``value`` (lines of a log, bare or enveloped); and received_at (a
     timestamp), unless lines tell it. ``columns`` maps these names to those that yours have. Events of an account
     are judged by received_at, equal times by ``position``: anything that Spark can sort by. Without one, equal
     times are judged as Spark happens to read them. What carries no time counts as received now.
 
-    Transient statuses that outlived their deadline are reported as of ``until`` (the latest time in the log);
-    ``deadlines=False`` reports none. ``partitions`` is how many parts the accounts are spread over (else as many
+    Deadlines that passed after the last event of their account are judged up to ``until`` (the latest time in the
+    log); with ``deadlines=False`` none of these is. ``partitions`` is how many parts the accounts are spread over (else as many
     as there are cores). Raise ``ConfigurationError`` for invalid arguments.
     """
     until_us = None if until is None else micros_of(until, "until")
@@ -51,14 +51,9 @@ def replay(
     whose = F.coalesce("account_id", F.hex(F.xxhash64("raw")))  # what is refused has no account, and goes anywhere
     together = log.events.repartition(partitions or df.sparkSession.sparkContext.defaultParallelism, whose)
     ordered = together.sortWithinPartitions("received_at", "position")
-    rulebook = Rulebook(picklable(policy), deadlines, log.position)
+    rulebook = Rulebook(policy, deadlines, log.position)
     findings = ordered.mapInArrow(rulebook.judge, from_arrow_schema(findings_schema(log.position))).persist()
     return SparkAudit(findings, until_us, keeps=findings.unpersist)
-
-
-def picklable(policy: Policy) -> Policy:
-    """Return the same policy in plain types, which can be sent to executors."""
-    return Policy(policy.redelivery_window, {provider: dict(own) for provider, own in policy.deadlines.items()})
 
 
 # ---- What a DataFrame has --------------------------------------------------------------------------------

@@ -15,18 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import TaskContext
 
-from ..engine.deadlines import deadline_before
 from ..errors import ConfigurationError, PayloadError, StoreError
-from ..intake.dialects import FIELDS
+from ..intake.dialects import FIELDS, Row
 from ..intake.logs import read_line
 from ..intake.payloads import Payload, parse
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.decide import decide
-from ..lifecycle.events import StatusAnnounced
-from ..lifecycle.explain import Anomaly
+from ..lifecycle.decide import judge
+from ..lifecycle.events import NOBODY, StatusAnnounced
 from ..lifecycle.policy import Policy
-from ..lifecycle.status import Status, Verdict
+from ..lifecycle.status import Verdict
 from ..lifecycle.windows import BlindWindow
 from ..replay.findings import (
     AccountFields,
@@ -43,8 +41,8 @@ from ..replay.findings import (
     schemas,
     window_cells,
 )
-from ..replay.loop import Judge
-from ..replay.tables import payload_of, texts_in
+from ..replay.loop import Judge, look_at
+from ..replay.tables import bytes_of, payload_of, texts_in
 
 VERDICTS = tuple(Verdict)
 KINDS = tuple(AnomalyKind)
@@ -73,9 +71,9 @@ def time_of(microseconds: int | None) -> datetime | None:
 
 
 def event_schema(position: pa.DataType) -> pa.Schema:
-    """Return the columns of events; where there is a ``reason``, of something that is no readable event instead."""
+    """Return the columns of events; where there is a ``refusal``, of something that is no readable event instead."""
     texts = [(name, pa.string()) for name in FIELDS]
-    refused = [("field", pa.string()), ("reason", pa.string()), ("raw", pa.binary())]
+    refused = [("field", pa.string()), ("refusal", pa.string()), ("raw", pa.binary())]
     return pa.schema([*texts, ("received_at", _MOMENT), ("position", position), *refused])
 
 
@@ -93,7 +91,8 @@ def refused_schema(position: pa.DataType) -> pa.Schema:
 def findings_schema(position: pa.DataType) -> pa.Schema:
     """Return the columns of everything that is found: ``record`` names the one that is filled in a row.
 
-    An ``account`` comes with what will be ``overdue`` of it: the anomaly to report if nothing more is heard by then.
+    An ``account`` comes with what will become of it if nothing ``more`` is heard: for each deadline that will pass, in
+    their order, when, the account after it, and the anomaly and the closed window that there will be.
     ``as_of`` is the account's sequence when the row was made: of two rows about the same, the higher one holds.
     """
     counts = pa.list_(pa.int64())
@@ -113,9 +112,21 @@ def findings_schema(position: pa.DataType) -> pa.Schema:
             "anomaly": anomaly,
             "window": pa.struct([*schemas().windows]),
             "account": pa.struct([*schemas().accounts]),
-            "overdue": anomaly,
+            "more": pa.list_(_more(position)),
             "refused": pa.struct([*refused_schema(position)]),
             "totals": pa.struct([*totals.items()]),
+        }
+    )
+
+
+def _more(position: pa.DataType) -> pa.StructType:
+    """Return the columns of what will become of an account at one moment."""
+    return pa.struct(
+        {
+            "at": _MOMENT,
+            "account": pa.struct([*schemas().accounts]),
+            "anomaly": pa.struct([*anomaly_schema(position)]),
+            "window": pa.struct([*schemas().windows]),
         }
     )
 
@@ -150,22 +161,23 @@ class Reading(NamedTuple):
             try:
                 event = parse(payload, self.stamp if at is None else at)
                 provider = None if event.provider is None else str(event.provider)
-                read = (event.account_id, provider, event.status, event.product, event.name, event.received_at)
-                found.append((*read, None, None, None))
+                read = (event.account_id, provider, event.status, event.product, event.owner, event.reason)
+                found.append((*read, event.received_at, None, None, None))
             except PayloadError as error:
-                found.append((*(None,) * 6, error.field, str(error), raw))
-        columns = dict(zip((*FIELDS, "received_at", "field", "reason", "raw"), zip(*found, strict=True), strict=True))
+                kept = bytes_of(raw) if isinstance(raw, Row) else raw
+                found.append((*(None,) * (len(FIELDS) + 1), error.field, str(error), kept))
+        columns = dict(zip((*FIELDS, "received_at", "field", "refusal", "raw"), zip(*found, strict=True), strict=True))
         positions = rows.column("position").cast(self.position).take(pa.array(places, pa.int64()))
         return pa.RecordBatch.from_arrays(
             [positions if f.name == "position" else pa.array(columns.get(f.name, ()), f.type) for f in schema],
             schema=schema,
         )
 
-    def _payloads(self, rows: pa.RecordBatch) -> Iterable[tuple[Payload, bytes]]:
+    def _payloads(self, rows: pa.RecordBatch) -> Iterable[tuple[Payload, Any]]:
         """Yield each row's payload, and what is kept of it if that cannot be read."""
         if self.shape == "fields":
             columns = [texts_in(rows.column(name)) for name in FIELDS]
-            payloads = (payload_of(fields) for fields in zip(*columns, strict=True))
+            payloads: Iterable[Payload] = (payload_of(fields) for fields in zip(*columns, strict=True))
         else:
             payloads = (text or b"" for text in rows.column("text").to_pylist())
         return ((payload, payload) for payload in payloads)
@@ -192,7 +204,8 @@ class Rulebook(NamedTuple):
     """What executors judge by; it is sent to them as it is."""
 
     policy: Policy
-    watches_deadlines: bool
+    looks_ahead: bool
+    """Whether what will be due of each account is found."""
     position: pa.DataType
     """Of what type positions are."""
 
@@ -233,18 +246,19 @@ class Court:
         self._anomalies, self._windows, self._kinds = _Kept(), _Kept(), dict.fromkeys(KINDS, 0)
         findings = Findings(Path())
         findings.anomalies, findings.windows = self._anomalies, self._windows
-        self.judge_of = Judge(rulebook.policy, findings, watches_deadlines=rulebook.watches_deadlines)
+        self.judge_of = Judge(rulebook.policy, findings)
         for account in accounts:
             self.judge_of.begin_with(account, 0)
 
     def judge(self, events: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Judge events in the order in which they are; yield the findings but for accounts and open windows."""
         events = events.cast(event_schema(self._rulebook.position))
-        refused = events.filter(pc.is_valid(events.column("reason")))
+        refused = events.filter(pc.is_valid(events.column("refusal")))
         if refused.num_rows:
-            names = [field.name for field in refused_schema(self._rulebook.position)]
-            yield self._tagged("refused", {"refused": refused.select(names).to_struct_array()})
-        events = events.filter(pc.is_null(events.column("reason")))
+            told = refused.select(["position", "field", "refusal", "raw"])
+            told = told.rename_columns([field.name for field in refused_schema(self._rulebook.position)])
+            yield self._tagged("refused", {"refused": told.to_struct_array()})
+        events = events.filter(pc.is_null(events.column("refusal")))
         self.judge_of.judge(enumerate(_announcements(events)))
         found = [PlacedAnomaly(*row) for row in self._anomalies.take()]
         if found:
@@ -272,29 +286,38 @@ class Court:
             "last_us": None if judge.last_at is None else micros_of(judge.last_at, "last_at"),
         }
         yield self._tagged("totals", {"totals": pa.array([totals], self._schema.field("totals").type)})
-        chosen = list(judge.accounts.values() if accounts is None else accounts)
+        chosen = [a for a in (judge.accounts.values() if accounts is None else accounts) if a.account_id != NOBODY]
+        kind = _more(self._rulebook.position)
         for first in range(0, len(chosen), 16_384):
             part = chosen[first : first + 16_384]
             told = batch([account_cells(account) for account in part], schemas().accounts)
-            nothing = (None,) * len(anomaly_schema(self._rulebook.position))
-            due = [self._overdue(account) for account in part]
-            rows = [nothing if each is None else (*anomaly_cells(*each), None) for each in due]
-            overdue = self._anomaly_array(rows, pa.nulls(len(part), self._rulebook.position))
-            overdue = pc.if_else(pa.array([each is not None for each in due]), overdue, None)
-            yield self._found("account", told.to_struct_array(), overdue=overdue)
+            more = pa.array([self._ahead(account) for account in part], pa.list_(kind))
+            yield self._found("account", told.to_struct_array(), more=more)
             windows = [account.blind_window for account in part if account.blind_window is not None]
             if windows:
                 yield self._windows_batch(windows)
 
-    def _overdue(self, account: Account) -> tuple[Anomaly, Status] | None:
-        """Return what is to be reported of an account if nothing more is heard, and the status then."""
-        if not self._rulebook.watches_deadlines:
-            return None
-        passed = deadline_before(account, _LAST, self._rulebook.policy)
-        if passed is None:
-            return None
-        decision = decide(account, passed, self._rulebook.policy)
-        return decision.anomalies[0], decision.after.status
+    def _ahead(self, account: Account) -> list[dict[str, Any]]:
+        """Return what will become of an account if nothing more is heard."""
+        if not self._rulebook.looks_ahead:
+            return []
+        names, found = [field.name for field in anomaly_schema(self._rulebook.position)], list[dict[str, Any]]()
+        for decision in judge(account, look_at(account, _LAST), self._rulebook.policy):
+            after, window, anomaly = decision.after, decision.blind_window, None
+            if decision.anomalies:
+                cells = anomaly_cells(decision.anomalies[0], after.status)
+                anomaly = dict(zip(names, (*cells, None), strict=True))
+            found.append(
+                {
+                    "at": decision.event.received_at,
+                    "account": dict(zip(schemas().accounts.names, account_cells(after), strict=True)),
+                    "anomaly": anomaly,
+                    "window": None
+                    if window is None
+                    else dict(zip(schemas().windows.names, window_cells(window), strict=True)),
+                }
+            )
+        return found
 
     def _windows_batch(self, windows: list[BlindWindow]) -> pa.RecordBatch:
         told = batch([window_cells(window) for window in windows], schemas().windows).to_struct_array()
@@ -322,13 +345,13 @@ class Court:
 def _announcements(events: pa.RecordBatch) -> Iterator[StatusAnnounced]:
     columns = [events.column(name).to_pylist() for name in FIELDS]
     times = events.column("received_at").cast(pa.int64()).to_pylist()
-    for at, (account_id, provider, status, product, name) in zip(times, zip(*columns, strict=True), strict=True):
-        yield StatusAnnounced(account_id, status, _EPOCH + at * _MICROSECOND, provider, product, name)
+    for at, (account_id, provider, status, product, name, reason) in zip(times, zip(*columns, strict=True), strict=True):
+        yield StatusAnnounced(account_id, status, _EPOCH + at * _MICROSECOND, provider, product, name, reason)
 
 
 # ---- What a stream remembers -----------------------------------------------------------------------------
 
-FORMAT = b"2"
+FORMAT = b"3"
 _decode = decoder(list[AccountFields])
 
 

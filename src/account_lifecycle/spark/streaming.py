@@ -17,7 +17,7 @@ from pyspark.sql.streaming.state import GroupState
 
 from ..errors import ConfigurationError
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
-from .batch import events_of, picklable
+from .batch import events_of
 from .executors import Court, Rulebook, event_schema, findings_schema, packed, unpacked
 
 _PACKED = "bucket bigint, events binary"
@@ -50,7 +50,7 @@ def stream(
     if buckets < 1:
         raise ConfigurationError("buckets", str(buckets), "1 or more")
     log = events_of(df, columns)
-    rulebook = Rulebook(picklable(policy), deadlines, log.position)
+    rulebook = Rulebook(policy, deadlines, log.position)
     whose = F.coalesce("account_id", F.hex("raw"))  # what is refused has no account, and goes anywhere
     bucketed = log.events.withColumn("bucket", F.pmod(F.xxhash64(whose), F.lit(buckets)))
     judged = (
