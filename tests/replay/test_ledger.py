@@ -31,6 +31,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         for day, lines in groupby(read_log(LINES), lambda line: (line.received_at - START).days):  # type: ignore[operator]
             engine.check_deadlines(START + timedelta(days=day))
             list(engine.feed_events(lines))
+        engine.check_deadlines(max(entry.received_at for entry in engine.store.ledger()))
         yield engine.store
 
 
@@ -48,7 +49,13 @@ def test_a_ledger_with_deadlines_replays_to_the_accounts_of_its_store(store: Sto
     ledger = LedgerSource("ledger", store)
     assert any(isinstance(entry.event, DeadlinePassed) for entry in store.ledger())
     assert lived(ledger) == accounts_in(store)
-    assert lived(ledger, until=STAMP) == accounts_in(store)  # no deadline is watched for
+
+
+def test_deadlines_that_a_store_has_not_looked_for_are_found_up_to_any_end(store: Store) -> None:
+    with Engine(store, observers=()) as engine:
+        later = lived(LedgerSource("ledger", store), until=STAMP)
+        engine.check_deadlines(STAMP)
+        assert later == accounts_in(store)
 
 
 def test_an_anomaly_of_a_ledger_stands_where_its_event_was_fed(store: Store) -> None:
@@ -78,11 +85,11 @@ def test_a_ledger_that_is_pruned_between_beginnings_and_events_is_not_replayed(s
 
 
 def test_what_was_erased_is_replayed_without_its_names(store: Store) -> None:
-    erased = next(account for account in accounts_in(store).values() if account.name)
+    erased = next(account for account in accounts_in(store).values() if account.owner)
     store.erase(erased.account_id, STAMP)
     replayed = lived(LedgerSource("ledger", store))
     assert replayed == accounts_in(store)
-    assert replayed[erased.account_id].name is None
+    assert replayed[erased.account_id].owner is None
 
 
 def test_a_store_is_opened_by_its_url_and_closed_in_the_end(tmp_path: Path) -> None:

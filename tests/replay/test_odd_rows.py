@@ -28,7 +28,6 @@ from replay.samples import (
     as_csv,
     as_parquet,
     columns_of,
-    line_of,
     meant_by,
     read,
     told_by,

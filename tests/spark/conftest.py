@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from account_lifecycle.intake.logs import read_line
 from account_lifecycle.simulate.log import Faults, simulate
 
 if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
@@ -53,7 +54,12 @@ def session() -> Iterator[Any]:
 def lines() -> list[bytes]:
     """The log of a fleet of all providers to which everything happens that can, in the order of its times."""
     fleet = simulate(accounts=1_000, seed=5, start=START, days=300, faults=Faults.everything(0.01))
-    return [line.encode() for line in fleet]
+    lines, at = [], ""
+    for line in fleet:
+        found = read_line(line.encode()).received_at
+        at = at if not isinstance(found, datetime) else found.isoformat()
+        lines.append((at, line.encode()))
+    return [line for _, line in sorted(lines, key=lambda each: each[0])]
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,8 @@ def test_lines_are_read_as_the_live_engine_reads_them(lines: list[bytes]) -> Non
 def test_lines_without_a_time_or_a_position_are_judged_in_their_order() -> None:
     words = ["CREATION_SUCCESS", "OK", "ERROR", "OK", "CREDENTIALS", "RECONNECTED", "OK", "DELETED"] * 2
     lines = [
-        b'{"AccountStatus": {"message": "%s", "account_id": "%s"}}' % (w.encode(), (b"x", b"\\u0078")[n % 2]) for n, w in enumerate(words)
+        b'{"AccountStatus": {"message": "%s", "account_id": "%s"}}' % (w.encode(), (b"x", b"\\u0078")[n % 2])
+        for n, w in enumerate(words)
     ]
     columns = [
         pa.array(lines, pa.binary()),

@@ -36,8 +36,9 @@ _TOP = 5
 """How many accounts are named as those with the most anomalies."""
 _GROUPS_OF_A_KIND = 3
 """How many groups of one kind are shown of logs, which may hold thousands: the largest ones."""
-_NUMBERS = frozenset(("accounts", "affected", "events", "anomalies", "windows", "open", "downtime", "share", "time",
-                      "estimated"))
+_NUMBERS = frozenset(
+    ("accounts", "affected", "events", "anomalies", "windows", "open", "downtime", "share", "time", "estimated")
+)
 """Titles of columns that are aligned on the right."""
 
 

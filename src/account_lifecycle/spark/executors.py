@@ -345,7 +345,9 @@ class Court:
 def _announcements(events: pa.RecordBatch) -> Iterator[StatusAnnounced]:
     columns = [events.column(name).to_pylist() for name in FIELDS]
     times = events.column("received_at").cast(pa.int64()).to_pylist()
-    for at, (account_id, provider, status, product, name, reason) in zip(times, zip(*columns, strict=True), strict=True):
+    for at, (account_id, provider, status, product, name, reason) in zip(
+        times, zip(*columns, strict=True), strict=True
+    ):
         yield StatusAnnounced(account_id, status, _EPOCH + at * _MICROSECOND, provider, product, name, reason)
 
 
