@@ -328,7 +328,7 @@ def likely_causes(account: Account) -> tuple[LikelyCause, ...]:
     meant = next((cause for cause in documented if any(hint in said for hint in cause.hints)), None)
     words = health_words(account.health)
     first = LikelyCause(
-        f"the vendor says {shown(account.reason, 80)}" + (f": {meant.text}" if meant else ""),
+        f"the vendor says {shown(account.reason, 80)}" + (f", which may mean that {meant.text}" if meant else ""),
         meant.remedy if meant else words.advice,
         is_vendors=True,
     )

@@ -220,7 +220,8 @@ def _unknown_provider(a: Evidence) -> str:
 
 
 def _unknown_status(a: Evidence) -> str:
-    return f"The status {shown(a.announced)} was announced at {moment(a.at)} for {_standing(a)}, a word that is unknown here."
+    where = f"announced at {moment(a.at)} for {_standing(a)}"
+    return f"The status {shown(a.announced)}, a word that is unknown here, was {where}."
 
 
 def _stuck(a: Evidence) -> str:
