@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_a_failed_hook_is_due_again_until_it_is_done_and_its_attempts_count_up(e
         clock.tick(hours=6)
     assert errors == [["ValueError: no paper left"], ["ValueError: no paper left"], [None], []]
     assert [call.attempt for call in failing.calls] == [1, 2, 3, 4]
-    assert len({call._replace(attempt=1, token=1) for call in failing.calls}) == 1
+    assert len({replace(call, attempt=1, token=1) for call in failing.calls}) == 1
     assert sorted({call.token for call in failing.calls}) == [call.token for call in failing.calls]
     assert len(fine.calls) == 1
 
@@ -210,7 +211,7 @@ def test_an_effect_whose_process_died_in_its_hook_is_run_by_the_next_when_its_le
     program = (
         "import os, sys; from account_lifecycle import Engine; engine = Engine.open(sys.argv[1], observers=());"
         "engine.on_connected(lambda call: os._exit(9), name='mine');"
-        "engine.feed_event({'status': 'OK', 'account_id': 'a'})"
+        "engine.feed_event({'AccountStatus': {'message': 'OK', 'account_id': 'a'}})"
     )
     died = subprocess.run([sys.executable, "-c", program, file_url], check=False)
     assert died.returncode == 9

@@ -7,13 +7,23 @@ from typing import Any
 
 import pytest
 
-from account_lifecycle import AccountCall, AnomalyKind, Decision, EffectKind, Engine, Health, HookCall, Status, Verdict
+from account_lifecycle import (
+    AnomalyKind,
+    Decision,
+    EffectKind,
+    Engine,
+    Health,
+    HookCall,
+    RecoveredCall,
+    Status,
+    Verdict,
+)
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.machine import Situation
-from account_lifecycle.testing import Clock, life
+from account_lifecycle.testing import Clock, life, payload
 from builders import announced, at, notification, webhook
 
 Label = tuple[str, str]
@@ -70,14 +80,14 @@ WAYS = find_ways()
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=lambda way: "-".join(way) or "nothing")
-def test_every_hook_is_called_exactly_when_its_effect_comes_about(way: tuple[str, ...]) -> None:
-    for word in (*ANNOUNCEMENTS, "SNAFU"):
-        engine = Engine.open("memory:", observers=())
-        calls = listen_to_everything(engine)
-        for earlier in way:
-            engine.feed_event(webhook("a", earlier, None))
+def test_every_hook_is_called_exactly_when_its_effect_comes_about(engine: Engine, way: tuple[str, ...]) -> None:
+    words = (*ANNOUNCEMENTS, "SNAFU")
+    list(engine.feed_events(webhook(f"to {word}", earlier, None) for word in words for earlier in way))
+    calls = listen_to_everything(engine)
+    engine.run_hooks()
+    for word in words:
         calls.clear()
-        decision = engine.feed_event(webhook("a", word, None))
+        decision = engine.feed_event(webhook(f"to {word}", word, None))
         assert [label for label, _ in calls] == hooks_wanted_by(decision), (way, word)
 
 
@@ -151,13 +161,19 @@ def test_a_repeat_calls_the_hooks_of_its_anomalies_only(engine: Engine) -> None:
     heard.clear()
     assert engine.feed_event(webhook("a", "OK"), received_at=at(1)).verdict is Verdict.REPEATED
     assert heard == []
-    engine.feed_event(webhook("a", "OK", "X"), received_at=at(100))
-    assert [label for label, _ in heard] == [
-        ("anomaly", "PROVIDER_CHANGED"),
-        ("anomaly", "any"),
-        ("anomaly", "STALE_REPEAT"),
-        ("anomaly", "any"),
-    ]
+    engine.feed_event(webhook("a", "OK", "X"), received_at=at(2))
+    assert [label for label, _ in heard] == [("anomaly", "PROVIDER_CHANGED"), ("anomaly", "any")]
+
+
+def test_a_life_that_is_announced_again_hands_over_the_outage_that_nobody_announced(engine: Engine) -> None:
+    calls: list[RecoveredCall] = []
+    engine.on_recovered(calls.append)
+    for minute in (0, 100):
+        engine.feed_event(webhook("a", "OK"), received_at=at(minute))
+    (call,) = calls
+    window = call.blind_window
+    assert (window.backfill_from, window.opened_at, window.closed_at) == (at(0), at(0), at(100))
+    assert (window.estimated, call.is_current) == (True, True)
 
 
 def test_an_event_that_is_held_calls_the_hooks_of_its_anomalies_only(engine: Engine) -> None:
@@ -218,16 +234,15 @@ def test_a_call_says_what_when_and_of_which_account(engine: Engine, clock: Clock
 
 def test_a_call_has_the_vendors_reason_and_the_owner_and_knows_whether_it_is_news_still(engine: Engine) -> None:
     calls: list[HookCall] = []
-
-    @engine.on_action_required(name="first")
-    def resolve(call: AccountCall) -> None:
-        engine.feed_event(webhook("a", "OK"))
-
     engine.on_action_required(calls.append)
-    list(engine.feed_events(life(["CREATION_SUCCESS", "OK"], "a", owner="user-7")))
-    engine.feed_event(webhook("a", "CREDENTIALS", reason="Disconnected"))
-    (call,) = calls
-    assert (call.owner, call.reason, call.is_current) == ("user-7", "Disconnected", False)
+    for account_id, later in (("a", []), ("b", ["OK"])):
+        lost = payload("CREDENTIALS", account_id, reason="Disconnected")
+        list(engine.feed_events(life(["CREATION_SUCCESS", "OK", lost, *later], account_id, owner="user-7")))
+    assert [(call.account_id, call.owner, call.reason) for call in calls] == [
+        ("a", "user-7", "Disconnected"),
+        ("b", "user-7", "Disconnected"),
+    ]
+    assert [call.is_current for call in calls] == [True, False]
 
 
 def test_what_may_be_a_late_redelivery_is_doubtful_for_every_hook(engine: Engine) -> None:

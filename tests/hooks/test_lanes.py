@@ -102,7 +102,7 @@ def test_a_completion_after_the_lease_was_lost_is_refused(engine: Engine, clock:
     (outcome,) = engine.run_hooks()
     assert (outcome.done, outcome.state, outcome.due_at) == (False, "running", None)
     assert outcome.error == "stale: its lease ran out"
-    assert [(call.attempt, call.key) for call in heard] == [(1, "a/1/connected/"), (2, "a/1/connected/")]
+    assert [(call.attempt, call.key) for call in heard] == [(1, "a/1/connected/adopted"), (2, "a/1/connected/adopted")]
     assert heard[0].token < heard[1].token
     assert [(record.state, record.attempts) for record in engine.deliveries()] == [("done", 2)]
 

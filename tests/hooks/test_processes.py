@@ -144,7 +144,7 @@ with Engine.open(sys.argv[1], observers=(), clock=lambda: utc_now() + timedelta(
         engine.run_hooks()
         for account_id in ("first", "poison", "last"):
             engine.subscriptions, kept = [], engine.subscriptions
-            engine.feed_event({"status": "ODD", "account_id": account_id})
+            engine.feed_event({"AccountStatus": {"message": "ODD", "account_id": account_id}})
             engine.subscriptions = kept
     engine.run_hooks()
 """
