@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, Severity
-from .lifecycle.decide import Decision, applied
+from .lifecycle.apply import applied
+from .lifecycle.decide import Decision
 from .lifecycle.effects import Effect, EffectKind
 from .lifecycle.events import Event
 from .lifecycle.explain import Anomaly

@@ -1,7 +1,7 @@
 """The package against the second reading of the rules (``reading.py``): random lives, judged by both."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, judge
-from account_lifecycle.lifecycle.deadlines import next_deadline
 from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced, StatusObserved
 from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.lifecycle.status import Status
@@ -130,7 +129,7 @@ def facts_of(a: Account) -> dict[str, Any]:
         "owner": a.owner,
         "products": set(a.synced_products),
         "window": None if a.blind_window is None else window_of(a.blind_window),
-        "reminders": (a.memory.remind_from, a.memory.reminded, a.memory.down_since),
+        "reminders": (a.memory.remind_from, a.memory.reminded, a.down_since),
         "session_told": a.memory.session_noticed,
         "list": (a.memory.absent_since, a.memory.survival_told),
     }

@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from account_lifecycle.lifecycle import compiled as compiling
-from account_lifecycle.lifecycle import decide as deciding
 from account_lifecycle.lifecycle import definition
-from account_lifecycle.lifecycle.decide import machine_version, redelivery_window_of, rules_of
+from account_lifecycle.lifecycle import rules as deciding
+from account_lifecycle.lifecycle.decide import redelivery_window_of
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
+from account_lifecycle.lifecycle.rules import machine_version, rules_of
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_rules_of_another_machine_have_no_window_to_judge_by(name: str) -> None:
 
 
 def test_the_name_is_the_same_in_every_process() -> None:
-    ask = "from account_lifecycle.lifecycle.decide import *; print(machine_version())"
+    ask = "from account_lifecycle.lifecycle.rules import *; print(machine_version())"
     told = {
         subprocess.run(
             [sys.executable, "-c", ask], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True

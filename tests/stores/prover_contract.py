@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, decide, rules_of
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
+from account_lifecycle.lifecycle.rules import rules_of
 from account_lifecycle.records import DeliveryState, Evidence, OnDead, Refused
 from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, at, deadline_of

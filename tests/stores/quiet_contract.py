@@ -10,9 +10,10 @@ import pytest
 
 from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, decide, rules_of
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
+from account_lifecycle.lifecycle.rules import rules_of
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import AccountFilter, AuditFilter, Decide, Refused
 from account_lifecycle.stores.protocol import Store

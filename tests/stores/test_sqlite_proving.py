@@ -6,8 +6,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from account_lifecycle.lifecycle.decide import decide, rules_of
+from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
+from account_lifecycle.lifecycle.rules import rules_of
 from account_lifecycle.records import AccountFilter, DeliveryState, Fault, Refused
 from account_lifecycle.stores.sqlite import SQLiteStore
 from account_lifecycle.stores.sqlite.connection import schema

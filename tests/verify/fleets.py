@@ -6,10 +6,11 @@ from functools import partial
 
 from account_lifecycle import Engine
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, decide, rules_of
+from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
+from account_lifecycle.lifecycle.rules import rules_of
 from account_lifecycle.records import SubscribedHook
 from account_lifecycle.stores.protocol import Store
 from builders import T0, announced

@@ -10,9 +10,10 @@ import pytest
 from account_lifecycle import AnomalyKind, Engine, Policy, Verdict
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.compiled import compiled
-from account_lifecycle.lifecycle.decide import decide, machine_version, rules_of
+from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.evidence import expected_from, shortest_path
 from account_lifecycle.lifecycle.machine import build_machine
+from account_lifecycle.lifecycle.rules import machine_version, rules_of
 from account_lifecycle.verify.fold import policy_of
 from account_lifecycle.verify.rejudge import against_definition
 from builders import announced, at

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine, Policy, Verification
-from account_lifecycle.lifecycle.decide import decide, machine_version, rules_of
+from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.providers import PERMISSIVE, PROFILES
+from account_lifecycle.lifecycle.rules import machine_version, rules_of
 from account_lifecycle.verify.fold import policy_of
 from builders import announced, at, deadline_of, notification, webhook
 from verify.fleets import OLD_RULES, everything, feed, judged_otherwise, nothing_waits, words

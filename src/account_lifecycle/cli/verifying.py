@@ -201,7 +201,9 @@ def _outcome_text(outcome: Outcome) -> str:
     if outcome.anomalies:
         parts.append(f"anomalies: {', '.join(outcome.anomalies)}")
     if outcome.effects:
-        parts.append(f"hooks: {', '.join(escaped(f'{kind} {subject}'.strip()) for kind, subject, _ in outcome.effects)}")
+        parts.append(
+            f"hooks: {', '.join(escaped(f'{kind} {subject}'.strip()) for kind, subject, _ in outcome.effects)}"
+        )
     return "; ".join(parts)
 
 

@@ -25,13 +25,14 @@ from ..intake.quarantine import Replayed, refusal, replay_quarantine
 from ..intake.times import arrival, in_utc
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
-from ..lifecycle.decide import Decision, decide, judge, rules_of
+from ..lifecycle.decide import Decision, decide, judge
 from ..lifecycle.events import NOBODY, DeadlinePassed, Event
 from ..lifecycle.evidence import circumstances_of
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import INITIAL_SITUATION, BoundModel, Situation
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.providers import family_of
+from ..lifecycle.rules import rules_of
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
 from ..records import (

@@ -15,9 +15,10 @@ from ..intake.payloads import parse
 from ..intake.quarantine import refusal
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
-from ..lifecycle.decide import Decision, decide, judge, rules_of
+from ..lifecycle.decide import Decision, decide, judge
 from ..lifecycle.events import DeadlinePassed, Event
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
+from ..lifecycle.rules import rules_of
 from ..lifecycle.wording import shown
 from ..records import AccountFilter, Refused
 from ..stores.protocol import Store

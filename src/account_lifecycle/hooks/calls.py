@@ -235,5 +235,5 @@ def _is_where_it_was_left(account: Account, row: EffectRow) -> bool:
     if health is not None:
         return account.health is health
     until = max(row.occurred_at, row.transitions[-1].at) if row.transitions else row.occurred_at
-    began = [at for at in (account.since, account.memory.down_since) if at is not None]
+    began = [at for at in (account.since, account.down_since) if at is not None]
     return all(at <= until for at in began)

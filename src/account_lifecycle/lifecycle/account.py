@@ -26,16 +26,12 @@ class Memory(NamedTuple):
     """When its first event arrived, whatever became of it."""
     born: bool = False
     """Whether its creation was announced."""
-    signed_in_at: datetime | None = None
-    """When its user last signed in, as far as that was announced or observed."""
     reason: str = ""
     """Why it is down, in the vendor's own words, if it gave a reason."""
     doubtful: bool = False
     """Whether the last move may have been a late redelivery, and nothing has settled that since."""
     disputed_provider: str | None = None
     """Another account type than the one in force that was announced last."""
-    down_since: datetime | None = None
-    """Since when the health has been one that reminders tell of."""
     remind_from: datetime | None = None
     """From when on reminders are counted, if not from the beginning of the blind window or the status."""
     reminded: timedelta = timedelta(0)
@@ -48,10 +44,9 @@ class Memory(NamedTuple):
     """Whether it was told that the vendor's list has it although it is deleted."""
 
     @property
-    def is_rare(self) -> bool:
+    def passes(self) -> bool:
         """Whether the next acceptance changes anything here, whatever it is."""
-        _, _, _, reason, doubtful, _, down_since, remind_from, reminded, _, absent_since, _ = self
-        return bool(down_since or reason or doubtful or remind_from or reminded or absent_since)
+        return bool(self.reason or self.doubtful or self.remind_from or self.reminded or self.absent_since)
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -87,6 +82,10 @@ class Account:
     """The products synced since the last sign-in; "" stands for one that named none."""
     blind_window: BlindWindow | None = None
     """The window that is open now, if any."""
+    signed_in_at: datetime | None = None
+    """When its user last signed in, as far as that was announced or observed."""
+    down_since: datetime | None = None
+    """Since when its health has been one that reminders tell of."""
     memory: Memory = field(default=Memory())
 
     @property
@@ -118,11 +117,6 @@ class Account:
     def known_since(self) -> datetime | None:
         """When its first event arrived, whatever became of it."""
         return self.memory.known_since
-
-    @property
-    def signed_in_at(self) -> datetime | None:
-        """When its user last signed in, as far as that was announced or observed."""
-        return self.memory.signed_in_at
 
     @property
     def reason(self) -> str:

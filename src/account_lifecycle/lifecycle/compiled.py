@@ -31,6 +31,10 @@ SETTINGS = (Guard.ANNOUNCES_SYNC, Guard.OK_SUBSCRIBED)
 TIMES = tuple(guard for guard in CIRCUMSTANCES if guard not in SETTINGS)
 
 
+Healths = tuple[tuple[tuple[Health, Health], tuple[Health, Health]], ...]
+"""What a situation means to a caller: ``healths[stuck][ever_live][presumed]``."""
+
+
 @dataclass(slots=True)
 class Step:
     """What one announcement does in one situation. A value: made once, read at every event."""
@@ -48,8 +52,8 @@ class Step:
     finishes_sync: bool
     signs_in: bool
     gives_birth: bool
-    is_rare: bool
-    """Whether it changes what is remembered of rare things: a birth, a sign-in, a loss."""
+    healths: Healths
+    """What the situation after it means, by whether it is stuck, was ever live and is presumed live."""
 
     @property
     def accepted(self) -> bool:
@@ -125,7 +129,7 @@ def health_of(situation: Situation, *, stuck: bool = False, ever_live: bool = Fa
 
 
 @cache
-def healths_of(situation: Situation) -> tuple[tuple[tuple[Health, Health], tuple[Health, Health]], ...]:
+def healths_of(situation: Situation) -> Healths:
     """Return what a situation means to a caller, by whether it is stuck, was ever live and is presumed live."""
     no, yes = False, True
     return tuple(
@@ -253,7 +257,7 @@ def _step(situation: Situation, announced: Status, outcome: _Outcome, ok_subscri
         finishes_sync=accepted and announced is definition.FINISHES_SYNC,
         signs_in=accepted and announced in definition.SIGNS_IN,
         gives_birth=accepted and announced is definition.BIRTH,
-        is_rare=announced in (*definition.LOSSES, *definition.SIGNS_IN),
+        healths=healths_of(after),
     )
 
 

@@ -17,7 +17,7 @@ _OVER = (Health.UNKNOWN, Health.FAILED, Health.GONE)
 
 def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:
     """Return the first deadline of an account that has passed at a moment and was not told yet; None if none has."""
-    since, memory, due = account.since, account.memory, None
+    since, due = account.since, None
     if since is None:
         return None
     stays, lead = policy.terms(account.provider)
@@ -25,11 +25,11 @@ def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlineP
         allowed = stays.get(account.situation.status)
         if allowed is not None and at - since > allowed:
             due = _passed(account, DeadlineKind.STAY, since, allowed, since)
-    if memory.down_since is not None and at > memory.down_since:
+    if account.down_since is not None and at > account.down_since:
         reminder = _reminder(account, at, policy)
         due = reminder if due is None or (reminder is not None and reminder.received_at < due.received_at) else due
-    if lead is not None and memory.signed_in_at is not None and at - memory.signed_in_at > lead:
-        notice = _notice(account, memory.signed_in_at, lead)
+    if lead is not None and account.signed_in_at is not None and at - account.signed_in_at > lead:
+        notice = _notice(account, account.signed_in_at, lead)
         due = notice if due is None or (notice is not None and notice.received_at < due.received_at) else due
     return due
 
@@ -37,6 +37,16 @@ def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlineP
 def next_deadline(account: Account, policy: Policy) -> DeadlinePassed | None:
     """Return the deadline that passes next, or has passed and was not told yet; None if there is none."""
     return deadline_before(account, datetime.max.replace(tzinfo=UTC), policy)
+
+
+def is_due(account: Account, event: DeadlinePassed) -> bool:
+    """Return whether a deadline is of the present stay, outage or session, and was not told yet."""
+    if event.kind is DeadlineKind.STAY:
+        return (account.status, account.since, account.stuck) == (event.status, event.since, False)
+    if event.kind is DeadlineKind.REMINDER:
+        is_down = account.down_since is not None and reminders_from(account) == event.since
+        return is_down and event.allowed > account.memory.reminded
+    return account.signed_in_at == event.since and not account.memory.session_noticed
 
 
 def reminders_from(account: Account) -> datetime | None:
@@ -49,9 +59,9 @@ def reminders_from(account: Account) -> datetime | None:
 def _reminder(account: Account, at: datetime, policy: Policy) -> DeadlinePassed | None:
     memory, since = account.memory, reminders_from(account)
     length = next((length for length in policy.reminders if length > memory.reminded), None)
-    if since is None or memory.down_since is None or length is None or at - since <= length:
+    if since is None or account.down_since is None or length is None or at - since <= length:
         return None
-    return _passed(account, DeadlineKind.REMINDER, since, length, memory.down_since)
+    return _passed(account, DeadlineKind.REMINDER, since, length, account.down_since)
 
 
 def _notice(account: Account, signed_in_at: datetime, lead: timedelta) -> DeadlinePassed | None:

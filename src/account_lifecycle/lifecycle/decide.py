@@ -1,10 +1,9 @@
 """The one pure step: an account and an event in, a decision out.
 
-An event is judged in two halves. First it is found out what becomes of it: ``_judge_announcement`` asks the questions
-of the life cycle in their order (is it late, who tells it, was it held or heard before, is it OK again) and at last
-looks up the compiled machine's answer; observations and deadlines have shorter lists of their own. Then ``apply``
-writes what the event leaves in the account. ``apply`` asks nothing but the outcome, so a recorded outcome goes through
-it without being judged again: what was decided stays decided when the definition changes.
+First it is found out what becomes of an event: ``_judge_announcement`` asks the questions of the life cycle in their
+order (is it late, who tells it, was it held or heard before, is it OK again) and at last looks up the compiled
+machine's answer; observations and deadlines have shorter lists of their own. ``apply`` then writes what the event
+leaves in the account.
 
 ``judge`` puts the clock before both: a deadline that passed before an event is judged before it, whoever looks first,
 so that live engines, batches and replays agree.
@@ -13,34 +12,28 @@ so that live engines, batches and replays agree.
 or a store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
-from hashlib import sha256
 
 from . import definition
-from .account import Account, Heard, Memory
+from .account import Account, Heard
 from .anomalies import AnomalyKind
-from .compiled import TIMES, Cells, Choice, Step, compiled, health_of, healths_of, recorded_step
-from .deadlines import deadline_before, reminders_from
+from .apply import after_acceptance, apply, heard_within, is_life_again, missed_outage
+from .compiled import TIMES, Cells, Choice, Step, compiled, recorded_step
+from .deadlines import deadline_before, is_due
 from .definition import Guard
 from .effects import Effect, EffectKind, effects_of
 from .events import ABSENT, NOBODY, DeadlineKind, DeadlinePassed, Event, StatusAnnounced, StatusObserved
 from .explain import Anomaly
 from .machine import Situation
-from .policy import DEFAULT_POLICY, Policy, policy_from
+from .policy import DEFAULT_POLICY, Policy
 from .providers import PERMISSIVE, PROFILES
 from .status import Health, Status, Verdict
 from .windows import BlindWindow
 from .wording import JsonObject
 
-ORDER_OF_JUDGING = 2
-"""Raised whenever the functions below decide anything differently with the same machine: events that were judged
-by an earlier one are told apart by it (``rules_of``)."""
-
-MAX_HEARD, MAX_HELD, MAX_FAILED = 16, 8, 1000
-"""How many announcements are remembered: of an account that were accepted, that were held, and of nobody's."""
 ABSENCE = timedelta(minutes=10)
 """How far apart two looks at the vendor's list must miss an account until it counts as deleted."""
 SURVIVAL = timedelta(hours=1)
@@ -146,7 +139,7 @@ def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy
     has_products, answers = _answers(provider, policy.ok_subscribed)
     if product and not (has_products and word == _SYNC):
         deviations = (*deviations, (AnomalyKind.UNEXPECTED_PRODUCT, product))
-    if account.held and _heard_at(account.held, word, product, at, policy.retry_horizon) is not None:
+    if account.held and heard_within(account.held, word, product, at, policy.retry_horizon) is not None:
         return _decision(account, event, _REPEATED, None, deviations, policy)
     cell = answers[account.situation].get(word)
     if cell is None:
@@ -168,7 +161,7 @@ def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy
         deviations = (*deviations, (_STALE, ""))
     if deviations or step.verdict is not _APPLIED:
         return _decision(account, event, step.verdict, step, deviations, policy)
-    after, window = _after_acceptance(account, event, step, (), policy)
+    after, window = after_acceptance(account, event, step, (), policy)
     effects = _effects(account, after, event, step, window)
     return Decision(after, account, event, _APPLIED, (), effects, window)
 
@@ -188,7 +181,7 @@ def _judge_repeat(
     at, word, product, status = event.received_at, event.status, event.product, account.situation.status
     is_recent = heard_at is not None and at - heard_at < policy.retry_horizon
     is_last = heard_at is not None and account.heard[-1][:2] == (word, product)
-    if word == status and _is_life_again(word, is_last, policy):
+    if word == status and is_life_again(word, is_last, policy):
         is_outage = account.last_live_at is not None and at - account.last_live_at >= policy.redelivery_window
         if is_outage and policy.reports_outages:
             deviations = (*deviations, (AnomalyKind.MISSED_OUTAGE, ""))
@@ -221,22 +214,6 @@ def _provider_deviations(account: Account, announced: str) -> tuple[str, Deviati
     if announced in (known, account.memory.disputed_provider):
         return announced, ()
     return known, ((AnomalyKind.PROVIDER_CHANGED, announced),)
-
-
-def _is_life_again(word: str, is_last: bool, policy: Policy) -> bool:
-    """Return whether an announcement of the status that the account is in says that it lives.
-
-    Where OK is not subscribed, RECONNECTED serves for it, as long as nothing was accepted since.
-    """
-    return word == _OK or (word == Status.RECONNECTED and is_last and not policy.ok_subscribed)
-
-
-def _heard_at(entries: tuple[Heard, ...], word: str, product: str, at: datetime, horizon: timedelta) -> datetime | None:
-    """Return when an announcement was last heard, if that was within the horizon."""
-    for entry in entries:
-        if entry.status == word and entry.product == product:
-            return entry.at if at - entry.at < horizon else None
-    return None
 
 
 def _only_life_behind(heard: tuple[Heard, ...], word: str, product: str) -> bool:
@@ -279,7 +256,7 @@ def _is_stale(account: Account, step: Step, is_recent: bool, at: datetime, polic
 def _judge_failed_creation(account: Account, event: StatusAnnounced, policy: Policy) -> Decision:
     """Judge a creation that failed before there was an account: news once for each owner."""
     owner = event.owner or ""
-    is_known = _heard_at(account.heard, event.status, owner, event.received_at, policy.retry_horizon) is not None
+    is_known = heard_within(account.heard, event.status, owner, event.received_at, policy.retry_horizon) is not None
     verdict = _REPEATED if is_known else _APPLIED
     after, _ = apply(account, event, verdict, None, (), policy)
     effects = () if is_known else (Effect(EffectKind.CREATION_FAILED, owner),)
@@ -329,7 +306,7 @@ def _observed_step(account: Account, word: Status, policy: Policy) -> Step:
 
 def _judge_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> Decision:
     """Judge a deadline; one of a stay, an outage or a session that is over is on record, and does nothing."""
-    if not _is_due(account, event):
+    if not is_due(account, event):
         return Decision(replace(account, sequence=account.sequence + 1), account, event, _HELD)
     after, window = apply(account, event, _HELD, None, (), policy)
     if event.kind is DeadlineKind.REMINDER:
@@ -341,16 +318,6 @@ def _judge_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> 
         return Decision(after, account, event, _HELD, (), effects, window)
     deviations = ((AnomalyKind.STUCK, str(int(event.allowed.total_seconds()))),)
     return _deviating(account, after, event, _HELD, deviations, effects, window, policy)
-
-
-def _is_due(account: Account, event: DeadlinePassed) -> bool:
-    if event.kind is DeadlineKind.STAY:
-        return (account.status, account.since, account.stuck) == (event.status, event.since, False)
-    if event.kind is DeadlineKind.REMINDER:
-        memory = account.memory
-        is_down = memory.down_since is not None and reminders_from(account) == event.since
-        return is_down and event.allowed > memory.reminded
-    return account.memory.signed_in_at == event.since and not account.memory.session_noticed
 
 
 # ---- The decision ------------------------------------------------------------------------------------------------
@@ -373,7 +340,7 @@ def _decision(
     kinds = tuple([kind for kind, _ in deviations]) if deviations else ()
     after, window = apply(account, event, verdict, step, kinds, policy)
     if is_outage:
-        window = _missed_outage(account, after, event.received_at)
+        window = missed_outage(account, after, event.received_at)
     effects = _effects(account, after, event, step, window)
     if not deviations:
         return Decision(after, account, event, verdict, (), effects, window)
@@ -472,410 +439,5 @@ def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, d
         before.newest_at,
         other_channel,
         before.doubtful,
-        before.memory.signed_in_at,
+        before.signed_in_at,
     )
-
-
-# ---- What an event leaves in its account -------------------------------------------------------------------------
-
-
-def apply(
-    account: Account, event: Event, verdict: Verdict, step: Step | None, kinds: Sequence[AnomalyKind], policy: Policy
-) -> tuple[Account, BlindWindow | None]:
-    """Return the account after an event that was judged, and the blind window that it opened, changed or closed.
-
-    ``step`` is the answer of the machine, which only an APPLIED event needs; ``kinds`` are the anomalies found.
-    """
-    if isinstance(event, DeadlinePassed):
-        return _after_deadline(account, event, policy)
-    if verdict is _APPLIED and step is not None:
-        return _after_acceptance(account, event, step, kinds, policy)
-    if AnomalyKind.OUT_OF_ORDER in kinds:
-        return replace(account, sequence=account.sequence + 1), None
-    return _after_hearing(account, event, verdict, kinds, policy), None
-
-
-def applied(
-    account: Account,
-    event: Event,
-    verdict: Verdict,
-    before: Situation,
-    after: Situation,
-    kinds: Sequence[AnomalyKind],
-    policy: Policy,
-) -> Account:
-    """Return the account after an event whose outcome is on record, without judging it again.
-
-    ``before`` and ``after`` are the recorded situations, ``kinds`` the recorded anomalies.
-    """
-    if isinstance(event, DeadlinePassed) and not _is_due(account, event):
-        return replace(account, sequence=account.sequence + 1)
-    step = None
-    if verdict is _APPLIED and account.account_id != NOBODY:
-        word = definition.TERMINAL if event.status == ABSENT else Status(event.status)
-        step = recorded_step(word, before, after, policy.ok_subscribed)
-    return apply(account, event, verdict, step, kinds, policy)[0]
-
-
-def _after_acceptance(
-    account: Account, event: StatusAnnounced | StatusObserved, step: Step, kinds: Sequence[AnomalyKind], policy: Policy
-) -> tuple[Account, BlindWindow | None]:
-    """Return the account after an announcement or an observation that was accepted."""
-    at, was, situation, last_live_at = event.received_at, account.health, step.after, account.last_live_at
-    memory, provider, owner, synced = account.memory, account.provider, account.owner, account.synced_products
-    product = event.product if type(event) is StatusAnnounced else None
-    disputed = memory.disputed_provider
-    if event.provider is not None and (event.provider != provider or disputed is not None):
-        provider, disputed = _provider_after(account, event.provider)
-    since, stuck, presumed = account.since, account.stuck, False
-    if step.moved or (kinds and _AGAIN in kinds):
-        since, stuck = at, False
-    if not policy.ok_subscribed:
-        presumed = _is_presumed(situation.status, stuck, provider, policy)
-    now = healths_of(situation)[stuck][last_live_at is not None][presumed]
-    window, changed = account.blind_window, None
-    if now is not was or window is not None or (kinds and AnomalyKind.ADOPTED in kinds):
-        window, changed = _follow_window(account, event, step, now, AnomalyKind.ADOPTED in kinds, policy)
-    if step.proves_life or (now is _LIVE and last_live_at is None):
-        last_live_at = at
-    if step.signs_in:
-        synced = frozenset()
-    elif step.finishes_sync:
-        synced = _with_product(synced, product or "")
-    is_rare = step.is_rare or kinds or product is None or disputed is not memory.disputed_provider
-    if is_rare or now in definition.DOWN or memory.known_since is None or memory.is_rare:
-        memory = _memory_after(account, event, step, kinds, now, window, disputed)
-    word, heard = step.announced, account.heard
-    if heard:
-        try:
-            begin = at - policy.retry_horizon
-        except OverflowError:
-            begin = _FIRST
-        for entry in heard:
-            if entry[2] <= begin or (entry[0] == word and entry[1] == product):
-                heard = tuple([e for e in heard if e[2] > begin and (e[0] != word or e[1] != product)])
-                break
-        if len(heard) == MAX_HEARD:
-            heard = heard[1:]
-    after = Account(
-        account.account_id,
-        situation,
-        account.sequence + 1,
-        now,
-        provider,
-        event.owner if owner is None else owner,
-        since,
-        stuck,
-        presumed,
-        (*heard, Heard(word, product, at)),
-        (),
-        at,
-        last_live_at,
-        synced,
-        window,
-        memory,
-    )
-    return after, changed
-
-
-def _after_hearing(
-    account: Account,
-    event: StatusAnnounced | StatusObserved,
-    verdict: Verdict,
-    kinds: Sequence[AnomalyKind],
-    policy: Policy,
-) -> Account:
-    """Return the account after an event that moved nothing: what was heard, when, and who told it."""
-    at, word, heard, held = event.received_at, event.status, account.heard, account.held
-    memory, last_live_at = account.memory, account.last_live_at
-    if account.sequence == 0:
-        memory = memory._replace(known_since=at)
-    if isinstance(event, StatusObserved):
-        if verdict is not _HELD or kinds or word == ABSENT:
-            memory = _memory_of_observation(account, event, verdict, kinds, memory, policy)
-        if verdict is _HELD or word == ABSENT:
-            # Even of an observation that says nothing it is known when it was made: what is older is late.
-            newest_at = at if account.newest_at is None else max(at, account.newest_at)
-            return replace(account, sequence=account.sequence + 1, memory=memory, newest_at=newest_at)
-        if word == _OK:
-            last_live_at = at
-    elif account.account_id == NOBODY:
-        recent = [e for e in heard if at - e.at < policy.retry_horizon and e.product != (event.owner or "")]
-        heard = tuple([*recent, Heard(word, event.owner or "", at)][-MAX_FAILED:])
-    else:
-        product = event.product
-        if verdict is _HELD:
-            if AnomalyKind.UNEXPECTED_RECONNECT in kinds:
-                entries = [e for e in heard if (e.status, e.product) != (word, product)]
-                heard = tuple([*entries[:-1], Heard(word, product, at), *entries[-1:]][-MAX_HEARD:])
-                memory = memory._replace(signed_in_at=at, session_noticed=False)
-            elif AnomalyKind.LATE_EVENT in kinds:
-                heard = _refreshed(heard, word, product, at)
-            held = (*[e for e in held if (e.status, e.product) != (word, product)], Heard(word, product, at))[
-                -MAX_HELD:
-            ]
-        elif held and _heard_at(held, word, product, at, policy.retry_horizon) is not None:
-            held = (*[e for e in held if (e.status, e.product) != (word, product)], Heard(word, product, at))
-        else:
-            last = heard[-1] if heard else None
-            is_last = last is not None and last.status == word and last.product == product
-            if word == account.situation.status and _is_life_again(word, is_last, policy):
-                last_live_at = at
-            heard = _refreshed(heard, word, product, at)
-    provider, disputed = _provider_after(account, event.provider)
-    if disputed != memory.disputed_provider:
-        memory = memory._replace(disputed_provider=disputed)
-    return Account(
-        account.account_id,
-        account.situation,
-        account.sequence + 1,
-        account.health,
-        provider,
-        event.owner if account.owner is None else account.owner,
-        account.since,
-        account.stuck,
-        account.presumed,
-        heard,
-        held,
-        at,
-        last_live_at,
-        account.synced_products,
-        account.blind_window,
-        memory,
-    )
-
-
-def _after_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> tuple[Account, BlindWindow | None]:
-    """Return the account after a deadline that was due."""
-    at, memory = event.received_at, account.memory
-    if event.kind is DeadlineKind.REMINDER:
-        memory = memory._replace(reminded=event.allowed)
-        return replace(account, sequence=account.sequence + 1, memory=memory), None
-    if event.kind is DeadlineKind.SESSION:
-        memory = memory._replace(session_noticed=True)
-        return replace(account, sequence=account.sequence + 1, memory=memory), None
-    last_live_at = account.last_live_at
-    presumed = not policy.ok_subscribed and _is_presumed(account.status, True, account.provider, policy)
-    now = health_of(account.situation, stuck=True, ever_live=last_live_at is not None, presumed=presumed)
-    window, changed = account.blind_window, None
-    if now is _LIVE:
-        last_live_at = last_live_at or at
-        if window is not None:
-            changed = window.closed(at, recovered=True)
-            window = None
-    if now in definition.DOWN and account.health not in definition.DOWN:
-        memory = memory._replace(down_since=at)
-    after = replace(
-        account,
-        sequence=account.sequence + 1,
-        health=now,
-        stuck=True,
-        presumed=presumed,
-        last_live_at=last_live_at,
-        blind_window=window,
-        memory=memory,
-    )
-    return after, changed
-
-
-def _provider_after(account: Account, announced: str | None) -> tuple[str | None, str | None]:
-    """Return the provider in force after an account type was announced, and the one that disputes it."""
-    known, disputed = account.provider, account.memory.disputed_provider
-    if announced is None:
-        return known, disputed
-    if known is None or announced in (known, disputed):
-        return announced, None
-    return known, announced
-
-
-def _is_presumed(status: Status, stuck: bool, provider: str | None, policy: Policy) -> bool:
-    """Return whether an account counts as live although OK, which is not subscribed, was not announced."""
-    if status in definition.PRESUMED_LIVE:
-        return True
-    is_quiet = policy.presumes_created or not PROFILES.get(provider, PERMISSIVE).announces_sync
-    return status is definition.BIRTH and stuck and is_quiet
-
-
-def _refreshed(heard: tuple[Heard, ...], word: str, product: str, at: datetime) -> tuple[Heard, ...]:
-    """Return what was heard, with the time of an announcement that is in it, which keeps its place."""
-    return tuple([Heard(word, product, at) if e.status == word and e.product == product else e for e in heard])
-
-
-@lru_cache(maxsize=1024)
-def _with_product(synced: frozenset[str], product: str) -> frozenset[str]:
-    return synced | {product}
-
-
-def _memory_after(
-    account: Account,
-    event: StatusAnnounced | StatusObserved,
-    step: Step,
-    kinds: Sequence[AnomalyKind],
-    now: Health,
-    window: BlindWindow | None,
-    disputed: str | None,
-) -> Memory:
-    """Return what is remembered of rare things after an acceptance."""
-    memory, at, was_down = account.memory, event.received_at, account.health in definition.DOWN
-    is_down, is_again, is_announced = now in definition.DOWN, _AGAIN in kinds, type(event) is StatusAnnounced
-    reason = event.reason if is_announced and step.is_loss else ""  # type: ignore[union-attr]
-    if not reason and step.after.lost and account.lost:
-        reason = memory.reason
-    signed_in_at = at if step.signs_in and is_announced else memory.signed_in_at
-    if type(event) is StatusObserved and event.signed_in_at is not None:
-        signed_in_at = max(event.signed_in_at, signed_in_at or event.signed_in_at)
-    down_since = (memory.down_since if was_down and not is_again else at) if is_down else None
-    is_over = not is_down and window is None
-    return Memory(
-        memory.known_since or at,
-        memory.born or (step.gives_birth and is_announced),
-        signed_in_at,
-        reason,
-        _STALE in kinds,
-        disputed,
-        down_since,
-        at if is_again else None if is_over else memory.remind_from,
-        timedelta(0) if is_again or is_over else memory.reminded,
-        memory.session_noticed and signed_in_at == memory.signed_in_at,
-        None,
-        memory.survival_told,
-    )
-
-
-def _memory_of_observation(
-    account: Account,
-    event: StatusObserved,
-    verdict: Verdict,
-    kinds: Sequence[AnomalyKind],
-    memory: Memory,
-    policy: Policy,
-) -> Memory:
-    """Return what is remembered of rare things after an observation that moved nothing."""
-    at = event.received_at
-    if event.status == ABSENT:
-        is_late = account.newest_at is not None and at < account.newest_at
-        is_unsettled = account.since is not None and at - account.since < policy.settling
-        if verdict is _HELD and not is_late and not is_unsettled and memory.absent_since is None:
-            return memory._replace(absent_since=at)
-        return memory
-    if verdict is _HELD:
-        return memory._replace(survival_told=memory.survival_told or AnomalyKind.NOT_DELETED in kinds)
-    signed_in_at = memory.signed_in_at
-    if event.signed_in_at is not None:
-        signed_in_at = max(event.signed_in_at, signed_in_at or event.signed_in_at)
-    return memory._replace(
-        absent_since=None,
-        doubtful=False,
-        session_noticed=memory.session_noticed and signed_in_at == memory.signed_in_at,
-        signed_in_at=signed_in_at,
-    )
-
-
-# ---- Blind windows -----------------------------------------------------------------------------------------------
-
-
-def _follow_window(
-    account: Account,
-    event: StatusAnnounced | StatusObserved,
-    step: Step,
-    now: Health,
-    adopted: bool,
-    policy: Policy,
-) -> tuple[BlindWindow | None, BlindWindow | None]:
-    """Return the window that is open after an acceptance, and the one that it opened, changed or closed."""
-    window, at, last_live_at = account.blind_window, event.received_at, account.last_live_at
-    if window is not None:
-        if now is _LIVE or now is _GONE:
-            return None, window.closed(at, recovered=now is _LIVE)
-        grown = window.with_cause(step.announced) if step.is_loss else window
-        return grown, None if grown is window else grown
-    sequence = account.sequence + 1
-    if account.health is _LIVE and now is not _LIVE and now is not _GONE:
-        if type(event) is StatusObserved and last_live_at is not None:
-            opened_at, begins = last_live_at, last_live_at
-        else:
-            opened_at, begins = at, _earlier(at, policy.delivery_margin, account.since)
-        is_estimated = type(event) is StatusObserved
-        window = BlindWindow(
-            account.account_id, sequence, opened_at, begins, None, False, is_estimated, (step.announced,)
-        )
-        return window, window
-    if adopted and now is not _LIVE and now is not _GONE:
-        causes = (step.announced,) if step.is_loss else ()
-        window = BlindWindow(account.account_id, sequence, at, None, causes=causes)
-        return window, window
-    memory = account.memory
-    is_first = now is _LIVE and last_live_at is None
-    if is_first and not memory.born and not step.gives_birth and memory.known_since is not None:
-        begins = _earlier(memory.known_since, policy.delivery_margin, None)
-        return None, BlindWindow(
-            account.account_id, sequence, memory.known_since, begins, at, recovered=True, estimated=True
-        )
-    return None, None
-
-
-def _missed_outage(account: Account, after: Account, at: datetime) -> BlindWindow:
-    """Return the window of an outage that nobody announced: somewhere between two proofs of life."""
-    opened_at = account.last_live_at or at
-    return BlindWindow(account.account_id, after.sequence, opened_at, opened_at, at, recovered=True, estimated=True)
-
-
-def _earlier(at: datetime, length: timedelta, not_before: datetime | None) -> datetime:
-    """Return the moment a length of time before another, but not before a third, nor before there were years."""
-    try:
-        earlier = at - length
-    except OverflowError:
-        earlier = _FIRST
-    return earlier if not_before is None or earlier > not_before else min(not_before, at)
-
-
-_FIRST = datetime.min.replace(tzinfo=UTC)
-
-
-# ---- What an event was judged by ---------------------------------------------------------------------------------
-
-
-def rules_of(policy: Policy) -> str:
-    """Return the name of the rules in force: the machine's version, and what of the policy judging depends on."""
-    return f"{machine_version()}/{policy.text}"
-
-
-def policy_of(rules: str) -> Policy | None:
-    """Return the policy of rules whose machine is the one of today; None for any other."""
-    version, _, text = rules.partition("/")
-    if version != machine_version():
-        return None
-    try:
-        return policy_from(text)
-    except (ValueError, TypeError):
-        return None
-
-
-@cache
-def machine_version() -> str:
-    """Return twelve hexadecimal digits that change whenever the machine would answer anything differently."""
-    table = compiled()
-    answers = [
-        (str(situation), word, *_told(cell))
-        for by_sync in table.cells
-        for by_subscription in by_sync
-        for situation, cells in by_subscription.items()
-        for word, cell in cells.items()
-    ]
-    healths = [
-        str(health_of(situation, stuck=stuck, ever_live=live, presumed=presumed))
-        for situation in table.situations
-        for stuck in (False, True)
-        for live in (False, True)
-        for presumed in (False, True)
-    ]
-    profiles = [(str(p), row.announces_sync, row.has_products, row.session_length) for p, row in PROFILES.items()]
-    return sha256(repr((ORDER_OF_JUDGING, answers, healths, profiles)).encode()).hexdigest()[:12]
-
-
-def _told(cell: Step | Choice) -> list[object]:
-    """Return everything that a cell answers, as text."""
-    if isinstance(cell, Choice):
-        return [[guard.value for guard in cell.guards], [(held, _told(step)) for held, step in cell.steps.items()]]
-    facts = (cell.is_loss, cell.proves_life, cell.finishes_sync, cell.signs_in, cell.gives_birth)
-    return [str(cell.before), str(cell.after), cell.verdict.value, str(cell.deviation), *facts]

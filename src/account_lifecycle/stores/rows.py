@@ -98,7 +98,7 @@ _NOTHING = Memory()
 def account_row(account: Account) -> Row:
     """Return an account's columns, in the table's order."""
     memory, health = account.memory, account.health
-    session = None if memory.session_noticed or health in _SESSION_OVER else memory.signed_in_at
+    session = None if memory.session_noticed or health in _SESSION_OVER else account.signed_in_at
     return (
         account.account_id,
         account.sequence,
@@ -137,6 +137,10 @@ def facts_text(account: Account) -> str:
         facts["synced_products"] = sorted(account.synced_products)
     if account.blind_window is not None:
         facts["blind_window"] = _window_facts(account.blind_window)
+    if account.signed_in_at is not None:
+        facts["signed_in_at"] = to_us(account.signed_in_at)
+    if account.down_since is not None:
+        facts["down_since"] = to_us(account.down_since)
     if account.memory != _NOTHING:
         facts["memory"] = _memory_facts(account.memory)
     return _json(facts)
@@ -189,6 +193,8 @@ def account_from(row: Row) -> Account:
         maybe_time(facts.get("last_live_at")),
         frozenset(facts.get("synced_products", ())),
         None if window is None else _open_window(account_id, *window),
+        maybe_time(facts.get("signed_in_at")),
+        maybe_time(facts.get("down_since")),
         _memory_from(facts["memory"]) if "memory" in facts else _NOTHING,
     )
 
@@ -207,7 +213,7 @@ def _open_window(
 
 
 _MEMORY_FROM: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("known_since", "signed_in_at", "down_since", "remind_from", "absent_since"), from_us),
+    **dict.fromkeys(("known_since", "remind_from", "absent_since"), from_us),
     **dict.fromkeys(("born", "doubtful", "session_noticed", "survival_told"), bool),
     "reminded": lambda us: us * _MICROSECOND,
     "disputed_provider": provider_from,

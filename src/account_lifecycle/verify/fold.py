@@ -14,12 +14,13 @@ from typing import Any
 
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.decide import Decision, decide, policy_of
+from ..lifecycle.decide import Decision, decide
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
 from ..lifecycle.policy import Policy
+from ..lifecycle.rules import policy_of
 from ..lifecycle.status import Verdict
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import printable
