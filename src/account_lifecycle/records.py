@@ -188,6 +188,8 @@ class EffectRow(NamedTuple):
     """The account's last transitions up to this event, oldest first, at most ``RECENT``."""
     reason: str = ""
     """Why the event came, in the vendor's own words; blank where it gave no reason."""
+    status: Status = Status.UNSEEN
+    """The account's status after this event."""
     health: Health | None = None
     """The account's health after this event, if the event changed it."""
 

@@ -59,7 +59,7 @@ def calls(decisions: list[Decision], sequence: int | None = None) -> Iterable[Ho
     reason = getattr(caused.event, "reason", "")
     anomalies = {str(anomaly.kind): anomaly for anomaly in caused.anomalies}
     for number, effect in enumerate(caused.effects):
-        facts = (effect, anomalies.get(effect.subject), tuple(changes[-5:]), reason, health)
+        facts = (effect, anomalies.get(effect.subject), tuple(changes[-5:]), reason, caused.after.status, health)
         row = EffectRow(number, caused.after.account_id, caused.sequence, caused.event.received_at, *facts)
         yield call_for(Delivery(number, 7, SubscribedHook("h", effect.kind), 1, row), decisions[-1].after)
 

@@ -7,7 +7,6 @@ Each kind of effect has the class whose fields are right for it (``CALL_TYPES``)
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..lifecycle import definition
 from ..lifecycle.account import Account
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.events import NOBODY
@@ -228,8 +227,7 @@ def _is_where_it_was_left(account: Account, row: EffectRow) -> bool:
     """
     if account.sequence == row.sequence:
         return True
-    left_in = row.transitions[-1].after if row.transitions else definition.INITIAL
-    if account.status is not left_in:
+    if account.status is not row.status:
         return False
     health = row.health or HEALTHS.get(row.effect.kind)
     if health is not None:

@@ -30,22 +30,22 @@ def effects_by_id(
 ) -> dict[int, EffectRow]:
     """Return the effects of events by their ids, each with everything that a hook gets.
 
-    ``events`` are each event's id, its effects' text, its account id, sequence, time of receipt, owner and reason, and
-    the columns of the window that it closed (NULL if there is none); ``audited`` the columns of their anomalies;
-    ``moved``, by event id, sequence, time of receipt, word, and the situations before and after, of the account's last
-    moves.
+    ``events`` are each event's id, its effects' text, its account id, sequence, time of receipt, owner, reason and the
+    situation after it, and the columns of the window that it closed (NULL if there is none); ``audited`` the columns of
+    their anomalies; ``moved``, by event id, sequence, time of receipt, word, and the situations before and after, of
+    the account's last moves.
     """
     anomalies: dict[tuple[str, int, str], Anomaly] = {}
     for anomaly in map(anomaly_from, audited):
         anomalies[anomaly.account_id, anomaly.sequence, anomaly.kind.value] = anomaly
     found = {}
-    for event_id, text, account_id, sequence, at, owner, reason, *columns in events:
+    for event_id, text, account_id, sequence, at, owner, reason, left_in, *columns in events:
         window = window_from((account_id, *columns)) if columns[0] is not None else None
         moves = tuple(
             StatusChange(number, from_us(moved_at), word, situation_from(before).status, situation_from(after).status)
             for number, moved_at, word, before, after in moved.get(event_id, ())
         )
-        effects = effects_from(text, owner)
+        effects, status = effects_from(text, owner), situation_from(left_in).status
         health = next((Health(each.subject) for each in effects if each.kind is EffectKind.HEALTH_CHANGED), None)
         for effect_id, effect in enumerate(effects, event_id * EFFECTS_PER_EVENT):
             if effect.kind is EffectKind.RECOVERED:
@@ -53,7 +53,7 @@ def effects_by_id(
             is_anomaly = effect.kind is EffectKind.ANOMALY
             about = anomalies[account_id, sequence, str(effect.subject)] if is_anomaly else None
             place = effect_id, account_id, sequence, from_us(at)
-            found[effect_id] = EffectRow(*place, effect, about, moves, reason, health)
+            found[effect_id] = EffectRow(*place, effect, about, moves, reason, status, health)
     return found
 
 

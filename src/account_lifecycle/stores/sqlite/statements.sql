@@ -179,7 +179,7 @@ JOIN effect f ON f.event_id = d.effect_id / 16
 {where}
 
 -- name: effects
-SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason,
+SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason, e.after,
        w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
 FROM effect f
 JOIN event e USING (event_id)
