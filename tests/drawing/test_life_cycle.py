@@ -6,14 +6,23 @@ import pytest
 
 from account_lifecycle import drawing
 from account_lifecycle.drawing.life_cycle import main_arrows
-from account_lifecycle.drawing.sketch import Look
-from account_lifecycle.drawing.table import GUARD_WORDS, Move, expected_moves, fold, healths_of, status_roles
+from account_lifecycle.drawing.sketch import ANOMALOUS, Look, health_name
+from account_lifecycle.drawing.table import (
+    GUARD_WORDS,
+    Move,
+    circumstances_of,
+    expected_moves,
+    fold,
+    healths_of,
+    need_user,
+    status_roles,
+)
 from account_lifecycle.lifecycle.compiled import compiled, health_of
 from account_lifecycle.lifecycle.definition import INITIAL, LOSSES, PROVES_LIFE, TERMINAL, Guard
-from account_lifecycle.lifecycle.machine import Situation
+from account_lifecycle.lifecycle.machine import FACTS, Situation
 from account_lifecycle.lifecycle.providers import PROFILES, Provider, profile_of
-from account_lifecycle.lifecycle.status import Status
-from drawing.reading import NAMES, Pair, expand, read, rows
+from account_lifecycle.lifecycle.status import Health, Status
+from drawing.reading import NAMES, Pair, expand, members, read, rows
 
 WHOLE = [None, True, False]
 
@@ -54,24 +63,30 @@ def test_a_status_that_a_provider_never_announces_is_not_in_its_picture(provider
 
 def test_a_move_that_depends_on_a_fact_says_on_which() -> None:
     drawn = read(drawing.lifecycle())
+    table = rows(announces_sync=None)
     for tail, head in expected(None):
-        situations = [s for s in compiled().situations if s.status is tail]
-        always = all(
-            compiled().step(s, head, announces_sync=sync).expected for s in situations for sync in (False, True)
-        )
-        labels = " ".join(edge.label for edge in drawn.between(tail, head)).replace("\\n", " ")
-        assert bool(labels) is not always, (tail, head, labels)
+        always = all(s.expected for s in table if (s.before.status, s.announced) == (tail, head))
+        edges = [e for e in drawn.edges if tail in members(e.tail, drawn) and head in members(e.head, drawn)]
+        assert bool("".join(edge.label for edge in edges)) is not always, (tail, head)
 
 
 @pytest.mark.parametrize("move", [m for m in expected_moves() if m.guard], ids=lambda m: f"{m.before}-{m.after}")
 def test_a_guard_holds_exactly_where_the_move_is_expected(move: Move) -> None:
     words = move.guard.split(", ")
     for situation in (s for s in compiled().situations if s.status is move.before):
-        for sync in (False, True):
-            known = {guard: getattr(situation, guard, sync) for guard in Guard}
+        for circumstances in circumstances_of(None):
+            known = {g: getattr(situation, g) if g in FACTS else g in circumstances for g in Guard}
             true = {GUARD_WORDS[guard].holds if value else GUARD_WORDS[guard].fails for guard, value in known.items()}
             holds = true.issuperset(words)
-            assert holds is compiled().step(situation, move.after, announces_sync=sync).expected
+            assert holds is compiled().step(situation, move.after, circumstances).expected
+
+
+def test_a_sync_of_a_lost_account_is_dotted_for_it_needs_that_ok_is_not_subscribed() -> None:
+    for picture in (drawing.lifecycle(), drawing.provider("LINKEDIN")):
+        edges = [edge for edge in read(picture).edges if (edge.tail, edge.head) == ("GROUP", "SYNC_SUCCESS")]
+        assert [edge.attributes["style"] for edge in edges] == ["dotted"]
+        assert edges[0].label.replace("\\n", " ").endswith("if OK is not subscribed")
+    assert all(arrow.look is not Look.UNHEARD for arrow in drawing.provider("GOOGLE").sketch.arrows)
 
 
 def test_the_main_chain_runs_from_birth_through_life_and_loss_back_to_life() -> None:
@@ -136,11 +151,21 @@ def test_a_colour_is_what_a_state_means() -> None:
 def test_what_a_state_can_mean_later_is_noted_below() -> None:
     notes = "\n".join(drawing.lifecycle().sketch.notes)
     for status in Status:
-        meanings = {
-            health_of(s, ok_heard=heard) for s in compiled().situations if s.status is status for heard in (False, True)
-        }
+        situations = [s for s in compiled().situations if s.status is status]
+        meanings = {health_of(s, ever_live=live) for s in situations for live in (False, True)}
         assert set(healths_of(status)) == meanings
-        assert (f"{status} can also mean" in notes) is (len(meanings) > 1)
+        more = meanings - {healths_of(status)[0]}
+        assert (f"{status} can also mean" in notes) is bool(more - {Health.ACTION_REQUIRED})
+        assert (status in need_user()) is (Health.ACTION_REQUIRED in more)
+    assert "Needs its user" in notes
+    assert "then CONNECTING, ERROR and STOPPED mean action required, too." in notes
+
+
+def test_what_counts_as_live_without_an_ok_is_noted_below() -> None:
+    proofs = {True: "SYNC_SUCCESS and RECONNECTED", False: "RECONNECTED"}
+    for announces_sync, states in proofs.items():
+        notes = "\n".join(drawing.lifecycle(announces_sync).sketch.notes)
+        assert f"presumed live in {states}, and past its deadline in CREATION_SUCCESS" in notes
 
 
 def test_an_expected_announcement_that_changes_nothing_is_noted_below() -> None:
@@ -160,7 +185,9 @@ def test_a_providers_picture_shows_its_deadlines_and_its_session_length(provider
 
 
 def test_a_deadline_is_the_providers_own() -> None:
-    assert "≤ 6 h" in read(drawing.provider("LINKEDIN")).nodes["CREATION_SUCCESS_caption"]["label"]
+    assert "≤ 2 h" in read(drawing.provider("LINKEDIN")).nodes["CREATION_SUCCESS_caption"]["label"]
+    assert "≤ 12 h" in read(drawing.provider("IMAP")).nodes["RECONNECTED_caption"]["label"]
+    assert "≤ 15 min" in read(drawing.provider("GOOGLE")).nodes["RECONNECTED_caption"]["label"]
 
 
 def test_an_alias_is_not_another_provider() -> None:
@@ -175,14 +202,17 @@ def test_an_unknown_provider_may_announce_anything() -> None:
 @pytest.mark.parametrize("situation", compiled().situations, ids=str)
 def test_a_situation_is_marked_in_the_whole_life_cycle(situation: Situation) -> None:
     graph = drawing.draw_situation(situation).source
-    facts = ", ".join(GUARD_WORDS[guard].holds for guard in (Guard.EXISTS, Guard.LOST) if getattr(situation, guard))
+    facts = ", ".join(GUARD_WORDS[guard].holds for guard in FACTS if getattr(situation, guard))
     assert [status for status in Status if f"{status}_tag" in graph] == [situation.status]
+    assert f"label={health_name(health_of(situation))} " in next(
+        line for line in graph.splitlines() if f"{situation.status}_caption [" in line
+    ).replace('"', "")
     assert f'"now {situation.status}{f" ({facts})" if facts else ""}\\l"' in graph
 
 
 def test_the_life_cycle_is_marked_nowhere_by_itself() -> None:
     assert "_tag" not in drawing.lifecycle().dot()
-    assert all(arrow.look is not Look.ANOMALY for arrow in drawing.lifecycle().sketch.arrows)
+    assert all(arrow.look not in ANOMALOUS for arrow in drawing.lifecycle().sketch.arrows)
 
 
 def test_the_one_state_that_accounts_should_be_in_is_the_largest() -> None:

@@ -49,27 +49,27 @@ def test_a_busier_way_is_wider_by_powers_of_ten() -> None:
     assert middle - thin == pytest.approx(wide - middle, abs=0.11)
 
 
-def test_an_anomalous_move_is_dashed_red_and_names_its_kind() -> None:
+def test_an_anomalous_move_is_anomalous_and_names_its_kind() -> None:
     picture = drawn({move(Status.UNSEEN, Status.OK, AnomalyKind.ADOPTED): 3})
-    assert [(edge.label, edge.is_dashed_red) for edge in picture.between("UNSEEN", "OK")] == [("ADOPTED 3", True)]
+    assert [(edge.label, edge.is_anomalous) for edge in picture.between("UNSEEN", "OK")] == [("ADOPTED 3", True)]
 
 
 def test_what_only_rides_along_does_not_make_a_move_anomalous() -> None:
     crossing = move(Status.UNSEEN, Status.CONNECTING, AnomalyKind.UNKNOWN_PROVIDER)
     edges = drawn({crossing: 2, move(Status.UNSEEN, Status.CONNECTING): 5}).between("UNSEEN", "CONNECTING")
-    assert [(edge.label, edge.is_dashed_red) for edge in edges] == [("7", False)]
+    assert [(edge.label, edge.is_anomalous) for edge in edges] == [("7", False)]
 
 
 def test_a_move_that_no_arrow_stands_for_is_shown_as_anomalous() -> None:
     edges = drawn({move(Status.DELETED, Status.OK): 1}).between("DELETED", "OK")
-    assert [edge.is_dashed_red for edge in edges] == [True]
+    assert [edge.is_anomalous for edge in edges] == [True]
 
 
-def test_holds_are_dashed_red_loops_and_their_kinds_are_named() -> None:
+def test_holds_are_dashed_loops_and_their_kinds_are_named() -> None:
     late = Crossing(Status.OK, "CREATION_SUCCESS", Status.OK, AnomalyKind.LATE_EVENT)
     unknown = Crossing(Status.OK, "FAXED", Status.OK, AnomalyKind.UNKNOWN_STATUS)
     picture = drawn({late: 4, unknown: 6})
-    assert [(edge.label, edge.is_dashed_red) for edge in picture.between("OK", "OK")] == [("10", True)]
+    assert [(edge.label, edge.is_anomalous) for edge in picture.between("OK", "OK")] == [("10", True)]
     assert "OK (UNKNOWN_STATUS 6, LATE_EVENT 4)" in picture.words()
 
 

@@ -97,7 +97,7 @@ def draw_path(reader: Reader, account: Account) -> "Picture":
         )
         for entry in reader.history(account.account_id)
     )
-    return drawing.path(steps, account.account_id, account.provider)
+    return drawing.path(steps, now=account)
 
 
 def draw_traffic(reader: Reader) -> "Picture":

@@ -5,7 +5,7 @@
     drawing.lifecycle().write("lifecycle.svg")                 # everything that is expected
     drawing.provider("GOOGLE").write("google.png")             # one provider's accounts
     drawing.deviations().write("deviations.svg")               # what unexpected announcements do
-    drawing.path(steps, account_id="acc_1").write("acc_1.svg") # where one account went
+    drawing.path(steps, now=account).write("acc_1.svg")        # where one account went
     drawing.traffic(counts).write("traffic.svg")               # what a fleet did
 
 Each returns a ``Picture`` with ``dot()``, ``mermaid()``, ``svg()``, ``png()``, ``digraph()`` and ``write(path)``.
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 
 from graphviz import Digraph
 
+from ..lifecycle.account import Account
 from ..lifecycle.machine import Situation
 from .history import Crossing, PathStep, sketch_path, sketch_traffic
 from .life_cycle import sketch_deviations, sketch_lifecycle, sketch_provider, sketch_situation
@@ -56,9 +57,14 @@ def deviations() -> Picture:
     return Picture(sketch_deviations())
 
 
-def path(steps: Iterable[PathStep], account_id: str = "", provider: str | None = None) -> Picture:
-    """Draw an account's own path, oldest step first, with its present state marked."""
-    return Picture(sketch_path(steps, account_id, provider))
+def path(
+    steps: Iterable[PathStep], account_id: str = "", provider: str | None = None, now: Account | None = None
+) -> Picture:
+    """Draw an account's own path, oldest step first, with its present state marked.
+
+    ``now``, the account as it stands, tells its name and provider, and shows its own health and blind window.
+    """
+    return Picture(sketch_path(steps, account_id, provider, now))
 
 
 def traffic(counts: Mapping[Crossing, int]) -> Picture:

@@ -18,7 +18,7 @@ from .sketch import (
     Look,
     Paint,
     State,
-    health_words,
+    health_name,
 )
 
 GRAPH_NAME = "lifecycle"
@@ -60,7 +60,7 @@ def digraph(placement: Placement) -> Digraph:
     for health, box in placement.legend.swatches:
         paint = HEALTH_PAINT[health]
         look = _filled(paint) | {"penwidth": "1.2"}
-        _add_node(graph, f"health_{health}", health_words(health), box, TEXT_SIZE, paint.text, look)
+        _add_node(graph, f"health_{health}", health_name(health), box, TEXT_SIZE, paint.text, look)
     for sample, box in placement.legend.samples:
         _add_sample(graph, sample, box)
     return graph

@@ -9,12 +9,13 @@ from datetime import datetime
 from math import log10
 from typing import NamedTuple
 
+from ..lifecycle.account import Account
 from ..lifecycle.definition import INITIAL
 from ..lifecycle.providers import ALIASES, profile_of
-from ..lifecycle.status import Status, Verdict
+from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.wording import moment, printable, shown
 from .life_cycle import healths_met, mark, skeleton, sketch_lifecycle, states_of
-from .sketch import GROUP, GROUP_NAME, Arrow, Look, Sketch
+from .sketch import GROUP, GROUP_NAME, SEVERITIES, Arrow, Look, Sketch, health_name, look_of
 from .table import Pair, deviant_kinds, status_roles
 
 _WAYS, _EVENTS, _LABEL_LENGTH = 20, 40, 12
@@ -24,7 +25,7 @@ _ANOMALOUS_WAYS, _KINDS = 5, 4
 """How many anomalous ways of a fleet are drawn, and how many kinds in one state are named: the most frequent."""
 _THINNEST, _BY_POWER = 0.8, 1.1
 """The width of a fleet's arrow in points: for one event, and more for each power of ten."""
-_ANOMALY = "an anomaly: the state moved all the same or, with a loop, stayed"
+_ANOMALY = "Dashed in colour is an anomaly: the state moved all the same or, with a loop, stayed."
 _COUNTED_ONCE = "Every move is counted once: at its own arrow if it has one, or else at that of the many states."
 
 
@@ -45,58 +46,84 @@ class PathStep(NamedTuple):
     """When it arrived."""
 
 
-def sketch_path(steps: Iterable[PathStep], account_id: str = "", provider: str | None = None) -> Sketch:
-    """Sketch the path on the provider's map, or on the whole one where it went beyond that."""
+def sketch_path(
+    steps: Iterable[PathStep], account_id: str = "", provider: str | None = None, now: Account | None = None
+) -> Sketch:
+    """Sketch the path on the provider's map, or on the whole one where it went beyond that.
+
+    ``now`` is the account as it stands: its own name, provider, health and blind window are shown then.
+    """
     path = list(enumerate(steps, 1))
-    now = path[-1][1].after if path else INITIAL
-    visited = {INITIAL, now} | {status for _, step in path for status in (step.before, step.after)}
+    present = now.status if now else path[-1][1].after if path else INITIAL
+    if now:
+        account_id, provider = now.account_id, now.provider
+    visited = {INITIAL, present} | {status for _, step in path for status in (step.before, step.after)}
     profile = profile_of(ALIASES.get(provider or "", provider))
     announces_sync = profile.announces_sync or not visited <= {*status_roles(False).statuses}
     roles = status_roles(announces_sync)
+    states = tuple(state._replace(faint=state.status not in visited) for state in states_of(roles))
     ways, holds = _walked(path)
     arrows = [
         *(_walked_arrow(*way, numbers) for way, numbers in ways[-_WAYS:]),
-        *(Arrow(s, s, Look.ANOMALY, _latest(numbers), width=_PATH_WIDTH) for s, numbers in holds.items()),
+        *(_loop(status, held) for status, held in holds.items()),
     ]
     walked = {pair for arrow in arrows for pair in arrow.covers}
     faint = (arrow for arrow in skeleton(roles, announces_sync) if walked.isdisjoint(arrow.covers))
     left = ways[:-_WAYS]
     others = f"{_count(len(left), 'other way')} that it last went before event" if left else ""
+    met = {arrow.look for arrow in arrows} | {look_of(step.anomalies) for _, step in path if step.anomalies}
+    healths = dict.fromkeys((*healths_met(roles), *([now.health] if now else [])))
     return Sketch(
         title=f"The path of account {shown(account_id)}" if account_id else "The path of an account",
-        subtitle=_path_summary([step for _, step in path], now),
+        subtitle=_path_summary([step for _, step in path], present, now),
         roles=roles,
-        states=tuple(mark(state._replace(faint=state.status not in visited), now) for state in states_of(roles)),
+        states=tuple(mark(s, present, *((now.health, health_caption(now)) if now else ())) for s in states),
         arrows=(*faint, *arrows),
         key=(
             (Look.MAIN, "a move, with its number among the events"),
-            (Look.ANOMALY, _ANOMALY),
+            *((look, meaning) for look, meaning in SEVERITIES if look in met),
             (Look.FAINT, "the main chain, for orientation"),
         ),
-        healths=healths_met(roles),
-        notes=(f"{others} {left[-1][1][-1] + 1:,} are not drawn.",) if left else (),
+        healths=tuple(health for health in Health if health in healths),
+        notes=(
+            *([_ANOMALY] if not met <= {Look.MAIN} else []),
+            *([f"{others} {left[-1][1][-1] + 1:,} are not drawn."] if left else []),
+        ),
         log=tuple(_log(path)),
     )
+
+
+def health_caption(account: Account) -> str:
+    """Return an account's own health in few words: that it is stuck, or live by presumption only."""
+    name = health_name(account.health)
+    return f"stuck, {name}" if account.stuck else f"presumed {name}" if account.presumed else name
 
 
 _Way = tuple[Status, Status, Look]
 
 
-def _walked(path: list[tuple[int, PathStep]]) -> tuple[list[tuple[_Way, list[int]]], dict[Status, list[int]]]:
-    """Return the numbers of the events of each way, what was last gone last, and of what stayed with an anomaly."""
+def _walked(
+    path: list[tuple[int, PathStep]],
+) -> tuple[list[tuple[_Way, list[int]]], dict[Status, list[tuple[int, PathStep]]]]:
+    """Return the numbers of the events of each way, what was last gone last, and what stayed with an anomaly."""
     ways: dict[_Way, list[int]] = {}
-    holds: dict[Status, list[int]] = {}
+    holds: dict[Status, list[tuple[int, PathStep]]] = {}
     for number, step in path:
         if step.before is not step.after:
-            look = Look.MAIN if deviant_kinds().isdisjoint(step.anomalies) else Look.ANOMALY
+            look = Look.MAIN if deviant_kinds().isdisjoint(step.anomalies) else look_of(step.anomalies)
             ways.setdefault((step.before, step.after, look), []).append(number)
-        elif step.anomalies or step.verdict is Verdict.HELD:
-            holds.setdefault(step.after, []).append(number)
+        elif step.anomalies:
+            holds.setdefault(step.after, []).append((number, step))
     return sorted(ways.items(), key=lambda item: item[1][-1]), holds
 
 
 def _walked_arrow(before: Status, after: Status, look: Look, numbers: list[int]) -> Arrow:
     return Arrow(before, after, look, _latest(numbers), width=_PATH_WIDTH, covers=((before, after),))
+
+
+def _loop(status: Status, held: list[tuple[int, PathStep]]) -> Arrow:
+    look = look_of(kind for _, step in held for kind in step.anomalies)
+    return Arrow(status, status, look, _latest([number for number, _ in held]), width=_PATH_WIDTH)
 
 
 def _latest(numbers: list[int]) -> str:
@@ -110,13 +137,15 @@ def _latest(numbers: list[int]) -> str:
     return label
 
 
-def _path_summary(steps: list[PathStep], now: Status) -> str:
+def _path_summary(steps: list[PathStep], present: Status, now: Account | None) -> str:
     moves = [step for step in steps if step.before is not step.after]
     anomalous = sum(bool(step.anomalies) for step in steps)
-    since = f" since {moment(moves[-1].at)}" if moves and moves[-1].at else ""
-    return (
-        f"{_count(len(steps), 'event')}, {_count(len(moves), 'move')}, {anomalous:,} with an anomaly; now {now}{since}"
-    )
+    entered = now.since if now else moves[-1].at if moves else None
+    since = f" since {moment(entered)}" if entered else ""
+    window = now.blind_window if now else None
+    blind = f", blind since {'about ' if window.estimated else ''}{moment(window.opened_at)}" if window else ""
+    counts = f"{_count(len(steps), 'event')}, {_count(len(moves), 'move')}, {anomalous:,} with an anomaly"
+    return f"{counts}; now {present}{since}{blind}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -129,7 +158,10 @@ def _log(path: list[tuple[int, PathStep]]) -> Iterable[tuple[Look, str]]:
     for number, step in path[-_EVENTS:]:
         at = f" · {step.at:%Y-%m-%d %H:%M}" if step.at else ""
         kinds = f" ({', '.join(map(printable, step.anomalies))})" if step.anomalies else ""
-        yield Look.ANOMALY if kinds else Look.EXPECTED, f"{number}{at} · {printable(step.announced, 24)}{kinds}"
+        yield (
+            look_of(step.anomalies) if kinds else Look.EXPECTED,
+            f"{number}{at} · {printable(step.announced, 24)}{kinds}",
+        )
 
 
 # ---- The traffic of a fleet -----------------------------------------------------------------------
@@ -173,9 +205,12 @@ def sketch_traffic(counts: Mapping[Crossing, int]) -> Sketch:
     met = {status for crossing, count in counts.items() if count for status in (crossing.before, crossing.after)}
     arrows = list(_counted(base.arrows, expected, base.group))
     ways, rare = _anomalous_ways(anomalous, base.group)
-    loops = (
-        Arrow(s, s, Look.ANOMALY, f"{held[s].total():,}", width=_width(held[s].total())) for s in Status if s in held
+    loops = tuple(
+        Arrow(s, s, look_of(held[s]), f"{held[s].total():,}", width=_width(held[s].total()))
+        for s in Status
+        if s in held
     )
+    looks = {arrow.look for arrow in (*arrows, *ways, *loops)}
     stayed = "; ".join(f"{s} ({', '.join(_ranked(held[s]))})" for s in Status if s in held)
     total = sum(counts.values())
     with_anomaly = sum(count for crossing, count in counts.items() if crossing.kind is not None)
@@ -195,9 +230,15 @@ def sketch_traffic(counts: Mapping[Crossing, int]) -> Sketch:
             (Look.MAIN, "the main chain, the wider the more (by powers of ten)"),
             (Look.EXPECTED, "also expected"),
             (Look.SHARED, "expected from many states"),
-            (Look.ANOMALY, _ANOMALY),
+            *((look, meaning) for look, meaning in base.key if look is Look.UNHEARD and look in looks),
+            *((look, meaning) for look, meaning in SEVERITIES if look in looks),
         ),
-        notes=(_COUNTED_ONCE, *rare, *([f"Stayed with an anomaly: {stayed}."] if stayed else [])),
+        notes=(
+            _COUNTED_ONCE,
+            *([_ANOMALY] if ways or loops else []),
+            *rare,
+            *([f"Stayed with an anomaly: {stayed}."] if stayed else []),
+        ),
     )
 
 
@@ -233,7 +274,11 @@ def _anomalous_ways(anomalous: Counter[Crossing], group: tuple[Status, ...]) -> 
     ranked = sorted(ways, key=lambda way: (-ways[way].total(), way))
     arrows = [
         Arrow(
-            *way, Look.ANOMALY, "\n".join(_ranked(ways[way])), width=_width(ways[way].total()), covers=(*covers[way],)
+            *way,
+            look_of(ways[way]),
+            "\n".join(_ranked(ways[way])),
+            width=_width(ways[way].total()),
+            covers=(*covers[way],),
         )
         for way in ranked[:_ANOMALOUS_WAYS]
     ]

@@ -8,13 +8,15 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import timedelta
 from itertools import pairwise
 
-from ..lifecycle.definition import FINISHES_SYNC, PROVES_LIFE, TERMINAL
-from ..lifecycle.machine import Situation
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.compiled import health_of
+from ..lifecycle.definition import BIRTH, FINISHES_SYNC, PRESUMED_LIVE, PROVES_LIFE, TERMINAL, Guard
+from ..lifecycle.machine import FACTS, Situation
 from ..lifecycle.providers import ALIASES, PROFILES, ProviderProfile, profile_of
 from ..lifecycle.status import Health, Status
-from ..lifecycle.wording import lasting, one_of, shown
+from ..lifecycle.wording import NOT_LIVE, lasting, one_of, shown
 from .geometry import CAPTION_SIZE, LABEL_SIZE, balance, wrap
-from .sketch import GROUP, Arrow, Hub, Look, Sketch, State, health_words
+from .sketch import ANOMALOUS, GROUP, SEVERITIES, Arrow, Hub, Look, Sketch, State, health_name, look_of
 from .table import (
     GUARD_WORDS,
     Bundle,
@@ -28,11 +30,15 @@ from .table import (
     find_stays,
     fold,
     healths_of,
+    need_user,
     status_roles,
 )
 
-_HUB_WIDTH, _LABEL_WIDTH = 64.0, 96.0
+_HUB_WIDTH, _LABEL_WIDTH = 64.0, 104.0
 """In points: a text that is narrower is not broken into lines."""
+_UNHEARD = "expected only where OK is not subscribed"
+_DEADLINES = "A state with a time in it (≤) is stuck when it lasts longer, and then means interrupted."
+_NOT_LIVE = f"While an account is not live, {NOT_LIVE}."
 _BEYOND = "Any other announcement is an anomaly: see the picture of the deviations."
 
 
@@ -43,7 +49,7 @@ def sketch_lifecycle(announces_sync: bool | None = None) -> Sketch:
     bundles = fold(moves, roles)
     main = main_arrows(moves, roles)
     drawn = {pair for arrow in main for pair in arrow.covers}
-    others = [_arrow(b, Look.EXPECTED) for b in bundles if not b.shared and not drawn.issuperset(b.covers)]
+    others = [_arrow(b, _look_of(b)) for b in bundles if not b.shared and not drawn.issuperset(b.covers)]
     hubs = {_hub(bundle, roles): bundle for bundle in bundles if bundle.shared}
     shared = [_arrow(bundle, Look.SHARED)._replace(tail=hub.key) for hub, bundle in hubs.items()]
     same = "".join(f"; so does {status} at {word}" for status, word in find_stays(announces_sync is not False))
@@ -58,12 +64,15 @@ def sketch_lifecycle(announces_sync: bool | None = None) -> Sketch:
             (Look.MAIN, "the main chain"),
             (Look.EXPECTED, "also expected"),
             (Look.SHARED, "expected from many states"),
+            *([(Look.UNHEARD, _UNHEARD)] if any(arrow.look is Look.UNHEARD for arrow in others) else []),
         ),
         healths=healths_met(roles),
         notes=(
             f"An arrow is the announcement of the state that it leads to. Announced again, a state stays{same}.",
-            *_guard_notes(moves),
+            *_guard_notes(move.guard for move in moves),
             *_later_healths(roles),
+            *_presumptions(roles),
+            _NOT_LIVE,
             _BEYOND,
         ),
     )
@@ -84,23 +93,26 @@ def sketch_provider(provider: str | None) -> Sketch:
         title=f"The life cycle of {f'{family} accounts' if family in PROFILES else whose}",
         subtitle=" · ".join(_provider_facts(family, profile)),
         states=tuple(_with_deadline(state, profile.deadlines) for state in sketch.states),
-        notes=(*sketch.notes, "A state with a time in it (≤) counts as stuck when it lasts longer.", *causes),
+        notes=(*sketch.notes, _DEADLINES, *causes),
     )
 
 
 def sketch_situation(situation: Situation) -> Sketch:
     """Sketch the whole life cycle, with one situation marked as the present one."""
     sketch = sketch_lifecycle()
-    facts = [words.holds for guard, words in GUARD_WORDS.items() if getattr(situation, guard, False)]
+    facts = [words.holds for guard, words in GUARD_WORDS.items() if guard in FACTS and getattr(situation, guard)]
     return sketch._replace(
         subtitle=f"now {situation.status}" + (f" ({', '.join(facts)})" if facts else ""),
-        states=tuple(mark(state, situation.status) for state in sketch.states),
+        states=tuple(mark(state, situation.status, health_of(situation)) for state in sketch.states),
     )
 
 
-def mark(state: State, status: Status) -> State:
-    """Return the same box, flagged if it is where the account stands now."""
-    return state._replace(tag="now") if state.status is status else state
+def mark(state: State, status: Status, health: Health | None = None, caption: str = "") -> State:
+    """Return the same box, if it is where the account stands now flagged and with that health; None keeps its own."""
+    if state.status is not status:
+        return state
+    health = health or state.health
+    return state._replace(tag="now", health=health, caption=caption or health_name(health))
 
 
 # ---- What every picture shares --------------------------------------------------------------------
@@ -110,7 +122,7 @@ def states_of(roles: Roles) -> tuple[State, ...]:
     """Return every status that plays a part, as a box in the colour of its first meaning."""
     healths = ((status, healths_of(status)[0]) for status in roles.statuses)
     return tuple(
-        State(status, health, health_words(health), central=status is PROVES_LIFE, final=status is TERMINAL)
+        State(status, health, health_name(health), central=status is PROVES_LIFE, final=status is TERMINAL)
         for status, health in healths
     )
 
@@ -154,6 +166,11 @@ def skeleton(roles: Roles, announces_sync: bool = True) -> tuple[Arrow, ...]:
     return tuple(arrow._replace(look=Look.FAINT, label="") for arrow in arrows)
 
 
+def _look_of(bundle: Bundle) -> Look:
+    unheard = bundle.guard.endswith(GUARD_WORDS[Guard.OK_SUBSCRIBED].fails)
+    return Look.UNHEARD if unheard else Look.EXPECTED
+
+
 def _arrow(bundle: Bundle, look: Look) -> Arrow:
     label = wrap(bundle.guard.replace(", ", ",\n"), _LABEL_WIDTH, LABEL_SIZE)
     return Arrow(_key_of(bundle.tails), _key_of(bundle.heads), look, label, covers=bundle.covers)
@@ -174,12 +191,12 @@ def _hub(bundle: Bundle, roles: Roles) -> Hub:
 # ---- Words ----------------------------------------------------------------------------------------
 
 
-def _guard_notes(moves: Iterable[Move]) -> Iterable[str]:
-    """Say what the guards on these moves mean."""
-    labels = " ".join(move.guard for move in moves)
+def _guard_notes(labels: Iterable[str]) -> Iterable[str]:
+    """Say what the guards that these labels name mean."""
+    named = " ".join(labels)
     for words in GUARD_WORDS.values():
-        if words.meaning and (words.holds in labels or words.fails in labels):
-            yield f"{words.holds.capitalize()}: {words.meaning}."
+        if words.meaning and (words.holds in named or words.fails in named):
+            yield f"{words.holds[0].upper()}{words.holds[1:]}: {words.meaning}."
 
 
 def _about_sync(announces_sync: bool) -> str:
@@ -187,10 +204,27 @@ def _about_sync(announces_sync: bool) -> str:
 
 
 def _later_healths(roles: Roles) -> Iterable[str]:
-    rows = ((status, healths_of(status)[1:]) for status in roles.statuses)
-    later = tuple(f"{status} can also mean {one_of(tuple(map(health_words, more)))}" for status, more in rows if more)
-    if later:
-        yield f"The colour is what a state means at first; later {one_of(later, 'and')}."
+    """Say what else than at first a state can mean, of itself and by what is known of the account."""
+    rows = ((s, tuple(h for h in healths_of(s)[1:] if h is not Health.ACTION_REQUIRED)) for s in roles.statuses)
+    later = tuple(f"{status} can also mean {one_of(tuple(map(health_name, more)))}" for status, more in rows if more)
+    yield f"The colour is what a state means at first; later {one_of(later, 'and')}."
+    yield _needy(roles)
+
+
+def _needy(roles: Roles) -> str:
+    """Say which states mean something else in an account that needs its user."""
+    words, states = GUARD_WORDS[Guard.NEEDS_USER], tuple(s for s in roles.statuses if s in need_user())
+    means = f"then {one_of(states, 'and')} mean {health_name(Health.ACTION_REQUIRED)}, too"
+    return f"{words.holds[0].upper()}{words.holds[1:]}: {words.meaning}; {means}."
+
+
+def _presumptions(roles: Roles) -> Iterable[str]:
+    """Say what counts as live where OK is not announced."""
+    proofs = one_of(tuple(status for status in roles.statuses if status in PRESUMED_LIVE), "and")
+    yield (
+        f"Without {PROVES_LIFE} subscribed, an account is presumed live in {proofs}, and past its deadline in {BIRTH} "
+        "if no sync is to come."
+    )
 
 
 def _with_deadline(state: State, deadlines: Mapping[Status, timedelta]) -> State:
@@ -215,23 +249,34 @@ def _provider_facts(family: str | None, profile: ProviderProfile) -> Iterable[st
 
 
 def sketch_deviations() -> Sketch:
-    """Sketch every unexpected move, folded by its kind, and every hold."""
+    """Sketch every unexpected move, folded by its kind, and every hold; below them, every kind of anomaly there is."""
     roles = status_roles()
     hubs, arrows = _by_kind(fold(deviant_moves(), roles, share=False), roles)
-    loops, notes = _held(find_holds(), roles)
+    holds = find_holds()
+    loops, notes = _held(holds, roles)
+    guards = [*(move.guard for move in deviant_moves()), *(f"{hold.guard} {dict(hold.exceptions)}" for hold in holds)]
     return Sketch(
         title="Deviations from the life cycle",
-        subtitle="what an unexpected announcement does, and the kind of anomaly that it is",
+        subtitle="what an unexpected announcement does: the state moves all the same or, with a loop, is held",
         roles=roles,
         states=states_of(roles),
         arrows=(*skeleton(roles), *arrows, *loops),
         hubs=tuple(hubs),
-        key=(
-            (Look.ANOMALY, "an anomaly: the state moves all the same or, with a loop, is held"),
-            (Look.FAINT, "the main chain, for orientation"),
-        ),
+        key=(*SEVERITIES, (Look.FAINT, "the main chain, for orientation")),
         healths=healths_met(roles),
-        notes=("Also held, so that the state stays:", *notes, *_guard_notes(deviant_moves())),
+        notes=(
+            "Also held, so that the state stays:",
+            *notes,
+            *_guard_notes(guards),
+            _needy(roles),
+            "Every kind of anomaly there is:",
+        ),
+        log=tuple(
+            (look, f"{kind} ({kind.severity}): {kind.meaning}")
+            for look in reversed(ANOMALOUS)
+            for kind in AnomalyKind
+            if look_of((kind,)) is look
+        ),
     )
 
 
@@ -246,15 +291,15 @@ def _by_kind(bundles: Iterable[Bundle], roles: Roles) -> tuple[list[Hub], list[A
         missing = tuple(status for status in roles.statuses if status not in heads and status != tail)
         listed = one_of(heads) if len(heads) <= len(missing) else f"any state but {one_of(missing, 'and')}"
         text = f"{_kind_words(fan[0])}\n{balance(f'to {listed}', CAPTION_SIZE)}"
-        hubs.append(Hub(f"{fan[0].kind}_{len(hubs)}_FROM_{tail}", text, tail, Look.ANOMALY, after=True))
-        arrows.append(Arrow(tail, hubs[-1].key, Look.ANOMALY, covers=covers))
+        hubs.append(Hub(f"{fan[0].kind}_{len(hubs)}_FROM_{tail}", text, tail, _anomaly(fan[0]), after=True))
+        arrows.append(Arrow(tail, hubs[-1].key, hubs[-1].look, covers=covers))
     meeting, rest = _fans(rest, lambda bundle: (bundle.kind, bundle.heads))
     for fan in meeting:
         head = _key_of(fan[0].heads)
-        hubs.append(Hub(f"{fan[0].kind}_TO_{head}", f"{fan[0].kind}", head, Look.ANOMALY))
-        arrows += [_arrow(bundle, Look.ANOMALY)._replace(head=hubs[-1].key) for bundle in fan]
-        arrows.append(Arrow(hubs[-1].key, head, Look.ANOMALY))
-    return hubs, [*arrows, *(_arrow(bundle, Look.ANOMALY)._replace(label=_kind_words(bundle)) for bundle in rest)]
+        hubs.append(Hub(f"{fan[0].kind}_TO_{head}", f"{fan[0].kind}", head, _anomaly(fan[0])))
+        arrows += [_arrow(bundle, hubs[-1].look)._replace(head=hubs[-1].key) for bundle in fan]
+        arrows.append(Arrow(hubs[-1].key, head, hubs[-1].look))
+    return hubs, [*arrows, *(_arrow(bundle, _anomaly(bundle))._replace(label=_kind_words(bundle)) for bundle in rest)]
 
 
 def _fans(bundles: Iterable[Bundle], alike: Callable[[Bundle], Hashable]) -> tuple[list[list[Bundle]], list[Bundle]]:
@@ -263,6 +308,10 @@ def _fans(bundles: Iterable[Bundle], alike: Callable[[Bundle], Hashable]) -> tup
     for bundle in bundles:
         fans.setdefault(alike(bundle), []).append(bundle)
     return [fan for fan in fans.values() if len(fan) > 1], [fan[0] for fan in fans.values() if len(fan) == 1]
+
+
+def _anomaly(found: Bundle | Hold) -> Look:
+    return look_of((found.kind,) if found.kind else ())
 
 
 def _kind_words(bundle: Bundle) -> str:
@@ -276,9 +325,15 @@ def _held(found: Iterable[Hold], roles: Roles) -> tuple[list[Arrow], list[str]]:
         words = one_of(hold.announced) if len(hold.announced) < 3 else "any other announcement"
         if len(hold.states) == 1 or hold.states == roles.lost:
             place = _key_of(hold.states)
-            loops.append(Arrow(place, place, Look.ANOMALY, f"{hold.kind}\n({words})"))
+            when = f"{words},\n{hold.guard}" if hold.guard else words
+            loops.append(Arrow(place, place, _anomaly(hold), f"{hold.kind}\n({when})"))
+            continue
+        missing = tuple(status for status in roles.statuses if status not in hold.states)
+        if len(hold.states) <= len(missing):
+            own = dict(hold.exceptions)
+            states = one_of(tuple(f"{s} ({own[s]})" if s in own else s.value for s in hold.states), "and")
         else:
-            missing = tuple(status for status in roles.statuses if status not in hold.states)
-            guard = f" ({hold.guard})" if hold.guard else ""
-            notes.append(f"·  {hold.kind}: {words} in any state but {one_of(missing, 'and')}{guard}.")
+            exceptions = "".join(f" ({status}: {own})" for status, own in hold.exceptions)
+            states = f"any state but {one_of(missing, 'and')}{exceptions}"
+        notes.append(f"·  {hold.kind}: {words}{f' ({hold.guard})' if hold.guard else ''} in {states}.")
     return loops, notes

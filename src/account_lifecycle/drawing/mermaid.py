@@ -21,12 +21,15 @@ from .sketch import (
 )
 
 _INDENT = "    "
-_SHAFTS = {Look.MAIN: "==", Look.EXPECTED: "--", Look.SHARED: "-.-", Look.ANOMALY: "-.-", Look.FAINT: "--"}
+_SHAFTS = dict.fromkeys(Look, "-.-") | {Look.MAIN: "==", Look.EXPECTED: "--", Look.FAINT: "--"}
 _STROKES = {
     Look.MAIN: "bold",
     Look.EXPECTED: "thin",
     Look.SHARED: "dotted",
-    Look.ANOMALY: "dotted red",
+    Look.UNHEARD: "dotted grey",
+    Look.INFO: "dotted blue",
+    Look.WARNING: "dotted brown",
+    Look.ERROR: "dotted red",
     Look.FAINT: "pale",
 }
 _ENTITIES = {ord(char): f"#{ord(char)};" for char in '"#&<>`%;\\'} | {ord("\n"): "<br/>"}

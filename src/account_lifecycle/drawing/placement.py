@@ -25,7 +25,7 @@ from .geometry import (
     wrap,
 )
 from .routes import Route, Trip, label_spot, route_all, route_loop
-from .sketch import GROUP, GROUP_NAME, INK, PENS, SOFT_INK, Arrow, Hub, Look, Sketch, State, health_words
+from .sketch import GROUP, GROUP_NAME, INK, PENS, SOFT_INK, Arrow, Hub, Look, Sketch, State, health_name
 
 ARROW_SIZE = 0.8
 HEAD_LENGTH = 10 * ARROW_SIZE
@@ -35,7 +35,7 @@ _COLUMN_GAP, _GROUP_GAP, _LABEL_MARGIN, _APART = 64.0, 84.0, 24.0, 34.0
 _MEMBER_GAP, _WIDE_MEMBER_GAP, _FRAME_PADDING, _FRAME_HEAD = 12.0, 34.0, 16.0, 26.0
 _BESIDE = {False: ((0, 1), (-1, 0), (0, -1), (1, 0)), True: ((0, 1), (0, -1), (1, 0), (-1, 0))}
 """Where a hub may stand beside its state, the best place first: one that leads to it, and one that comes after it."""
-_MARGIN, _LEGEND_SHARE, _MOST_COLUMNS = 26.0, 0.72, 4
+_MARGIN, _LEGEND_SHARE, _MOST_COLUMNS = 26.0, 0.76, 4
 """Around the drawing; how much of its width the words below it may take; the columns of a list of events."""
 _SWATCH_HEIGHT, _SWATCH_GAP, _SAMPLE_LENGTH, _LINE_GAP, _ITEM_GAP = 20.0, 6.0, 40.0, 12.0, 22.0
 
@@ -148,7 +148,8 @@ def _fit(
     """Return the routes and the labels' spots in the order of the arrows.
 
     Loops come first, each with its label; then the main chain, bold or faint, which nothing disturbs; then all
-    others. Kept, because the pictures of many providers differ in nothing but words.
+    others, those that few subscriptions need last. Kept, because the pictures of many providers differ in nothing
+    but words.
     """
     boxes = dict(places)
     sheet = around(boxes.values())
@@ -171,7 +172,7 @@ def _fit(
         if arrow.tail == arrow.head:
             routes[i], labels[i] = route_loop(trip(arrow), *sizes[i])
             fixed += [routes[i].extent, labels[i]]
-    for looks in ((Look.MAIN,), (Look.FAINT,), tuple(Look)):
+    for looks in ((Look.MAIN,), (Look.FAINT,), tuple(look for look in Look if look is not Look.UNHEARD), tuple(Look)):
         batch = [i for i, arrow in enumerate(arrows) if i not in routes and arrow.look in looks]
         routes |= dict(zip(batch, route_all([trip(arrows[i]) for i in batch], tuple(routes.values())), strict=True))
     taken = [*fixed, *(box for key, box in places if key != GROUP)]
@@ -198,7 +199,7 @@ def _legend(sketch: Sketch, left: float, top: float, width: float) -> Legend:
     """Set the swatches, the lines, the notes and the log, one below the other, no wider than ``width``."""
     swatches, x = [], left
     for health in sketch.healths:
-        room = text_width(health_words(health), TEXT_SIZE) + 20
+        room = text_width(health_name(health), TEXT_SIZE) + 20
         swatches.append((health, Box(x + room / 2, top - _SWATCH_HEIGHT / 2, room, _SWATCH_HEIGHT)))
         x += room + _SWATCH_GAP
     samples, texts = [], list[Text]()

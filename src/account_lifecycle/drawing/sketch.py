@@ -4,9 +4,11 @@ Every text keeps a contrast of at least 4.5 to 1 to its ground unless it is mean
 a colour alone.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.status import Health, Status
 from .table import Pair, Roles
 
@@ -24,8 +26,14 @@ class Look(StrEnum):
     """Any other expected move."""
     SHARED = "shared"
     """Many expected moves to one place, folded into one arrow."""
-    ANOMALY = "anomaly"
-    """A move or a hold that the life cycle does not expect."""
+    UNHEARD = "unheard"
+    """Expected only where the words that would say more are not subscribed."""
+    INFO = "info"
+    """A move or a hold that the life cycle does not expect, with an anomaly to know of ..."""
+    WARNING = "warning"
+    """... one that warns ..."""
+    ERROR = "error"
+    """... and one that must not be."""
     FAINT = "faint"
     """There for orientation only."""
 
@@ -69,9 +77,30 @@ PENS: dict[Look, Pen] = {
     Look.MAIN: Pen(INK, 3.2),
     Look.EXPECTED: Pen(SOFT_INK, 1.2),
     Look.SHARED: Pen(SOFT_INK, 1.2, "dashed"),
-    Look.ANOMALY: Pen("#c81e1e", 1.6, "dashed"),
+    Look.UNHEARD: Pen(SOFT_INK, 1.9, "dotted"),
+    Look.INFO: Pen("#1d4ed8", 1.3, "dashed"),
+    Look.WARNING: Pen("#b45309", 1.7, "dashed"),
+    Look.ERROR: Pen("#c81e1e", 2.1, "dashed"),
     Look.FAINT: Pen("#d1d5db", 1.2),
 }
+
+
+ANOMALOUS = (Look.INFO, Look.WARNING, Look.ERROR)
+"""The looks of anomalies, the mildest first."""
+SEVERITIES = (
+    (Look.INFO, "an anomaly to know of (info)"),
+    (Look.WARNING, "a warning"),
+    (Look.ERROR, "an error"),
+)
+"""What these looks mean."""
+_BY_SEVERITY = {Severity.INFO: Look.INFO, Severity.WARNING: Look.WARNING, Severity.ERROR: Look.ERROR}
+_KINDS = frozenset(AnomalyKind)
+
+
+def look_of(kinds: Iterable[str]) -> Look:
+    """Return the look of the most severe of these kinds; one that is not known warns, and none is only to know of."""
+    looks = [_BY_SEVERITY[AnomalyKind(kind).severity] if kind in _KINDS else Look.WARNING for kind in kinds]
+    return max(looks, key=ANOMALOUS.index, default=Look.INFO)
 
 
 class State(NamedTuple):
@@ -146,7 +175,7 @@ class Sketch(NamedTuple):
     notes: tuple[str, ...] = ()
     """Sentences below the picture."""
     log: tuple[tuple[Look, str], ...] = ()
-    """Short lines below the picture, one for each event."""
+    """Short lines below the picture, in columns: one for each event, or kind of anomaly."""
 
     @property
     def group(self) -> tuple[Status, ...]:
@@ -154,6 +183,6 @@ class Sketch(NamedTuple):
         return self.roles.lost
 
 
-def health_words(health: Health) -> str:
+def health_name(health: Health) -> str:
     """Return a health's name for people."""
     return health.value.replace("_", " ").lower()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.compiled import Step, compiled, health_of
 from ..lifecycle.definition import ANNOUNCEMENTS, INITIAL, LOSSES, PROVES_LIFE, TERMINAL, Guard
-from ..lifecycle.machine import INITIAL_SITUATION, Situation
+from ..lifecycle.machine import CIRCUMSTANCES, FACTS, INITIAL_SITUATION, USUAL, Situation
 from ..lifecycle.status import Health, Status
 
 
@@ -33,7 +33,18 @@ GUARD_WORDS: Mapping[Guard, GuardWords] = {
         "known account", "new account", "something has proved that the vendor holds it (new account: nothing yet)"
     ),
     Guard.LOST: GuardWords("lost", "not lost", "the connection was announced as lost, and not yet as restored"),
+    Guard.NEEDS_USER: GuardWords(
+        "needs its user",
+        "needs no user",
+        "bad credentials or lost permissions were announced, and nobody has signed in since",
+    ),
     Guard.ANNOUNCES_SYNC: GuardWords("if its provider announces syncs", "if its provider announces no syncs"),
+    Guard.OK_SUBSCRIBED: GuardWords("if OK is subscribed", "if OK is not subscribed"),
+    Guard.RECENT: GuardWords(
+        "heard recently", "not heard recently", "the same announcement was accepted within the retry horizon (20 h)"
+    ),
+    Guard.YOUNG: GuardWords("young account", "older account", "first heard of within the retry horizon"),
+    Guard.SETTLED: GuardWords("deleted long ago", "deleted lately", "longer ago than the retry horizon"),
 }
 """One row for each guard of the definition; nothing else words one, and which arrow needs which is worked out."""
 
@@ -62,6 +73,9 @@ class Hold(NamedTuple):
     announced: tuple[Status, ...]
     states: tuple[Status, ...]
     guard: str = ""
+    """On which circumstances of the announcement it depends, in words; blank for none."""
+    exceptions: tuple[tuple[Status, str], ...] = ()
+    """The states in which it depends on facts of the account as well, each with these in words."""
 
 
 # ---- Moves, holds and stays -----------------------------------------------------------------------
@@ -83,9 +97,10 @@ def deviant_moves(announces_sync: bool = True) -> tuple[Move, ...]:
 
 def find_holds() -> tuple[Hold, ...]:
     """Return every hold: first those of the providers that announce everything, then what the others add."""
-    found = _holds(True, "")
+    found = _holds(True)
     known = {hold.kind for hold in found}
-    return (*found, *(h for h in _holds(False, "from a provider that never announces it") if h.kind not in known))
+    added = (hold for hold in _holds(False) if hold.kind not in known)
+    return (*found, *(hold._replace(guard="from a provider that never announces it") for hold in added))
 
 
 def find_stays(announces_sync: bool = True) -> tuple[Pair, ...]:
@@ -104,22 +119,41 @@ def reachable(announces_sync: bool = True) -> tuple[Status, ...]:
 @cache
 def deviant_kinds() -> frozenset[AnomalyKind]:
     """Return the kinds that make a move or a hold unexpected; all others only ride along."""
-    return frozenset(step.deviation for step, _ in _cases(None) if step.deviation)
+    return frozenset(step.deviation for step, _ in _cases(None) if step.deviation) | _OBSERVED
 
+
+_OBSERVED = frozenset({AnomalyKind.DRIFT, AnomalyKind.VANISHED})
+"""What moves an account without an announcement, because the vendor's list says otherwise."""
 
 _Facts = frozenset[tuple[Guard, bool]]
 """Which guards hold in a row of the table, and which do not."""
 
 
+def circumstances_of(announces_sync: bool | None) -> tuple[frozenset[Guard], ...]:
+    """Return all that an announcement can bring with it, for one kind of provider or both."""
+    kinds = (True, False) if announces_sync is None else (announces_sync,)
+    others = [guard for guard in CIRCUMSTANCES if guard is not Guard.ANNOUNCES_SYNC]
+    sets = [frozenset(chosen) for size in range(len(others) + 1) for chosen in combinations(others, size)]
+    return tuple(chosen | ({Guard.ANNOUNCES_SYNC} if sync else set()) for sync in kinds for chosen in sets)
+
+
 @cache
 def _cases(announces_sync: bool | None) -> tuple[tuple[Step, _Facts], ...]:
     """Return every row of the table, for one kind of provider or both, with whether each guard holds in it."""
-    kinds = (True, False) if announces_sync is None else (announces_sync,)
     return tuple(
-        (step, frozenset((g, sync if g is Guard.ANNOUNCES_SYNC else getattr(step.before, g)) for g in Guard))
-        for sync in kinds
-        for step in compiled().rows(announces_sync=sync)
+        (step, frozenset((g, getattr(step.before, g) if g in FACTS else g in circumstances) for g in Guard))
+        for circumstances in circumstances_of(announces_sync)
+        for step in compiled().rows(circumstances)
     )
+
+
+@cache
+def _facts_of(announces_sync: bool | None) -> Mapping[Status, frozenset[_Facts]]:
+    """Return everything that can be true in each status."""
+    found: dict[Status, set[_Facts]] = {}
+    for step, facts in _cases(announces_sync):
+        found.setdefault(step.before.status, set()).add(facts)
+    return {status: frozenset(facts) for status, facts in found.items()}
 
 
 def _moves(announces_sync: bool | None, *, expected: bool) -> tuple[Move, ...]:
@@ -127,38 +161,49 @@ def _moves(announces_sync: bool | None, *, expected: bool) -> tuple[Move, ...]:
     for step, facts in _cases(announces_sync):
         if step.moved and step.expected is expected:
             found.setdefault(Move(step.before.status, step.after.status, kind=step.deviation), set()).add(facts)
-    return tuple(move._replace(guard=_guard(facts, move.before, announces_sync)) for move, facts in found.items())
+    every = _facts_of(announces_sync)
+    return tuple(move._replace(guard=_guard(facts, every[move.before])) for move, facts in found.items())
 
 
-def _holds(announces_sync: bool, fixed: str) -> tuple[Hold, ...]:
-    """Return one row for each kind and set of states, with the guards of those states."""
+def _holds(announces_sync: bool) -> tuple[Hold, ...]:
+    """Return one row for each kind, its states and what it depends on there."""
     held: dict[tuple[AnomalyKind, Status], dict[Status, set[_Facts]]] = {}
     for step, facts in _cases(announces_sync):
         if step.deviation and not step.accepted:
             states = held.setdefault((step.deviation, step.announced), {})
             states.setdefault(step.before.status, set()).add(facts)
     found: dict[Hold, list[Status]] = {}
+    every = _facts_of(announces_sync)
     for (kind, announced), states in held.items():
-        guards = ((status, _guard(facts, status, announces_sync)) for status, facts in states.items())
-        exceptions = ", ".join(f"{status}: {guard}" for status, guard in guards if guard)
-        found.setdefault(Hold(kind, (), tuple(states), _joined(fixed, exceptions)), []).append(announced)
+        alike: dict[str, dict[Status, str]] = {}
+        for status, cases in states.items():
+            circumstances, own = (_guard(_only(g, cases), _only(g, every[status])) for g in (CIRCUMSTANCES, FACTS))
+            alike.setdefault(circumstances, {})[status] = own
+        for guard, owns in alike.items():
+            exceptions = tuple((status, own) for status, own in owns.items() if own)
+            found.setdefault(Hold(kind, (), tuple(owns), guard, exceptions), []).append(announced)
     return tuple(hold._replace(announced=tuple(announced)) for hold, announced in found.items())
 
 
-def _guard(cases: set[_Facts], status: Status, announces_sync: bool | None) -> str:
-    """Word the fewest facts that tell these cases of a status from all its others."""
-    others = {facts for step, facts in _cases(announces_sync) if step.before.status is status} - cases
-    every = [(guard, value) for value in (True, False) for guard in GUARD_WORDS]
+def _only(guards: tuple[Guard, ...], cases: Iterable[_Facts]) -> frozenset[_Facts]:
+    return frozenset(frozenset((guard, value) for guard, value in facts if guard in guards) for facts in cases)
+
+
+def _guard(cases: Iterable[_Facts], every: Iterable[_Facts]) -> str:
+    """Word the fewest facts that tell these cases from all others; alternatives are joined by "or"."""
+    left, others = set(cases), frozenset(every).difference(cases)
+    literals = [(guard, value) for value in (True, False) for guard in GUARD_WORDS]
+    alternatives: list[str] = []
     for size in range(len(GUARD_WORDS) + 1):
-        for facts in map(frozenset, combinations(every, size)):
-            if all(facts <= case for case in cases) and not any(facts <= other for other in others):
-                words = [(GUARD_WORDS[guard], value) for guard, value in every if (guard, value) in facts]
-                return _joined(*(word.holds if value else word.fails for word, value in words))
-    raise AssertionError(f"no guard tells {cases} in {status} from {others}")
-
-
-def _joined(*parts: str) -> str:
-    return ", ".join(filter(None, parts))
+        for facts in map(frozenset, combinations(literals, size)):
+            covered = {case for case in left if facts <= case}
+            if covered and not any(facts <= other for other in others):
+                words = [(GUARD_WORDS[guard], value) for guard, value in literals if (guard, value) in facts]
+                alternatives.append(", ".join(word.holds if value else word.fails for word, value in words))
+                left -= covered
+        if not left:
+            return " or ".join(alternatives)
+    raise AssertionError(f"no guards tell {left} from {others}")
 
 
 # ---- The part that each status plays ---------------------------------------------------------------
@@ -195,22 +240,32 @@ def status_roles(announces_sync: bool = True) -> Roles:
 
 
 def healths_of(status: Status) -> tuple[Health, ...]:
-    """Return everything that a status can mean to a caller, first what it means when it is first met."""
+    """Return what a status can mean to a caller while its deadline has not passed, the first meaning first.
+
+    What an account means of which OK is not announced (``presumed``) is left out.
+    """
     situations = [s for s in compiled().situations if s.status is status]
-    return tuple(dict.fromkeys(health_of(s, ok_heard=heard) for heard in (False, True) for s in situations))
+    return tuple(dict.fromkeys(health_of(s, ever_live=live) for live in (False, True) for s in situations))
+
+
+def need_user() -> tuple[Status, ...]:
+    """Return the statuses that mean that the user must act, but only in an account that needs its user."""
+    asked = Health.ACTION_REQUIRED
+    return tuple(s for s in Status if asked in (healths := healths_of(s)) and healths[0] is not asked)
 
 
 def _longest_birth(situation: Situation, trail: tuple[Status, ...], announces_sync: bool) -> tuple[Status, ...]:
     """Return the longest expected trail to the first life, the earliest in the definition's order, without its end."""
     best: tuple[Status, ...] = ()
+    circumstances = USUAL if announces_sync else USUAL - {Guard.ANNOUNCES_SYNC}
     for announced in ANNOUNCEMENTS:
-        step = compiled().step(situation, announced, announces_sync=announces_sync)
+        step = compiled().step(situation, announced, circumstances)
         after = step.after.status
         if not (step.expected and step.moved) or after in trail:
             continue
         if after is PROVES_LIFE:
             best = max(best, trail, key=len)
-        elif health_of(step.after, ok_heard=False) is Health.STARTING:
+        elif health_of(step.after) is Health.STARTING:
             best = max(best, _longest_birth(step.after, (*trail, after), announces_sync), key=len)
     return best
 
