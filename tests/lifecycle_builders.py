@@ -1,19 +1,24 @@
 """Builders for the tests of the pure core: an account's life, told one word at a time."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, decide
-from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
-from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
+from account_lifecycle.lifecycle.decide import Decision, judge
+from account_lifecycle.lifecycle.events import DeadlineKind, DeadlinePassed, Event, StatusAnnounced, StatusObserved
+from account_lifecycle.lifecycle.policy import ALL, DEFAULT_POLICY, Policy
 from account_lifecycle.testing import START
 
 NOON = START
 MICROSECOND = timedelta(microseconds=1)
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-REDELIVERY_WINDOW = timedelta(seconds=600)
+REDELIVERY_WINDOW = timedelta(minutes=10)
+RETRY_HORIZON = timedelta(hours=20)
+MARGIN = timedelta(hours=1)
 
 LOSSES = ("CREDENTIALS", "PERMISSIONS", "ERROR", "STOPPED")
 SYNC_ANNOUNCING = ("LINKEDIN", "IMAP", "WHATSAPP", "INSTAGRAM", "TELEGRAM")
@@ -22,11 +27,16 @@ FAMILIES = (*SYNC_ANNOUNCING, *SYNC_SILENT)
 STRANGER = "MYSPACE"
 
 
+def without(*words: str, **more: Any) -> Policy:
+    """The policy of a team that is not subscribed to these words."""
+    return Policy(subscribed=ALL - set(words), **more)
+
+
 def announced(
-    word: str, at: datetime = NOON, *, provider: str | None = None, product: str = "", name: str | None = None
+    word: str, at: datetime = NOON, *, provider: str | None = None, product: str = "", owner: str | None = None
 ) -> StatusAnnounced:
     """One announcement, as ``payloads`` hands it on."""
-    return StatusAnnounced("acc", word, at, provider, product, name)
+    return StatusAnnounced("acc", word, at, provider, product, owner)
 
 
 def kinds_of(decision: Decision) -> list[str]:
@@ -35,12 +45,22 @@ def kinds_of(decision: Decision) -> list[str]:
 
 
 def effects_of(decision: Decision) -> list[str]:
-    """Its effects as words: ``entered OK``, ``recovered`` ..., anomalies aside."""
-    return [f"{e.kind} {e.subject}".strip() for e in decision.effects if e.kind != "anomaly"]
+    """Its effects as words: ``entered OK``, ``recovered`` ..., anomalies aside; a question mark if doubtful."""
+    return [f"{e.kind} {e.subject}".strip() + "?" * e.doubtful for e in decision.effects if e.kind != "anomaly"]
+
+
+def outcome(decision: Decision) -> tuple[str, list[str], list[str]]:
+    """Its verdict, its anomalies, and its other effects, sorted, without those of edges and healths."""
+    edges = ("left ", "entered ", "health_changed ")
+    return (
+        decision.verdict.value,
+        kinds_of(decision),
+        sorted(e for e in effects_of(decision) if not e.startswith(edges)),
+    )
 
 
 class Life:
-    """One account and the decisions on all it was told; a minute passes before each word."""
+    """One account and the decisions on all that happened to it; a minute passes before each word."""
 
     def __init__(self, *words: str, provider: str | None = None, policy: Policy = DEFAULT_POLICY) -> None:
         self.account = Account("acc")
@@ -57,30 +77,58 @@ class Life:
         after: timedelta = MINUTE,
         provider: str | None = None,
         product: str = "",
-        name: str | None = None,
+        owner: str | None = None,
     ) -> Decision:
-        """Tell it one word, ``after`` the previous event."""
+        """Tell it one word, ``after`` the previous event; return what became of it."""
         self.now += after
-        return self.meets(announced(word, self.now, provider=provider, product=product, name=name))
+        return self.meets(announced(word, self.now, provider=provider, product=product, owner=owner))[-1]
+
+    def observes(
+        self,
+        status: str,
+        *,
+        after: timedelta = HOUR,
+        provider: str | None = None,
+        owner: str | None = None,
+        signed_in_at: datetime | None = None,
+    ) -> Decision:
+        """Let the vendor's list say something of it; return what became of that."""
+        self.now += after
+        return self.meets(StatusObserved("acc", status, self.now, provider, owner, signed_in_at))[-1]
+
+    def waits(self, length: timedelta) -> list[Decision]:
+        """Let time pass and a clock look; return what was found."""
+        self.now += length
+        return self.meets(self.deadline())
 
     def outlives_its_deadline(self, *, after: timedelta = DAY) -> Decision:
-        """Let the deadline of the present stay pass."""
-        self.now += after
-        return self.meets(self.deadline())
+        """Let the deadline of the present stay pass; return what became of it."""
+        found = self.waits(after)
+        return next(d for d in found if isinstance(d.event, DeadlinePassed) and d.event.kind is DeadlineKind.STAY)
 
     def deadline(self) -> DeadlinePassed:
         """The deadline of the present stay, to be met now or too late."""
-        assert self.account.since is not None
-        return DeadlinePassed("acc", self.account.status, self.now, self.account.since, HOUR)
+        return DeadlinePassed("acc", self.account.status, self.now, self.account.since or self.now, HOUR)
 
-    def meets(self, event: Event) -> Decision:
-        """Let one event happen."""
-        decision = decide(self.account, event, self.policy)
-        self.decisions.append(decision)
-        self.account = decision.after
-        return decision
+    def meets(self, event: Event) -> list[Decision]:
+        """Let one event happen, and before it what a clock would have found."""
+        decisions = judge(self.account, event, self.policy)
+        self.decisions += decisions
+        if decisions:
+            self.account = decisions[-1].after
+        return decisions
 
     @property
     def anomalies(self) -> list[str]:
         """The kinds of every anomaly so far."""
         return [kind for decision in self.decisions for kind in kinds_of(decision)]
+
+    @property
+    def effects(self) -> list[str]:
+        """Every effect so far, anomalies aside."""
+        return [effect for decision in self.decisions for effect in effects_of(decision)]
+
+
+def recovered_windows(decisions: Iterable[Decision]) -> list[Any]:
+    """The blind windows that were handed to ``recovered``."""
+    return [e.blind_window for d in decisions for e in d.effects if e.kind == "recovered"]

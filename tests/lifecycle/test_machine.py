@@ -9,25 +9,27 @@ from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.definition import Deviation, Guard, Transition
 from account_lifecycle.lifecycle.machine import (
+    FACTS,
+    USUAL,
     BoundModel,
     LifecycleModel,
     Situation,
     build_machine,
-    check,
+    check_transitions,
     situation_of,
 )
 from account_lifecycle.lifecycle.status import Status
-from lifecycle.expected_table import CELLS, TABLE, Spot, named
+from lifecycle.expected_table import ALL_CIRCUMSTANCES, CELLS, TABLE, Spot, named
 
-both_kinds = pytest.mark.parametrize("announces_sync", [True, False], ids=["sync", "no-sync"])
+SETTINGS = [frozenset(Guard(name) for name in names) for names in ALL_CIRCUMSTANCES]
 
 
 def no_picture(_: Situation) -> Any:
     raise AssertionError("nobody asked for a picture")
 
 
-def a_model(spot: Spot, *, announces_sync: bool) -> BoundModel:
-    return BoundModel(situation_of(Status(spot[0]), *spot[1:]), no_picture, announces_sync=announces_sync)
+def a_model(spot: Spot, circumstances: frozenset[Guard] = USUAL) -> BoundModel:
+    return BoundModel(situation_of(Status(spot[0]), *spot[1:]), no_picture, circumstances)
 
 
 def accepts(model: BoundModel, word: str) -> bool:
@@ -38,32 +40,34 @@ def accepts(model: BoundModel, word: str) -> bool:
         return False
 
 
-@both_kinds
 @pytest.mark.parametrize(("spot", "word"), CELLS, ids=named)
-def test_a_bound_model_answers_as_the_table(spot: Spot, word: str, announces_sync: bool) -> None:
-    model = a_model(spot, announces_sync=announces_sync)
-    before = model.situation
-    step = compiled().step(before, Status(word), announces_sync=announces_sync)
+def test_a_bound_model_answers_as_the_table(spot: Spot, word: str) -> None:
+    for provider_and_team in ((True, True), (False, True), (True, False), (False, False)):
+        circumstances = frozenset(
+            guard
+            for guard, holds in zip((Guard.ANNOUNCES_SYNC, Guard.OK_SUBSCRIBED), provider_and_team, strict=True)
+            if holds
+        )
+        model = a_model(spot, circumstances)
+        before = model.situation
+        step = compiled().step(before, Status(word), circumstances)
 
-    assert getattr(model, f"may_{word}")() is step.expected
-    assert model.situation == before, "a question moved it"
-    assert accepts(model, word) is step.expected
-    assert model.situation == (step.after if step.expected else before)
+        assert getattr(model, f"may_{word}")() is step.expected
+        assert model.situation == before, "a question moved it"
+        assert accepts(model, word) is step.expected
+        assert model.situation == (step.after if step.expected else before)
 
 
-@both_kinds
 @pytest.mark.parametrize("spot", TABLE, ids=named)
-def test_a_bound_model_lists_what_is_lawful(spot: Spot, announces_sync: bool) -> None:
-    rows = [row for row in compiled().rows(announces_sync=announces_sync) if row.before.key == spot]
+def test_a_bound_model_lists_what_is_expected(spot: Spot) -> None:
+    rows = [row for row in compiled().rows() if row.before.key == spot]
 
-    assert a_model(spot, announces_sync=announces_sync).expected() == tuple(
-        row.announced for row in rows if row.expected
-    )
+    assert a_model(spot).expected() == tuple(row.announced for row in rows if row.expected)
 
 
 def test_models_share_one_machine_and_leave_nothing_behind() -> None:
-    first = a_model(("OK", True, False), announces_sync=True)
-    second = a_model(("OK", True, False), announces_sync=True)
+    first = a_model(("OK", True, False, False))
+    second = a_model(("OK", True, False, False))
     getattr(first, "CREDENTIALS")()  # noqa: B009 (the machine adds it)
 
     assert (first.state, second.state) == ("CREDENTIALS", "OK")
@@ -71,56 +75,50 @@ def test_models_share_one_machine_and_leave_nothing_behind() -> None:
 
 
 def test_the_machine_runs_any_object_with_a_state() -> None:
-    model = LifecycleModel(situation_of(Status.ERROR, True, True))
+    model = LifecycleModel(situation_of(Status.ERROR, True, True, True))
 
     assert build_machine().events["RECONNECTED"].trigger(model)
-    assert model.situation.key == ("RECONNECTED", True, False)
-
-
-@both_kinds
-def test_exactly_the_unexpected_cells_have_a_deviation(announces_sync: bool) -> None:
-    for row in compiled().rows(announces_sync=announces_sync):
-        expected = accepts(a_model(row.before.key, announces_sync=announces_sync), row.announced)
-        assert (row.deviation is None) is expected
+    assert model.situation.key == ("RECONNECTED", True, False, False)
 
 
 # ---- The definition -------------------------------------------------------------------------------
 
 
-def fits(row: Transition | Deviation, word: Status, situation: Situation, announces_sync: bool) -> bool:
+def fits(row: Transition | Deviation, word: Status, situation: Situation, circumstances: frozenset[Guard]) -> bool:
     """Whether a row of the definition speaks of an announcement in a situation."""
     triggers = row.triggers if isinstance(row, Deviation) else (row.trigger,)
-    facts = {
-        Guard.EXISTS: situation.exists,
-        Guard.LOST: situation.lost,
-        Guard.ANNOUNCES_SYNC: announces_sync,
-    }
-    guards_hold = all(facts[g] for g in row.conditions) and not any(facts[g] for g in row.unless)
+    holding = {guard for guard in FACTS if getattr(situation, guard)} | circumstances
+    guards_hold = holding.issuperset(row.conditions) and holding.isdisjoint(row.unless)
     return word in triggers and situation.status in row.source and guards_hold
 
 
-EVERYTHING = [(s, word, sync) for s in compiled().situations for word in definition.ANNOUNCEMENTS for sync in (0, 1)]
+EVERYTHING = [(s, w, setting) for s in compiled().situations for w in definition.ANNOUNCEMENTS for setting in SETTINGS]
 
 
 def test_no_two_transitions_claim_the_same_cell() -> None:
-    for situation, word, sync in EVERYTHING:
-        claims = [row for row in definition.TRANSITIONS if fits(row, word, situation, bool(sync))]
+    for situation, word, circumstances in EVERYTHING:
+        claims = [row for row in definition.TRANSITIONS if fits(row, word, situation, circumstances)]
         assert len(claims) <= 1, (situation, word, claims)
 
 
 @pytest.mark.parametrize("row", definition.TRANSITIONS)
 def test_every_transition_of_the_definition_is_alive(row: Transition) -> None:
-    assert any(fits(row, word, situation, bool(sync)) for situation, word, sync in EVERYTHING)
+    assert any(fits(row, *where(claim)) for claim in EVERYTHING)
 
 
 @pytest.mark.parametrize("row", definition.DEVIATIONS)
 def test_every_deviation_of_the_definition_decides_some_cell(row: Deviation) -> None:
-    def decides(situation: Situation, word: Status, sync: bool) -> bool:
-        if compiled().step(situation, word, announces_sync=sync).expected:
+    def decides(situation: Situation, word: Status, circumstances: frozenset[Guard]) -> bool:
+        if not fits(row, word, situation, circumstances) or compiled().step(situation, word, circumstances).expected:
             return False
-        return next(d for d in definition.DEVIATIONS if fits(d, word, situation, sync)) is row
+        return next(d for d in definition.DEVIATIONS if fits(d, word, situation, circumstances)) is row
 
-    assert any(decides(situation, word, bool(sync)) for situation, word, sync in EVERYTHING)
+    assert any(decides(*claim) for claim in EVERYTHING)
+
+
+def where(claim: tuple[Situation, Status, frozenset[Guard]]) -> tuple[Status, Situation, frozenset[Guard]]:
+    situation, word, circumstances = claim
+    return word, situation, circumstances
 
 
 A_ROW = Transition(Status.OK, (Status.CONNECTING,), Status.OK)
@@ -140,8 +138,8 @@ A_ROW = Transition(Status.OK, (Status.CONNECTING,), Status.OK)
 )
 def test_a_definition_that_nobody_can_mean_is_refused(rows: tuple[Transition, ...]) -> None:
     with pytest.raises(ValueError, match="OK"):
-        check(rows)
+        check_transitions(rows)
 
 
 def test_the_definition_passes_its_own_check() -> None:
-    check(definition.TRANSITIONS)
+    check_transitions(definition.TRANSITIONS)

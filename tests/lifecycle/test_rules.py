@@ -4,16 +4,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
 from account_lifecycle.lifecycle import compiled as compiling
 from account_lifecycle.lifecycle import definition
-from account_lifecycle.lifecycle import rules as deciding
-from account_lifecycle.lifecycle.decide import redelivery_window_of
+from account_lifecycle.lifecycle import rules as naming
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
-from account_lifecycle.lifecycle.rules import machine_version, rules_of
+from account_lifecycle.lifecycle.rules import machine_version, policy_of, rules_of
+from lifecycle_builders import DAY, HOUR, MICROSECOND, without
 
 
 @pytest.fixture
@@ -45,19 +44,49 @@ def test_a_changed_cell_of_the_definition_changes_the_name(monkeypatch: pytest.M
 def test_another_order_of_judging_changes_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     before = machine_version()
     machine_version.cache_clear()
-    monkeypatch.setattr(deciding, "ORDER_OF_JUDGING", deciding.ORDER_OF_JUDGING + 1)
+    monkeypatch.setattr(naming, "ORDER_OF_JUDGING", naming.ORDER_OF_JUDGING + 1)
     assert machine_version() != before
 
 
-def test_the_redelivery_window_is_part_of_the_name_and_can_be_read_from_it() -> None:
-    window = timedelta(seconds=90, microseconds=1)
-    assert redelivery_window_of(rules_of(Policy(redelivery_window=window))) == window
-    assert rules_of(Policy(redelivery_window=window)) != rules_of(DEFAULT_POLICY)
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(),
+        Policy(redelivery_window=90 * MICROSECOND),
+        Policy(retry_horizon=3 * DAY, delivery_margin=HOUR + MICROSECOND, settling=0 * HOUR),
+        Policy(subscribed="default"),
+        without("OK", redelivery_window=HOUR),
+        Policy(subscribed=()),
+    ],
+    ids=lambda policy: policy.text,
+)
+def test_what_judging_depends_on_is_part_of_the_name_and_can_be_read_from_it(policy: Policy) -> None:
+    assert policy_of(rules_of(policy)) == policy
+    assert (rules_of(policy) == rules_of(DEFAULT_POLICY)) is (policy == DEFAULT_POLICY)
 
 
-@pytest.mark.parametrize("name", ["", "000000000000/600000000", f"{machine_version()}/", f"{machine_version()}/soon"])
-def test_rules_of_another_machine_have_no_window_to_judge_by(name: str) -> None:
-    assert redelivery_window_of(name) is None
+def test_deadlines_reminders_and_notices_are_no_part_of_the_name() -> None:
+    policy = Policy(deadlines={"X": {"OK": DAY}}, reminders=(HOUR,), expiry_notice=DAY)  # type: ignore[dict-item]
+
+    assert rules_of(policy) == rules_of(DEFAULT_POLICY)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "000000000000/{}",
+        f"{machine_version()}",
+        f"{machine_version()}/",
+        f"{machine_version()}/soon",
+        f"{machine_version()}/[]",
+        f'{machine_version()}/{{"patience":1}}',
+        f'{machine_version()}/{{"retry_horizon":-1}}',
+        f'{machine_version()}/{{"subscribed":["SNAFU"]}}',
+    ],
+)
+def test_rules_of_another_machine_and_garbled_names_have_no_policy(name: str) -> None:
+    assert policy_of(name) is None
 
 
 def test_the_name_is_the_same_in_every_process() -> None:

@@ -1,23 +1,25 @@
-"""The compiled table: every answer as the rules give it, for both kinds of provider."""
-
-from dataclasses import replace
+"""The compiled table: every answer as the rules give it, under every circumstance."""
 
 import pytest
 
 from account_lifecycle.lifecycle.compiled import compiled
-from account_lifecycle.lifecycle.machine import Situation, situation_of
+from account_lifecycle.lifecycle.definition import Guard
+from account_lifecycle.lifecycle.machine import USUAL, Situation, situation_of
 from account_lifecycle.lifecycle.status import Status
-from lifecycle.expected_table import CELLS, TABLE, UNSUPPORTED, WAYS, WORDS, Spot, after, cell, named
-
-each_cell = pytest.mark.parametrize(("spot", "word"), CELLS, ids=named)
+from lifecycle.expected_table import ALL_CIRCUMSTANCES, CELLS, TABLE, WAYS, WORDS, Spot, after, cell, named
+from lifecycle.expected_table import USUAL as USUALLY
 
 
 def a_situation(spot: Spot) -> Situation:
     return situation_of(Status(spot[0]), *spot[1:])
 
 
+def guards(circumstances: frozenset[str]) -> frozenset[Guard]:
+    return frozenset(Guard(name) for name in circumstances)
+
+
 def test_the_grid_is_whole() -> None:
-    assert (len(TABLE), len(WORDS)) == (14, 11)
+    assert (len(TABLE), len(WORDS), len(ALL_CIRCUMSTANCES)) == (17, 11, 32)
 
 
 def test_the_situations_are_exactly_those_of_the_grid() -> None:
@@ -25,35 +27,46 @@ def test_the_situations_are_exactly_those_of_the_grid() -> None:
     assert len(compiled().situations) == len(TABLE)
 
 
-def test_every_situation_is_reached_by_a_lawful_life() -> None:
+def test_every_situation_is_reached_by_some_life() -> None:
     assert {spot for spot, _ in WAYS} == set(TABLE)
 
 
-@each_cell
-@pytest.mark.parametrize("announces_sync", [True, False], ids=["sync", "no-sync"])
-def test_each_cell_is_as_the_rules_say(spot: Spot, word: str, announces_sync: bool) -> None:
-    step = compiled().step(a_situation(spot), Status(word), announces_sync=announces_sync)
-    expected = cell(spot, word, announces_sync=announces_sync)
+def test_what_is_usual_is_a_provider_that_announces_syncs_and_a_team_that_hears_of_ok() -> None:
+    assert guards(USUALLY) == USUAL
 
-    assert step.verdict == ("APPLIED" if expected.accepted else "HELD")
-    assert step.deviation == expected.kind
-    assert step.after.key == after(spot, word, announces_sync=announces_sync)
-    assert step.expected is expected.expected
+
+@pytest.mark.parametrize(("spot", "word"), CELLS, ids=named)
+def test_each_cell_is_as_the_rules_say_under_every_circumstance(spot: Spot, word: str) -> None:
+    for circumstances in ALL_CIRCUMSTANCES:
+        step = compiled().step(a_situation(spot), Status(word), guards(circumstances))
+        expected = cell(spot, word, circumstances)
+
+        assert step.verdict == ("APPLIED" if expected.accepted else "HELD"), circumstances
+        assert step.deviation == expected.kind, circumstances
+        assert step.after.key == after(spot, word, circumstances), circumstances
+        assert step.moved is (expected.mark == ">"), circumstances
+        assert step.expected is expected.expected, circumstances
 
 
 @pytest.mark.parametrize("spot", TABLE, ids=named)
-def test_a_silent_providers_sync_is_held_everywhere_but_after_deletion(spot: Spot) -> None:
-    step = compiled().step(a_situation(spot), Status.SYNC_SUCCESS, announces_sync=False)
+def test_a_silent_providers_sync_is_held_everywhere_and_blamed_on_it_but_after_deletion(spot: Spot) -> None:
+    for circumstances in ALL_CIRCUMSTANCES:
+        if "announces_sync" in circumstances:
+            continue
+        step = compiled().step(a_situation(spot), Status.SYNC_SUCCESS, guards(circumstances))
+        late = "AFTER_DELETION" if "settled" in circumstances else "LATE_EVENT"
 
-    assert step.after == step.before
-    assert step.deviation == ("AFTER_DELETION" if spot[0] == "DELETED" else UNSUPPORTED.kind)
+        assert step.after == step.before
+        assert step.deviation == (late if spot[0] == "DELETED" else "UNSUPPORTED_STATUS")
 
 
-def test_a_silent_provider_differs_in_its_sync_alone() -> None:
-    def without_sync(announces_sync: bool) -> list[object]:
-        return [row for row in compiled().rows(announces_sync=announces_sync) if row.announced != "SYNC_SUCCESS"]
+@pytest.mark.parametrize("guard", ["announces_sync", "ok_subscribed"])
+def test_the_provider_and_the_subscription_matter_to_syncs_alone(guard: str) -> None:
+    def without_sync(circumstances: frozenset[str]) -> list[object]:
+        rows = compiled().rows(guards(circumstances))
+        return [(r.before, r.announced, r.after, r.deviation) for r in rows if r.announced != "SYNC_SUCCESS"]
 
-    assert without_sync(False) == without_sync(True)
+    assert without_sync(USUALLY - {guard}) == without_sync(USUALLY)
 
 
 def test_the_rows_are_all_cells_and_each_once() -> None:
@@ -61,11 +74,3 @@ def test_the_rows_are_all_cells_and_each_once() -> None:
 
     assert len(rows) == len(CELLS)
     assert set(rows) == set(CELLS)
-
-
-@each_cell
-def test_having_been_ok_changes_no_answer(spot: Spot, word: str) -> None:
-    fresh = compiled().step(a_situation(spot), Status(word), ok_heard=False)
-    seasoned = compiled().step(a_situation(spot), Status(word), ok_heard=True)
-
-    assert replace(fresh, effects=()) == replace(seasoned, effects=())

@@ -134,6 +134,8 @@ _SET = (*_JUDGING, "subscribed", "deadlines", "reminders", "expiry_notice")
 def policy_from(text: str) -> Policy:
     """Return the policy that judges as ``text`` says; raise ``ValueError`` for text that no policy writes."""
     judged = json.loads(text)
+    if not isinstance(judged, dict) or not judged.keys() <= {*_JUDGING, "subscribed"}:
+        raise ValueError(f"no policy writes {shown(text)}")
     lengths = {name: value * _MICROSECOND for name, value in judged.items() if name in _JUDGING}
     return Policy(**lengths, subscribed=judged.get("subscribed", ALL))
 

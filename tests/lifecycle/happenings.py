@@ -1,0 +1,88 @@
+"""Random lives: what can happen to an account, as hypothesis draws it, and how it is lived through."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from account_lifecycle.lifecycle.events import StatusAnnounced, StatusObserved
+from account_lifecycle.lifecycle.policy import DEFAULT, Policy
+from lifecycle.expected_table import WORDS
+from lifecycle_builders import DAY, HOUR, MICROSECOND, MINUTE, Life
+
+OBSERVABLE = ("OK", "CONNECTING", "CREDENTIALS", "PERMISSIONS", "ERROR", "STOPPED", "ABSENT")
+ANNOUNCED, OBSERVED, LOOKED = "announced", "observed", "looked"
+
+
+class Happening(NamedTuple):
+    """One thing that happens, ``after`` what happened before it."""
+
+    what: str
+    word: str
+    after: timedelta
+    provider: str | None = None
+    product: str = ""
+    owner: str | None = None
+
+
+EDGES = [
+    edge + nudge * MICROSECOND
+    for edge in (2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 12 * HOUR, 20 * HOUR, DAY, 7 * DAY)
+    for nudge in (-1, 0, 1, 2)
+]
+forward = st.one_of(
+    st.sampled_from([timedelta(0), timedelta(seconds=5), MINUTE, 5 * MINUTE]),
+    st.sampled_from(EDGES),
+    st.sampled_from([9 * MINUTE, 3 * HOUR, 19 * HOUR, 3 * DAY, 40 * DAY, 400 * DAY]),
+)
+jumping = forward | st.sampled_from([-DAY, -HOUR, -MINUTE, -MICROSECOND])
+
+policies = st.builds(
+    Policy,
+    subscribed=st.one_of(
+        st.just("all"), st.just("default"), st.sets(st.sampled_from(sorted(DEFAULT | {"OK", "CONNECTING", "STOPPED"})))
+    ),
+)
+
+
+def lives(
+    pauses: st.SearchStrategy[timedelta] = jumping,
+    providers: tuple[str | None, ...] = (None, None, None, "LINKEDIN", "X", "IMAP", "MYSPACE"),
+    what: tuple[str, ...] = (ANNOUNCED, ANNOUNCED, ANNOUNCED, ANNOUNCED, OBSERVED, LOOKED),
+    products: tuple[str, ...] = ("", "", "", "classic", "recruiter"),
+    words: tuple[str, ...] = (*WORDS, "FROZEN"),
+) -> st.SearchStrategy[list[Happening]]:
+    """Draw a life of up to 25 happenings."""
+
+    def happenings(kind: str) -> st.SearchStrategy[Happening]:
+        return st.builds(
+            Happening,
+            what=st.just(kind),
+            word=st.sampled_from(words if kind == ANNOUNCED else OBSERVABLE),
+            after=pauses,
+            provider=st.sampled_from(providers),
+            product=st.sampled_from(products),
+            owner=st.sampled_from([None, None, "user-1", "user-2"]),
+        )
+
+    return st.lists(st.sampled_from(what).flatmap(happenings), max_size=25)
+
+
+def lived(happenings: list[Happening], policy: Policy) -> Life:
+    """Live through them."""
+    life = Life(policy=policy)
+    for happening in happenings:
+        happens(life, happening)
+    return life
+
+
+def happens(life: Life, happening: Happening) -> None:
+    """Let one thing happen in a life."""
+    what, word, after, provider, product, owner = happening
+    life.now += after
+    if what == LOOKED:
+        life.meets(life.deadline())
+    elif what == OBSERVED:
+        life.meets(StatusObserved("acc", word, life.now, provider, owner))
+    else:
+        life.meets(StatusAnnounced("acc", word, life.now, provider, product, owner))
