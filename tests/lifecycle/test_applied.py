@@ -1,63 +1,56 @@
-"""Accounts retold from the ledger: the same as they were when their events were judged, without judging again."""
+"""Accounts rebuilt from what is on record: the same as they were when their events were judged, without judging."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.compiled import compiled
-from account_lifecycle.lifecycle.decide import Decision
-from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
-from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.lifecycle.machine import Situation
-from builders import announced, deadline_of, judged
-from stores.exactness import shape
-from stores.ledger_contract import entry_of
-from stores.retention_contract import full_life
-from stores.scenarios import events_to, events_with_every_anomaly, events_with_every_window
-
-steps = st.lists(
-    st.tuples(
-        st.sampled_from(["SNAFU", "late", *ANNOUNCEMENTS]),
-        st.sampled_from([None, "LINKEDIN", "X", "MYSPACE"]),
-        st.sampled_from(["", "classic"]),
-        st.sampled_from([None, "user-1", "user-2"]),
-    ),
-    max_size=15,
-)
+from account_lifecycle.lifecycle.decide import Decision, applied, decide, judge
+from account_lifecycle.lifecycle.events import NOBODY, StatusAnnounced
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
+from lifecycle.expected_table import WAYS, WORDS, Spot, named
+from lifecycle.happenings import Happening, lived, lives, policies
+from lifecycle_builders import DAY, MINUTE, NOON, Life, without
 
 
-def assert_retold(decisions: list[Decision]) -> None:
-    """Each account, told from its ledger entries alone, is at every event what it was."""
-    accounts: dict[str, Account] = {}
+def assert_rebuilt(decisions: list[Decision], policy: Policy) -> None:
+    """From one event to the next, what its record leaves is what judging left."""
+    account = decisions[0].before if decisions else Account("acc")
     for decision in decisions:
-        account_id = decision.after.account_id
-        before = accounts.get(account_id, Account(account_id))
-        accounts[account_id] = entry_of(decision).applied_to(before)
-        assert shape(accounts[account_id]) == shape(decision.after)
+        kinds = [anomaly.kind for anomaly in decision.anomalies]
+        before, after = decision.before.situation, decision.after.situation
+        account = applied(account, decision.event, decision.verdict, before, after, kinds, policy)
+        assert account == decision.after
 
 
-@given(steps)
-def test_any_life_is_retold_as_it_was(life: list[tuple[str, str | None, str, str | None]]) -> None:
-    log: list[Event] = []
-    for minute, (word, provider, product, name) in enumerate(life):
-        account = judged(log)[-1].account if log else Account("a")
-        is_late = word == "late" and account.since is not None
-        log.append(deadline_of(account, minute) if is_late else announced("a", word, minute, provider, product, name))
-    assert_retold(judged(log))
+@settings(max_examples=300, deadline=None)
+@given(lives(), policies)
+def test_any_life_is_rebuilt_as_it_was(life: list[Happening], policy: Policy) -> None:
+    assert_rebuilt(lived(life, policy).decisions, policy)
 
 
-@pytest.mark.parametrize("situation", compiled().situations, ids=lambda s: f"{s.status}-{s.exists}-{s.lost}")
-@pytest.mark.parametrize("word", [*ANNOUNCEMENTS, "SNAFU"])
-def test_every_announcement_in_every_situation_is_retold_as_it_was(situation: Situation, word: str) -> None:
-    for provider in ("LINKEDIN", "X"):
-        assert_retold(judged([*events_to(situation, "a"), announced("a", word, 99, provider)]))
-
-
-def test_whole_logs_are_retold_as_they_were() -> None:
-    assert_retold(judged([*events_with_every_anomaly(), *events_with_every_window(), *full_life()]))
+@pytest.mark.parametrize("way", WAYS, ids=named)
+def test_every_announcement_in_every_situation_is_rebuilt_as_it_was(way: tuple[Spot, bool]) -> None:
+    for policy in (DEFAULT_POLICY, without("OK")):
+        for word in (*WORDS, "FROZEN"):
+            for after in (MINUTE, DAY):
+                life = Life(*WAYS[way], policy=policy)
+                life.hears(word, after=after, provider="X")
+                assert_rebuilt(life.decisions, policy)
 
 
 def test_a_deadline_of_a_stay_that_was_over_leaves_nothing_behind() -> None:
-    stay = judged([announced("a", "CONNECTING")])[0].account
-    assert_retold(judged([announced("a", "CONNECTING"), announced("a", "OK", 1), deadline_of(stay, 60)]))
+    life = Life("CONNECTING")
+    deadline = life.deadline()
+    life.hears("OK")
+    overtaken = decide(life.account, deadline, life.policy)
+
+    assert_rebuilt([*life.decisions, overtaken], life.policy)
+
+
+def test_failed_creations_of_nobodys_account_are_rebuilt_as_well() -> None:
+    account, decisions = Account(NOBODY), list[Decision]()
+    for number, owner in enumerate(["user-1", "user-2", "user-1", None, None]):
+        decisions += judge(account, StatusAnnounced(NOBODY, "CREATION_FAIL", NOON + number * MINUTE, owner=owner))
+        account = decisions[-1].after
+
+    assert_rebuilt(decisions, DEFAULT_POLICY)

@@ -161,7 +161,7 @@ def facts_read(r: Reading) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(lives, teams)
 def test_any_life_is_judged_as_the_rules_read(life: list[Happening], team: Settings) -> None:
     compare(life, team)
