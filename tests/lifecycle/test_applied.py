@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, applied, decide, judge
+from account_lifecycle.lifecycle.apply import applied
+from account_lifecycle.lifecycle.decide import Decision, decide, judge
 from account_lifecycle.lifecycle.events import NOBODY, StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from lifecycle.expected_table import WAYS, WORDS, Spot, named

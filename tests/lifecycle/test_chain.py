@@ -154,6 +154,7 @@ def test_a_creation_that_fails_can_be_tried_again() -> None:
     wire = Wire("INSTAGRAM")
     wire.webhook("CONNECTING")
     wire.notification("CREATION_FAIL")
+    wire.life.now += 2 * DAY
     wire.webhook("CONNECTING", "CREATION_SUCCESS", "OK")
 
     assert wire.life.anomalies == []
