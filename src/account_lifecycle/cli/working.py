@@ -60,6 +60,8 @@ _OUTCOMES = {
 def worker(spec: str, threads: int, poll: timedelta, once: bool, as_json: bool, store: str | None) -> None:
     """Run your hooks in threads, until Ctrl-C or SIGTERM; calls that are running are waited for.
 
+    Deadlines that have passed are looked for every minute, and hooks called for them; with --once they are not.
+
     Start as many workers as you like, on one machine or, with a server for a store, on several: each
     call is made by one of them, and the calls for one account and hook come in the order of the events.
     MODULE may be in the working directory.
