@@ -13,6 +13,7 @@ import pytest
 
 from account_lifecycle import drawing
 from account_lifecycle.drawing import DrawingError, Picture
+from account_lifecycle.drawing.geometry import text_width
 from account_lifecycle.drawing.mermaid import flowchart
 from account_lifecycle.lifecycle.machine import INITIAL_SITUATION
 
@@ -43,6 +44,17 @@ def test_svg_tells_its_title_and_names_its_states_only(picture: Picture) -> None
 def test_svg_asks_for_fonts_that_there_are(picture: Picture) -> None:
     fonts = set(re.findall(r'font-family="([^"]*)"', picture.svg()))
     assert fonts == {"Helvetica,Arial,sans-serif"}
+
+
+def test_every_line_of_svg_says_how_long_it_is_so_that_any_browsers_font_fits(picture: Picture) -> None:
+    lines = [text for text in ElementTree.fromstring(picture.svg()).iter(f"{SVG}text") if (text.text or "").strip()]
+    caption = next(line for line in lines if line.text == "CREATION_SUCCESS")
+    assert float(caption.get("textLength", "")) < picture.placement.boxes["CREATION_SUCCESS"].width
+    assert {line.get("lengthAdjust") for line in lines} == {"spacingAndGlyphs"}
+    for line in lines:
+        words = (line.text or "").replace("\xa0", " ")
+        reckoned = text_width(words, float(line.get("font-size", "")), bold=line.get("font-weight") == "bold")
+        assert float(line.get("textLength", "")) == pytest.approx(reckoned, abs=0.1)
 
 
 def test_png_is_a_png_of_the_same_shape(picture: Picture) -> None:
