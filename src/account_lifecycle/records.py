@@ -413,6 +413,7 @@ class AuditFilter(NamedTuple):
 
     kind: AnomalyKind | None = None
     severity: Severity | None = None
+    """At least so severe."""
     account_id: str | None = None
     provider: str | None = None
     since: datetime | None = None

@@ -10,9 +10,11 @@ import click
 from ..engine.core import Engine
 from ..engine.diagnosis import Diagnosis, age
 from ..lifecycle.account import Account
-from ..lifecycle.events import DeadlinePassed
+from ..lifecycle.events import DeadlineKind, DeadlinePassed, StatusObserved
+from ..lifecycle.machine import Situation
 from ..lifecycle.status import Health, Status
-from ..lifecycle.wording import escaped, health_words, moment
+from ..lifecycle.windows import BlindWindow
+from ..lifecycle.wording import escaped, health_words, moment, shown
 from ..records import AccountFilter, LedgerEntry
 from ..report.tables import STYLES, Column, style_of
 from ..report.words import counted
@@ -177,22 +179,35 @@ def write_entries(entries: Iterable[LedgerEntry], indent: str = "") -> None:
         Column(f"{indent}event", len(indent) + 5, right=True),
         Column("received (UTC)", 19),
         Column("announced", 16),
-        Column("verdict", 8, style=style_of),
+        Column("verdict", 9, style=style_of),
         Column("  status after", 18),
     )
     for entry in entries:
         moved = entry.before.status is not entry.after.status
-        is_deadline = isinstance(entry.event, DeadlinePassed)
         sheet.row(
             str(entry.sequence),
             clock(entry.received_at),
-            f"({entry.announced} stuck)" if is_deadline else entry.announced,
+            _what_came(entry),
             entry.verdict,
             f"{'→' if moved else ' '} {entry.status}",
         )
+        if reason := getattr(entry.event, "reason", ""):
+            sheet.note(f"{indent}       - ", f"reason: {shown(reason, 200)}")
         for anomaly in entry.anomalies:
             text = f"{anomaly.kind}: {anomaly.meaning}"
             sheet.note(f"{indent}       ! ", text, anomaly.kind, STYLES[anomaly.severity])
+
+
+def _what_came(entry: LedgerEntry) -> str:
+    """Return what an event was: a word that was announced, (what a clock found), or [what the list says]."""
+    event = entry.event
+    if isinstance(event, StatusObserved):
+        return f"[{event.status}]"
+    if not isinstance(event, DeadlinePassed):
+        return entry.announced
+    if event.kind is DeadlineKind.STAY:
+        return f"({entry.announced} too long)"
+    return "(still down)" if event.kind is DeadlineKind.REMINDER else "(session ends)"
 
 
 def write_accounts(accounts: Iterable[Account], now: datetime) -> int:
@@ -203,10 +218,20 @@ def write_accounts(accounts: Iterable[Account], now: datetime) -> int:
         Column("status", 16),
         Column("health", 15, style=style_of),
         Column("for", 6, right=True),
+        Column("owner", 10),
+        Column("", 8),
     )
     for each in accounts:
         lasted = about(now - each.since) if each.since else ""
-        sheet.row(each.account_id, each.provider or "unknown", each.status, each.health, lasted)
+        marks = [
+            word
+            for word, holds in (("stuck", each.stuck), ("presumed", each.presumed), ("doubtful", each.doubtful))
+            if holds
+        ]
+        sheet.row(
+            each.account_id, each.provider or "unknown", each.status, each.health, lasted, each.owner or "",
+            ", ".join(marks),
+        )  # fmt: skip
     return sheet.row_count
 
 
@@ -227,20 +252,38 @@ def _title(account: Account) -> "Text":
 
 
 def _facts(account: Account, now: datetime) -> "list[tuple[str, str | Text]]":
-    window = account.blind_window
+    window, last = account.blind_window, account.last_accepted
     products = ", ".join(sorted(product or "(no product named)" for product in account.synced_products))
+    words = health_words(account.health, account.presumed)
     return [
         ("status", f"{account.status}{' (stuck)' if account.stuck else ''}"),
         ("since", f"{moment(account.since)}, {age(account.since, now)} ago" if account.since else ""),
-        ("health", composed(styled(account.health), f": {health_words(account.health, account.presumed).text}")),
-        ("last OK", moment(account.last_ok_at) if account.last_ok_at else "never"),
-        ("last event", moment(account.last_heard_at) if account.last_heard_at else ""),
-        ("blind since", moment(window.last_ok_at) if window else ""),
+        ("health", composed(styled(account.health), f": {words.text}")),
+        ("doubt", "its last move may be a late redelivery; the vendor's list settles it" if account.doubtful else ""),
+        ("reason", shown(account.reason, 500) if account.reason else ""),
+        ("owner", account.owner or ""),
+        ("last live", moment(account.last_live_at) if account.last_live_at else "never"),
+        ("last news", f"{last.status}, {moment(last.at)}" if last else ""),
+        ("blind since", moment(window.opened_at) if window else ""),
+        ("backfill", _backfill(window) if window else ""),
+        ("signed in", moment(account.signed_in_at) if account.signed_in_at else ""),
         ("synced", products),
-        ("name", account.name or ""),
-        ("facts", f"{'exists' if account.exists else 'not known to exist'}, {'lost' if account.lost else 'not lost'}"),
+        ("known since", f"{moment(account.known_since)}{'' if account.born else ', first met in mid-life'}"),
+        ("facts", facts_of(account.situation)),
         ("events", f"{account.sequence:,}"),
     ]
+
+
+def facts_of(situation: Situation) -> str:
+    """Return the facts of a situation for a person."""
+    exists = "exists" if situation.exists else "not known to exist"
+    lost = "lost, and needs its user" if situation.needs_user else "lost" if situation.lost else "not lost"
+    return f"{exists}, {lost}"
+
+
+def _backfill(window: BlindWindow) -> str:
+    start = window.backfill_from
+    return "everything: nobody knows since when it was down" if start is None else f"from {moment(start)}"
 
 
 def _write_diagnosis(console: "Console", found: Diagnosis) -> None:

@@ -9,15 +9,14 @@ from typing import TextIO
 
 import click
 
-from ..engine.core import utc_now
+from ..engine.core import Engine, utc_now
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
 from ..records import AuditFilter
-from ..stores.protocol import Reader
 from .commands import Command
 from .drawing import traffic_svg
 from .opening import open_to_read
-from .options import MOMENT, PROVIDER, FailOn, Keyword, fail_on_option, store_option
+from .options import MOMENT, PROVIDER, FailOn, Keyword, fail_on_option, store_option, subscribed_option
 from .output import say
 
 FORMATS = ("text", "json", "csv", "html")
@@ -35,7 +34,7 @@ FORMATS = ("text", "json", "csv", "html")
 )
 @click.option("--kind", type=Keyword(AnomalyKind), metavar="KIND", help="Only this kind of anomaly.")
 @click.option(
-    "--severity", type=Keyword(Severity), metavar="SEVERITY", help="Only this severity: info, warning or error."
+    "--severity", type=Keyword(Severity), metavar="SEVERITY", help="At least this severity: info, warning or error."
 )
 @click.option("--account", "account_id", metavar="ID", help="Only this account.")
 @click.option("--provider", type=PROVIDER, metavar="PROVIDER", help="Only accounts of this provider.")
@@ -45,6 +44,7 @@ FORMATS = ("text", "json", "csv", "html")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to this file.")
+@subscribed_option
 @fail_on_option
 @store_option
 def audit(
@@ -58,6 +58,7 @@ def audit(
     form: str,
     as_json: bool,
     output: Path | None,
+    subscribed: str | None,
     fail_on: tuple[str, ...],
     store: str | None,
 ) -> None:
@@ -74,11 +75,11 @@ def audit(
         until,
     )
     watch = FailOn(fail_on)
-    with open_to_read(store) as engine, written_to(output) as stream:
+    with open_to_read(store, subscribed=subscribed) as engine, written_to(output) as stream:
         if full:
             _write_in_full(watch.seen(engine.store.audit(wanted)), form, stream)
         else:
-            _write_report(engine.store, wanted, form, stream, watch)
+            _write_report(engine, wanted, form, stream, watch)
     watch.end()
 
 
@@ -100,17 +101,16 @@ def _write_in_full(anomalies: Iterable[Anomaly], form: str, stream: TextIO) -> N
     {"text": write_text_in_full, "json": write_json_in_full, "csv": write_csv_in_full}[form](anomalies, stream)
 
 
-def _write_report(reader: Reader, wanted: AuditFilter, form: str, stream: TextIO, watch: FailOn) -> None:
+def _write_report(engine: Engine, wanted: AuditFilter, form: str, stream: TextIO, watch: FailOn) -> None:
     from ..report.as_data import write_csv, write_json
     from ..report.as_text import write_text
     from ..report.audit import build_report
 
-    report = build_report(reader, wanted, now=utc_now())
-    for kind, count in report.by_kind.items():
-        watch.see(kind, count)
+    report = build_report(engine.store, wanted, now=utc_now(), policy=engine.policy)
+    watch.see_report(report)
     if form == "html":
         from ..report.as_html import write_html
 
-        write_html(report, stream, traffic_svg(reader))
+        write_html(report, stream, traffic_svg(engine.store))
     else:
         {"text": write_text, "json": write_json, "csv": write_csv}[form](report, stream)

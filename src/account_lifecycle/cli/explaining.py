@@ -1,27 +1,29 @@
 """``explain``: what an announcement would do to an account in a given situation, judged by the engine's own step."""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from ..engine.core import utc_now
 from ..lifecycle import definition
-from ..lifecycle.account import Account
-from ..lifecycle.compiled import compiled
+from ..lifecycle.account import Account, Heard, Memory
+from ..lifecycle.compiled import compiled, health_of
 from ..lifecycle.decide import Decision, decide
+from ..lifecycle.effects import Effect
 from ..lifecycle.events import StatusAnnounced
-from ..lifecycle.evidence import expected_from
+from ..lifecycle.evidence import circumstances_of, expected_from
 from ..lifecycle.machine import INITIAL_SITUATION, Situation
-from ..lifecycle.providers import profile_of
-from ..lifecycle.status import Status
+from ..lifecycle.policy import DEFAULT_POLICY, Policy
+from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
-from ..lifecycle.wording import JsonObject, lasting
+from ..lifecycle.wording import JsonObject, health_words, lasting, one_of
 from ..report.tables import STYLES
+from .accounts import facts_of
 from .commands import Command
-from .options import KNOWN_PROVIDER, LENGTH, Keyword, json_option
+from .opening import read_settings
+from .options import KNOWN_PROVIDER, LENGTH, Keyword, json_option, policy_options
 from .output import composed, screen, styled, write_document, write_fields, write_paragraph
 
 if TYPE_CHECKING:
@@ -34,9 +36,14 @@ class Question(NamedTuple):
 
     situation: Situation
     announced: Status
-    provider: str | None
-    after: timedelta
+    provider: str | None = None
+    after: timedelta = timedelta(minutes=5)
     """How long the account has been in the situation."""
+    known_for: timedelta = timedelta(days=30)
+    """How long ago it was first heard of."""
+    heard_before: timedelta | None = None
+    """How long ago the same was announced; None for never."""
+    policy: Policy = DEFAULT_POLICY
 
 
 @click.command(
@@ -45,7 +52,9 @@ class Question(NamedTuple):
     examples=[
         ("What a finished sync does to an account that is lost", "account-lifecycle explain CREDENTIALS SYNC_SUCCESS"),
         ("The same by provider, for a program", "account-lifecycle explain CONNECTING OK --provider LINKEDIN --json"),
-        ("A repeat that is too late for a redelivery", "account-lifecycle explain OK OK --after 2h"),
+        ("An old loss that comes again an hour later", "account-lifecycle explain OK CREDENTIALS --heard-before 1h"),
+        ("With the vendor's default subscription",
+         "account-lifecycle explain CREDENTIALS RECONNECTED --subscribed default"),
     ],
 )  # fmt: skip
 @click.argument("start", metavar="FROM", type=Keyword(Status))
@@ -53,7 +62,15 @@ class Question(NamedTuple):
 @click.option("--provider", type=KNOWN_PROVIDER, metavar="PROVIDER", help="Only this provider.  [default: any]")
 @click.option("--exists/--not-exists", default=None, help="Whether the account is known to exist.")
 @click.option("--lost/--not-lost", default=None, help="Whether its connection is lost.")
-@click.option("--after", type=LENGTH, default="5min", metavar="LENGTH", help="After so long in FROM.  [default: 5min]")
+@click.option("--needs-user/--needs-nobody", default=None, help="Whether its user has to sign in again.")
+@click.option("--after", type=LENGTH, default="5m", metavar="LENGTH", help="After so long in FROM.  [default: 5m]")
+@click.option(
+    "--known-for", type=LENGTH, default="30d", metavar="LENGTH", help="First heard of so long ago.  [default: 30d]"
+)
+@click.option(
+    "--heard-before", type=LENGTH, metavar="LENGTH", help="The same was announced so long ago.  [default: never]"
+)
+@policy_options
 @json_option
 def explain(
     start: str,
@@ -61,19 +78,32 @@ def explain(
     provider: str | None,
     exists: bool | None,
     lost: bool | None,
+    needs_user: bool | None,
     after: timedelta,
+    known_for: timedelta,
+    heard_before: timedelta | None,
     as_json: bool,
+    **options: object,
 ) -> None:
     """Explain what ANNOUNCEMENT would do to an account that is FROM, and why.
 
     If FROM can mean several situations (a CONNECTING account may exist already or not), each is answered,
     unless the options say which.
     """
-    situations = [s for s in _situations(Status(start)) if exists in (None, s.exists) and lost in (None, s.lost)]
+    wanted = (exists, lost, needs_user)
+    situations = [
+        s
+        for s in _situations(Status(start))
+        if all(asked in (None, fact) for asked, fact in zip(wanted, (s.exists, s.lost, s.needs_user), strict=True))
+    ]
     if not situations:
-        possible = " or ".join(_facts(s) for s in _situations(Status(start)))
+        possible = " or ".join(facts_of(s) for s in _situations(Status(start)))
         raise click.UsageError(f"An account that is {start} is always: {possible}.")
-    questions = [Question(s, Status(announcement), provider, after) for s in situations]
+    policy = read_settings(**options).policy()
+    questions = [
+        Question(s, Status(announcement), provider, after, max(known_for, after), heard_before, policy)
+        for s in situations
+    ]
     answers = [(each, answer(each)) for each in questions]
     if as_json:
         write_document({"answers": [_record(each, decision) for each, decision in answers]})
@@ -88,56 +118,62 @@ def explain(
 def answer(question: Question) -> Decision:
     """Return what the engine would decide about an account in that situation; nothing is stored."""
     now = utc_now().replace(second=0, microsecond=0)
-    since = now - question.after
-    situation = question.situation
-    unseen = situation == INITIAL_SITUATION
-    was_ok = (situation, True) in _reachable()
-    is_blind = was_ok and situation.status not in (definition.PROVES_LIFE, definition.TERMINAL)
-    account = Account(
+    event = StatusAnnounced("the account", question.announced, now, question.provider)
+    return decide(_account(question, now), event, question.policy)
+
+
+def _account(question: Question, now: datetime) -> Account:
+    """Return the account that the question is about; one that may have been live was."""
+    situation, policy = question.situation, question.policy
+    status, since, known_since = situation.status, now - question.after, now - question.known_for
+    if situation == INITIAL_SITUATION:
+        return Account("the account", provider=question.provider)
+    heard = [Heard(status, "", since)]
+    if question.heard_before is not None and question.announced is not status:
+        heard.insert(0, Heard(question.announced, "", now - question.heard_before))
+    was_live = situation.exists and status is not definition.BIRTH
+    presumed = not policy.ok_subscribed and status in definition.PRESUMED_LIVE
+    health = health_of(situation, ever_live=was_live, presumed=presumed)
+    is_blind = was_live and health not in (Health.LIVE, Health.GONE)
+    return Account(
         "the account",
         situation,
-        provider=question.provider,
-        since=None if unseen else since,
-        last_announced=None if unseen else situation.status,
-        last_heard_at=None if unseen else since,
-        last_ok_at=since if was_ok else None,
+        1,
+        health,
+        question.provider,
+        since=since,
+        presumed=presumed,
+        heard=tuple(heard),
+        newest_at=since,
+        last_live_at=since if was_live else None,
         blind_window=BlindWindow("the account", 1, since, since) if is_blind else None,
+        memory=Memory(known_since, born=True, down_since=since if health in definition.DOWN else None),
     )
-    return decide(account, StatusAnnounced(account.account_id, question.announced, now, question.provider))
-
-
-@cache
-def _reachable() -> frozenset[tuple[Situation, bool]]:
-    """Return every situation with whether OK may have been announced by then."""
-    seen = {(INITIAL_SITUATION, False)}
-    frontier = [(INITIAL_SITUATION, False)]
-    while frontier:
-        situation, ok_heard = frontier.pop()
-        for step in compiled().steps[True][ok_heard][situation].values():
-            reached = (step.after, ok_heard or step.after.status is definition.PROVES_LIFE)
-            if reached not in seen:
-                seen.add(reached)
-                frontier.append(reached)
-    return frozenset(seen)
 
 
 def _situations(status: Status) -> Iterator[Situation]:
     return (situation for situation in compiled().situations if situation.status is status)
 
 
-def _facts(situation: Situation) -> str:
-    exists = "exists" if situation.exists else "not known to exist"
-    return f"{exists}, {'lost' if situation.lost else 'not lost'}"
-
-
 def _setting(question: Question) -> str:
-    """Return the rest of what is assumed."""
-    lasted = "" if question.situation == INITIAL_SITUATION else f", for {lasting(question.after)}"
-    return f"({_facts(question.situation)}{lasted}; {question.provider or 'any provider'})"
+    """Return the rest of what is assumed, in words."""
+    policy, announced = question.policy, question.announced
+    parts = [facts_of(question.situation)]
+    if question.situation != INITIAL_SITUATION:
+        parts[0] += f", for {lasting(question.after)}"
+        parts.append(f"known for {lasting(question.known_for)}")
+        if question.heard_before is not None:
+            within = "within" if question.heard_before < policy.retry_horizon else "beyond"
+            ago = lasting(question.heard_before)
+            parts.append(f"{announced} was heard {ago} ago, {within} the {lasting(policy.retry_horizon)} of retries")
+    parts.append(question.provider or "any provider")
+    if missing := tuple(word for word in definition.ANNOUNCEMENTS if word not in policy.subscribed):
+        parts.append(f"{one_of(missing, 'and')} not subscribed")
+    return f"({'; '.join(parts)})"
 
 
 def _expected(question: Question) -> tuple[Status, ...]:
-    return expected_from(question.situation, profile_of(question.provider).announces_sync)
+    return expected_from(question.situation, circumstances_of(question.provider, question.policy.ok_subscribed))
 
 
 def _record(question: Question, decision: Decision) -> JsonObject:
@@ -145,16 +181,20 @@ def _record(question: Question, decision: Decision) -> JsonObject:
         "from": str(question.situation.status),
         "exists": question.situation.exists,
         "lost": question.situation.lost,
+        "needs_user": question.situation.needs_user,
         "announced": str(question.announced),
         "provider": question.provider and str(question.provider),
         "after_s": question.after.total_seconds(),
+        "known_for_s": question.known_for.total_seconds(),
+        "heard_before_s": None if question.heard_before is None else question.heard_before.total_seconds(),
+        "subscribed": sorted(question.policy.subscribed),
         "verdict": str(decision.verdict),
         "status_after": str(decision.after.status),
         "health_before": str(decision.before.health),
         "health_after": str(decision.after.health),
         "expected": [str(status) for status in _expected(question)],
         "anomalies": [anomaly.to_dict() for anomaly in decision.anomalies],
-        "effects": [{"kind": str(e.kind), "subject": str(e.subject)} for e in decision.effects],
+        "effects": [{"kind": str(e.kind), "subject": str(e.subject), "doubtful": e.doubtful} for e in decision.effects],
     }
 
 
@@ -173,6 +213,7 @@ def _answer(question: Question, decision: Decision) -> "Iterator[tuple[str, str 
     )
     unchanged = before.health is after.health
     yield "health", composed(styled(after.health), ", as before" if unchanged else f", {before.health} before")
+    yield "", health_words(after.health, after.presumed).text
     for anomaly in decision.anomalies:
         yield (
             "anomaly",
@@ -182,4 +223,9 @@ def _answer(question: Question, decision: Decision) -> "Iterator[tuple[str, str 
         yield "likely path", " → ".join(anomaly.likely_path)
         yield "next step", anomaly.next_step
     yield "expected", ", ".join(_expected(question))
-    yield "hooks", ", ".join(f"{effect.kind} {effect.subject}".rstrip() for effect in decision.effects) or "none"
+    yield "hooks", ", ".join(map(_effect_words, decision.effects)) or "none"
+
+
+def _effect_words(effect: Effect) -> str:
+    words = f"{effect.kind} {effect.subject}".rstrip()
+    return f"{words} (doubtful)" if effect.doubtful else words

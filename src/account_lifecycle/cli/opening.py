@@ -21,12 +21,12 @@ def open_to_write(settings: "Settings") -> Engine:
     return Engine.open(settings.store, policy=settings.policy(), observers=())
 
 
-def open_to_read(store: str | None) -> Engine:
+def open_to_read(store: str | None, **options: object) -> Engine:
     """Open an engine on a store that is there already: a question never creates one.
 
     Raise ``StoreError`` if it is not there, with the command that fills one.
     """
-    return open_existing(read_settings(store=store))
+    return open_existing(read_settings(store=store, **options))
 
 
 def open_existing(settings: "Settings") -> Engine:
@@ -79,7 +79,7 @@ def show(as_json: bool, **options: object) -> None:
     if as_json:
         write_document({o.name: {"value": o.value, "source": str(o.source), "variable": o.variable} for o in origins})
     else:
-        sheet = Sheet(Column("setting", 19), Column("from", 11), Column("variable", 36), Column("value", 32))
+        sheet = Sheet(Column("setting", 17), Column("from", 11), Column("variable", 35), Column("value", 32))
         for origin in origins:
             sheet.row(origin.name, str(origin.source), origin.variable, origin.value)
     for name in unknown_variables():

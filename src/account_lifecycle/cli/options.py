@@ -13,6 +13,7 @@ from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.providers import ALIASES, Provider
 from ..lifecycle.wording import one_of
+from ..report.audit import AuditReport
 from ..report.words import counted
 from .commands import ExitCode, Failed
 from .output import say
@@ -130,21 +131,29 @@ def now_option(function: FunctionT) -> FunctionT:
     )(function)
 
 
+_POLICY = (
+    ("redelivery_window", "LENGTH", "How long the same announcement counts as a quick retry.  [default: 10m]"),
+    ("retry_horizon", "LENGTH", "How long the vendor may go on retrying: what comes later is news.  [default: 20h]"),
+    ("delivery_margin", "LENGTH", "How long before an outage was announced to begin a backfill.  [default: 1h]"),
+    ("settling", "LENGTH", "How long after a change the vendor's list is not relied on.  [default: 2m]"),
+    ("subscribed", "WORDS", 'What is announced to you: all, default, or a list: "OK,CREDENTIALS".  [default: all]'),
+    ("deadlines", "JSON", 'Deadlines in place of the built-in ones, such as {"LINKEDIN": {"CONNECTING": "45min"}}.'),
+    ("reminders", "LENGTHS", "After how long down an account is told of again.  [default: 1d,7d,30d]"),
+    ("expiry_notice", "LENGTH", "How long before a session ends that is told.  [default: 14d]"),
+)
+
+
 def policy_options(function: FunctionT) -> FunctionT:
-    """Add --redelivery-window and --deadlines: how events are judged."""
-    window = click.option(
-        "--redelivery-window",
-        "redelivery_window_s",
-        type=float,
-        metavar="SECONDS",
-        help="How long the same announcement counts as a redelivery.  [default: 600]",
-    )
-    deadlines = click.option(
-        "--deadlines",
-        metavar="JSON",
-        help='Deadlines in place of the built-in ones, such as {"LINKEDIN": {"CONNECTING": "45min"}}.',
-    )
-    return window(deadlines(function))
+    """Add the terms of the policy: how events are judged."""
+    for name, metavar, text in reversed(_POLICY):
+        function = click.option(f"--{name.replace('_', '-')}", name, metavar=metavar, help=text)(function)
+    return function
+
+
+def subscribed_option(function: FunctionT) -> FunctionT:
+    """Add --subscribed: which words are announced, for a command that judges nothing."""
+    _, metavar, text = next(row for row in _POLICY if row[0] == "subscribed")
+    return click.option("--subscribed", metavar=metavar, help=text)(function)
 
 
 def batch_option(function: FunctionT) -> FunctionT:
@@ -182,6 +191,12 @@ class FailOn:
         """Count an anomaly if --fail-on names its kind or its severity."""
         if kind in self._kinds or list(Severity).index(kind.severity) >= self._from:
             self.count += count
+
+    def see_report(self, report: AuditReport) -> None:
+        """Count the anomalies of a report; a word that is never announced counts as one STUCK."""
+        for kind, count in report.by_kind.items():
+            self.see(kind, count)
+        self.see(AnomalyKind.STUCK, sum(word.explains_stuck for word in report.unannounced))
 
     def seen(self, anomalies: Iterable[Anomaly]) -> Iterator[Anomaly]:
         """Yield the anomalies as they come, and count those that --fail-on names."""

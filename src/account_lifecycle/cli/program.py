@@ -13,6 +13,7 @@ from .drawing import diagram
 from .explaining import explain
 from .feeding import feed, simulate_command
 from .hooking import hooks
+from .observing import observe_command
 from .opening import config
 from .quarantine import quarantine
 from .replaying import replay_command
@@ -32,7 +33,7 @@ Shell completion, for bash (zsh and fish likewise), in your shell's profile:
 """
 
 _SECTIONS = {
-    "Start here": ("demo", "simulate", "feed"),
+    "Start here": ("demo", "simulate", "feed", "observe"),
     "Ask about accounts": ("account", "history", "windows", "deadlines"),
     "Ask what went wrong": ("audit", "replay", "quarantine"),
     "Act on what happens": ("worker", "hooks"),
@@ -59,7 +60,7 @@ def program() -> None:
 
 
 _COMMANDS = (
-    demo, simulate_command, feed,
+    demo, simulate_command, feed, observe_command,
     account, history, windows, deadlines,
     audit, replay_command, quarantine,
     worker, hooks,

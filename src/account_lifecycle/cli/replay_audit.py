@@ -118,8 +118,7 @@ def audit_logs(request: LogRequest, written: Written, watch: FailOn, as_json: bo
             (write_json if as_json else write_text)(report, sys.stdout)
             _show_refused(audit, written.refused)
     fail_if_unreadable(audit.events, audit.sums.refused)
-    for kind, count in report.by_kind.items():
-        watch.see(kind, count)
+    watch.see_report(report)
 
 
 class _Run:
@@ -304,13 +303,15 @@ def _flat(record: JsonObject) -> JsonObject:
 
 
 _OF_WINDOW = "blind_window_"
-_WINDOW_OF_ACCOUNT = ("blind_window_last_ok_at", "blind_window_opened_at", "blind_window_causes")
+_WINDOW_OF_ACCOUNT = ("blind_window_opened_at", "blind_window_backfill_from", "blind_window_causes")
 _ACCOUNT_COLUMNS = (
-    "account_id", "status", "health", "provider", "name", "since", "in_status_s", "stuck", "exists", "lost", "sequence",
-    "last_announced", "last_product", "last_heard_at", "last_ok_at", "synced_products", *_WINDOW_OF_ACCOUNT,
+    "account_id", "status", "health", "provider", "owner", "since", "in_status_s", "stuck", "presumed", "doubtful",
+    "exists", "lost", "needs_user", "born", "reason", "sequence", "known_since", "signed_in_at", "last_live_at",
+    "last_announced", "last_product", "last_heard_at", "synced_products", *_WINDOW_OF_ACCOUNT,
 )  # fmt: skip
 _WINDOW_COLUMNS = (
-    "account_id", "sequence", "last_ok_at", "opened_at", "closed_at", "open", "recovered", "causes", "duration_s",
+    "account_id", "sequence", "opened_at", "backfill_from", "closed_at", "open", "recovered", "estimated", "causes",
+    "duration_s",
 )  # fmt: skip
 
 ANOMALIES = OutputTable("anomalies", (*ANOMALY_FIELDS, "source", "position"), _anomalies, Audit.anomaly_batches)

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from ..engine.deadlines import by_family
 from .commands import Command, Failed
 from .opening import read_settings
 from .options import MOMENT, FailOn, fail_on_option, json_option, policy_options
@@ -80,7 +79,8 @@ class TableFile(click.Path):
     type=ColumnRole(),
     multiple=True,
     metavar="ROLE=NAME",
-    help="Which column of a table holds the account_id, status, provider, product, name, received_at or payload.",
+    help="Which column of a table holds the account_id, status, provider, product, name, reason, received_at or "
+    "payload.",
 )
 @click.option(
     "--until",
@@ -128,14 +128,14 @@ def replay_command(
     'logs/*.jsonl.gz'; "-" for standard input; or the URL of a store. Logs are read in the order in which they are
     named. Parquet needs the extra: pip install "account-lifecycle[replay]"
 
-    Deadlines count as noticed the moment they have passed. Lines that are no readable event stop nothing: they are
-    kept, byte for byte, in a file of their own.
+    Deadlines are dated at the moment they passed, and looked for up to --until. Lines that are no readable event stop
+    nothing: they are kept, byte for byte, in a file of their own.
     """
     from .replay_audit import LogRequest, Written, audit_logs, outputs_of
 
     written = Written(report_to, outputs_of(anomalies, accounts, windows), refused)
     _check(written.files(), into, master, output_folder, fail_on)
-    request = LogRequest(logs, dict(columns), until, by_family(read_settings(**options).policy()), jobs)
+    request = LogRequest(logs, dict(columns), until, read_settings(**options).policy(), jobs)
     watch = FailOn(fail_on)
     with needing_extra():
         if into is not None:

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ..errors import ConfigurationError, without_password
-from ..lifecycle.policy import DEFAULT_POLICY, Policy
+from ..lifecycle.definition import ANNOUNCEMENTS
+from ..lifecycle.policy import DEFAULT_POLICY, SUBSCRIPTIONS, Policy
 from ..lifecycle.providers import ALIASES, PERMISSIVE, PROFILES, Provider
 from ..lifecycle.status import Status
 from ..lifecycle.wording import one_of, shown
@@ -25,8 +26,8 @@ VARIABLE_PREFIX = "ACCOUNT_LIFECYCLE_"
 DEFAULT_STORE = "sqlite:///account-lifecycle.db"
 """The store of a command by default."""
 LONGEST = timedelta(days=3650)
-"""No deadline and no redelivery window is longer."""
-A_LENGTH = "90s, 30min, 6h or 7d"
+"""No length of time that can be set is longer."""
+A_LENGTH = "90s, 10m, 20h or 7d"
 """How a length of time is written."""
 
 Deadlines = Mapping[str, Mapping[Status, timedelta]]
@@ -51,7 +52,7 @@ class Origin(NamedTuple):
 
 
 def read_duration(text: str) -> timedelta:
-    """Return a length of time: ``90`` or ``90s`` in seconds, ``30min``, ``6h``, ``7d``, ``2w``.
+    """Return a length of time: ``90`` or ``90s`` in seconds, ``10m`` or ``10min``, ``6h``, ``7d``, ``2w``.
 
     Raise ``ValueError`` for anything else.
     """
@@ -116,12 +117,57 @@ def _limit(length: float | str) -> timedelta:
     return limit
 
 
+def _read_length(found: object) -> object:
+    if isinstance(found, timedelta):
+        return found
+    try:
+        length = read_duration(str(found))
+    except (ValueError, OverflowError):
+        raise _Wrong(shown(str(found)), _LENGTH_EXPECTED) from None
+    if length > LONGEST:
+        raise _Wrong(shown(str(found)), _LENGTH_EXPECTED)
+    return length
+
+
+def _read_lengths(found: object) -> object:
+    if not isinstance(found, str):
+        return found
+    words = [word for word in found.split(",") if word.strip()]
+    if [word.strip().lower() for word in words] == ["none"]:
+        return ()
+    try:
+        lengths = [_read_length(word) for word in words]
+    except _Wrong as wrong:
+        raise _Wrong(wrong.found, _EXPECTED["reminders"]) from None
+    if not lengths or timedelta(0) in lengths:
+        raise _Wrong(shown(found), _EXPECTED["reminders"])
+    return lengths
+
+
+def _read_words(found: object) -> object:
+    """Return the name of a set of words, or the words, each checked."""
+    words = found.split(",") if isinstance(found, str) else found
+    if not isinstance(words, list | tuple | set | frozenset):
+        raise _Wrong(shown(str(found)), _EXPECTED["subscribed"])
+    named = [str(word).strip().lower() for word in words]
+    if len(named) == 1 and named[0] in SUBSCRIPTIONS:
+        return SUBSCRIPTIONS[named[0]]
+    known = {str(word): word for word in ANNOUNCEMENTS}
+    for word in named:
+        if word.upper() not in known:
+            raise _Wrong(f"the word {shown(word)}", _EXPECTED["subscribed"])
+    return frozenset(known[word.upper()] for word in named)
+
+
 _DeadlinesField = Annotated[
     Mapping[str, Mapping[str, float | str]],
     NoDecode,
     BeforeValidator(_parse_deadlines),
     AfterValidator(_check_deadlines),
 ]
+_LengthField = Annotated[timedelta, NoDecode, BeforeValidator(_read_length)]
+_LengthsField = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_read_lengths)]
+_WordsField = Annotated[frozenset[Status], NoDecode, BeforeValidator(_read_words)]
 
 
 class Settings(BaseSettings):
@@ -131,12 +177,15 @@ class Settings(BaseSettings):
 
     store: str = Field(DEFAULT_STORE, min_length=1)
     """The URL of the store."""
-    redelivery_window_s: float = Field(
-        DEFAULT_POLICY.redelivery_window.total_seconds(), ge=0, le=LONGEST.total_seconds(), allow_inf_nan=False
-    )
-    """How long the same announcement counts as a redelivery, in seconds."""
+    redelivery_window: _LengthField = DEFAULT_POLICY.redelivery_window
+    retry_horizon: _LengthField = DEFAULT_POLICY.retry_horizon
+    delivery_margin: _LengthField = DEFAULT_POLICY.delivery_margin
+    settling: _LengthField = DEFAULT_POLICY.settling
+    subscribed: _WordsField = DEFAULT_POLICY.subscribed
     deadlines: _DeadlinesField = Field(default_factory=dict)
-    """By provider and transient status, deadlines that replace the built-in ones."""
+    reminders: _LengthsField = DEFAULT_POLICY.reminders
+    expiry_notice: _LengthField = DEFAULT_POLICY.expiry_notice
+    """These eight are the terms of a ``Policy``."""
     batch_size: int = Field(1000, ge=1, le=100_000)
     """How many events are committed at a time."""
 
@@ -154,8 +203,8 @@ class Settings(BaseSettings):
 
     def policy(self) -> Policy:
         """Return what the engine judges by."""
-        deadlines: Any = self.deadlines
-        return Policy(timedelta(seconds=self.redelivery_window_s), deadlines)
+        terms: dict[str, Any] = {name: getattr(self, name) for name in POLICY_TERMS}
+        return Policy(**terms)
 
     def origins(self, **options: object) -> list[Origin]:
         """Return every setting with its value and where that comes from; ``options`` as they were given to ``read``."""
@@ -169,8 +218,21 @@ class Settings(BaseSettings):
         if name == "store":
             return without_password(value)
         if name == "deadlines":
-            return json.dumps({p: {s: t.total_seconds() for s, t in table.items()} for p, table in value.items()})
-        return f"{value:g}" if isinstance(value, float) else str(value)
+            return json.dumps({p: {s: written(t) for s, t in table.items()} for p, table in value.items()})
+        if name == "subscribed":
+            names = [known for known, words in SUBSCRIPTIONS.items() if words == value]
+            return names[0] if names else ",".join(word for word in ANNOUNCEMENTS if word in value)
+        if name == "reminders":
+            return ",".join(map(written, value)) or "none"
+        return written(value) if isinstance(value, timedelta) else str(value)
+
+
+def written(length: timedelta) -> str:
+    """Return a length of time as ``read_duration`` reads it, in the largest unit that it is a whole number of."""
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if length and not length % timedelta(seconds=seconds):
+            return f"{length // timedelta(seconds=seconds)}{unit}"
+    return f"{length.total_seconds():g}s"
 
 
 def unknown_variables() -> list[str]:
@@ -198,12 +260,19 @@ def _configuration_error(error: ValidationError, given: dict[str, object]) -> Co
     if first["type"] == "value_error":
         wrong: _Wrong = first["ctx"]["error"]
         return ConfigurationError(setting, wrong.found, wrong.expected)
-    return ConfigurationError(setting, shown(str(first["input"])), _EXPECTED[name])
+    return ConfigurationError(setting, shown(str(first["input"])), _EXPECTED.get(name, _LENGTH_EXPECTED))
 
 
+_LENGTH_EXPECTED = f"a length of time such as {A_LENGTH}, at most {LONGEST.days}d"
 _EXPECTED = {
     "store": "the URL of a store, such as sqlite:///accounts.db",
-    "redelivery_window_s": f"seconds from 0 to {LONGEST.total_seconds():.0f}, such as 600",
+    "subscribed": f"all, default, or a list such as OK,CREDENTIALS,DELETED out of {one_of(ANNOUNCEMENTS, 'and')}",
     "deadlines": 'JSON: provider, then status, then seconds or a length, such as {"LINKEDIN": {"CONNECTING": "45min"}}',
+    "reminders": "lengths of time with commas between them, such as 1d,7d,30d; or none",
     "batch_size": "a whole number from 1 to 100000",
 }
+POLICY_TERMS = (
+    "redelivery_window", "retry_horizon", "delivery_margin", "settling", "subscribed", "deadlines", "reminders",
+    "expiry_notice",
+)  # fmt: skip
+"""The settings that judging depends on, by the names that ``Policy`` gives them."""

@@ -2,17 +2,18 @@
 
 import re
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..lifecycle.decide import redelivery_window_of
+from ..lifecycle.decide import policy_of
 from ..lifecycle.machine import Situation
-from ..lifecycle.wording import JsonObject, escaped, lasting, time_text
+from ..lifecycle.policy import ALL
+from ..lifecycle.wording import JsonObject, escaped, lasting, one_of, time_text
 from ..report.words import counted, short
 from ..verify.record import Verification
 from ..verify.rejudge import DifferenceGroup, Differences, Outcome
+from .accounts import facts_of
 from .commands import Command, ExitCode, Failed
 from .opening import open_existing, read_settings
 from .options import json_option, policy_options, store_option
@@ -135,8 +136,17 @@ def _write(found: Verification, seconds: float, differences: Differences | None)
 
 
 def _rules_text(rules: str) -> str:
-    window = redelivery_window_of(rules) or timedelta(0)
-    return f"by today's machine, redelivery window {lasting(window)}"
+    policy = policy_of(rules)
+    if policy is None:
+        return "by another machine than today's"
+    terms = [
+        f"redelivery window {lasting(policy.redelivery_window)}",
+        f"retry horizon {lasting(policy.retry_horizon)}",
+        f"delivery margin {lasting(policy.delivery_margin)}",
+    ]
+    if missing := tuple(sorted(ALL - policy.subscribed)):
+        terms.append(f"{one_of(missing, 'and')} not subscribed")
+    return f"by today's machine, {', '.join(terms)}"
 
 
 def _end(found: Verification, is_head_there: bool, differences: Differences | None) -> None:
@@ -196,14 +206,15 @@ def _write_differences(console: "Console", found: Differences) -> None:
 
 
 def _outcome_text(outcome: Outcome) -> str:
-    facts = f"{'exists' if outcome.after.exists else 'not known to exist'}, {'' if outcome.after.lost else 'not '}lost"
-    parts = [f"{outcome.verdict}, then {outcome.after.status} ({facts})"]
+    parts = [f"{outcome.verdict}, then {outcome.after.status} ({facts_of(outcome.after)})"]
     if outcome.anomalies:
         parts.append(f"anomalies: {', '.join(outcome.anomalies)}")
     if outcome.effects:
-        parts.append(
-            f"hooks: {', '.join(escaped(f'{kind} {subject}'.strip()) for kind, subject, _ in outcome.effects)}"
+        effects = (
+            f"{kind} {subject}".strip() + (" (doubtful)" if doubtful else "")
+            for kind, subject, doubtful in outcome.effects
         )
+        parts.append(f"hooks: {', '.join(map(escaped, effects))}")
     return "; ".join(parts)
 
 
@@ -239,9 +250,17 @@ def _outcome_dict(outcome: Outcome) -> JsonObject:
         "verdict": str(outcome.verdict),
         "after": _situation_dict(outcome.after),
         "anomalies": [str(kind) for kind in outcome.anomalies],
-        "effects": [{"kind": str(kind), "subject": str(subject)} for kind, subject, _ in outcome.effects],
+        "effects": [
+            {"kind": str(kind), "subject": str(subject), "doubtful": doubtful}
+            for kind, subject, doubtful in outcome.effects
+        ],
     }
 
 
 def _situation_dict(situation: Situation) -> JsonObject:
-    return {"status": str(situation.status), "exists": situation.exists, "lost": situation.lost}
+    return {
+        "status": str(situation.status),
+        "exists": situation.exists,
+        "lost": situation.lost,
+        "needs_user": situation.needs_user,
+    }

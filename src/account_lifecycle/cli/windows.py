@@ -1,13 +1,16 @@
-"""Commands about time: ``windows`` (when accounts were blind) and ``deadlines`` (what has lasted too long)."""
+"""Commands about time: ``windows`` (when accounts were blind) and ``deadlines`` (what has passed)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
+from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
+from ..lifecycle.events import DeadlineKind, DeadlinePassed
+from ..lifecycle.status import Health
 from ..lifecycle.windows import BlindWindow
-from ..report.tables import Column
+from ..report.tables import Column, style_of
 from ..report.words import counted
 from .commands import Command
 from .opening import open_existing, open_to_read, read_settings
@@ -31,10 +34,11 @@ ONGOING = "ongoing"
 @json_option
 @store_option
 def windows(open_only: bool, account_id: str | None, now: datetime, as_json: bool, store: str | None) -> None:
-    """List blind windows: when accounts were not OK, so that messages were missed.
+    """List blind windows: when accounts were not live, so that messages were missed.
 
-    Messages may have been missed from the last proof of life to the recovery: backfill exactly that. The
-    column "down" says how long the account was certainly down.
+    Messages may have been missed until it closed: backfill exactly that, from the column "backfill from" on, or
+    everything where that is unknown. Nobody announced the beginning of a window that is "at most" so long: the
+    account may have been live for much of it.
     """
     with open_to_read(store) as engine:
         found = engine.store.blind_windows(account_id, open_only=open_only)
@@ -49,17 +53,20 @@ def write_windows(found: Iterable[BlindWindow], now: datetime) -> int:
     """Write windows, one a line, and return how many there were."""
     sheet = Sheet(
         Column("account", 22),
+        Column("opened (UTC)", 16),
+        Column("closed (UTC)", 16, style=lambda until: "yellow" if until == ONGOING else ""),
+        Column("lasted", 14, right=True),
         Column("backfill from", 16),
-        Column("until (UTC)", 16, style=lambda until: "yellow" if until == ONGOING else ""),
-        Column("down", 6, right=True),
         Column("causes", 11),
     )
     for each in found:
+        length = about(each.duration(now) or timedelta(0))
         sheet.row(
             each.account_id,
-            clock(each.last_ok_at)[:16],
+            clock(each.opened_at)[:16],
             clock(each.closed_at)[:16] if each.closed_at else ONGOING,
-            about((each.closed_at or now) - each.opened_at),
+            f"at most {length}" if each.estimated else length,
+            clock(each.backfill_from)[:16] if each.backfill_from else "unknown",
             ", ".join(each.causes) or "unknown",
         )
     return sheet.row_count
@@ -67,10 +74,10 @@ def write_windows(found: Iterable[BlindWindow], now: datetime) -> int:
 
 @click.command(
     cls=Command,
-    short_help="Look for accounts that are stuck",
+    short_help="Look at the clock: what is stuck, still down, about to expire",
     examples=[
-        ("Once an hour, from cron: what got stuck since", "account-lifecycle deadlines --fail-on warning"),
-        ("What will be stuck by a given time", "account-lifecycle deadlines --now 2026-06-01T12:00:00Z"),
+        ("Once an hour, from cron: what has passed since", "account-lifecycle deadlines --fail-on warning"),
+        ("What will have passed by a given time", "account-lifecycle deadlines --now 2026-06-01T12:00:00Z"),
     ],
 )
 @click.option("--now", type=MOMENT, default="now", metavar="TIME", help="Check for this time.  [default: now]")
@@ -81,24 +88,22 @@ def write_windows(found: Iterable[BlindWindow], now: datetime) -> int:
 def deadlines(
     now: datetime,
     fail_on: tuple[str, ...],
-    redelivery_window_s: float | None,
-    deadlines: str | None,
     as_json: bool,
-    store: str | None,
+    **options: object,
 ) -> None:
-    """Look for accounts that are stuck, and put each on record.
+    """Look for deadlines that have passed, and put each on record.
 
-    A transient status that outlives its deadline is reported once for each stay: run this every few minutes,
-    and each time it reports what is new.
+    There are three kinds: an account is stuck in a status that should pass, an account is still down, a session ends
+    soon. Each is reported once, dated at the moment it passed: run this every few minutes, and each time it reports
+    what is new.
     """
-    settings = read_settings(store=store, redelivery_window_s=redelivery_window_s, deadlines=deadlines)
-    with open_existing(settings) as engine:
+    with open_existing(read_settings(**options)) as engine:
         found = engine.check_deadlines(now)
     if as_json:
         for decision in found:
             write_record(decision.to_dict())
     else:
-        _write_stuck(found, now)
+        _write_passed(found)
     watch = FailOn(fail_on)
     for decision in found:
         for anomaly in decision.anomalies:
@@ -106,22 +111,35 @@ def deadlines(
     watch.end()
 
 
-def _write_stuck(found: Sequence[Decision], now: datetime) -> None:
+def _write_passed(found: Sequence[Decision]) -> None:
     sheet = Sheet(
         Column("account", 22),
         Column("provider", 9),
-        Column("stuck in", 16, style=lambda _: "yellow"),
-        Column("since (UTC)", 19),
-        Column("for", 6, right=True),
+        Column("passed (UTC)", 19),
+        Column("what", 20, style=lambda what: "yellow" if what.startswith("stuck") else ""),
+        Column("after", 6, right=True),
+        Column("health", 15, style=style_of),
     )
     for decision in found:
-        account = decision.after
+        event, account = decision.event, decision.after
+        assert isinstance(event, DeadlinePassed)
         sheet.row(
             account.account_id,
             account.provider or "unknown",
-            account.status,
-            clock(account.since),
-            about(now - account.since) if account.since else "",
+            clock(event.received_at),
+            passed_words(event, account),
+            about(event.allowed),
+            account.health,
         )
-        sheet.note("    ", decision.explanation)
-    say(counted(len(found), "account") + " newly stuck")
+        if decision.explanation:
+            sheet.note("    ", decision.explanation)
+    say(counted(len(found), "deadline") + " newly passed")
+
+
+def passed_words(event: DeadlinePassed, account: Account) -> str:
+    """Return what a deadline that passed tells."""
+    if event.kind is DeadlineKind.REMINDER:
+        return "still down"
+    if event.kind is DeadlineKind.SESSION:
+        return "session ends soon"
+    return f"presumed live: {event.status}" if account.health is Health.LIVE else f"stuck in {event.status}"

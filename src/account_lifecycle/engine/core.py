@@ -56,6 +56,7 @@ from ..verify.rejudge import Differences, against_definition
 from .deadlines import passed_deadlines
 from .diagnosis import Diagnosis, diagnose
 from .observations import Observation, observed
+from .overview import Overview, overview_of
 from .telemetry import log_anomalies
 
 if TYPE_CHECKING:
@@ -441,7 +442,8 @@ class Engine(HookRegistry):
     ) -> list[Anomaly]:
         """Return the anomalies that fit, in the order in which their events were fed.
 
-        ``since`` (included) and ``until`` (not included) are aware times of receipt.
+        ``severity`` means at least so severe. ``since`` (included) and ``until`` (not included) are aware times of
+        receipt.
         """
         which = AuditFilter(
             None if kind is None else AnomalyKind(kind),
@@ -469,6 +471,11 @@ class Engine(HookRegistry):
         """
         account = self.store.account(account_id) or Account(account_id)
         return diagnose(self.store, account, self.policy, self._clock() if now is None else in_utc("now", now))
+
+    def overview(self, *, now: datetime | None = None) -> Overview:
+        """Return how many accounts stand where, and which words are never announced; ``now`` (aware) is the clock's."""
+        accounts = self.store.accounts(AccountFilter())
+        return overview_of(accounts, self._clock() if now is None else in_utc("now", now), self.policy)
 
     def machine_for(self, account_id: str) -> BoundModel:
         """Return a model at the account's situation, bound to the shared ``transitions`` machine.

@@ -1,8 +1,9 @@
 """The loop: events in the order of a log, each judged against its account, and what there is to count about it.
 
 Every event passes through the same three steps as in the live engine: ``read_line`` opens its line, ``parse`` reads
-the payload, ``judge`` judges it, and before it the deadlines of its account that passed. All that is remembered between two events is a dict of accounts, so memory grows
-with the number of accounts and not with the length of the log. Findings leave at once, into files (``findings``).
+the payload, ``judge`` judges it, and before it the deadlines of its account that passed. All that is remembered between
+two events is a dict of accounts, so memory grows with the number of accounts and not with the length of the log.
+Findings leave at once, into files (``findings``).
 
 The live engine looks at the clock now and then, and dates what it finds at the moment it passed. Here nobody looks but
 ``judge``, before the next event of an account, and once more at the end of the log: the same is found, at the same

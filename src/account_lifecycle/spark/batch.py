@@ -43,8 +43,8 @@ def replay(
     times are judged as Spark happens to read them. What carries no time counts as received now.
 
     Deadlines that passed after the last event of their account are judged up to ``until`` (the latest time in the
-    log); with ``deadlines=False`` none of these is. ``partitions`` is how many parts the accounts are spread over (else as many
-    as there are cores). Raise ``ConfigurationError`` for invalid arguments.
+    log); with ``deadlines=False`` none of these is. ``partitions`` is how many parts the accounts are spread over
+    (else as many as there are cores). Raise ``ConfigurationError`` for invalid arguments.
     """
     until_us = None if until is None else micros_of(until, "until")
     log = events_of(df, columns)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from ..lifecycle.account import Account
-from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.definition import DOWN
 from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
@@ -95,7 +95,9 @@ class SQLReader(ABC):
         if wanted.kind is not None:
             clauses.append(Clause("a.kind", wanted.kind.value))
         if wanted.severity is not None:
-            kinds = [kind.value for kind in AnomalyKind if kind.severity is wanted.severity]
+            order = [*Severity]
+            least = order.index(wanted.severity)
+            kinds = [kind.value for kind in AnomalyKind if order.index(kind.severity) >= least]
             clauses.append(Clause("a.kind", kinds, "IN"))
         if wanted.account_id is not None:
             clauses.append(Clause("e.account_id", wanted.account_id))
