@@ -9,18 +9,18 @@ from account_lifecycle.lifecycle.machine import INITIAL_SITUATION, situation_of
 from account_lifecycle.lifecycle.status import Status
 from builders import T0, at, notification, webhook
 
-NOW = T0 + timedelta(days=2)
+NOW = T0 + timedelta(days=3)
 
 EVENTS: tuple[tuple[float, Any], ...] = (
     # ada lives well: born, synced, live.
     (0, notification("ada", "CREATION_SUCCESS")),
     (5, webhook("ada", "SYNC_SUCCESS")),
     (6, webhook("ada", "OK")),
-    # bob loses his credentials for an hour; a late creation and a late sync come in between.
+    # bob loses his credentials for an hour; a redelivery and a late sync come in between.
     (0, webhook("bob", "CREATION_SUCCESS")),
     (10, webhook("bob", "OK")),
     (60, webhook("bob", "CREDENTIALS")),
-    (70, webhook("bob", "CREATION_SUCCESS")),
+    (65, webhook("bob", "CREDENTIALS")),
     (80, webhook("bob", "SYNC_SUCCESS")),
     (110, webhook("bob", "RECONNECTED")),
     (120, webhook("bob", "OK")),
@@ -29,10 +29,10 @@ EVENTS: tuple[tuple[float, Any], ...] = (
     # dan is deleted, and spoken of thrice after it.
     (0, webhook("dan", "CREATION_SUCCESS", "WHATSAPP")),
     (20, webhook("dan", "OK", "WHATSAPP")),
-    (200, webhook("dan", "DELETED", "WHATSAPP")),
-    (210, webhook("dan", "OK", "WHATSAPP")),
-    (220, webhook("dan", "OK", "WHATSAPP")),
-    (230, webhook("dan", "OK", "WHATSAPP")),
+    (30, webhook("dan", "DELETED", "WHATSAPP")),
+    (1240, webhook("dan", "OK", "WHATSAPP")),
+    (2450, webhook("dan", "OK", "WHATSAPP")),
+    (3660, webhook("dan", "OK", "WHATSAPP")),
     # eve uses words that nobody knows.
     (40, webhook("eve", "CREATION_SUCCESS", "MYSPACE")),
     (41, webhook("eve", "PAUSED", "MYSPACE")),
@@ -63,7 +63,7 @@ def anomaly(
     detail: str = "",
 ) -> Anomaly:
     """One anomaly, made up."""
-    situation = INITIAL_SITUATION if before is Status.UNSEEN else situation_of(before, True, False)
+    situation = INITIAL_SITUATION if before is Status.UNSEEN else situation_of(before, True, False, False)
     return Anomaly(kind, account_id, sequence, found_at, announced, situation, provider, T0, before, T0, detail)
 
 

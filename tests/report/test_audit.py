@@ -20,7 +20,7 @@ def test_every_anomaly_is_counted_by_kind_and_by_severity() -> None:
     found = report()
     assert found.by_kind == {
         "AFTER_DELETION": 3, "SYNC_WHILE_LOST": 1, "UNKNOWN_PROVIDER": 1, "UNKNOWN_STATUS": 1, "ADOPTED": 1,
-        "LATE_EVENT": 1,
+        "POSSIBLY_STALE": 1,
     }  # fmt: skip
     assert found.by_severity == {"error": 3, "warning": 3, "info": 2}
     assert found.anomalies == 8
@@ -72,7 +72,7 @@ def test_hours_are_lost_from_the_first_bad_news_to_the_recovery() -> None:
 
 def test_a_backfill_covers_the_time_since_the_last_proof_of_life() -> None:
     windows = build_report(fed(tuple(e for e in EVENTS if "bob" in str(e))).store, now=NOW).windows
-    assert windows.lost_at_most == timedelta(minutes=110)
+    assert windows.to_backfill == timedelta(minutes=110)
 
 
 def test_an_open_window_is_measured_to_the_moment_of_the_report() -> None:
@@ -91,7 +91,7 @@ def test_a_window_whose_cause_was_never_announced_is_told_as_such() -> None:
 
 def test_only_the_part_of_a_window_within_the_period_counts() -> None:
     found = report(AuditFilter(account_id="bob", since=at(90), until=at(100)))
-    assert found.windows.lost == found.windows.lost_at_most == timedelta(minutes=10)
+    assert found.windows.lost == found.windows.to_backfill == timedelta(minutes=10)
 
 
 def test_a_window_before_or_after_the_period_does_not_count() -> None:

@@ -29,8 +29,8 @@ def test_groups_are_rows_under_their_columns() -> None:
     heading, first, *rest = rows_of(stream.getvalue())
     assert tuple(heading) == GROUP_COLUMNS
     assert first[:9] == [
-        "AFTER_DELETION", "error", "an event for a deleted account", "DELETED", "OK", "WHATSAPP", "3",
-        "2026-05-01T15:30:00Z", "2026-05-01T15:50:00Z",
+        "AFTER_DELETION", "error", "an event for an account deleted long ago", "DELETED", "OK", "WHATSAPP", "3",
+        "2026-05-02T08:40:00Z", "2026-05-04T01:00:00Z",
     ]  # fmt: skip
     assert first[10:12] == ["dan", "6"]
     assert len(rest) == 5
@@ -41,7 +41,7 @@ def test_in_full_anomalies_are_rows_under_the_names_of_their_fields() -> None:
     assert tuple(heading) == ANOMALY_FIELDS
     assert len(rows) == 8
     dan = dict(zip(heading, rows[-1], strict=True))
-    assert (dan["account_id"], dan["sequence"], dan["at"]) == ("dan", "6", "2026-05-01T15:50:00Z")
+    assert (dan["account_id"], dan["sequence"], dan["at"]) == ("dan", "6", "2026-05-04T01:00:00Z")
 
 
 def test_lists_are_words_with_spaces_between_them() -> None:

@@ -72,7 +72,7 @@ def report_on(wanted: AuditFilter = EVERYTHING, **options: int) -> AuditReport:
 def test_it_says_what_was_found_in_which_period() -> None:
     text = page().text
     assert "8 anomalies on 4 of 5 accounts: 3 errors, 3 warnings and 2 info." in text
-    assert "From the first event to 2026-05-03 12:00:00 UTC." in text
+    assert "From the first event to 2026-05-04 12:00:00 UTC." in text
 
 
 def test_it_says_what_it_is_limited_to() -> None:
@@ -88,7 +88,7 @@ def test_every_group_is_there_with_its_explanation_and_next_step() -> None:
 
 def test_it_tells_windows_quarantine_and_fleet() -> None:
     text = page().text
-    assert "2 blind windows, 1 still open: 48.5 h of downtime (49.3 h to backfill)." in text
+    assert "2 blind windows, 1 still open: 72.5 h of downtime that was announced (73.3 h to backfill)." in text
     assert "1 window began before the account was first heard of" in text
     assert "2 payloads could not be read; every byte is in quarantine." in text
     assert "INTERRUPTED" in text

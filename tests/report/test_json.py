@@ -16,7 +16,15 @@ def document(wanted: AuditFilter = EVERYTHING) -> dict:
 
 
 def test_a_report_is_one_document() -> None:
-    assert set(document()) == {"generated_at", "wanted", "totals", "groups", "top_accounts", "blind_windows"}
+    assert set(document()) == {
+        "generated_at",
+        "wanted",
+        "totals",
+        "groups",
+        "top_accounts",
+        "blind_windows",
+        "unannounced",
+    }
 
 
 def test_the_totals_are_those_of_the_report() -> None:
@@ -30,15 +38,16 @@ def test_a_group_carries_its_example_as_a_whole_record() -> None:
     first = document()["groups"][0]
     assert (first["kind"], first["severity"], first["count"]) == ("AFTER_DELETION", "error", 3)
     assert (first["status_before"], first["announced"], first["provider"]) == ("DELETED", "OK", "WHATSAPP")
-    assert (first["first_seen"], first["last_seen"]) == ("2026-05-01T15:30:00Z", "2026-05-01T15:50:00Z")
+    assert (first["first_seen"], first["last_seen"]) == ("2026-05-02T08:40:00Z", "2026-05-04T01:00:00Z")
     assert first["example"] == fed().audit(account_id="dan")[-1].to_dict()
 
 
 def test_blind_windows_are_told_in_hours() -> None:
     windows = document(AuditFilter(account_id="bob"))["blind_windows"]
     assert windows == {
-        "windows": 1, "open": 0, "unknown_start": 0, "lost_hours": 1.0, "lost_hours_at_most": 1.833,
-        "by_cause": [{"cause": "CREDENTIALS", "windows": 1, "open": 0, "lost_hours": 1.0}],
+        "windows": 1, "open": 0, "unknown_start": 0, "lost_hours": 1.0, "estimated_hours": 0.0,
+        "backfill_hours": 1.833,
+        "by_cause": [{"cause": "CREDENTIALS", "windows": 1, "open": 0, "lost_hours": 1.0, "estimated_hours": 0.0}],
     }  # fmt: skip
 
 

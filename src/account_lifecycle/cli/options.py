@@ -196,7 +196,7 @@ class FailOn:
         """Count the anomalies of a report; a word that is never announced counts as one STUCK."""
         for kind, count in report.by_kind.items():
             self.see(kind, count)
-        self.see(AnomalyKind.STUCK, sum(word.explains_stuck for word in report.unannounced))
+        self.see(AnomalyKind.STUCK, len(report.unannounced))
 
     def seen(self, anomalies: Iterable[Anomaly]) -> Iterator[Anomaly]:
         """Yield the anomalies as they come, and count those that --fail-on names."""

@@ -11,16 +11,15 @@ from typing import NamedTuple
 
 from . import definition
 from .account import Account
-from .policy import DEFAULT, Policy
-from .providers import PROFILES
+from .policy import Policy
 from .status import Status
 from .wording import JsonObject, lasting
 
 ENOUGH = 20
 """How many accounts must have waited for a word until its silence is no accident."""
 
-AWAITED = (definition.PROVES_LIFE, definition.FINISHES_SYNC)
-"""The words that every account hears sooner or later; of the others, silence may be good news."""
+AWAITED = (definition.PROVES_LIFE,)
+"""The words that every account hears sooner or later, and is stuck without; of the others, silence may be good news."""
 
 
 class Awaiting(NamedTuple):
@@ -45,24 +44,13 @@ class UnannouncedWord(NamedTuple):
     """For how long the oldest of them is known."""
 
     @property
-    def explains_stuck(self) -> bool:
-        """Whether accounts count as stuck because the word does not come."""
-        return self.word is definition.PROVES_LIFE
-
-    @property
     def explanation(self) -> str:
         """Return what was found and what to do about it, in a sentence or two."""
         days = self.span.days
         length = f"{days:,} days" if days > 1 else lasting(self.span)
-        finding = f"{self.word} was never announced for any of {self.accounts:,} accounts in {length}"
-        if self.word not in DEFAULT:
-            return (
-                f"{finding}: the default subscription leaves it out. Subscribe to all eleven words, or set "
-                "ACCOUNT_LIFECYCLE_SUBSCRIBED=default."
-            )
         return (
-            f"{finding}: it is probably not subscribed. Subscribe to all eleven words, or name those that are in "
-            "ACCOUNT_LIFECYCLE_SUBSCRIBED."
+            f"{self.word} was never announced for any of {self.accounts:,} accounts in {length}: the default "
+            "subscription leaves it out. Subscribe to all eleven words, or set ACCOUNT_LIFECYCLE_SUBSCRIBED=default."
         )
 
     def to_dict(self) -> JsonObject:
@@ -77,16 +65,11 @@ class UnannouncedWord(NamedTuple):
 
 def words_awaited(account: Account, now: datetime, policy: Policy) -> tuple[Status, ...]:
     """Return the words that should have been announced for an account by ``now``, if they are ever."""
-    known_since, provider = account.known_since, account.provider
+    known_since = account.known_since
     if known_since is None or not account.exists:
         return ()
-    longest = max(policy.deadlines_of(provider).values(), default=timedelta(0))
-    if now - known_since <= longest:
-        return ()
-    syncs = provider in PROFILES and PROFILES[provider].announces_sync
-    return tuple(
-        word for word in AWAITED if word in policy.subscribed and (syncs or word is not definition.FINISHES_SYNC)
-    )
+    longest = max(policy.deadlines_of(account.provider).values(), default=timedelta(0))
+    return tuple(word for word in AWAITED if word in policy.subscribed and now - known_since > longest)
 
 
 def unannounced_words(
@@ -104,18 +87,14 @@ def unannounced(accounts: Iterable[Account], now: datetime, policy: Policy) -> t
     """Return the words that were never announced to a fleet, as far as its accounts remember."""
     awaiting, heard = dict.fromkeys(AWAITED, Awaiting()), set[str]()
     for account in accounts:
-        heard |= announced_to(account)
+        if was_announced_live(account):
+            heard.add(definition.PROVES_LIFE)
         for word in words_awaited(account, now, policy):
             awaiting[word] = awaiting[word].plus(1, account.known_since)
     return unannounced_words(awaiting, heard, now)
 
 
-def announced_to(account: Account) -> set[str]:
-    """Return the words that an account remembers to have been announced; what was only observed is none."""
-    words = {entry.status for entry in account.heard if entry.product is not None}
-    if account.synced_products:
-        words.add(definition.FINISHES_SYNC)
+def was_announced_live(account: Account) -> bool:
+    """Return whether OK was announced for an account, as far as it remembers; what was only observed does not count."""
     at = account.last_live_at
-    if at is not None and not account.presumed and not any(e.product is None and e.at == at for e in account.heard):
-        words.add(definition.PROVES_LIFE)
-    return words
+    return at is not None and not account.presumed and not any(e.product is None and e.at == at for e in account.heard)

@@ -218,7 +218,7 @@ class Audit:
         """Return the audit, added up and grouped, for ``account_lifecycle.report`` to write."""
         sums, groups, healths, statuses = self.sums, Groups(), Counter[Health](), Counter[Status]()
         silent = unannounced_words(sums.awaiting, sums.heard, self.until)
-        blame = sums.blame_but_stuck if any(word.explains_stuck for word in silent) else sums.blame
+        blame = sums.blame_but_stuck if silent else sums.blame
         for anomaly in without_explained(self.anomalies(), silent):
             groups.add(anomaly)
         presumed = 0

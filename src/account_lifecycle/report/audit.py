@@ -1,7 +1,7 @@
 """The audit of a fleet as data: everything that a report shows, read from a store once and added up."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from typing import Any, NamedTuple
@@ -302,10 +302,9 @@ def build_report(
     )
 
 
-def without_explained(anomalies: Iterable[Anomaly], silent: Iterable[UnannouncedWord]) -> Iterator[Anomaly]:
+def without_explained(anomalies: Iterable[Anomaly], silent: Sequence[UnannouncedWord]) -> Iterator[Anomaly]:
     """Yield anomalies but for the STUCK that words explain which are never announced."""
-    explained = any(word.explains_stuck for word in silent)
-    return (anomaly for anomaly in anomalies if not explained or anomaly.kind is not AnomalyKind.STUCK)
+    return (anomaly for anomaly in anomalies if not silent or anomaly.kind is not AnomalyKind.STUCK)
 
 
 def _accounts(store: Reader, wanted: AuditFilter) -> Iterator[Account]:
