@@ -147,7 +147,8 @@ def _account(question: Question, now: datetime) -> Account:
         newest_at=since,
         last_live_at=since if was_live else None,
         blind_window=BlindWindow("the account", 1, since, since) if is_blind else None,
-        memory=Memory(known_since, born=True, down_since=since if health in definition.DOWN else None),
+        down_since=since if health in definition.DOWN else None,
+        memory=Memory(known_since, born=True),
     )
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..lifecycle.decide import policy_of
 from ..lifecycle.machine import Situation
 from ..lifecycle.policy import ALL
+from ..lifecycle.rules import policy_of
 from ..lifecycle.wording import JsonObject, escaped, lasting, one_of, time_text
 from ..report.words import counted, short
 from ..verify.record import Verification

@@ -8,19 +8,18 @@ by it. Tables are made of the rows when somebody asks for them, a batch at a tim
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import cache
 from heapq import merge
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 import msgspec
 
-from ..lifecycle.account import Account, Heard, Memory
+from ..lifecycle.account import Account
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation, situation_of
-from ..lifecycle.status import Health, Status
+from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 
 if TYPE_CHECKING:
@@ -66,10 +65,9 @@ class PlacedAnomaly(NamedTuple):
 
 account_fields = attrgetter(*Account.__slots__)
 """Return the fields of an account, of which ``Account(*fields)`` makes it again."""
-AccountFields = tuple[
-    str, Situation, int, Health, str | None, str | None, datetime | None, bool, bool, tuple[Heard, ...],
-    tuple[Heard, ...], datetime | None, datetime | None, frozenset[str], BlindWindow | None, Memory,
-]  # fmt: skip
+_types = get_type_hints(Account)
+AccountFields: Any = tuple[tuple(_types[name] for name in Account.__slots__)]  # type: ignore[misc]
+"""The type of what ``account_fields`` returns."""
 
 
 def _as_key(value: Any) -> Any:
