@@ -6,7 +6,7 @@ from typing import Any
 
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
-from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced
+from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced, StatusObserved
 from account_lifecycle.lifecycle.providers import ALIASES
 from account_lifecycle.testing import START, payload
 
@@ -49,10 +49,20 @@ def announced(
     return StatusAnnounced(account_id, status, at(minutes), family, product, name, reason, payload)
 
 
+def observed(account_id: str, status: str, minutes: float = 0, **more: Any) -> StatusObserved:
+    """What the vendor's list says, so many minutes after the first moment."""
+    return StatusObserved(account_id, status, at(minutes), **more)
+
+
 def deadline_of(account: Account, minutes: float, allowed: timedelta = timedelta(minutes=30)) -> DeadlinePassed:
     """The deadline of an account's present stay, passed."""
     assert account.since is not None
     return DeadlinePassed(account.account_id, account.status, at(minutes), account.since, allowed)
+
+
+def as_it_is(account: Account, event: Event) -> list[Decision]:
+    """Judge an event and nothing else: whether a deadline passed before it is not looked at."""
+    return [decide(account, event)]
 
 
 def judged(events: Iterable[Event]) -> list[Decision]:

@@ -138,6 +138,12 @@ class Quarantined(NamedTuple):
     """When it was fed after all, by a parser that could read it."""
     is_erased: bool = False
     """Whether its payload was erased on request."""
+    foreign: str = ""
+    """Which other kind of webhook it is; of such a one no text is kept, but these two."""
+    account_id: str | None = None
+    """Of a foreign webhook: the account that it names, if it names one."""
+    sha256: str = ""
+    """Of a foreign webhook: the SHA-256 of what came in, in hexadecimal."""
 
     def to_dict(self) -> JsonObject:
         """Return the payload and why it could not be read as a JSON object; ``cut`` if not all of it was kept."""
@@ -147,9 +153,12 @@ class Quarantined(NamedTuple):
             "field": self.field,
             "reason": self.reason,
             "size": self.size,
-            "cut": self.size > len(self.payload) and not self.is_erased,
+            "cut": self.size > len(self.payload) and not self.is_erased and not self.foreign,
             "erased": self.is_erased,
             "released_at": time_text(self.released_at),
+            "foreign": self.foreign,
+            "account_id": self.account_id,
+            "sha256": self.sha256,
             **_payload_fields(self.payload),
         }
 

@@ -17,7 +17,7 @@ from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.testing import Clock
-from builders import T0, announced, at, judged, webhook
+from builders import T0, announced, as_it_is, at, judged, webhook
 
 MICROSECOND = timedelta(microseconds=1)
 DEADLINES = {
@@ -197,7 +197,7 @@ def test_whoever_looks_at_any_time_finds_what_had_passed_by_then_and_not_a_momen
     life: list[StatusAnnounced], policy: Policy, end: datetime
 ) -> None:
     store = TemporaryStore()
-    account = store.advance(life, decide)[-1].account
+    account = store.advance(life, as_it_is)[-1].account
     passed = deadline_before(account, end, policy)
     found = list(passed_deadlines(store, policy, end))
     assert found == ([] if passed is None else [replace(passed, received_at=end)])

@@ -4,11 +4,10 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import Claim, Completion, DeliveryFilter, DeliveryState, OnDead
 from account_lifecycle.stores.protocol import Store
-from builders import announced, at
+from builders import announced, as_it_is, at
 from stores.hooks import (
     ALL,
     back_off,
@@ -151,14 +150,14 @@ class DeliveryContract:
         ]  # fmt: skip
 
     def test_effects_of_one_event_are_one_after_the_other_too(self, store: Store) -> None:
-        store.advance([announced("a", "SNAFU", 0, "MYSPACE", "recruiter")], decide)
+        store.advance([announced("a", "SNAFU", 0, "MYSPACE", "recruiter")], as_it_is)
         planned(store, hook("odd", EffectKind.ANOMALY))
         found = []
         while batch := claim(store):
             found += [delivery.row.effect.subject for delivery in batch]
             assert len(batch) == 1
             complete(store, *batch)
-        assert found == ["UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
+        assert found == ["UNKNOWN_PROVIDER", "UNEXPECTED_PRODUCT", "UNKNOWN_STATUS"]
 
     def test_an_unordered_hook_takes_everything_at_once(self, store: Store) -> None:
         feed(store, "a", "OK", "ERROR", "OK")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import (
     Claim,
@@ -16,7 +16,7 @@ from account_lifecycle.records import (
     SubscribedHook,
 )
 from account_lifecycle.stores.protocol import Store
-from builders import T0, announced, at
+from builders import T0, announced, as_it_is, at
 
 ALL = 10_000
 LATER = at(1)
@@ -36,7 +36,7 @@ def one_for_each_kind(**more: Any) -> list[SubscribedHook]:
 
 def feed(store: Store, account_id: str, *words: str, minute: float = 0) -> list[Decision]:
     """Announcements, a minute apart."""
-    return store.advance([announced(account_id, word, minute + n) for n, word in enumerate(words)], decide)
+    return store.advance([announced(account_id, word, minute + n) for n, word in enumerate(words)], as_it_is)
 
 
 def planned(store: Store, *hooks: SubscribedHook, now: datetime = T0) -> None:

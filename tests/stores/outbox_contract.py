@@ -2,12 +2,12 @@
 
 import pytest
 
-from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.effects import Effect, EffectKind
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import RECENT, Delivery, DeliveryState, OnDead, StatusChange
 from account_lifecycle.stores.protocol import Store
-from builders import announced, at
+from builders import announced, as_it_is, at
 from stores.exactness import shape
 from stores.hooks import (
     ALL,
@@ -119,7 +119,7 @@ class OutboxContract:
     # ---- Planning ----------------------------------------------------------------------------------
 
     def test_every_effect_reaches_the_hook_that_wants_it(self, store: Store) -> None:
-        decisions = store.advance([*events_with_every_window(), *events_with_every_anomaly()], decide)
+        decisions = store.advance([*events_with_every_window(), *events_with_every_anomaly()], as_it_is)
         planned(store, *one_for_each_kind(is_ordered=False))
         assert told(claim(store)) == of(decisions)
 
@@ -177,7 +177,7 @@ class OutboxContract:
         store.subscribe(one_for_each_kind(is_ordered=False), at(0))
         decisions: list[Decision] = []
         for place, event in enumerate(events_with_every_window()):
-            decisions += store.advance([event], decide)
+            decisions += store.advance([event], as_it_is)
             if place % 3 == 0:
                 store.plan(at(0), ALL, [event.account_id])
             if place % 5 == 0:
@@ -208,13 +208,14 @@ class OutboxContract:
     # ---- What a delivery tells -----------------------------------------------------------------------
 
     def test_an_effect_comes_back_exactly(self, store: Store) -> None:
-        decisions = store.advance([*events_with_every_window(), *events_with_every_anomaly()], decide)
+        decisions = store.advance([*events_with_every_window(), *events_with_every_anomaly()], as_it_is)
         planned(store, *one_for_each_kind(is_ordered=False))
         expected = [(d.after.account_id, d.sequence, d.event.received_at, e) for d in decisions for e in d.effects]
+        assert {effect.doubtful for *_, effect in expected} == {True, False}
         assert [shape(tuple(delivery.row[1:5])) for delivery in claim(store)] == [shape(each) for each in expected]
 
     def test_an_anomaly_effect_comes_back_with_its_anomaly_and_no_other_has_one(self, store: Store) -> None:
-        decisions = store.advance(events_with_every_anomaly(), decide)
+        decisions = store.advance(events_with_every_anomaly(), as_it_is)
         planned(store, *one_for_each_kind(is_ordered=False))
         rows = [delivery.row for delivery in claim(store)]
         assert [row.anomaly for row in rows if row.anomaly] == [a for d in decisions for a in d.anomalies]
@@ -222,11 +223,13 @@ class OutboxContract:
         assert all(row.anomaly.kind is row.effect.subject for row in rows if row.anomaly)
 
     def test_a_recovery_comes_back_with_its_window_even_when_the_next_is_open(self, store: Store) -> None:
-        decisions = store.advance(events_with_every_window(), decide)
+        decisions = store.advance(events_with_every_window(), as_it_is)
         planned(store, hook("backfill", EffectKind.RECOVERED))
-        row = claim_one(store).row
-        assert row.effect == Effect(EffectKind.RECOVERED, "", decisions[13].blind_window)
-        assert (row.account_id, row.effect.blind_window and row.effect.blind_window.closed_at) == ("recovered", at(13))
+        rows = [delivery.row for delivery in claim(store)]
+        windows = [decisions[number].blind_window for number in (13, 16, 18)]
+        assert [row.effect for row in rows] == [Effect(EffectKind.RECOVERED, "", False, window) for window in windows]
+        assert [row.account_id for row in rows] == ["recovered", "unheard", "old"]
+        assert [window.closed_at for window in windows if window] == [at(13), at(45), at(47)]
 
     def test_an_effect_carries_the_last_moves_of_its_account_up_to_its_event(self, store: Store) -> None:
         """Not what came after it, not what moved nothing, and of its own account only."""

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.rules import rules_of
 from account_lifecycle.records import DeliveryState, Evidence, OnDead, Refused
 from account_lifecycle.stores.protocol import Store
-from builders import T0, announced, at, deadline_of
+from builders import T0, announced, as_it_is, at, deadline_of
 from stores.exactness import shape
 from stores.hooks import ALL, back_off, claim, complete, feed, hook, one_for_each_kind, planned, run_all
 from stores.ledger_contract import entry_of
@@ -20,7 +20,9 @@ from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
 def evidence_of(decisions: list[Decision], rules: str) -> list[Evidence]:
     """What a store is to tell of decisions, in the order of account id and sequence."""
-    proofs = [Evidence(entry_of(d), tuple((e.kind, e.subject) for e in d.effects), rules) for d in decisions]
+    proofs = [
+        Evidence(entry_of(d), tuple((e.kind, e.subject, e.doubtful) for e in d.effects), rules) for d in decisions
+    ]
     return sorted(proofs, key=lambda proof: (proof.entry.account_id, proof.entry.sequence))
 
 
@@ -31,7 +33,7 @@ def told(proofs: Iterable[Evidence]) -> list[object]:
             shape(entry[:5]),
             entry.anomalies,
             entry.is_erased,
-            [(shape(kind), str(subject)) for kind, subject in effects],
+            [(shape(kind), str(subject), doubtful) for kind, subject, doubtful in effects],
             rules,
         )
         for entry, effects, rules in proofs
@@ -42,24 +44,24 @@ def told(proofs: Iterable[Evidence]) -> list[object]:
 
 
 def feeds(store: Store, folder: Path) -> None:
-    store.advance(events_with_every_anomaly(), decide, "some rules")
+    store.advance(events_with_every_anomaly(), as_it_is, "some rules")
     for event in events_with_every_window():
-        store.advance([event], decide)
+        store.advance([event], as_it_is)
 
 
 def breaks_in_the_middle(store: Store, folder: Path) -> None:
-    def breaks(account: Account, event: object) -> Decision:
+    def breaks(account: Account, event: object) -> list[Decision]:
         raise ValueError("broken")
 
-    store.advance(events_with_every_window()[:9], decide)
+    store.advance(events_with_every_window()[:9], as_it_is)
     with pytest.raises(ValueError, match="broken"):
         store.advance(events_with_every_window()[9:], breaks)
-    store.advance(events_with_every_window()[9:], decide)
+    store.advance(events_with_every_window()[9:], as_it_is)
 
 
 def releases_from_the_quarantine(store: Store, folder: Path) -> None:
     numbers = store.quarantine([Refused(T0, bytes([n]), 70_000, "field", "reason\0") for n in range(3)])
-    store.advance([announced("a", "OK")], decide, releasing=numbers[:1])
+    store.advance([announced("a", "OK")], as_it_is, releasing=numbers[:1])
 
 
 def erases(store: Store, folder: Path) -> None:
@@ -117,13 +119,13 @@ class ProverContract:
 
     def test_evidence_is_everything_that_was_decided_by_account_and_sequence(self, store: Store) -> None:
         log = [*events_with_every_window(), *events_with_every_anomaly()]
-        decisions = [store.advance([event], decide, "rules")[0] for event in log]
+        decisions = [store.advance([event], as_it_is, "rules")[0] for event in log]
         assert told(store.evidence()) == told(evidence_of(decisions, "rules"))
 
     def test_accounts_come_in_the_order_of_their_ids_in_every_proof(self, store: Store) -> None:
         ids = ["b", "a", "B", "é", "10", "9", "😀", "a b", "a-b"]
         for minute, word in enumerate(["ERROR", "OK", "STOPPED"]):
-            store.advance([announced(account_id, word, minute) for account_id in ids], decide)
+            store.advance([announced(account_id, word, minute) for account_id in ids], as_it_is)
         proofs = [(proof.entry.account_id, proof.entry.sequence) for proof in store.evidence()]
         assert proofs == [(account_id, n) for account_id in sorted(ids) for n in (1, 2, 3)]
         windows = [(window.account_id, window.sequence) for window in store.windows_by_account()]
@@ -132,7 +134,7 @@ class ProverContract:
     def test_every_event_keeps_the_rules_that_it_was_judged_by(self, store: Store) -> None:
         rules = [rules_of(DEFAULT_POLICY), "", "older/600000000", 'odd "rules" \N{SNOWMAN}']
         for minute, name in enumerate(rules):
-            store.advance([announced("a", ["OK", "ERROR"][minute % 2], minute)] * 2, decide, name)
+            store.advance([announced("a", ["OK", "ERROR"][minute % 2], minute)] * 2, as_it_is, name)
         assert [proof.rules for proof in store.evidence()] == [name for name in rules for _ in range(2)]
 
     def test_rules_that_are_not_named_are_blank(self, store: Store) -> None:
@@ -141,15 +143,15 @@ class ProverContract:
 
     def test_a_passed_deadline_is_evidence_too(self, store: Store) -> None:
         (decision,) = feed(store, "a", "CONNECTING")
-        late = store.advance([deadline_of(decision.after, 60)], decide, "rules")
+        late = store.advance([deadline_of(decision.after, 60)], as_it_is, "rules")
         assert told(store.evidence())[1:] == told(evidence_of(late, "rules"))
 
     def test_every_window_is_told_as_it_is_now(self, store: Store) -> None:
         for event in events_with_every_window():
-            store.advance([event], decide)
+            store.advance([event], as_it_is)
         windows = list(store.windows_by_account())
         assert windows == sorted(store.blind_windows(None, open_only=False), key=lambda w: (w.account_id, w.sequence))
-        assert len(windows) == 6
+        assert len(windows) == 9
 
     def test_nothing_was_taken_out_of_a_store_that_nobody_pruned(self, store: Store) -> None:
         feed(store, "a", "OK")
@@ -183,7 +185,7 @@ class ProverContract:
     def test_the_head_changes_with_every_event(self, store: Store) -> None:
         heads = [store.head()]
         for event in [*events_with_every_window(), announced("open", "CONNECTING", 30)]:
-            store.advance([event], decide)
+            store.advance([event], as_it_is)
             heads.append(store.head())
         assert len(set(heads)) == len(heads)
         assert {len(bytes.fromhex(head)) for head in heads[1:]} == {32}

@@ -15,11 +15,11 @@ from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.rules import rules_of
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.records import AccountFilter, AuditFilter, Decide, Refused
+from account_lifecycle.records import AccountFilter, AuditFilter, Judge, Refused
 from account_lifecycle.stores.protocol import Store
 from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.verify.record import verify
-from builders import T0, announced, at, judged
+from builders import T0, announced, as_it_is, at, judged
 from stores.hooks import ALL, feed, hook, one_for_each_kind, planned, records, run_all
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
@@ -35,7 +35,7 @@ def record_in(store: Store) -> list[object]:
         list(store.audit(AuditFilter())),
         list(store.blind_windows(None, open_only=False)),
         list(store.windows_by_account()),
-        sorted(account.account_id for account in store.transient(tuple(Status))),
+        sorted(account.account_id for account in store.with_deadlines(tuple(Status), at(9))),
         list(store.quarantined()),
     ]
 
@@ -46,7 +46,7 @@ def effects_in(store: Store) -> list[object]:
 
 
 def feed_quietly(store: Store, events: Sequence[Event]) -> list[Decision]:
-    return store.advance(events, decide, RULES, quiet=True)
+    return store.advance(events, as_it_is, RULES, quiet=True)
 
 
 def heard(store: Store) -> list[tuple[str, int]]:
@@ -63,7 +63,7 @@ class QuietContract:
     @pytest.mark.parametrize("size", [1, 7, len(LOG)])
     def test_the_record_is_that_of_a_feed_that_is_not_quiet(self, store: Store, size: int) -> None:
         loud = TemporaryStore()
-        loud.advance(LOG, decide, RULES)
+        loud.advance(LOG, as_it_is, RULES)
         for first in range(0, len(LOG), size):
             feed_quietly(store, LOG[first : first + size])
         assert record_in(store) == record_in(loud)
@@ -126,29 +126,29 @@ class QuietContract:
 
     def test_a_payload_can_be_released_quietly(self, store: Store) -> None:
         (number,) = store.quarantine([Refused(T0, b"?", 1, "payload", "because")])
-        store.advance([announced("a", "OK")], decide, releasing=[number], released_at=at(1), quiet=True)
+        store.advance([announced("a", "OK")], as_it_is, releasing=[number], released_at=at(1), quiet=True)
         assert [kept.released_at for kept in store.quarantined()] == [at(1)]
         assert store.waiting_effects() == 0
         with pytest.raises(StoreError):
-            store.advance([announced("a", "OK")], decide, releasing=[number], quiet=True)
+            store.advance([announced("a", "OK")], as_it_is, releasing=[number], quiet=True)
 
     @pytest.mark.parametrize("turns", ["QLLQL", "LQQLQ", "QQQQQ", "LLLLL"])
     def test_quiet_and_other_feeds_that_share_a_transaction_keep_apart(self, store: Store, turns: str) -> None:
         begun, may_go_on = Signal(), Signal()
 
-        def step_that_waits(account: Account, event: Event) -> Decision:
+        def step_that_waits(account: Account, event: Event) -> list[Decision]:
             begun.set()
             assert may_go_on.wait(10)
-            return decide(account, event)
+            return [decide(account, event)]
 
-        def feed_turn(account_id: str, step: Decide, quiet: bool) -> list[Decision]:
+        def feed_turn(account_id: str, step: Judge, quiet: bool) -> list[Decision]:
             words = ["OK", "OK", "ERROR", "OK"]
             return store.advance([announced(account_id, word, n) for n, word in enumerate(words)], step, quiet=quiet)
 
         with ThreadPoolExecutor(len(turns) + 1) as pool:
             asked = [pool.submit(feed_turn, "first", step_that_waits, True)]
             assert begun.wait(10)
-            asked += [pool.submit(feed_turn, f"{n}", decide, turn == "Q") for n, turn in enumerate(turns)]
+            asked += [pool.submit(feed_turn, f"{n}", as_it_is, turn == "Q") for n, turn in enumerate(turns)]
             sleep(0.03)  # lets them all wait for the first, and so for each other
             may_go_on.set()
             assert [len(future.result(10)) for future in asked] == [4] * len(asked)

@@ -12,11 +12,21 @@ import pytest
 
 from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.anomalies import AnomalyKind
+from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryState, LedgerEntry, Refused, Segment
+from account_lifecycle.lifecycle.explain import Anomaly
+from account_lifecycle.records import (
+    AccountFilter,
+    AuditFilter,
+    DeliveryState,
+    LedgerEntry,
+    Refused,
+    Segment,
+    without_person,
+)
 from account_lifecycle.stores.protocol import Store
-from builders import T0, announced, at, deadline_of, judged
+from builders import T0, announced, as_it_is, at, deadline_of, judged
 from stores.exactness import shape
 from stores.hooks import back_off, claim, claim_one, complete, feed, hook, planned, records, run_all
 from stores.ledger_contract import entry_of, everything_in
@@ -35,7 +45,13 @@ def last_of(decisions: list[Decision]) -> list[Account]:
 
 def blank(entry: LedgerEntry) -> LedgerEntry:
     """An entry as it is after its account was erased."""
-    return entry._replace(event=replace(entry.event, name=None, payload=b""), is_erased=True)  # type: ignore[call-arg]
+    event = replace(entry.event, owner=None, reason="", payload=b"")  # type: ignore[call-arg]
+    return entry._replace(event=event, anomalies=tuple(map(without_words, entry.anomalies)), is_erased=True)
+
+
+def without_words(anomaly: Anomaly) -> Anomaly:
+    """An anomaly without what its event said of a person."""
+    return anomaly._replace(reason="", detail="" if anomaly.kind is AnomalyKind.OWNER_CHANGED else anomaly.detail)
 
 
 FULL_LIFE = (
@@ -53,7 +69,7 @@ def full_life() -> list[Event]:
         word, _, product = step.partition(" ")
         name, provider = f"user-{minute}" if minute % 4 == 2 else None, "LINKEDIN" if minute else None
         told = announced("a", word, minute, provider, product, name)
-        log.append(deadline_of(judged(log)[-1].account, minute) if word == "late" else told)
+        log.append(deadline_of(judged(log)[-1].after, minute) if word == "late" else told)
     return log
 
 
@@ -64,46 +80,50 @@ class RetentionContract:
 
     def test_an_erased_account_keeps_its_history_without_payloads_and_names(self, store: Store) -> None:
         log = [
-            announced("a", word, minute, name="user-1", payload=word.encode(), product="classic")
+            announced("a", word, minute, name="user-1", payload=word.encode(), product="classic", reason="Disconnected")
             for minute, word in enumerate(["CREATION_SUCCESS", "SYNC_SUCCESS", "SNAFU", "OK", "OK"])
         ]
-        decisions = store.advance(log, decide)
+        decisions = store.advance(log, as_it_is)
         assert store.erase("a", at(9)) == 5
-        assert [shape(entry) for entry in store.history("a")] == [shape(blank(entry_of(d))) for d in decisions]
+        kept, expected = list(store.history("a")), [blank(entry_of(decision)) for decision in decisions]
+        assert kept == expected
+        assert [shape(entry[:5]) for entry in kept] == [shape(entry[:5]) for entry in expected]
         assert [entry.payload for entry in store.ledger()] == [b""] * 5
-        assert shape(store.account("a")) == shape(replace(decisions[-1].after, name=None))
+        assert shape(store.account("a")) == shape(without_person(decisions[-1].after))
 
     def test_erasing_one_account_touches_no_other(self, store: Store) -> None:
         for account_id in ("a", "ab", "A", "a b"):
-            store.advance([announced(account_id, "OK", name="user", payload=b'{"a": 1}')], decide)
+            store.advance([announced(account_id, "OK", name="user", payload=b'{"a": 1}')], as_it_is)
         before = {account_id: list(store.history(account_id)) for account_id in ("ab", "A", "a b")}
         assert store.erase("a", at(9)) == 1
         assert {account_id: list(store.history(account_id)) for account_id in before} == before
-        assert [account.name for account in store.accounts(AccountFilter())] == ["user", None, "user", "user"]
+        assert [account.owner for account in store.accounts(AccountFilter())] == ["user", None, "user", "user"]
 
     def test_what_was_decided_stays_as_it_was(self, store: Store) -> None:
-        store.advance([*events_with_every_anomaly(), *events_with_every_window()], decide)
-        kept = [list(store.audit(AuditFilter())), list(store.windows_by_account())]
-        effects = [proof.effects for proof in store.evidence()]
+        store.advance([*events_with_every_anomaly(), *events_with_every_window()], as_it_is)
+        log = [proof for proof in store.evidence() if proof.entry.account_id]
+        audit = [without_words(anomaly) for anomaly in store.audit(AuditFilter())]
+        kept = [audit, list(store.windows_by_account())]
+        effects = [[(k, "" if k == "claimed" else subject, d) for k, subject, d in proof.effects] for proof in log]
         for account in list(store.accounts(AccountFilter())):
             store.erase(account.account_id, at(99))
         assert [list(store.audit(AuditFilter())), list(store.windows_by_account())] == kept
-        assert [proof.effects for proof in store.evidence()] == effects
+        assert [list(proof.effects) for proof in store.evidence() if proof.entry.account_id] == effects
 
     def test_a_passed_deadline_has_nothing_to_erase(self, store: Store) -> None:
         (decision,) = feed(store, "a", "CONNECTING")
-        store.advance([deadline_of(decision.after, 60)], decide)
+        store.advance([deadline_of(decision.after, 60)], as_it_is)
         assert store.erase("a", at(99)) == 1
         assert [entry.is_erased for entry in store.history("a")] == [True, False]
 
     def test_erasing_again_erases_what_came_since(self, store: Store) -> None:
         feed(store, "a", "OK", "ERROR")
         assert [store.erase("a", at(9)), store.erase("a", at(9))] == [2, 0]
-        store.advance([announced("a", "OK", 5, name="new")], decide)
+        store.advance([announced("a", "OK", 5, name="new")], as_it_is)
         assert [entry.is_erased for entry in store.history("a")] == [True, True, False]
         account = store.account("a")
         assert account is not None
-        assert (account.sequence, account.name) == (3, "new")
+        assert (account.sequence, account.owner) == (3, "new")
         assert store.erase("a", at(9)) == 1
 
     def test_erasing_an_account_that_was_never_heard_of_changes_nothing(self, store: Store) -> None:
@@ -160,17 +180,17 @@ class RetentionContract:
     # ---- Pruning -----------------------------------------------------------------------------------
 
     def test_what_is_older_is_taken_out_and_the_rest_stays(self, store: Store, tmp_path: Path) -> None:
-        decisions = store.advance(events_with_every_window(), decide)
+        decisions = store.advance(events_with_every_window(), as_it_is)
         segment = self.prune(store, 8, tmp_path)
         assert (segment.events, segment.until, segment.pruned_at) == (8, at(8), at(999))
-        assert [shape(entry) for entry in store.ledger()] == [shape(entry_of(d)) for d in decisions[8:]]
+        assert list(store.ledger()) == [entry_of(decision) for decision in decisions[8:]]
         assert [entry.sequence for entry in store.history("recovered")] == [3, 4, 5]
         assert list(store.history("adopted")) == []
         assert list(store.audit(AuditFilter())) == [a for d in decisions[8:] for a in d.anomalies]
         assert store.segments() == [segment]
 
     def test_accounts_windows_and_the_quarantine_stay_as_they_are(self, store: Store, tmp_path: Path) -> None:
-        store.advance(events_with_every_window(), decide)
+        store.advance(events_with_every_window(), as_it_is)
         store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
         kept = [
             list(store.accounts(AccountFilter())), list(store.quarantined()),
@@ -188,28 +208,28 @@ class RetentionContract:
     def test_the_baselines_are_the_accounts_as_they_were_at_the_cut(
         self, store: Store, tmp_path: Path, cut: int
     ) -> None:
-        decisions = store.advance(events_with_every_window(), decide)
+        decisions = store.advance(events_with_every_window()[:15], as_it_is)
         self.prune(store, cut, tmp_path)
         assert [shape(account) for account in store.baselines()] == [shape(a) for a in last_of(decisions[:cut])]
 
     def test_the_baselines_are_exact_whatever_happened_to_an_account(self, store: Store, tmp_path: Path) -> None:
-        decisions = store.advance(events_with_every_anomaly(), decide)
-        self.prune(store, 1000, tmp_path)
+        decisions = store.advance(events_with_every_anomaly(), as_it_is)
+        self.prune(store, 10_000, tmp_path)
         assert [shape(account) for account in store.baselines()] == [shape(a) for a in last_of(decisions)]
 
     @pytest.mark.parametrize("cut", range(1, len(FULL_LIFE) + 1))
     def test_the_baseline_of_a_full_life_is_exact_wherever_it_is_cut(
         self, store: Store, tmp_path: Path, cut: int
     ) -> None:
-        decisions = [store.advance([event], decide)[0] for event in full_life()]
+        decisions = [store.advance([event], as_it_is)[0] for event in full_life()]
         self.prune(store, cut, tmp_path)
         (baseline,) = store.baselines()
-        assert shape(baseline) == shape(decisions[cut - 1].account)
+        assert shape(baseline) == shape(decisions[cut - 1].after)
 
     def test_the_archive_tells_every_event_as_it_was_in_order(self, store: Store, tmp_path: Path) -> None:
         log = [*events_with_every_anomaly(), announced("z", "OK", 101, None, "p", "user-1", b"\x00\xff{}")]
-        decisions = store.advance(log, decide, "rules")
-        segment = self.prune(store, 1000, tmp_path)
+        decisions = store.advance(log, as_it_is, "rules")
+        segment = self.prune(store, 10_000, tmp_path)
         lines = archived(segment.path)
         assert [(line["account_id"], line["sequence"]) for line in lines] == [
             (d.after.account_id, d.sequence) for d in decisions
@@ -218,18 +238,17 @@ class RetentionContract:
             event, entry = decision.event, entry_of(decision)
             assert (line["received_at"], line["announced"]) == (event.received_at.isoformat(), event.status)
             assert (b64decode(line["payload"]) if line["payload"] is not None else b"") == entry.payload
-            assert (line["provider"], line["product"], line["name"]) == tuple(
-                getattr(event, name, missing) for name, missing in (("provider", None), ("product", ""), ("name", None))
-            )
+            expected = {"provider": None, "product": "", "owner": None, "reason": ""}
+            assert {name: line[name] for name in expected} == {n: getattr(event, n, v) for n, v in expected.items()}
             assert (line["verdict"], line["rules"]) == (decision.verdict, "rules")
             assert (line["before"], line["after"]) == ([*entry.before.key], [*entry.after.key])
             assert [(a["kind"], a["detail"]) for a in line["anomalies"]] == [
                 (a.kind, a.detail) for a in entry.anomalies
             ]
-            assert line["effects"] == [[effect.kind, effect.subject] for effect in decision.effects]
+            assert line["effects"] == [[*effect[:3]] for effect in decision.effects]
 
     def test_the_archive_is_named_by_the_digest_of_its_bytes(self, store: Store, tmp_path: Path) -> None:
-        store.advance(events_with_every_window(), decide)
+        store.advance(events_with_every_window(), as_it_is)
         segment = self.prune(store, 8, tmp_path)
         assert segment.archive_sha256 == sha256(Path(segment.path).read_bytes()).hexdigest()
         assert [path.name for path in tmp_path.iterdir() if path == Path(segment.path)] == ["8.jsonl.gz"]
@@ -262,15 +281,15 @@ class RetentionContract:
 
     def test_feeding_goes_on_as_if_nothing_had_been_taken_out(self, store: Store, tmp_path: Path) -> None:
         log = events_with_every_window()
-        decisions = store.advance(log[:8], decide)
+        decisions = store.advance(log[:8], as_it_is)
         self.prune(store, 6, tmp_path)
         for event in log[8:]:
-            decisions += store.advance([event], decide)
+            decisions += store.advance([event], as_it_is)
         assert decisions == judged(log)
         assert [entry.sequence for entry in store.history("recovered")] == [3, 4, 5]
 
     def test_a_ledger_can_be_pruned_again_and_again(self, store: Store, tmp_path: Path) -> None:
-        decisions = store.advance(events_with_every_window(), decide)
+        decisions = store.advance(events_with_every_window(), as_it_is)
         segments = [self.prune(store, cut, tmp_path) for cut in (3, 8, 13)]
         assert store.segments() == segments
         assert [segment.segment_id for segment in segments] == sorted({s.segment_id for s in segments})
@@ -292,18 +311,18 @@ class RetentionContract:
         self, store: Store, tmp_path: Path
     ) -> None:
         log = [announced("a", word, n, name="user-1") for n, word in enumerate(["OK", "ERROR", "OK"])]
-        store.advance(log, decide)
+        store.advance(log, as_it_is)
         self.prune(store, 1, tmp_path)
-        assert [account.name for account in store.baselines()] == ["user-1"]
+        assert [account.owner for account in store.baselines()] == ["user-1"]
         assert store.erase("a", at(9)) == 2
-        assert [account.name for account in store.baselines()] == [None]
+        assert [account.owner for account in store.baselines()] == [None]
         segment = self.prune(store, 2, tmp_path)
         (line,) = archived(segment.path)
-        assert (line["payload"], line["name"], line["erased"]) == (None, None, True)
-        assert [account.name for account in store.baselines()] == [None]
+        assert (line["payload"], line["owner"], line["erased"]) == (None, None, True)
+        assert [account.owner for account in store.baselines()] == [None]
 
     def test_a_ledger_that_is_being_read_is_read_to_its_end(self, store: Store, tmp_path: Path) -> None:
-        store.advance(events_with_every_window(), decide)
+        store.advance(events_with_every_window(), as_it_is)
         snapshot, rows = list(store.ledger()), store.ledger()
         seen = [next(rows)]
         self.prune(store, 999, tmp_path)

@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 from account_lifecycle import StoreError
-from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.stores.sqlite import SQLiteStore
 from account_lifecycle.stores.sqlite.file_lock import FileLock
-from builders import announced
+from builders import announced, as_it_is
 
 
 def obey(path: Path, events: int, account_id: str) -> dict[str, object]:
@@ -18,7 +17,7 @@ def obey(path: Path, events: int, account_id: str) -> dict[str, object]:
     except StoreError as error:
         return {"error": str(error)}
     words = ["OK", "CREDENTIALS"] * events
-    sequences = [store.advance([announced(account_id, word)], decide)[0].sequence for word in words[:events]]
+    sequences = [store.advance([announced(account_id, word)], as_it_is)[0].sequence for word in words[:events]]
     store.close()
     return {"sequences": sequences}
 

@@ -9,21 +9,20 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle.errors import StoreError
-from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.records import Evidence
 from account_lifecycle.stores.archive import write_archive
 from account_lifecycle.stores.sqlite import TemporaryStore
-from builders import announced, at, deadline_of, judged
+from builders import announced, as_it_is, at, deadline_of, judged
 from stores.ledger_contract import entry_of
 
 
 def proofs() -> list[tuple[Evidence, bytes | None]]:
     """An announcement with everything it can have, and a deadline."""
-    first = announced("a\ud800", "SNAFU", 1, "?ODD", "p", "user-1", b"\x00\xff")
+    first = announced("a\ud800", "SNAFU", 1, "?ODD", "p", "user-1", b"\x00\xff", "why")
     connecting = announced("b", "CONNECTING", 2)
-    late = deadline_of(judged([connecting])[0].account, 60.5)
+    late = deadline_of(judged([connecting])[0].after, 60.5)
     return [
-        (Evidence(entry_of(d), tuple((e.kind, e.subject) for e in d.effects), "rules"), bytes([n]) * 32)
+        (Evidence(entry_of(d), tuple(e[:3] for e in d.effects), "rules"), bytes([n]) * 32)
         for n, d in enumerate(judged([first, connecting, late]))
     ]
 
@@ -44,29 +43,35 @@ def test_a_line_tells_everything_about_an_announcement(path: Path) -> None:
         "sequence": 1,
         "received_at": at(1).isoformat(),
         "announced": "SNAFU",
+        "kind": "announced",
         "product": "p",
         "provider": "?ODD",
-        "name": "user-1",
+        "owner": "user-1",
+        "reason": "why",
         "payload": "AP8=",
         "erased": False,
-        "stay_since": None,
+        "since": None,
         "allowed_us": None,
+        "signed_in_at": None,
         "verdict": "HELD",
-        "before": ["UNSEEN", False, False],
-        "after": ["UNSEEN", False, False],
+        "before": ["UNSEEN", False, False, False],
+        "after": ["UNSEEN", False, False, False],
         "rules": "rules",
         "anomalies": [
             {
                 "kind": kind,
                 "provider": "?ODD",
-                "since": None,
-                "last_announced": None,
-                "last_heard_at": None,
-                "detail": d,
+                "detail": word,
+                "evidence": {"detail": word} if word else {},
             }
-            for kind, d in (("UNKNOWN_PROVIDER", "?ODD"), ("UNKNOWN_STATUS", ""))
+            for kind, word in (("UNKNOWN_PROVIDER", "?ODD"), ("UNEXPECTED_PRODUCT", "p"), ("UNKNOWN_STATUS", ""))
         ],
-        "effects": [["anomaly", "UNKNOWN_PROVIDER"], ["anomaly", "UNKNOWN_STATUS"]],
+        "effects": [
+            ["claimed", "user-1", False],
+            ["anomaly", "UNKNOWN_PROVIDER", False],
+            ["anomaly", "UNEXPECTED_PRODUCT", False],
+            ["anomaly", "UNKNOWN_STATUS", False],
+        ],
         "digest": "00" * 32,
     }
 
@@ -74,12 +79,13 @@ def test_a_line_tells_everything_about_an_announcement(path: Path) -> None:
 def test_a_deadline_tells_which_stay_it_ended(path: Path) -> None:
     write_archive(path, proofs())
     line = lines_of(path)[2]
-    assert (line["announced"], line["stay_since"], line["allowed_us"]) == (
+    assert (line["kind"], line["announced"], line["since"], line["allowed_us"]) == (
+        "stay",
         "CONNECTING",
         at(2).isoformat(),
         1_800_000_000,
     )
-    assert (line["payload"], line["name"], line["erased"]) == (None, None, False)
+    assert (line["payload"], line["owner"], line["erased"]) == (None, None, False)
 
 
 def test_a_store_without_a_chain_has_no_digests(path: Path) -> None:
@@ -123,7 +129,7 @@ def test_a_full_disk_leaves_nothing_and_takes_nothing_out(path: Path) -> None:
     full = path.with_name(f".{path.name}.part")
     full.symlink_to("/dev/full")
     store = TemporaryStore()
-    store.advance([announced("a", "OK", payload=bytes(range(256)) * 256)], decide)
+    store.advance([announced("a", "OK", payload=bytes(range(256)) * 256)], as_it_is)
     with pytest.raises(StoreError, match="could not be written"):
         store.prune(at(9), path, at(9))
     assert len(list(store.ledger())) == 1

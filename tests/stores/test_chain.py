@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.decide import Decision
-from account_lifecycle.lifecycle.events import DeadlinePassed
+from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced, StatusObserved
 from account_lifecycle.stores import chain, rows
 from builders import announced, judged
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
@@ -17,29 +17,37 @@ from stores.scenarios import events_with_every_anomaly, events_with_every_window
 def sealed(previous: bytes, decision: Decision, rules: str) -> bytes:
     """The digest of a decision, as a store computes it."""
     row, odd = rows.event_row(1, decision), list(rows.anomaly_rows(1, decision))
-    return chain.sealed(previous, row, rules, odd, rows.effects_text(decision.effects))
+    return chain.sealed(previous, row, rules, odd, rows.effects_text(decision.effects, row[14]))
 
 
 def by_hand(previous: bytes, decision: Decision, rules: str) -> bytes:
     """The same, written down once more from the description of the format."""
-    event, is_deadline = decision.event, isinstance(decision.event, DeadlinePassed)
-    name = ((not is_deadline and event.name) or "").encode()
-    payload = b"" if is_deadline else event.payload
-    private = sha256(str(len(name)).encode() + b":" + name + payload).hexdigest()
-    told: list[Any] = [event.account_id, decision.sequence, us(event.received_at), str(event.status)]
-    told += ["", None, private, us(event.since), int(event.allowed.total_seconds() * 1_000_000)] if is_deadline else [
-        event.product, event.provider and str(event.provider), private, None, None,
-    ]  # fmt: skip
+    event = decision.event
+    kind, signed_in_at = {StatusAnnounced: "announced", StatusObserved: "observed"}.get(type(event)), None
+    since = allowed = None
+    if isinstance(event, DeadlinePassed):
+        kind, since, allowed = str(event.kind), us(event.since), int(event.allowed.total_seconds() * 1_000_000)
+    if isinstance(event, StatusObserved):
+        signed_in_at = us(event.signed_in_at)
+    owner, reason = (getattr(event, "owner", "") or ""), getattr(event, "reason", "")
+    texts = b"".join(str(len(text.encode())).encode() + b":" + text.encode() for text in (owner, reason))
+    private = sha256(texts + getattr(event, "payload", b"")).hexdigest()
+    provider = getattr(event, "provider", None)
+    told: list[Any] = [event.account_id, decision.sequence, us(event.received_at), kind, str(event.status)]
+    told += [getattr(event, "product", ""), provider and str(provider), since, allowed, signed_in_at]
     told.append(str(decision.verdict))
     for situation in (decision.before.situation, decision.after.situation):
-        told += [str(situation.status), int(situation.exists), int(situation.lost)]
-    told.append(rules)
+        facts = [name for name in ("exists", "lost", "needs_user") if getattr(situation, name)]
+        told.append(" ".join([str(situation.status), *facts]))
+    told += [rules, private]
     told.append([
-        [n, str(a.kind), a.provider and str(a.provider), us(a.since), a.last_announced and str(a.last_announced),
-         us(a.last_heard_at), a.detail]
+        [n, str(a.kind), a.provider and str(a.provider), rows.evidence_text(a)]
         for n, a in enumerate(decision.anomalies)
     ])  # fmt: skip
-    effects = json.dumps([[str(effect.kind), str(effect.subject)] for effect in decision.effects])
+    effects = json.dumps([
+        [str(kind), None if owner and subject == owner and kind != "sync_completed" else str(subject)] + [1] * doubtful
+        for kind, subject, doubtful, _ in decision.effects
+    ])  # fmt: skip
     text = json.dumps(told, separators=(",", ":"))[:-1] + "," + effects + "]"
     return sha256(previous + text.encode("ascii")).digest()
 
@@ -49,17 +57,18 @@ def us(at: Any) -> Any:
 
 
 def test_the_digest_of_a_known_event_is_the_known_one() -> None:
-    event = announced("a/1 é", "OK", 7, "LINKEDIN", name="user-1", payload=b'{"x": 1}')
+    event = announced("a/1 é", "OK", 7, "LINKEDIN", name="user-1", payload=b'{"x": 1}', reason="no")
     text = (
-        '["a/1 \\u00e9",1,1777637220000000,"OK","","LINKEDIN",'
-        f'"{sha256(b"6:user-1" + event.payload).hexdigest()}",null,null,'
-        '"APPLIED","UNSEEN",0,0,"OK",1,0,"0123456789ab/600000000",'
-        '[[0,"ADOPTED","LINKEDIN",null,null,null,""]],[["entered", "OK"], ["connected", ""], ["anomaly", "ADOPTED"]]]'
+        '["a/1 \\u00e9",1,1777637220000000,"announced","OK","","LINKEDIN",null,null,null,'
+        '"APPLIED","UNSEEN","OK exists","0123456789ab/{}",'
+        f'"{sha256(b"6:user-12:no" + event.payload).hexdigest()}",'
+        '[[0,"ADOPTED","LINKEDIN","{\\"health\\":\\"LIVE\\",\\"moved\\":true}"]],'
+        '[["entered", "OK"], ["health_changed", "LIVE"], ["connected", "adopted"], '
+        '["claimed", null], ["anomaly", "ADOPTED"]]]'
     )
     (decision,) = judged([event])
-    found = sealed(chain.GENESIS, decision, "0123456789ab/600000000")
+    found = sealed(chain.GENESIS, decision, "0123456789ab/{}")
     assert found == sha256(bytes(32) + text.encode()).digest()
-    assert found.hex() == "df75301c124e44df426e5f7a7a33f7fe61ba6c02471e9c05f8098a620fd726a4"
 
 
 def test_every_kind_of_event_is_sealed_as_the_format_says() -> None:
@@ -72,24 +81,24 @@ def test_every_kind_of_event_is_sealed_as_the_format_says() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.text(max_size=5), st.binary(max_size=20))
 def test_any_text_and_any_bytes_are_sealed_as_the_format_says(word: str, rules: str, payload: bytes) -> None:
-    (decision,) = judged([announced(word, word, 0, word, word, word, payload)])
+    (decision,) = judged([announced(word, word, 0, word, word, word, payload, rules)])
     assert sealed(b"before", decision, rules) == by_hand(b"before", decision, rules)
 
 
-def test_a_name_cannot_pass_for_the_beginning_of_a_payload() -> None:
-    assert chain.private_digest("ab", b"c") != chain.private_digest("a", b"bc")
+def test_an_owner_cannot_pass_for_the_beginning_of_a_reason_nor_a_reason_for_that_of_a_payload() -> None:
+    assert len({chain.private_digest(*each) for each in (("ab", "c", b"d"), ("a", "bc", b"d"), ("ab", "", b"cd"))}) == 3
 
 
-def test_no_name_and_a_blank_one_are_the_same() -> None:
-    assert chain.private_digest(None, b"x") == chain.private_digest("", b"x") == sha256(b"0:x").digest()
+def test_no_owner_and_a_blank_one_are_the_same() -> None:
+    assert chain.private_digest(None, "", b"x") == chain.private_digest("", "", b"x") == sha256(b"0:0:x").digest()
 
 
 def test_an_erased_payload_keeps_its_place_in_the_quarantine_by_its_digest() -> None:
-    kept = (1, 2, b"payload", 7, "field", "reason", None)
-    erased = (1, 2, None, 7, "field", "reason", None)
-    private = chain.private_digest(None, b"payload")
+    kept = (1, 2, b"payload", 7, "field", "reason", None, "", None, "")
+    erased = (1, 2, None, 7, "field", "reason", None, "", None, "")
+    private = chain.private_digest(None, "", b"payload")
     assert chain.quarantine_digest(kept) == chain.quarantine_digest(erased, private)
-    expected = ["quarantine", 1, 2, private.hex(), 7, "field", "reason", None]
+    expected = ["quarantine", 1, 2, private.hex(), 7, "field", "reason", None, "", None, ""]
     assert chain.quarantine_digest(kept) == sha256(json.dumps(expected, separators=(",", ":")).encode()).digest()
 
 

@@ -17,7 +17,7 @@ from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.records import DeliveryFilter, SubscribedHook
 from account_lifecycle.stores.sqlite import SQLiteStore
-from builders import T0, announced, webhook
+from builders import T0, announced, as_it_is, webhook
 
 pytest_plugins = ("postgres_server",)
 
@@ -59,10 +59,10 @@ def test_a_feed_waits_for_a_foreign_writer_before_it_reads(tmp_path: Path) -> No
     foreign.execute(f"BEGIN IMMEDIATE; PRAGMA user_version = {version}").fetchall()
     is_judging = Signal()
 
-    def judge(account: Account, event: Event) -> Decision:
+    def judge(account: Account, event: Event) -> list[Decision]:
         is_judging.set()
         assert foreign_is_done.wait(PATIENCE_S)
-        return decide(account, event)
+        return [decide(account, event)]
 
     def finish() -> None:
         is_judging.wait(0.3)
@@ -87,16 +87,16 @@ def test_an_event_that_is_committed_late_is_planned_all_the_same(database: str) 
     early.subscribe([SubscribedHook("mail", EffectKind.ENTERED)], T0)
     is_judging, may_go_on = Signal(), Signal()
 
-    def judge(account: Account, event: Event) -> Decision:
+    def judge(account: Account, event: Event) -> list[Decision]:
         is_judging.set()
         assert may_go_on.wait(PATIENCE_S)
-        return decide(account, event)
+        return [decide(account, event)]
 
     thread = Thread(target=late.advance, args=([announced("late", "OK")], judge))
     thread.start()
     try:
         assert is_judging.wait(PATIENCE_S)
-        early.advance([announced("early", "OK")], decide)
+        early.advance([announced("early", "OK")], as_it_is)
         assert early.plan(T0, 100) == 1
     finally:
         may_go_on.set()
@@ -111,7 +111,7 @@ def test_the_digest_of_an_event_stands_for_everything_before_it(tmp_path: Path) 
     heads = []
     for number, payload in enumerate((b"{}", b'{"x": 1}')):
         store = SQLiteStore(tmp_path / f"{number}.db")
-        store.advance([announced("a", "OK", payload=payload), announced("a", "ERROR", 1)], decide)
+        store.advance([announced("a", "OK", payload=payload), announced("a", "ERROR", 1)], as_it_is)
         heads.append(store.head())
         store.close()
     assert heads[0] != heads[1]

@@ -17,7 +17,7 @@ from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event as LifeEvent
 from account_lifecycle.records import AccountFilter, DeliveryState, Refused
 from account_lifecycle.stores.postgres import PostgresStore, connection, transactions
-from builders import T0, announced, at
+from builders import T0, announced, as_it_is, at
 from postgres_server import PostgresServer, PrivateServer, private_server
 from stores.cutting import Cut, Wire, wire_to
 from stores.hooks import claim, claim_one, completed, feed, hook, planned, records, states
@@ -76,9 +76,9 @@ def wired(database: str, wire: Wire) -> Iterator[PostgresStore]:
 
 @pytest.mark.parametrize("cut", Cut)
 def test_an_event_whose_commit_was_cut_off_is_kept_once(wired: PostgresStore, wire: Wire, cut: Cut) -> None:
-    wired.advance([announced("a", "CREATION_SUCCESS")], decide)
+    wired.advance([announced("a", "CREATION_SUCCESS")], as_it_is)
     wire.cut = cut
-    (decision,) = wired.advance([announced("a", "OK", 1)], decide)
+    (decision,) = wired.advance([announced("a", "OK", 1)], as_it_is)
     assert wire.cuts == 1
     assert decision.sequence == 2
     assert [entry.sequence for entry in wired.history("a")] == [1, 2]
@@ -91,7 +91,7 @@ def test_a_batch_of_new_accounts_whose_commit_was_cut_off_is_kept_once(
     wired: PostgresStore, wire: Wire, cut: Cut
 ) -> None:
     wire.cut = cut
-    decisions = wired.advance([announced(account_id, "OK") for account_id in "cabbac"], decide)
+    decisions = wired.advance([announced(account_id, "OK") for account_id in "cabbac"], as_it_is)
     assert [decision.sequence for decision in decisions] == [1, 1, 1, 2, 2, 2]
     assert [entry.account_id for entry in wired.ledger()] == list("cabbac")
     assert wired.waiting_effects() == 3
@@ -102,8 +102,8 @@ def test_the_same_event_of_another_is_not_taken_for_one_s_own(
 ) -> None:
     """Two that feed the same log: equal events of equal accounts have equal digests."""
     same = announced("a", "OK", 1)
-    wire.cut, wire.meanwhile = Cut.BEFORE, lambda: store.advance([same], decide)
-    assert wired.advance([same], decide)[0].sequence == 2
+    wire.cut, wire.meanwhile = Cut.BEFORE, lambda: store.advance([same], as_it_is)
+    assert wired.advance([same], as_it_is)[0].sequence == 2
     assert [entry.sequence for entry in store.history("a")] == [1, 2]
 
 
@@ -166,12 +166,12 @@ def test_an_outcome_that_cannot_be_found_out_is_told(
     wired: PostgresStore, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "PATIENCE_S", 0.1)
-    wired.advance([announced("a", "OK")], decide)
+    wired.advance([announced("a", "OK")], as_it_is)
 
     def gone(account: Account, event: LifeEvent) -> Decision:
         wire.cut = Cut.AFTER
         wire.refuse()
-        return decide(account, event)
+        return [decide(account, event)]
 
     with pytest.raises(StoreError, match="whether it did cannot be found out") as caught:
         wired.advance([announced("a", "ERROR")], gone)
@@ -183,7 +183,7 @@ def test_an_outcome_that_cannot_be_found_out_is_told(
 
 def test_a_session_that_is_ended_between_two_events_is_replaced(store: PostgresStore, database: str) -> None:
     for minute, word in enumerate(["OK", "ERROR", "OK"]):
-        assert store.advance([announced("a", word, minute)], decide)[0].sequence == minute + 1
+        assert store.advance([announced("a", word, minute)], as_it_is)[0].sequence == minute + 1
         assert store.account("a") is not None
         assert end_all_sessions(database) > 0
     assert [entry.sequence for entry in store.history("a")] == [1, 2, 3]
@@ -198,7 +198,7 @@ def test_a_session_that_is_ended_while_judging_keeps_nothing_and_all_is_judged_a
         seen.append(account.sequence)
         if len(seen) == 2:
             end_all_sessions(database)
-        return decide(account, event)
+        return [decide(account, event)]
 
     decisions = store.advance([announced("a", "OK"), announced("a", "ERROR", 1)], ended)
     assert seen == [0, 1, 0, 1]
@@ -217,7 +217,7 @@ def test_threads_whose_sessions_are_ended_again_and_again_lose_nothing_and_keep_
 
     def go_on(thread: int) -> list[int]:
         words = ["OK", "CREDENTIALS"] * 5
-        return [store.advance([announced("a", word, thread)], decide)[0].sequence for word in words]
+        return [store.advance([announced("a", word, thread)], as_it_is)[0].sequence for word in words]
 
     striker = Thread(target=strike)
     striker.start()
@@ -233,7 +233,7 @@ def test_threads_whose_sessions_are_ended_again_and_again_lose_nothing_and_keep_
 
 
 def test_a_stream_that_is_cut_off_says_so(store: PostgresStore, database: str) -> None:
-    store.advance([announced(str(n), "OK") for n in range(2000)], decide)
+    store.advance([announced(str(n), "OK") for n in range(2000)], as_it_is)
     rows = store.ledger()
     next(rows)
     end_all_sessions(database)
@@ -252,13 +252,13 @@ def own_server() -> Iterator[PrivateServer]:
 def test_a_server_that_crashes_and_comes_back_is_used_again(own_server: PrivateServer) -> None:
     with own_server.database() as url:
         store = PostgresStore(url)
-        store.advance([announced("a", "OK")], decide)
+        store.advance([announced("a", "OK")], as_it_is)
         rows = store.ledger()
         next(rows)
         own_server.stop("immediate")
         back = Thread(target=own_server.start)
         back.start()
-        assert store.advance([announced("a", "ERROR", 1)], decide)[0].sequence == 2
+        assert store.advance([announced("a", "ERROR", 1)], as_it_is)[0].sequence == 2
         back.join()
         rows.close()
         assert [entry.sequence for entry in store.history("a")] == [1, 2]
@@ -272,11 +272,11 @@ def test_a_server_that_stays_away_is_told(own_server: PrivateServer, monkeypatch
         store = PostgresStore(url)
         own_server.stop("immediate")
         with pytest.raises(StoreError, match="cannot be reached"):
-            store.advance([announced("a", "OK")], decide)
+            store.advance([announced("a", "OK")], as_it_is)
         with pytest.raises(StoreError, match="cannot be reached"):
             store.account("a")
         own_server.start()
-        assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+        assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 1
         store.close()
 
 
@@ -286,14 +286,14 @@ def test_a_server_that_stays_away_is_told(own_server: PrivateServer, monkeypatch
 def test_one_who_holds_an_account_for_too_long_is_told_of_and_nothing_is_kept(
     database: str, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     monkeypatch.setattr(connection, "LOCK_TIMEOUT_MS", 50)
     hasty = PostgresStore(database)
     with raw(database) as other:
         other.execute("SELECT FROM account FOR UPDATE")
         with pytest.raises(StoreBusy, match="others have been writing"):
-            hasty.advance([announced("b", "OK"), announced("a", "ERROR", 1)], decide)
-        assert hasty.advance([announced("c", "OK")], decide)[0].sequence == 1
+            hasty.advance([announced("b", "OK"), announced("a", "ERROR", 1)], as_it_is)
+        assert hasty.advance([announced("c", "OK")], as_it_is)[0].sequence == 1
     assert [entry.account_id for entry in store.ledger()] == ["a", "c"]
     assert hasty.account("b") is None
     hasty.close()
@@ -306,7 +306,7 @@ def test_a_deadlock_is_resolved_and_the_event_is_kept(database: str, store: Post
     with raw(database) as other, ThreadPoolExecutor(1) as pool:
         other.execute("SET deadlock_timeout = '60s'")
         other.execute("SELECT FROM account WHERE account_id = 'b' FOR UPDATE")
-        feeding = pool.submit(store.advance, [announced("a", "ERROR", 1), announced("b", "ERROR", 1)], decide)
+        feeding = pool.submit(store.advance, [announced("a", "ERROR", 1), announced("b", "ERROR", 1)], as_it_is)
         wait_for_a_lock(database)
         other.execute("SELECT FROM account WHERE account_id = 'a' FOR UPDATE")
         other.commit()
@@ -340,7 +340,7 @@ def test_a_race_that_is_lost_is_judged_anew(database: str, store: PostgresStore,
 
     def counting(account: Account, event: LifeEvent) -> Decision:
         judged.append(event)
-        return decide(account, event)
+        return [decide(account, event)]
 
     with stumbling(database, code, 3):
         assert store.advance([announced("a", "OK")], counting)[0].sequence == 1
@@ -361,10 +361,10 @@ def test_trouble_that_stays_is_told_and_nothing_is_kept(
     database: str, store: PostgresStore, code: str, kind: type[StoreError], told: str
 ) -> None:
     with stumbling(database, code, 1000), pytest.raises(kind, match=told) as caught:
-        store.advance([announced("a", "OK")], decide)
+        store.advance([announced("a", "OK")], as_it_is)
     assert type(caught.value) is kind
     assert list(store.accounts(AccountFilter())) == list(store.ledger()) == []
-    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+    assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 1
 
 
 def test_two_claimers_that_race_for_one_lane_do_not_both_win_and_nobody_fails(
@@ -406,21 +406,21 @@ def wait_until(url: str, condition: str) -> None:
 def test_a_child_of_a_fork_uses_connections_of_its_own_and_leaves_the_parent_s_alone(
     store: PostgresStore, postgres_server: PostgresServer
 ) -> None:
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     rows = store.ledger()
     seen = [next(rows)]
     child = os.fork()
     if not child:
         ended = 1
         try:
-            store.advance([announced("a", "ERROR", 1)], decide)
+            store.advance([announced("a", "ERROR", 1)], as_it_is)
             store.close()
             ended = 0
         finally:
             os._exit(ended)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert seen + list(rows) == list(store.ledger())[:1]
-    assert store.advance([announced("a", "OK", 2)], decide)[0].sequence == 3
+    assert store.advance([announced("a", "OK", 2)], as_it_is)[0].sequence == 3
 
 
 # ---- Closing -------------------------------------------------------------------------------------
@@ -429,7 +429,7 @@ def test_a_child_of_a_fork_uses_connections_of_its_own_and_leaves_the_parent_s_a
 def test_a_closed_store_says_so(store: PostgresStore) -> None:
     store.close()
     for call in (
-        lambda: store.advance([announced("a", "OK")], decide),
+        lambda: store.advance([announced("a", "OK")], as_it_is),
         lambda: store.account("a"),
         lambda: list(store.ledger()),
         lambda: store.plan(T0, 1),
@@ -440,7 +440,7 @@ def test_a_closed_store_says_so(store: PostgresStore) -> None:
 
 def test_a_closed_store_leaves_no_session_behind(database: str) -> None:
     store = PostgresStore(database)
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     rows = store.ledger()
     next(rows)
     store.close()

@@ -7,13 +7,12 @@ import apsw
 import pytest
 
 from account_lifecycle.errors import StoreError
-from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, DeliveryState, Refused
 from account_lifecycle.stores.admin import copy_store
 from account_lifecycle.stores.postgres import PostgresStore
 from account_lifecycle.stores.protocol import Store
 from account_lifecycle.stores.sqlite import SQLiteStore
-from builders import T0, announced, at
+from builders import T0, announced, as_it_is, at
 from stores.exactness import shape
 from stores.hooks import claim, claim_one, complete, feed, hook, planned, run_all
 from stores.prover_contract import WAYS
@@ -70,10 +69,10 @@ def test_everything_is_copied_and_proves_itself_whatever_was_done(
 def test_a_copy_has_the_head_that_feeding_the_same_would_have_come_to(
     source: SQLiteStore, target: PostgresStore, emptied: Callable[[], str]
 ) -> None:
-    source.advance(events_with_every_anomaly(), decide, "rules")
+    source.advance(events_with_every_anomaly(), as_it_is, "rules")
     head = copy_store(source, target).head
     emptied()
-    target.advance(events_with_every_anomaly(), decide, "rules")
+    target.advance(events_with_every_anomaly(), as_it_is, "rules")
     assert target.head() == head
 
 
@@ -110,7 +109,7 @@ def test_numbers_that_were_pruned_are_not_used_again(
 
 def test_odd_words_are_copied(source: SQLiteStore, target: PostgresStore) -> None:
     event = announced("a", "a\0b", 0, "?\0", "\x01", "\\N\t\n", bytes(range(256)))
-    source.advance([event], decide)
+    source.advance([event], as_it_is)
     copy_store(source, target)
     assert [entry.event for entry in target.ledger()] == [event]
 

@@ -15,12 +15,11 @@ import psycopg
 import pytest
 
 from account_lifecycle.errors import ConfigurationError, StoreError
-from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.postgres import PostgresStore
 from account_lifecycle.stores.postgres.connection import SCHEMA_VERSION, encoded, nul_escaped, nul_unescaped
-from builders import T0, announced, at
+from builders import T0, announced, as_it_is, at
 from postgres_server import PostgresServer, PrivateServer
 from stores.hooks import claim, complete, feed, hook, planned, states
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
@@ -54,7 +53,7 @@ def change(url: str, statement: str) -> None:
 
 
 def test_a_store_that_is_opened_again_holds_what_it_held(database: str, store: PostgresStore) -> None:
-    decisions = store.advance(events_with_every_anomaly(), decide)
+    decisions = store.advance(events_with_every_anomaly(), as_it_is)
     store.close()
     again = PostgresStore(database)
     assert [entry.event for entry in again.ledger()] == [decision.event for decision in decisions]
@@ -197,7 +196,7 @@ def test_escaping_keeps_words_apart_and_in_order() -> None:
 @pytest.mark.parametrize("word", [word for word in ODD_WORDS if word])
 def test_an_odd_word_comes_back_and_can_be_asked_for(store: PostgresStore, word: str) -> None:
     event = announced("a", "OK", provider=f"?{word}", product=word, name=word)
-    store.advance([event, announced("b", f"?{word}")], decide)
+    store.advance([event, announced("b", f"?{word}")], as_it_is)
     assert next(store.ledger()).event == event
     assert [account.name for account in store.accounts(AccountFilter(provider=f"?{word}"))] == [word]
     assert {anomaly.detail for anomaly in store.audit(AuditFilter(provider=f"?{word}"))} == {"", f"?{word}", word}
@@ -207,7 +206,7 @@ def test_an_odd_word_comes_back_and_can_be_asked_for(store: PostgresStore, word:
 def test_an_odd_product_finds_the_hook_that_wants_it(store: PostgresStore) -> None:
     product = "a\0b"
     planned(store, hook("odd\0", EffectKind.SYNC_COMPLETED, product), hook("other", EffectKind.SYNC_COMPLETED, "a"))
-    store.advance([announced("a", "SYNC_SUCCESS", product=product)], decide)
+    store.advance([announced("a", "SYNC_SUCCESS", product=product)], as_it_is)
     planned(store)
     (delivery,) = claim(store)
     assert (delivery.hook.name, delivery.row.effect.subject) == ("odd\0", product)
@@ -216,7 +215,7 @@ def test_an_odd_product_finds_the_hook_that_wants_it(store: PostgresStore) -> No
 
 def test_half_a_character_is_kept_as_well(store: PostgresStore) -> None:
     event = announced("a\ud800", "OK", provider="?\udfff\0", name="\x01u")
-    store.advance([event], decide)
+    store.advance([event], as_it_is)
     assert [entry.event for entry in store.history("a\ud800")] == [event]
     assert [account.account_id for account in store.accounts(AccountFilter(provider="?\udfff\0"))] == ["a\ud800"]
     assert list(store.faults()) == []
@@ -282,7 +281,7 @@ def test_batches_of_the_same_accounts_in_any_order_do_not_get_stuck(database: st
     def go_on(place: int) -> None:
         for turn in range(5):
             order = ids[::-1] if (place + turn) % 2 else ids
-            stores[place].advance([announced(account_id, "OK", turn) for account_id in order], decide)
+            stores[place].advance([announced(account_id, "OK", turn) for account_id in order], as_it_is)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(go_on, range(4)))
@@ -294,7 +293,7 @@ def test_batches_of_the_same_accounts_in_any_order_do_not_get_stuck(database: st
 
 def test_claims_of_many_never_overlap_and_each_lane_runs_in_order(database: str, store: PostgresStore) -> None:
     for minute, word in enumerate(["OK", "ERROR", "STOPPED"]):
-        store.advance([announced(f"account-{n}", word, minute) for n in range(20)], decide)
+        store.advance([announced(f"account-{n}", word, minute) for n in range(20)], as_it_is)
     planned(store, hook("mail"), hook("page"))
     stores = [store, PostgresStore(database)]
     done: list[tuple[str, str, int]] = []
@@ -354,7 +353,7 @@ def test_whatever_is_changed_behind_the_store_s_back_is_found(
     store: PostgresStore, database: str, statement: str
 ) -> None:
     for event in events_with_every_window():
-        store.advance([event], decide, "rules")
+        store.advance([event], as_it_is, "rules")
     store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
     planned(store, hook())
     assert list(store.faults()) == []
@@ -365,7 +364,7 @@ def test_whatever_is_changed_behind_the_store_s_back_is_found(
 def test_an_account_that_was_pruned_still_proves_where_it_goes_on(
     store: PostgresStore, database: str, tmp_path: Path
 ) -> None:
-    store.advance(events_with_every_window(), decide)
+    store.advance(events_with_every_window(), as_it_is)
     store.prune(at(8), tmp_path / "archive.jsonl.gz", at(99))
     assert list(store.faults()) == []
     change(database, "UPDATE baseline SET digest = sha256('x') WHERE account_id IN ('grown', 'adopted')")

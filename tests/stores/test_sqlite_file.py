@@ -26,7 +26,7 @@ from account_lifecycle.stores.sqlite import (
     connection,
     ledger,
 )
-from builders import T0, announced, at
+from builders import T0, announced, as_it_is, at
 from stores.hooks import back_off, claim, complete, hook, planned
 from stores.ledger_contract import everything_in
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
@@ -62,10 +62,10 @@ def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
 def a_full_file(path: Path) -> list[object]:
     """A file with something in every table; all that it shows."""
     store = SQLiteStore(path)
-    store.advance([*events_with_every_anomaly(), *events_with_every_window()], decide)
+    store.advance([*events_with_every_anomaly(), *events_with_every_window()], as_it_is)
     store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
     planned(store, hook("mail"), hook("page"))
-    store.advance([announced("late", "ERROR", 200)], decide)
+    store.advance([announced("late", "ERROR", 200)], as_it_is)
     first, second, *_ = claim(store)
     complete(store, first)
     back_off(store, second, at(30))
@@ -122,8 +122,8 @@ def test_everything_is_there_after_the_file_is_closed_and_opened_again(path: Pat
 def test_numbers_go_on_where_they_were_after_the_file_is_opened_again(path: Path) -> None:
     a_full_file(path)
     store = SQLiteStore(path)
-    decisions = store.advance([announced("late", "OK", 300)], decide)
-    assert decisions[0].sequence == 4
+    decisions = store.advance([announced("late", "OK", 9000)], as_it_is)
+    assert decisions[0].sequence == len(list(store.history("late")))
     assert list(store.ledger())[-1].event == decisions[0].event
     assert store.quarantine([Refused(T0, b"y", 1, "payload", "because")]) == [2]
     store.close()
@@ -136,7 +136,7 @@ def test_a_store_keeps_to_its_file_when_the_working_folder_changes(
     elsewhere.mkdir()
     monkeypatch.chdir(tmp_path)
     store = SQLiteStore(Path("accounts.db"))
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     monkeypatch.chdir(elsewhere)
     assert [account.account_id for account in store.accounts(AccountFilter())] == ["a"]
     assert list(elsewhere.iterdir()) == []
@@ -229,7 +229,7 @@ def test_a_file_that_may_only_be_read_is_told_when_something_is_to_be_written(un
     path.chmod(0o400)
     store = SQLiteStore(path)
     with told_in_one_sentence(path, "may not be written"):
-        store.advance([announced("a", "OK")], decide)
+        store.advance([announced("a", "OK")], as_it_is)
     assert store.account("a") is None
     store.close()
 
@@ -291,7 +291,7 @@ def test_a_new_file_whose_tables_could_not_be_made_can_be_made_by_the_next(
 
 def test_a_temporary_store_is_gone_when_it_is_closed() -> None:
     store = TemporaryStore()
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     assert store.path.exists()
     for _ in range(2):
         store.close()
@@ -300,7 +300,7 @@ def test_a_temporary_store_is_gone_when_it_is_closed() -> None:
 
 def test_a_temporary_store_that_nobody_closed_is_gone_with_its_object() -> None:
     store = TemporaryStore()
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     folder = store.path.parent
     del store
     gc.collect()
@@ -318,11 +318,11 @@ def test_a_temporary_store_that_nobody_closed_is_gone_with_its_interpreter() -> 
 
 def test_a_forked_child_shares_a_temporary_store_and_never_removes_it() -> None:
     store = TemporaryStore()
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     child = os.fork()
     if child == 0:
         try:
-            store.advance([announced("a", "ERROR", 1)], decide)
+            store.advance([announced("a", "ERROR", 1)], as_it_is)
             store.close()
         finally:
             os._exit(0)
@@ -334,7 +334,7 @@ def test_a_forked_child_shares_a_temporary_store_and_never_removes_it() -> None:
 # ---- Trouble later on ------------------------------------------------------------------------------------
 
 CALLS: dict[str, Callable[[SQLiteStore], object]] = {
-    "advance": lambda store: store.advance([announced("a", "OK", 9)], decide),
+    "advance": lambda store: store.advance([announced("a", "OK", 9)], as_it_is),
     "quarantine": lambda store: store.quarantine([Refused(T0, b"", 0, "payload", "because")]),
     "account": lambda store: store.account("a"),
     "accounts": lambda store: list(store.accounts(AccountFilter())),
@@ -343,7 +343,7 @@ CALLS: dict[str, Callable[[SQLiteStore], object]] = {
     "audit": lambda store: list(store.audit(AuditFilter())),
     "quarantined": lambda store: list(store.quarantined()),
     "blind_windows": lambda store: list(store.blind_windows(None, open_only=False)),
-    "transient": lambda store: list(store.transient(())),
+    "with_deadlines": lambda store: list(store.with_deadlines((), at(0))),
     "accounts_by_id": lambda store: store.accounts_by_id(["a"]),
     "evidence": lambda store: list(store.evidence()),
     "faults": lambda store: list(store.faults()),
@@ -397,7 +397,7 @@ def test_a_full_disk_is_told_and_nothing_of_the_call_is_kept(path: Path, connect
     connections[0].execute("PRAGMA max_page_count = 1")
     big = [announced(f"big-{n}", "OK", payload=b"x" * 60_000) for n in range(3)]
     with told_in_one_sentence(path, "the disk is full"):
-        store.advance(big, decide)
+        store.advance(big, as_it_is)
     assert everything_in(store) == shown
     store.close()
 
@@ -417,7 +417,7 @@ def test_what_is_kept_at_hand_is_forgotten_when_somebody_else_has_written(path: 
     ours, theirs = SQLiteStore(path), SQLiteStore(path)
     words = ["CREATION_SUCCESS", "OK", "ERROR", "OK", "DELETED", "OK"]
     sequences = [
-        store.advance([announced("a", word)], decide)[0].sequence
+        store.advance([announced("a", word)], as_it_is)[0].sequence
         for word, store in zip(words, [ours, theirs, ours, ours, theirs, ours], strict=True)
     ]
     assert sequences == [1, 2, 3, 4, 5, 6]
@@ -428,16 +428,16 @@ def test_what_is_kept_at_hand_is_forgotten_when_somebody_else_has_written(path: 
 
 def test_what_was_rolled_back_is_not_kept_at_hand(path: Path) -> None:
     store = SQLiteStore(path)
-    store.advance([announced("a", "CREATION_SUCCESS")], decide)
+    store.advance([announced("a", "CREATION_SUCCESS")], as_it_is)
 
-    def stumble(account: Account, event: Event) -> Decision:
+    def stumble(account: Account, event: Event) -> list[Decision]:
         if event.status == "ERROR":
             raise RuntimeError("stumbled")
-        return decide(account, event)
+        return [decide(account, event)]
 
     with pytest.raises(RuntimeError, match="stumbled"):
         store.advance([announced("a", "OK"), announced("a", "ERROR")], stumble)
-    assert store.advance([announced("a", "OK")], decide)[0].sequence == 2
+    assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 2
     store.close()
 
 
@@ -446,5 +446,5 @@ def test_more_accounts_than_are_kept_at_hand_go_on_as_they_were(path: Path, monk
     store = SQLiteStore(path)
     for sequence, word in enumerate(("CREATION_SUCCESS", "OK", "ERROR"), 1):
         for name in "abcdef":
-            assert store.advance([announced(name, word)], decide)[0].sequence == sequence
+            assert store.advance([announced(name, word)], as_it_is)[0].sequence == sequence
     store.close()

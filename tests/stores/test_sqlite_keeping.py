@@ -7,12 +7,11 @@ import pytest
 
 from account_lifecycle import StoreError
 from account_lifecycle.errors import StoreBusy
-from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.records import AccountFilter, Refused
 from account_lifecycle.stores.sqlite import SQLiteStore, connection
 from account_lifecycle.stores.sqlite.connection import check_file_system, mount_of
 from account_lifecycle.verify.record import verify
-from builders import T0, announced
+from builders import T0, announced, as_it_is
 from stores.ledger_contract import everything_in
 
 SECRET = b"Ada's number is 0123"
@@ -33,7 +32,7 @@ def a_life(store: SQLiteStore, account_id: str, length: int = 100) -> None:
     words = ["OK", "ERROR", "CREDENTIALS"]
     for n in range(length):
         payload = b'{"said": "%s", "filler": "%s"}' % (SECRET, b"x" * (n * 37 % 5000))
-        store.advance([announced(account_id, words[n % 3], n, name=NAME, payload=payload)], decide)
+        store.advance([announced(account_id, words[n % 3], n, name=NAME, payload=payload)], as_it_is)
 
 
 def test_what_was_erased_is_in_no_file_any_more_and_the_rest_verifies(path: Path) -> None:
@@ -42,7 +41,7 @@ def test_what_was_erased_is_in_no_file_any_more_and_the_rest_verifies(path: Path
         a_life(store, f"other-{n}", 3)
     a_life(store, "a")
     for n in range(30):
-        store.advance([announced(f"other-{n}", "OK", 500)], decide)
+        store.advance([announced(f"other-{n}", "OK", 500)], as_it_is)
         store.erase(f"other-{n}", T0)
     store.quarantine([Refused(T0, b'{"account_id": "a", "oops": ' + SECRET, 50, "payload", "because")])
     assert SECRET in bytes_on_disk(path)
@@ -85,8 +84,8 @@ def test_a_copy_holds_everything_and_is_one_file(path: Path, tmp_path: Path) -> 
     assert [file.name for file in folder.iterdir()] == ["copy.db"]
     copy = SQLiteStore(folder / "copy.db")
     assert everything_in(copy) == everything_in(store)
-    assert copy.advance([announced("a", "OK", 99)], decide)[0].sequence == 6
-    assert store.advance([announced("a", "OK", 99)], decide)[0].sequence == 6
+    assert copy.advance([announced("a", "OK", 99)], as_it_is)[0].sequence == 6
+    assert store.advance([announced("a", "OK", 99)], as_it_is)[0].sequence == 6
     copy.close()
     store.close()
 
@@ -191,12 +190,12 @@ def test_a_file_that_is_reached_by_a_link_lies_where_the_link_points(tmp_path: P
 def test_the_accounts_of_a_file_are_those_of_its_owner_after_all(path: Path) -> None:
     """The lock may be used by whoever may use the file."""
     store = SQLiteStore(path)
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     path.chmod(0o660)
     store.close()
     path.with_name("accounts.db-lock").unlink()
     store = SQLiteStore(path)
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     assert path.with_name("accounts.db-lock").stat().st_mode & 0o777 == 0o660
     assert [account.account_id for account in store.accounts(AccountFilter())] == ["a"]
     store.close()

@@ -13,9 +13,8 @@ import apsw
 import pytest
 
 from account_lifecycle import StoreError
-from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.stores.sqlite import SQLiteStore, connection
-from builders import announced
+from builders import announced, as_it_is
 
 TESTS = Path(__file__).parents[1]
 
@@ -123,7 +122,7 @@ def _opens_with_a_rival_at(moment: int, path: Path, monkeypatch: pytest.MonkeyPa
             apsw.connection_hooks.remove(watch)
     store.close()
     store = SQLiteStore(path)
-    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+    assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 1
     store.close()
     return statements > moment
 

@@ -20,7 +20,7 @@ from account_lifecycle.records import AccountFilter, Refused
 from account_lifecycle.stores.sqlite import SQLiteStore, connection
 from account_lifecycle.stores.sqlite.file_lock import FileLock
 from account_lifecycle.verify.record import verify
-from builders import T0, announced
+from builders import T0, announced, as_it_is
 from stores.hooks import hook
 from stores.test_sqlite_processes import Rival
 
@@ -58,10 +58,10 @@ class Waiting:
         self.has_begun.set()
         while len(self._store._group._waiting) < self._others:
             sleep(0.001)
-        return decide(account, event)
+        return [decide(account, event)]
 
 
-def broken(account: Account, event: Event) -> Decision:
+def broken(account: Account, event: Event) -> list[Decision]:
     raise ValueError("broken")
 
 
@@ -83,7 +83,7 @@ def test_what_waited_together_is_one_transaction(store: SQLiteStore) -> None:
     with commits_of(store) as commits:
         found = together(
             store,
-            *[lambda n=n: store.advance([announced("shared", "OK", n)], decide)[0].sequence for n in range(5)],
+            *[lambda n=n: store.advance([announced("shared", "OK", n)], as_it_is)[0].sequence for n in range(5)],
             lambda: store.quarantine([Refused(T0, b"x", 1, "payload", "because")]),
             lambda: store.subscribe([hook()], T0),
         )
@@ -97,10 +97,10 @@ def test_a_request_that_fails_among_others_fails_alone(store: SQLiteStore) -> No
     with commits_of(store) as commits:
         found = together(
             store,
-            lambda: store.advance([announced("a", "OK")], decide)[0].sequence,
+            lambda: store.advance([announced("a", "OK")], as_it_is)[0].sequence,
             lambda: store.advance([announced("a", "ERROR"), announced("b", "OK")], broken),
-            lambda: store.advance([announced("a", "OK")], decide, releasing=[7]),
-            lambda: store.advance([announced("a", "STOPPED")], decide)[0].sequence,
+            lambda: store.advance([announced("a", "OK")], as_it_is, releasing=[7]),
+            lambda: store.advance([announced("a", "STOPPED")], as_it_is)[0].sequence,
         )
     assert len(commits) == 2
     assert sorted([found[0], found[3]]) == [1, 2]
@@ -113,9 +113,9 @@ def test_a_request_that_fails_among_others_fails_alone(store: SQLiteStore) -> No
 def test_a_request_that_sqlite_refuses_is_the_only_one_that_is_refused(store: SQLiteStore) -> None:
     found = together(
         store,
-        lambda: store.advance([announced("a", "OK")], decide)[0].sequence,
-        lambda: store.advance([announced("half a character: \ud800", "OK")], decide),
-        lambda: store.advance([announced("b", "OK")], decide)[0].sequence,
+        lambda: store.advance([announced("a", "OK")], as_it_is)[0].sequence,
+        lambda: store.advance([announced("half a character: \ud800", "OK")], as_it_is),
+        lambda: store.advance([announced("b", "OK")], as_it_is)[0].sequence,
     )
     assert (found[0], found[2]) == (1, 1)
     assert isinstance(found[1], UnicodeEncodeError)
@@ -123,20 +123,20 @@ def test_a_request_that_sqlite_refuses_is_the_only_one_that_is_refused(store: SQ
 
 
 def test_an_id_that_no_file_can_hold_is_not_there(store: SQLiteStore) -> None:
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     assert store.account("\ud800") is None
     assert list(store.history("\ud800")) == []
     assert list(store.accounts(AccountFilter(provider="\ud800"))) == []
 
 
 def test_nobody_can_write_in_the_middle_of_a_step(store: SQLiteStore) -> None:
-    def step(account: Account, event: Event) -> Decision:
+    def step(account: Account, event: Event) -> list[Decision]:
         store.quarantine([])
-        return decide(account, event)
+        return [decide(account, event)]
 
     with pytest.raises(StoreError, match="from within a step"):
         store.advance([announced("a", "OK")], step)
-    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+    assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 1
 
 
 def test_what_was_interrupted_right_after_its_commit_is_known_to_be_kept(
@@ -157,13 +157,13 @@ def test_what_was_interrupted_right_after_its_commit_is_known_to_be_kept(
         def __getattr__(self, name: str) -> object:
             return getattr(self._db, name)
 
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     with monkeypatch.context() as interrupted:
         interrupted.setattr(store, "_db", Interrupting(store._db))  # type: ignore[arg-type]
         with pytest.raises(KeyboardInterrupt):
-            store.advance([announced("a", "ERROR")], decide)
+            store.advance([announced("a", "ERROR")], as_it_is)
     assert [entry.sequence for entry in store.history("a")] == [1, 2]
-    assert store.advance([announced("a", "OK")], decide)[0].sequence == 3
+    assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 3
     assert verify(store).is_intact
 
 
@@ -190,12 +190,12 @@ def test_a_file_that_others_keep_writing_is_told_to_be_busy_and_serves_again(
         rival.order(path, hold=True)
         assert rival.answer() == {"holds": True}
         with pytest.raises(StoreBusy, match=r"another process has been writing .* Feed the same again") as caught:
-            store.advance([announced("a", "OK")], decide)
+            store.advance([announced("a", "OK")], as_it_is)
         assert str(path) in str(caught.value)
         assert store.account("a") is None
         rival.order(path)
         assert rival.answer() == {"holds": False}
-    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+    assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 1
 
 
 def test_a_lock_is_free_again_when_its_process_is_killed(path: Path, store: SQLiteStore) -> None:
@@ -203,7 +203,7 @@ def test_a_lock_is_free_again_when_its_process_is_killed(path: Path, store: SQLi
         rival.order(path, hold=True)
         assert rival.answer() == {"holds": True}
         rival.process.kill()
-    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+    assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 1
 
 
 def test_whoever_waits_goes_before_the_one_that_has_just_written(path: Path) -> None:
@@ -216,7 +216,7 @@ def test_whoever_waits_goes_before_the_one_that_has_just_written(path: Path) -> 
             rival.order(path, events=5, account_id="theirs")
             waiting.wait(0.3)  # it opens the file and stands in line
         for n in range(200):
-            turns.append(store.advance([announced("ours", "OK", n)], decide)[0].sequence)
+            turns.append(store.advance([announced("ours", "OK", n)], as_it_is)[0].sequence)
             if len(list(store.history("theirs"))) == 6:
                 break
         rival.answer()
@@ -247,15 +247,15 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are those
 def test_a_store_may_be_carried_through_a_fork_and_both_write(store: SQLiteStore) -> None:
     def feed() -> None:
         for n in range(20):
-            store.advance([announced("child", "OK", n)], decide)
+            store.advance([announced("child", "OK", n)], as_it_is)
         store.close()
 
-    store.advance([announced("shared", "OK")], decide)
+    store.advance([announced("shared", "OK")], as_it_is)
     assert in_child(feed) == 0
     for n in range(20):
-        store.advance([announced("parent", "OK", n)], decide)
-    assert in_child(lambda: store.advance([announced("shared", "ERROR")], decide)) == 0
-    assert store.advance([announced("shared", "OK")], decide)[0].sequence == 3
+        store.advance([announced("parent", "OK", n)], as_it_is)
+    assert in_child(lambda: store.advance([announced("shared", "ERROR")], as_it_is)) == 0
+    assert store.advance([announced("shared", "OK")], as_it_is)[0].sequence == 3
     assert verify(store).is_intact
 
 
@@ -263,28 +263,28 @@ def test_a_store_may_be_carried_through_a_fork_and_both_write(store: SQLiteStore
 def test_a_fork_waits_for_the_transaction_of_another_thread(store: SQLiteStore) -> None:
     begun, may_end = Flag(), Flag()
 
-    def slow(account: Account, event: Event) -> Decision:
+    def slow(account: Account, event: Event) -> list[Decision]:
         begun.set()
         may_end.wait(0.2)
-        return decide(account, event)
+        return [decide(account, event)]
 
     with ThreadPoolExecutor(1) as pool:
         fed = pool.submit(store.advance, [announced("a", "OK")], slow)
         assert begun.wait(10)
-        assert in_child(lambda: store.advance([announced("a", "ERROR")], decide)) == 0
+        assert in_child(lambda: store.advance([announced("a", "ERROR")], as_it_is)) == 0
         assert fed.result(10)[0].sequence == 1
     assert [entry.sequence for entry in store.history("a")] == [1, 2]
 
 
 @needs_fork
 def test_who_reads_during_a_fork_reads_on_in_both(store: SQLiteStore) -> None:
-    store.advance([announced("a", word, n) for n, word in enumerate(["OK", "ERROR", "OK"])], decide)
+    store.advance([announced("a", word, n) for n, word in enumerate(["OK", "ERROR", "OK"])], as_it_is)
     entries = store.history("a")
     assert next(entries).sequence == 1
 
     def read_on() -> None:
         assert [entry.sequence for entry in entries] == [2, 3]
-        assert store.advance([announced("a", "ERROR")], decide)[0].sequence == 4
+        assert store.advance([announced("a", "ERROR")], as_it_is)[0].sequence == 4
 
     assert in_child(read_on) == 0
     assert [entry.sequence for entry in entries] == [2, 3]
@@ -299,9 +299,9 @@ def test_a_fork_in_the_middle_of_a_step_leaves_the_child_a_store_that_says_so(st
         with pytest.raises(StoreError, match="forked in the middle"):
             store.account("a")
 
-    def step(account: Account, event: Event) -> Decision:
+    def step(account: Account, event: Event) -> list[Decision]:
         statuses.append(in_child(fail))
-        return decide(account, event)
+        return [decide(account, event)]
 
     assert store.advance([announced("a", "OK")], step)[0].sequence == 1
     assert statuses == [0]
@@ -312,15 +312,15 @@ def test_a_fork_in_the_middle_of_a_step_leaves_the_child_a_store_that_says_so(st
 
 
 def test_a_full_disk_is_told_as_such_and_writing_goes_on_when_there_is_room(store: SQLiteStore) -> None:
-    store.advance([announced("a", "OK")], decide)
+    store.advance([announced("a", "OK")], as_it_is)
     assert store._db is not None
     store._db.execute("PRAGMA max_page_count = 1").fetchall()
     big = [announced("a", "ERROR", n, payload=b"x" * 60_000) for n in range(10)]
     with pytest.raises(StoreFull, match="the disk is full; nothing of this call was kept"):
-        store.advance(big, decide)
+        store.advance(big, as_it_is)
     before = list(store.history("a"))
     store._db.execute("PRAGMA max_page_count = 1000000").fetchall()
-    assert store.advance([announced("a", "OK", 5000)], decide)[0].sequence == len(before) + 1
+    assert store.advance([announced("a", "OK", 5000)], as_it_is)[0].sequence == len(before) + 1
     assert verify(store).is_intact
 
 
@@ -329,6 +329,6 @@ def test_a_lock_file_that_cannot_be_made_is_told(path: Path, store: SQLiteStore)
     path.with_name("accounts.db-lock").unlink()
     path.with_name("accounts.db-lock").mkdir()
     with pytest.raises(StoreError, match="the file's lock cannot be had"):
-        store.advance([announced("a", "OK")], decide)
+        store.advance([announced("a", "OK")], as_it_is)
     path.with_name("accounts.db-lock").rmdir()
-    assert store.advance([announced("a", "OK")], decide)[0].sequence == 1
+    assert store.advance([announced("a", "OK")], as_it_is)[0].sequence == 1

@@ -13,7 +13,7 @@ from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.rules import rules_of
 from account_lifecycle.records import SubscribedHook
 from account_lifecycle.stores.protocol import Store
-from builders import T0, announced
+from builders import T0, announced, as_it_is
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
 OLD_RULES = "0123456789ab/600000000"
@@ -34,7 +34,7 @@ def everything() -> list[Event]:
 def feed(store: Store, events: Sequence[Event], policy: Policy = DEFAULT_POLICY, rules: str | None = None) -> None:
     """Feed events that have been read already, one batch; ``rules`` if they are to be called something else."""
     name = rules_of(policy) if rules is None else rules
-    store.advance(events, partial(decide, policy=policy), name)
+    store.advance(events, partial(as_it_is, policy=policy), name)
 
 
 def judged_otherwise(account: Account, event: Event) -> Decision:

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine, Policy, Verification
-from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.providers import PERMISSIVE, PROFILES
 from account_lifecycle.lifecycle.rules import machine_version, rules_of
 from account_lifecycle.verify.fold import policy_of
-from builders import announced, at, deadline_of, notification, webhook
+from builders import announced, as_it_is, at, deadline_of, notification, webhook
 from verify.fleets import OLD_RULES, everything, feed, judged_otherwise, nothing_waits, words
 
 pytest_plugins = ("postgres_server",)
@@ -138,7 +137,7 @@ def test_the_window_of_a_pruned_deadline_is_no_riddle(engine: Engine, tmp_path: 
 def test_events_of_rules_that_are_not_at_hand_are_verified_by_their_structure(engine: Engine) -> None:
     log = [announced("old", word, minute) for minute, word in enumerate(["OK", "ERROR", "OK", "CREDENTIALS"])]
     engine.store.advance(log[:3], judged_otherwise, OLD_RULES)
-    engine.store.advance([log[3]], decide, rules_of(Policy()))
+    engine.store.advance([log[3]], as_it_is, rules_of(Policy()))
     words(engine, "new", ["OK", "ERROR", "OK"])
     found = engine.verify()
     assert holds(found)

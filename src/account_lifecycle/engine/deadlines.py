@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from ..lifecycle.deadlines import deadline_before
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.policy import Policy
-from ..lifecycle.providers import PERMISSIVE, PROFILES
-from ..lifecycle.status import Status
+from ..lifecycle.providers import PROFILES
 from ..stores.protocol import Reader
 
 
@@ -29,15 +28,3 @@ def shortest_session(policy: Policy) -> timedelta:
     """Return how long after a sign-in the end of a session is told at the earliest, whichever the provider."""
     lengths = [profile.session_length for profile in PROFILES.values() if profile.session_length is not None]
     return max(timedelta(0), min(lengths) - policy.expiry_notice)
-
-
-def shortest_deadlines(policy: Policy) -> dict[Status, timedelta]:
-    """Return how long each transient status may last for any provider at least: nothing is due before."""
-    tables = [PERMISSIVE.deadlines, *(p.deadlines for p in PROFILES.values()), *policy.deadlines.values()]
-    lengths = {status: [table[status] for table in tables if status in table] for status in Status}
-    return {status: min(found) for status, found in lengths.items() if found}
-
-
-def by_family(policy: Policy) -> Policy:
-    """Return the policy, whose providers are families already."""
-    return policy

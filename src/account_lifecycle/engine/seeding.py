@@ -13,7 +13,7 @@ from ..errors import ConfigurationError, PayloadError, StoreError
 from ..intake.logs import Received
 from ..intake.payloads import parse
 from ..intake.quarantine import refusal
-from ..intake.times import in_utc
+from ..intake.times import arrival, in_utc
 from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision, decide, judge
 from ..lifecycle.events import DeadlinePassed, Event
@@ -120,7 +120,7 @@ class _Seeder:
     def add(self, item: Received | Event) -> None:
         """Take one event or payload."""
         if isinstance(item, Received):
-            at = self._now if item.received_at is None else item.received_at
+            at = self._now if item.received_at is None else arrival(item.received_at, self._now)
             try:
                 event: Event = parse(item.payload, at)
             except PayloadError as error:

@@ -90,13 +90,13 @@ def _plain(column: str | int | bytes | None) -> str | int | None:
 
 
 def quarantine_digest(row: Sequence[Any], private: bytes | None = None) -> bytes:
-    """Return the digest of a payload in the quarantine from its first seven columns, and its payload's if erased.
+    """Return the digest of a payload in the quarantine from its first ten columns, and its payload's if erased.
 
     The payload enters through its own digest, so that it can be erased.
     """
-    quarantine_id, received_at, payload, size, field, reason, released_at = row
+    quarantine_id, received_at, payload, *rest = row
     kept = private_digest(None, "", payload) if private is None else private
-    return row_digest("quarantine", (quarantine_id, received_at, kept, size, field, reason, released_at))
+    return row_digest("quarantine", (quarantine_id, received_at, kept, *rest))
 
 
 def with_digest(table: str, columns: Sequence[Any]) -> tuple[Any, ...]:

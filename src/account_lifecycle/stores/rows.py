@@ -429,8 +429,8 @@ def _joined_anomaly(row: Row) -> Anomaly:
 
 
 def quarantined_from(row: Row) -> Quarantined:
-    """Make a quarantined payload from its first seven columns and whether it is erased."""
-    quarantine_id, received_at, payload, size, field, reason, released_at, is_erased = row
+    """Make a quarantined payload from its first ten columns and whether it is erased."""
+    quarantine_id, received_at, payload, size, field, reason, released_at, *foreign, is_erased = row
     return Quarantined(
         quarantine_id,
         from_us(received_at),
@@ -440,6 +440,7 @@ def quarantined_from(row: Row) -> Quarantined:
         reason,
         maybe_time(released_at),
         bool(is_erased),
+        *foreign,
     )
 
 

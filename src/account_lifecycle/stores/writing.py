@@ -85,8 +85,8 @@ _NONE: list[Row] = []
 def quarantine_rows(numbers: Iterable[int], refused: Sequence[Refused]) -> list[Row]:
     """Return the columns of unreadable payloads, their digests last."""
     found = []
-    for number, (received_at, payload, size, field, reason, *_) in zip(numbers, refused, strict=True):
-        columns = (number, rows.to_us(received_at), payload, size, field, reason, None)
+    for number, (received_at, payload, size, field, reason, *foreign) in zip(numbers, refused, strict=True):
+        columns = (number, rows.to_us(received_at), payload, size, field, reason, None, *foreign)
         found.append((*columns, chain.quarantine_digest(columns)))
     return found
 
@@ -94,8 +94,9 @@ def quarantine_rows(numbers: Iterable[int], refused: Sequence[Refused]) -> list[
 def release_times(feed: Feed, quarantined: Mapping[int, Row], others: Collection[int]) -> dict[int, int]:
     """Return when each payload was released that a feed's events come from, in microseconds by its number.
 
-    ``quarantined`` are the first eight columns of those rows, ``others`` the numbers that other feeds of the same
-    transaction release. Raises ``StoreError`` if a number is not in the quarantine or was released before.
+    ``quarantined`` are the first columns of those rows, up to what stands for an erased payload; ``others`` the numbers
+    that other feeds of the same transaction release. Raises ``StoreError`` if a number is not in the quarantine or was
+    released before.
     """
     times: dict[int, int] = {}
     for number in feed.releasing:
@@ -110,15 +111,15 @@ def release_times(feed: Feed, quarantined: Mapping[int, Row], others: Collection
 
 
 def release_row(row: Row, released_at: int) -> Row:
-    """Return time, digest and number of a payload that was released, from its first eight columns."""
+    """Return time, digest and number of a payload that was released, from the same columns."""
     *columns, private = row
     columns[6] = released_at
     return released_at, chain.quarantine_digest(columns, private), columns[0]
 
 
 def erased_row(row: Row) -> Row:
-    """Return reason, private digest, digest and number of a payload that is erased, from its first eight columns."""
-    number, at, payload, size, field, _, released_at, private = row
+    """Return reason, private digest, digest and number of a payload that is erased, from the same columns."""
+    number, at, payload, size, field, _, *rest, private = row
     kept = chain.private_digest(None, "", payload) if private is None else private
-    digest = chain.quarantine_digest((number, at, None, size, field, rows.ERASED, released_at), kept)
+    digest = chain.quarantine_digest((number, at, None, size, field, rows.ERASED, *rest), kept)
     return rows.ERASED, kept, digest, number
