@@ -7,6 +7,7 @@ from typing import Any
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced, StatusObserved
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.providers import ALIASES
 from account_lifecycle.testing import START, payload
 
@@ -60,9 +61,9 @@ def deadline_of(account: Account, minutes: float, allowed: timedelta = timedelta
     return DeadlinePassed(account.account_id, account.status, at(minutes), account.since, allowed)
 
 
-def as_it_is(account: Account, event: Event) -> list[Decision]:
+def as_it_is(account: Account, event: Event, policy: Policy = DEFAULT_POLICY) -> list[Decision]:
     """Judge an event and nothing else: whether a deadline passed before it is not looked at."""
-    return [decide(account, event)]
+    return [decide(account, event, policy)]
 
 
 def judged(events: Iterable[Event]) -> list[Decision]:

@@ -227,7 +227,10 @@ class OutboxContract:
         planned(store, hook("backfill", EffectKind.RECOVERED))
         rows = [delivery.row for delivery in claim(store)]
         windows = [decisions[number].blind_window for number in (13, 16, 18)]
-        assert [row.effect for row in rows] == [Effect(EffectKind.RECOVERED, "", False, window) for window in windows]
+        assert [row.effect for row in rows] == [
+            Effect(EffectKind.RECOVERED, "", is_doubtful, window)
+            for window, is_doubtful in zip(windows, (True, False, False), strict=True)
+        ]
         assert [row.account_id for row in rows] == ["recovered", "unheard", "old"]
         assert [window.closed_at for window in windows if window] == [at(13), at(45), at(47)]
 

@@ -16,7 +16,7 @@ from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, as_it_is
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
-OLD_RULES = "0123456789ab/600000000"
+OLD_RULES = "0123456789ab/{}"
 """What a machine of another day was called."""
 
 NAMED = (
@@ -37,12 +37,12 @@ def feed(store: Store, events: Sequence[Event], policy: Policy = DEFAULT_POLICY,
     store.advance(events, partial(as_it_is, policy=policy), name)
 
 
-def judged_otherwise(account: Account, event: Event) -> Decision:
+def judged_otherwise(account: Account, event: Event) -> list[Decision]:
     """A step of another day: it held whatever ``decide`` moves out of ERROR."""
     decision = decide(account, event)
     if account.status == "ERROR" and decision.after.status != "ERROR":
-        return replace(decide(account, announced(event.account_id, "A_WORD_NOBODY_KNOWS")), event=event)
-    return decision
+        return [replace(decide(account, announced(event.account_id, "A_WORD_NOBODY_KNOWS")), event=event)]
+    return [decision]
 
 
 def words(engine: Engine, account_id: str, announcements: Iterable[str]) -> None:

@@ -4,24 +4,24 @@ Whoever can compute digests can make a chain that holds; what follows from the e
 here tells the truth about everything but one row.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from typing_extensions import override
 
-from account_lifecycle import AnomalyKind, BlindWindow, EffectKind, Status, Verdict
-from account_lifecycle.lifecycle.account import Account
+from account_lifecycle import AnomalyKind, BlindWindow, EffectKind, Health, Status, Verdict
+from account_lifecycle.lifecycle.account import Account, Heard, Memory
 from account_lifecycle.lifecycle.machine import situation_of
-from account_lifecycle.records import AccountFilter, AuditFilter, Evidence, Fault
+from account_lifecycle.records import AuditFilter, Evidence, Fault
 from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.verify.record import MAX_FAULTS, verify
 from builders import announced, at
 from verify.fleets import OLD_RULES, everything, feed
 
 Change = Callable[[Any], Any]
-ELSEWHERE = situation_of(Status("ERROR"), True, True)
+ELSEWHERE = situation_of(Status("ERROR"), True, True, False)
 
 
 class Forger(TemporaryStore):
@@ -33,22 +33,22 @@ class Forger(TemporaryStore):
         self.forge: dict[str, Change] = {}
 
     @override
-    def evidence(self) -> Iterator[Evidence]:
-        for each in super().evidence():
+    def evidence(self, account_id: str | None = None) -> Iterator[Evidence]:
+        for each in super().evidence(account_id):
             is_meant = (each.entry.account_id, each.entry.sequence) == self.event
             forged = self._forged("evidence", each) if is_meant else each
             if forged is not None:
                 yield forged
 
     @override
-    def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
-        found = (self._forged("account", each) for each in super().accounts(wanted))
+    def stored_accounts(self) -> Iterator[Account]:
+        found = (self._forged("account", each) for each in super().stored_accounts())
         return (each for each in found if each is not None)
 
     @override
-    def account(self, account_id: str) -> Account | None:
-        found = super().account(account_id)
-        return found and self._forged("account", found)
+    def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
+        found = {key: self._forged("account", each) for key, each in super().accounts_by_id(account_ids).items()}
+        return {account_id: account for account_id, account in found.items() if account is not None}
 
     @override
     def windows_by_account(self) -> Iterator[BlindWindow]:
@@ -98,15 +98,25 @@ EVENTS: dict[str, tuple[str, Change, str]] = {
     "after": ("skipped", entry_with(after=ELSEWHERE), "the situation after it: ERROR (exists, lost) is stored"),
     "an anomaly less": ("late", entry_with(anomalies=()), "LATE_EVENT is not stored, but follows"),
     "kind": ("late", anomaly_with(kind=AnomalyKind.STUCK), "kind: STUCK is stored, LATE_EVENT follows"),
+    "health": ("late", anomaly_with(health=Health.GONE), "health: GONE is stored, LIVE follows"),
     "provider": ("late", anomaly_with(provider=None), "provider: nothing is stored, IMAP follows"),
     "since": ("late", anomaly_with(since=at(1)), "since: 2026"),
     "last_announced": ("late", anomaly_with(last_announced=None), "last_announced: nothing is stored, OK follows"),
     "last_heard_at": ("late", anomaly_with(last_heard_at=None), "last_heard_at: nothing is stored"),
     "detail": ("late", anomaly_with(detail="x"), "detail: 'x' is stored, '' follows"),
-    "an effect less": ("lost", lambda e: e._replace(effects=e.effects[1:]), "from the ledger follow left OK, entered"),
+    "an effect less": (
+        "lost",
+        lambda e: e._replace(effects=e.effects[1:]),
+        "from the ledger follow left OK, entered ERROR, health",
+    ),
+    "a doubt": (
+        "lost",
+        lambda e: e._replace(effects=((*e.effects[0][:2], True), *e.effects[1:])),
+        "stored are left OK (doubtful), entered ERROR",
+    ),
     "an effect more": (
         "late",
-        lambda e: e._replace(effects=(*e.effects, (EffectKind.DELETED, ""))),
+        lambda e: e._replace(effects=(*e.effects, (EffectKind.DELETED, "", False))),
         "stored are anomaly LATE_EVENT, deleted; from the ledger follow anomaly LATE_EVENT",
     ),
 }
@@ -116,8 +126,11 @@ EVENTS: dict[str, tuple[str, Change, str]] = {
 def test_whatever_was_decided_about_an_event_has_to_follow(store: Forger, column: str) -> None:
     account_id, forge, finding = EVENTS[column]
     store.event, store.forge = (account_id, 2), {"evidence": forge}
-    fault = the_fault(store)
+    found = verify(store)
+    fault = found.first
+    assert fault is not None
     assert f"event {store.event[1]} of account {account_id}" in fault.place
+    assert {each.place for each in found.faults} <= {fault.place, f"account {account_id}"}
     assert finding in fault.finding
     assert (fault.account_id, fault.sequence) == store.event
 
@@ -141,7 +154,6 @@ def test_what_an_event_says_and_what_became_of_it_have_to_fit(store: Forger) -> 
 
 def test_an_event_that_is_missing_is_found(store: Forger) -> None:
     store.event, store.forge = ("recovered", 2), {"evidence": lambda each: None}
-    store.history = lambda account_id: (e for e in TemporaryStore.history(store, account_id) if e.sequence != 2)  # type: ignore[method-assign]
     found = verify(store)
     assert found.first is not None
     assert found.first.place == "event 3 of account recovered"
@@ -151,7 +163,7 @@ def test_an_event_that_is_missing_is_found(store: Forger) -> None:
 def test_an_event_of_rules_that_are_not_at_hand_has_to_begin_where_the_last_one_ended() -> None:
     store = Forger()
     feed(store, [announced("a", word, minute) for minute, word in enumerate(["OK", "ERROR", "OK"])], rules=OLD_RULES)
-    store.event, store.forge = ("a", 2), {"evidence": entry_with(after=situation_of(Status("OK"), True, False))}
+    store.event, store.forge = ("a", 2), {"evidence": entry_with(after=situation_of(Status("OK"), True, False, False))}
     assert the_fault(store).place == "event 3 of account a"
     store.forge = {"evidence": entry_with(verdict=Verdict.HELD)}
     assert "its verdict is HELD, and yet it moves OK" in the_fault(store).finding
@@ -161,18 +173,21 @@ def test_an_event_of_rules_that_are_not_at_hand_has_to_begin_where_the_last_one_
 
 
 ACCOUNT: dict[str, Any] = {
-    "situation": situation_of(Status("ERROR"), False, True),
+    "situation": situation_of(Status("ERROR"), False, True, False),
     "sequence": 9,
+    "health": Health.GONE,
     "provider": "X",
-    "name": None,
+    "owner": None,
     "since": at(1),
-    "last_announced": None,
-    "last_product": "recruiter",
-    "last_heard_at": None,
-    "last_ok_at": at(1),
-    "synced_products": frozenset({"recruiter"}),
-    "blind_window": BlindWindow("named", 1, None, at(0)),
     "stuck": True,
+    "presumed": True,
+    "heard": (),
+    "held": (Heard("OK", "", at(1)),),
+    "newest_at": None,
+    "last_live_at": at(1),
+    "synced_products": frozenset({"recruiter"}),
+    "blind_window": BlindWindow("named", 1, at(0), None),
+    "memory": Memory(),
 }
 
 
@@ -206,9 +221,8 @@ def test_an_account_that_is_not_there_is_found(store: Forger) -> None:
 
 
 def test_an_account_that_nothing_was_fed_for_is_found(store: Forger) -> None:
-    store.event, store.forge = ("stuck", 1), {"evidence": lambda each: None}
-    store.history = lambda account_id: (e for e in TemporaryStore.history(store, account_id) if account_id != "stuck")  # type: ignore[method-assign]
-    fault = the_fault_about("account stuck", store)
+    store.event, store.forge = ("silent", 1), {"evidence": lambda each: None}
+    fault = the_fault_about("account silent", store)
     assert fault.finding == "it is stored, but the ledger has none of its events"
 
 
@@ -219,10 +233,11 @@ def the_fault_about(place: str, store: Forger) -> Fault:
 
 
 WINDOW: dict[str, Any] = {
-    "last_ok_at": None,
     "opened_at": at(1),
+    "backfill_from": None,
     "closed_at": None,
     "recovered": False,
+    "estimated": True,
     "causes": (),
 }
 
@@ -259,8 +274,8 @@ def test_the_first_that_is_named_is_the_first_that_was_fed(store: Forger) -> Non
     original = store.evidence
     forge = entry_with(verdict=Verdict.REPEATED)
     meant = {("adopted", 1), ("late", 2), ("again", 1)}
-    store.evidence = lambda: (  # type: ignore[method-assign]
-        forge(each) if (each.entry.account_id, each.entry.sequence) in meant else each for each in original()
+    store.evidence = lambda account_id=None: (  # type: ignore[method-assign]
+        forge(each) if (each.entry.account_id, each.entry.sequence) in meant else each for each in original(account_id)
     )
     found = verify(store)
     assert [fault.account_id for fault in found.faults] == ["adopted", "again", "late"]
@@ -274,18 +289,15 @@ def test_the_first_that_is_named_is_the_first_that_was_fed(store: Forger) -> Non
 def test_a_hundred_faults_are_told_and_all_are_counted() -> None:
     store = Forger()
     feed(store, [announced(f"a_{number:03}", "OK", number) for number in range(MAX_FAULTS + 20)])
-    original = store.accounts
-    store.accounts = lambda wanted: (each._replace(stuck=True) for each in original(wanted))  # type: ignore[method-assign]
-    store.account = lambda account_id: (
-        each and each._replace(stuck=True) if (each := original_one(account_id)) else None
-    )  # type: ignore[method-assign]
-    original_one = lambda account_id: TemporaryStore.account(store, account_id)  # noqa: E731
+    original, by_id = store.stored_accounts, store.accounts_by_id
+    store.stored_accounts = lambda: (replace(each, stuck=True) for each in original())  # type: ignore[method-assign]
+    store.accounts_by_id = lambda ids: {a: replace(each, stuck=True) for a, each in by_id(ids).items()}  # type: ignore[method-assign]
     found = verify(store)
     assert (len(found.faults), found.fault_count) == (MAX_FAULTS, MAX_FAULTS + 20)
 
 
 def test_a_store_that_reads_in_another_order_is_no_store(store: Forger) -> None:
     evidence = sorted(store.evidence(), key=lambda each: each.entry.account_id, reverse=True)
-    store.evidence = lambda: iter(evidence)  # type: ignore[method-assign]
+    store.evidence = lambda account_id=None: iter(evidence)  # type: ignore[method-assign]
     with pytest.raises(AssertionError, match="order of account ids"):
         verify(store)

@@ -165,7 +165,7 @@ def test_tampering_is_found_after_a_provider_was_added(tmp_path: Path, changed_r
     with Engine.open(f"sqlite:///{path}", observers=()) as engine:
         words(engine, "a", ["OK", "ERROR"])
     with closing(sqlite3.connect(path)) as db, db:
-        assert db.execute("UPDATE account SET last_ok_at = last_ok_at + 1").rowcount == 1
+        assert db.execute("UPDATE account SET since = since + 1").rowcount == 1
     changed_rules()
     with Engine.open(f"sqlite:///{path}", observers=()) as engine:
         assert not engine.verify().is_intact
@@ -221,7 +221,7 @@ def test_a_store_that_is_fed_meanwhile_gives_no_false_alarm(engine: Engine) -> N
     assert found[-1].events > found[0].events
 
 
-@pytest.mark.parametrize("when", ["baselines", "evidence", "windows_by_account", "accounts"])
+@pytest.mark.parametrize("when", ["baselines", "evidence", "windows_by_account", "stored_accounts"])
 def test_whatever_happens_between_two_streams_gives_no_false_alarm(
     fed: Engine, when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """What an event was judged by, as a short name that is kept with it."""
 
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 
 from .compiled import Choice, Step, compiled, health_of
@@ -17,6 +17,7 @@ def rules_of(policy: Policy) -> str:
     return f"{machine_version()}/{policy.text}"
 
 
+@lru_cache(maxsize=64)
 def policy_of(rules: str) -> Policy | None:
     """Return the policy of rules whose machine is the one of today; None for any other."""
     version, _, text = rules.partition("/")

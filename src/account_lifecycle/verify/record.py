@@ -27,6 +27,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ..errors import StoreError
 from ..lifecycle.account import Account
+from ..lifecycle.events import NOBODY
 from ..lifecycle.wording import printable
 from ..records import Evidence, Fault
 from ..stores.protocol import Store
@@ -177,7 +178,7 @@ class _Examination:
             account_id = min((head for head in heads if head is not None), default=None)
             if account_id is None:
                 break
-            self._accounts += 1
+            self._accounts += account_id != NOBODY
             self._examine(account_id)
         self._report_breakages()
 
