@@ -10,15 +10,16 @@ import pytest
 from account_lifecycle import AnomalyKind, Engine, Policy, Verdict
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.compiled import compiled
+from account_lifecycle.lifecycle.decide import _answers, decide
 from account_lifecycle.lifecycle.evidence import expected_from, shortest_path
 from account_lifecycle.lifecycle.machine import build_machine
 from account_lifecycle.lifecycle.rules import machine_version, rules_of
 from account_lifecycle.verify.fold import policy_of
 from account_lifecycle.verify.rejudge import against_definition
-from builders import announced, as_it_is, at
+from builders import announced, at
 from verify.fleets import everything, feed, judged_otherwise, nothing_waits, words
 
-CACHES = (compiled, build_machine, machine_version, policy_of, expected_from, shortest_path)
+CACHES = (compiled, _answers, build_machine, machine_version, policy_of, expected_from, shortest_path)
 
 pytest_plugins = ("postgres_server",)
 
@@ -83,9 +84,9 @@ def test_another_redelivery_window_is_a_difference(engine: Engine) -> None:
     feed(engine.store, [announced("a", "OK", 0), announced("a", "OK", 30)])
     assert engine.verify_against_definition().is_same
     patient = Policy(redelivery_window=timedelta(hours=1))
-    found = against_definition(engine.store, partial(as_it_is, policy=patient), rules_of(patient))
+    found = against_definition(engine.store, partial(decide, policy=patient), rules_of(patient))
     (group,) = found.groups
-    assert (group.recorded.anomalies, group.today.anomalies) == ((AnomalyKind.STALE_REPEAT,), ())
+    assert (group.recorded.anomalies, group.today.anomalies) == ((AnomalyKind.MISSED_OUTAGE,), ())
     assert (found.events_differing, found.accounts_elsewhere) == (1, 0)
     assert found.rules == rules_of(patient)
 

@@ -17,6 +17,7 @@ from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import Decision
 from ..lifecycle.effects import EffectKind
+from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
 from ..lifecycle.status import Verdict
@@ -111,7 +112,7 @@ def against_definition(store: Store, decide: Decide, rules: str) -> Differences:
                 first = first or Difference(account_id, entry.sequence, at, entry.before, announced, recorded, today)
             by_rules[evidence.rules] += 1
             account, after = replace(decision.after, sequence=entry.sequence), entry.after
-        accounts += 1
+        accounts += account_id != NOBODY
         accounts_elsewhere += account.situation != after
         if first is not None:
             accounts_differing += 1
