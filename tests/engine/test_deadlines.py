@@ -1,36 +1,44 @@
-"""Deadlines: a transient status that lasts too long is stuck, told once for each stay, on record like any event."""
+"""Deadlines: what the clock finds is told once, at its moment, on record like any event, whoever looks and whenever."""
 
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from account_lifecycle import AnomalyKind, Decision, Engine, Policy, Status, Verdict
+from account_lifecycle import Decision, EffectKind, Engine, Health, Policy, Status, Verdict
 from account_lifecycle.engine.core import BATCH_SIZE
-from account_lifecycle.engine.deadlines import deadline_before, passed_deadlines
+from account_lifecycle.engine.deadlines import passed_deadlines
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.lifecycle.deadlines import deadline_before
+from account_lifecycle.lifecycle.decide import judge
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
-from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced
+from account_lifecycle.lifecycle.events import DeadlineKind, DeadlinePassed, StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.testing import Clock
-from builders import T0, announced, as_it_is, at, judged, webhook
+from builders import T0, announced, as_it_is, at, webhook
 
 MICROSECOND = timedelta(microseconds=1)
+DAY = timedelta(days=1)
 DEADLINES = {
     Status.CONNECTING: timedelta(minutes=30),
-    Status.CREATION_SUCCESS: timedelta(hours=6),
+    Status.CREATION_SUCCESS: timedelta(hours=2),
     Status.SYNC_SUCCESS: timedelta(hours=1),
     Status.RECONNECTED: timedelta(hours=1),
 }
+WITHOUT_REMINDERS = Policy(reminders=(), expiry_notice=timedelta(0))
 
 
-def stuck(decisions: list[Decision]) -> list[tuple[str, Status]]:
-    assert all([anomaly.kind for anomaly in d.anomalies] == [AnomalyKind.STUCK] for d in decisions)
-    return sorted((decision.after.account_id, decision.after.status) for decision in decisions)
+def told(decisions: list[Decision]) -> list[tuple[str, str, datetime]]:
+    """Whose deadlines these were, of which kind, and when each passed."""
+    assert all(isinstance(decision.event, DeadlinePassed) for decision in decisions)
+    return sorted(
+        (d.after.account_id, d.event.kind.value, d.event.received_at)
+        for d in decisions
+        if isinstance(d.event, DeadlinePassed)
+    )
 
 
 @pytest.mark.parametrize(("status", "allowed"), DEADLINES.items())
@@ -39,14 +47,16 @@ def test_a_transient_status_is_stuck_once_its_deadline_has_passed(
 ) -> None:
     engine.feed_event(webhook("a", status), received_at=T0)
     assert engine.check_deadlines(T0 + allowed) == []
-    assert stuck(engine.check_deadlines(T0 + allowed + MICROSECOND)) == [("a", status)]
+    (decision,) = engine.check_deadlines(T0 + allowed + MICROSECOND)
+    assert [anomaly.kind for anomaly in decision.anomalies] == ["STUCK"]
 
 
-def test_every_other_status_may_last_for_ever(engine: Engine) -> None:
-    for status in set(ANNOUNCEMENTS) - set(DEADLINES):
-        engine.feed_event(webhook(f"in {status}", status), received_at=T0)
-    engine.feed_event(webhook("unseen", "SNAFU"), received_at=T0)
-    assert engine.check_deadlines(T0 + timedelta(days=36_500)) == []
+def test_every_other_status_may_last_for_ever() -> None:
+    with Engine.open("memory:", policy=WITHOUT_REMINDERS, observers=()) as engine:
+        for status in set(ANNOUNCEMENTS) - set(DEADLINES):
+            engine.feed_event(webhook(f"in {status}", status, "X"), received_at=T0)
+        engine.feed_event(webhook("unseen", "SNAFU"), received_at=T0)
+        assert engine.check_deadlines(T0 + timedelta(days=36_500)) == []
 
 
 def test_a_stay_is_told_once_and_the_next_stay_again(engine: Engine) -> None:
@@ -58,26 +68,51 @@ def test_a_stay_is_told_once_and_the_next_stay_again(engine: Engine) -> None:
     engine.feed_event(webhook("a", "OK"), received_at=at(101))
     engine.feed_event(webhook("a", "CONNECTING"), received_at=at(102))
     assert engine.check_deadlines(at(132)) == []
-    assert stuck(engine.check_deadlines(at(133))) == [("a", Status.CONNECTING)]
-    assert [anomaly.at for anomaly in engine.audit(kind="STUCK")] == [at(31), at(133)]
+    assert len(engine.check_deadlines(at(133))) == 1
+    moments = [at(30) + MICROSECOND, at(132) + MICROSECOND]
+    assert [anomaly.at for anomaly in engine.audit(kind="STUCK")] == moments, "and not when somebody looked"
 
 
-def test_a_stay_counts_from_its_beginning_whatever_is_heard_in_it(engine: Engine) -> None:
-    for minute, product in ((0, "classic"), (50, "recruiter"), (55, "classic")):
-        engine.feed_event(webhook("a", "SYNC_SUCCESS", product=product), received_at=at(minute))
-    engine.feed_event(webhook("a", "SNAFU"), received_at=at(58))
-    assert stuck(engine.check_deadlines(at(61))) == [("a", Status.SYNC_SUCCESS)]
-
-
-def test_a_passed_deadline_is_on_record_and_moves_nothing(engine: Engine) -> None:
-    before = engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0)).account
+def test_a_passed_deadline_is_on_record_and_shows_in_the_health(engine: Engine) -> None:
+    engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0))
     (decision,) = engine.check_deadlines(at(45))
     assert decision.verdict is Verdict.HELD
-    assert decision.after == replace(before, sequence=2, stuck=True) == engine.account("a")
+    assert decision.after == engine.account("a")
+    assert (decision.after.stuck, decision.after.health) == (True, Health.INTERRUPTED)
     entry = engine.history("a")[-1]
-    assert entry.event == DeadlinePassed("a", Status.CONNECTING, at(45), at(0), timedelta(minutes=30))
+    moment = at(30) + MICROSECOND
+    assert entry.event == DeadlinePassed("a", Status.CONNECTING, moment, at(0), timedelta(minutes=30))
     assert (entry.sequence, entry.verdict, entry.payload) == (2, Verdict.HELD, b"")
-    assert engine.audit() == list(decision.anomalies)
+    assert engine.verify().is_proved
+
+
+def test_a_deadline_that_passed_before_an_event_is_judged_before_it_and_the_events_own_decision_is_returned() -> None:
+    seen: list[Decision] = []
+    with Engine.open("memory:", observers=[seen.append]) as engine:
+        calls: list[str] = []
+        engine.on_interrupted(lambda call: calls.append(call.key), name="paused")
+        engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0))
+        decision = engine.feed_event(webhook("a", "OK"), received_at=at(45))
+        assert (decision.event.status, decision.sequence) == ("OK", 3)
+        assert [each.sequence for each in seen] == [1, 2, 3], "observers are told of both"
+        assert [each.event.received_at for each in seen] == [at(0), at(30) + MICROSECOND, at(45)]
+        assert calls == ["a/2/interrupted/"], "and so are hooks"
+        many = list(engine.feed_events([webhook("b", "CONNECTING"), webhook("b", "OK")]))
+        assert [each.event.status for each in many] == ["CONNECTING", "OK"]
+
+
+def test_who_is_down_is_reminded_of_and_whose_session_ends_is_noticed_each_once(engine: Engine) -> None:
+    for word, minute in (("CREATION_SUCCESS", 0), ("OK", 1), ("CREDENTIALS", 2)):
+        engine.feed_event(webhook("a", word), received_at=at(minute))
+    assert engine.check_deadlines(at(2) + DAY) == []
+    found = engine.check_deadlines(at(2) + 400 * DAY)
+    assert told(found) == [
+        *(("a", "reminder", at(2) + days * DAY + MICROSECOND) for days in (1, 7, 30)),
+        ("a", "session", T0 + (365 - 14) * DAY + MICROSECOND),
+    ]
+    kinds = [effect.kind for decision in found for effect in decision.effects]
+    assert kinds == [EffectKind.STILL_DOWN] * 3 + [EffectKind.SESSION_EXPIRING]
+    assert engine.check_deadlines(at(2) + 800 * DAY) == []
 
 
 def test_the_clock_tells_the_time_unless_it_is_given(engine: Engine, clock: Clock) -> None:
@@ -85,15 +120,14 @@ def test_the_clock_tells_the_time_unless_it_is_given(engine: Engine, clock: Cloc
     clock.tick(minutes=30)
     assert engine.check_deadlines() == []
     clock.tick(seconds=1)
-    (decision,) = engine.check_deadlines()
-    assert decision.event.received_at == clock.now
+    assert len(engine.check_deadlines()) == 1
 
 
 def test_the_time_may_be_given_in_any_time_zone_and_is_kept_in_utc(engine: Engine) -> None:
     engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0))
     (decision,) = engine.check_deadlines(at(45).astimezone(timezone(timedelta(hours=5))))
     assert decision.event.received_at.tzinfo is UTC
-    assert [anomaly.at.tzinfo for anomaly in engine.audit()] == [UTC]
+    assert [anomaly.at.tzinfo for anomaly in engine.audit(kind="STUCK")] == [UTC]
 
 
 def test_a_policy_replaces_deadlines_provider_by_provider() -> None:
@@ -118,18 +152,10 @@ def test_what_is_stuck_and_what_is_not_yet_survives_reopening(file_url: str) -> 
     with Engine.open(file_url, observers=()) as engine:
         engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0))
         engine.feed_event(webhook("b", "CONNECTING"), received_at=at(20))
-        assert stuck(engine.check_deadlines(at(40))) == [("a", Status.CONNECTING)]
+        assert [d.after.account_id for d in engine.check_deadlines(at(40))] == ["a"]
     with Engine.open(file_url, observers=()) as engine:
-        assert stuck(engine.check_deadlines(at(60))) == [("b", Status.CONNECTING)]
+        assert [d.after.account_id for d in engine.check_deadlines(at(60))] == ["b"]
         assert engine.check_deadlines(at(61)) == []
-
-
-def test_observers_see_what_is_stuck() -> None:
-    seen: list[Decision] = []
-    with Engine.open("memory:", observers=[seen.append]) as engine:
-        engine.feed_event(webhook("a", "CONNECTING"), received_at=at(0))
-        found = engine.check_deadlines(at(60))
-    assert seen[1:] == found
 
 
 def test_more_accounts_than_a_batch_holds_are_all_found(engine: Engine) -> None:
@@ -140,15 +166,71 @@ def test_more_accounts_than_a_batch_holds_are_all_found(engine: Engine) -> None:
     assert engine.check_deadlines(at(31)) == []
 
 
-# ---- One account's deadline, as it was at any time ---------------------------------------------------
+# ---- Closed for a while, or running all the time --------------------------------------------------------
+
+
+FLEET = (
+    ("stuck", "CONNECTING", 0, "LINKEDIN"),
+    ("down", "OK", 0, "WHATSAPP"),
+    ("down", "CREDENTIALS", 10, "WHATSAPP"),
+    ("expiring", "RECONNECTED", 0, "INSTAGRAM"),
+    ("expiring", "OK", 1, "INSTAGRAM"),
+)
+LATER = (("stuck", "OK", "LINKEDIN"), ("down", "RECONNECTED", "WHATSAPP"), ("expiring", "CREDENTIALS", "INSTAGRAM"))
+NOTICE = Policy(expiry_notice=365 * DAY - timedelta(hours=30))
+"""So early that the end of a session that began at the first moment is told on the second day."""
+
+
+def lived(looks: Iterator[datetime], clock: Clock) -> Engine:
+    """An engine that was fed a fleet, looked at the clock at these moments, and was fed again three days later."""
+    engine = Engine.open("memory:", policy=NOTICE, clock=clock, observers=())
+    for account_id, word, minute, provider in FLEET:
+        engine.feed_event(webhook(account_id, word, provider), received_at=at(minute))
+    for look in looks:
+        clock.now = look
+        engine.check_deadlines()
+    clock.now = at(20) + 3 * DAY
+    for account_id, word, provider in LATER:
+        engine.feed_event(webhook(account_id, word, provider), received_at=clock.now)
+    return engine
+
+
+def every_minute() -> Iterator[datetime]:
+    return (at(20 + minute) for minute in range(0, 3 * 24 * 60, 7))
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [[], [at(20) + 3 * DAY], [at(500), at(20) + 3 * DAY]],
+    ids=["events come first", "the clock comes first", "closed after a while"],
+)
+def test_an_engine_that_was_closed_for_three_days_says_what_one_says_that_ran_through(looks: list[datetime]) -> None:
+    watchful, closed = lived(every_minute(), Clock(T0)), lived(iter(looks), Clock(T0))
+    for account_id in ("stuck", "down", "expiring"):
+        assert closed.history(account_id) == watchful.history(account_id)
+    assert closed.accounts() == watchful.accounts()
+    assert closed.blind_windows() == watchful.blind_windows()
+    passed = [e.event for a in closed.accounts() for e in closed.history(a.account_id)]
+    assert [(e.kind, e.received_at) for e in passed if isinstance(e, DeadlinePassed)] == [
+        (DeadlineKind.REMINDER, at(10) + DAY + MICROSECOND),
+        (DeadlineKind.SESSION, T0 + timedelta(hours=30) + MICROSECOND),
+        (DeadlineKind.STAY, at(30) + MICROSECOND),
+        (DeadlineKind.REMINDER, T0 + DAY + MICROSECOND),
+    ]
+    assert closed.verify().is_proved
+    assert watchful.verify().is_proved
+
+
+# ---- One account's deadlines, as they were at any time ---------------------------------------------------
 
 policies = st.builds(
     Policy,
     deadlines=st.dictionaries(
-        st.sampled_from(["LINKEDIN", "IMAP", "MYSPACE", ""]),
+        st.sampled_from(["LINKEDIN", "IMAP", "X"]),
         st.dictionaries(st.sampled_from(ANNOUNCEMENTS), st.timedeltas(timedelta(0), timedelta(hours=3))),
         max_size=3,
     ),
+    subscribed=st.sampled_from(["all", "default"]),
 )
 lives = st.lists(
     st.builds(
@@ -163,45 +245,24 @@ lives = st.lists(
 )
 
 
-@pytest.mark.parametrize(("status", "allowed"), DEADLINES.items())
-def test_a_deadline_is_noticed_at_the_first_moment_after_it_passed(status: Status, allowed: timedelta) -> None:
-    account = judged([announced("a", status)])[-1].account
-    expected = DeadlinePassed("a", status, T0 + allowed + MICROSECOND, T0, allowed)
-    assert deadline_before(account, T0 + allowed, DEFAULT_POLICY) is None
-    assert deadline_before(account, T0 + allowed + MICROSECOND, DEFAULT_POLICY) == expected
-    assert deadline_before(account, datetime.max.replace(tzinfo=UTC), DEFAULT_POLICY) == expected
-
-
-@pytest.mark.parametrize("word", [*sorted(set(ANNOUNCEMENTS) - set(DEADLINES)), "SNAFU"])
-def test_no_deadline_passes_where_there_is_none(word: str) -> None:
-    account = judged([announced("a", word)])[-1].account
-    assert deadline_before(account, at(1_000_000), DEFAULT_POLICY) is None
-
-
 def test_an_account_that_nothing_was_heard_of_has_no_deadline() -> None:
     assert deadline_before(Account("a"), at(1_000_000), DEFAULT_POLICY) is None
 
 
-@given(lives, policies)
-def test_a_stay_whose_deadline_was_told_has_no_other(life: list[StatusAnnounced], policy: Policy) -> None:
-    account = judged(life)[-1].account
-    passed = deadline_before(account, at(2_000), policy)
-    if passed is not None:
-        after = decide(account, passed, policy).account
-        assert after.stuck
-        assert deadline_before(after, at(1_000_000), policy) is None
-
-
-@given(lives, policies, st.integers(-120, 2_000).map(at))
+@settings(deadline=None)
+@given(lives, policies, st.integers(-120, 1_000_000).map(at))
 def test_whoever_looks_at_any_time_finds_what_had_passed_by_then_and_not_a_moment_earlier(
-    life: list[StatusAnnounced], policy: Policy, end: datetime
+    life: list[StatusAnnounced], policy: Policy, now: datetime
 ) -> None:
     store = TemporaryStore()
-    account = store.advance(life, as_it_is)[-1].account
-    passed = deadline_before(account, end, policy)
-    found = list(passed_deadlines(store, policy, end))
-    assert found == ([] if passed is None else [replace(passed, received_at=end)])
+    account = store.advance(life, lambda account, event: as_it_is(account, event, policy))[-1].after
+    passed = deadline_before(account, now + MICROSECOND, policy)
+    looks = list(passed_deadlines(store, policy, now))
+    assert bool(looks) == (passed is not None)
+    assert {look.received_at for look in looks} <= {now}
     if passed is not None:
-        assert passed.received_at <= end
-        assert list(passed_deadlines(store, policy, passed.received_at)) == [passed]
-        assert list(passed_deadlines(store, policy, passed.received_at - MICROSECOND)) == []
+        decisions = store.advance(looks, lambda account, event: judge(account, event, policy))
+        assert decisions[0].event == passed
+        assert all(decision.event.received_at <= now for decision in decisions)
+        assert list(passed_deadlines(store, policy, now)) == []
+    store.close()

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle import Engine, PayloadError, Policy, Received, Status, read_log
-from account_lifecycle.engine.seeding import Seeding, _Seeder, seed
+from account_lifecycle.engine.seeding import Seeding, seed
 from account_lifecycle.errors import ConfigurationError, StoreError
 from account_lifecycle.intake.payloads import parse
+from account_lifecycle.lifecycle.deadlines import deadline_before
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.records import Refused
@@ -61,40 +62,21 @@ def simulated(seed_number: int) -> list[Received]:
 # ---- What a live engine makes of a log ----------------------------------------------------------------
 
 
-def due_deadline(engine: Engine, account_id: str, now: datetime) -> DeadlinePassed | None:
-    """What one who looks at an account without a pause has noticed by now, and not told yet."""
-    account = engine.account(account_id)
-    if account is None or account.since is None or account.stuck:
-        return None
-    allowed = engine.policy.deadlines_of(account.provider).get(account.status)
-    if allowed is None or account.since + allowed >= now:
-        return None
-    noticed_at = account.since + allowed + MICROSECOND
-    return DeadlinePassed(account_id, account.status, noticed_at, account.since, allowed)
-
-
 def live_through(engine: Engine, log: Iterable[Received], until: datetime | None = None) -> None:
-    """Feed a log live, each deadline before the next event of its account, and the last ones at the end."""
+    """Feed a log live, and look at the clock right before its end."""
     told: list[datetime] = []
     for payload, received_at in log:
         try:
             event = parse(payload, received_at or NOW)
         except PayloadError:
             with pytest.raises(PayloadError):
-                engine.feed_event(payload, received_at=received_at)
+                engine.feed_event(payload, received_at=received_at or NOW)
         else:
             told.append(event.received_at)
-            advance(engine, due_deadline(engine, event.account_id, event.received_at))
-            engine.feed_event(payload, received_at=received_at)
-    end = until or max(told, default=NOW)
-    last = [due_deadline(engine, account.account_id, end) for account in engine.accounts()]
-    for deadline in sorted(filter(None, last), key=lambda event: event.received_at):
-        advance(engine, deadline)
-
-
-def advance(engine: Engine, deadline: DeadlinePassed | None) -> None:
-    if deadline is not None:
-        engine.store.advance([deadline], engine._decide, engine._rules)
+            engine.feed_event(payload, received_at=received_at or NOW)
+    end = until or max(told, default=None)
+    if end is not None:
+        engine.check_deadlines(end - MICROSECOND)
 
 
 def lived(log: Iterable[Received], policy: Policy = DEFAULT_POLICY, until: datetime | None = None) -> Engine:
@@ -187,10 +169,13 @@ def test_each_history_is_that_of_an_engine_that_looked_at_every_single_moment(
 
 
 def watch(engine: Engine, now: datetime) -> None:
-    """Look for deadlines at every moment, up to now, at which there can be any."""
-    due = (due_deadline(engine, account.account_id, now) for account in engine.accounts())
-    for moment in sorted({deadline.received_at for deadline in due if deadline}):
-        engine.check_deadlines(moment)
+    """Look for deadlines at every moment before now at which there can be any."""
+    while due := [
+        passed.received_at
+        for account in engine.accounts()
+        if (passed := deadline_before(account, now, engine.policy)) is not None
+    ]:
+        engine.check_deadlines(min(due))
 
 
 def test_a_policy_means_what_it_means_to_an_engine() -> None:
@@ -201,18 +186,7 @@ def test_a_policy_means_what_it_means_to_an_engine() -> None:
     with opened(policy=BY_ALIAS) as engine:
         assert seeded(engine, log, policy=BY_ALIAS) == counts(live) == Seeding(3, 1, 0, 1)
         assert everything(engine) == everything(live)
-        assert [anomaly.kind for anomaly in engine.audit()] == ["ADOPTED", "STALE_REPEAT", "STUCK"]
-
-
-def test_the_accounts_that_deadlines_are_told_from_are_those_of_the_store() -> None:
-    store = TemporaryStore()
-    seeder = _Seeder(store, DEFAULT_POLICY, NOW, adds_deadlines=True, batch_size=1, on_progress=None)
-    for received in simulated(1):
-        seeder.add(received)
-    seeder.pass_deadlines(NOW)
-    assert len(seeder._accounts) > 50
-    assert store.accounts_by_id(list(seeder._accounts)) == seeder._accounts
-    assert seeder.seeded.accounts == len(seeder._accounts)
+        assert [anomaly.kind for anomaly in engine.audit()] == ["ADOPTED", "MISSED_OUTAGE", "STUCK"]
 
 
 def test_nothing_comes_of_an_empty_log() -> None:
