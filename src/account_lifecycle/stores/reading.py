@@ -77,7 +77,7 @@ class SQLReader(ABC):
         down = [Clause("a.health", [health.value for health in DOWN], "IN")]
         sessions = [Clause("a.session_since", rows.to_us(sessions_until), "<")]
         for clauses in (stays, down, sessions):
-            yield from self._read(partial(map, rows.account_from), "load_accounts", clauses)
+            yield from self._read(partial(map, rows.account_from), "load_accounts", clauses, "ORDER BY a.account_id")
 
     def history(self, account_id: str) -> Iterator[LedgerEntry]:
         """Yield every event of one account, oldest first."""
