@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
+from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.events import StatusAnnounced, StatusObserved
 from account_lifecycle.lifecycle.policy import DEFAULT, Policy
 from lifecycle.expected_table import WORDS
@@ -23,6 +24,8 @@ class Happening(NamedTuple):
     provider: str | None = None
     product: str = ""
     owner: str | None = None
+    signed_in: timedelta | None = None
+    """How long ago, by the vendor's list, its user signed in."""
 
 
 EDGES = [
@@ -63,9 +66,14 @@ def lives(
             provider=st.sampled_from(providers),
             product=st.sampled_from(products),
             owner=st.sampled_from([None, None, "user-1", "user-2"]),
+            signed_in=st.sampled_from([None, None, 0 * DAY, 3 * DAY, 400 * DAY] if kind == OBSERVED else [None]),
         )
 
-    return st.lists(st.sampled_from(what).flatmap(happenings), max_size=25)
+    def bare(happening: Happening) -> Happening:
+        """An account that the list does not have has no provider, owner or sign-in there."""
+        return Happening(OBSERVED, "ABSENT", happening.after) if happening.word == "ABSENT" else happening
+
+    return st.lists(st.sampled_from(what).flatmap(happenings).map(bare), max_size=25)
 
 
 def lived(happenings: list[Happening], policy: Policy) -> Life:
@@ -76,13 +84,13 @@ def lived(happenings: list[Happening], policy: Policy) -> Life:
     return life
 
 
-def happens(life: Life, happening: Happening) -> None:
-    """Let one thing happen in a life."""
-    what, word, after, provider, product, owner = happening
+def happens(life: Life, happening: Happening) -> list[Decision]:
+    """Let one thing happen in a life; return the decisions on it."""
+    what, word, after, provider, product, owner, signed_in = happening
     life.now += after
     if what == LOOKED:
-        life.meets(life.deadline())
-    elif what == OBSERVED:
-        life.meets(StatusObserved("acc", word, life.now, provider, owner))
-    else:
-        life.meets(StatusAnnounced("acc", word, life.now, provider, product, owner))
+        return life.meets(life.deadline())
+    if what == OBSERVED:
+        signed_in_at = None if signed_in is None else life.now - signed_in
+        return life.meets(StatusObserved("acc", word, life.now, provider, owner, signed_in_at))
+    return life.meets(StatusAnnounced("acc", word, life.now, provider, product, owner))

@@ -6,7 +6,7 @@ each returns the list of what was judged: the deadlines that had passed before, 
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from lifecycle.expected_table import LOSSES, WORDS, Spot, _facts, cell
 
@@ -515,6 +515,3 @@ class Reading:
                 judged.anomalies.append("STUCK")
             self._follow_health(None, at, judged, was_live_at=self.last_live_at, left_since=self.since)
         return judged
-
-
-START = datetime(2026, 5, 4, 12, tzinfo=UTC)

@@ -1,59 +1,28 @@
 """The package against the second reading of the rules (``reading.py``): random lives, judged by both."""
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, judge
-from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced, StatusObserved
+from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.lifecycle.windows import BlindWindow
 from lifecycle.expected_table import WORDS
-from lifecycle.reading import ABSENT, DAY, HOUR, MINUTE, START, TICK, Judged, Reading, Settings, Window
+from lifecycle.happenings import LOOKED, OBSERVED, Happening, happens, lives
+from lifecycle.reading import DAY, HOUR, MINUTE, Judged, Reading, Settings, Window
+from lifecycle_builders import Life
 
-OBSERVABLE = ("OK", "CONNECTING", "CREDENTIALS", "PERMISSIONS", "ERROR", "STOPPED")
-DEFAULT = frozenset(WORDS) - {"OK", "CONNECTING", "STOPPED"}
-EDGES = [
-    edge + nudge
-    for edge in (2 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 12 * HOUR, 20 * HOUR, DAY, 7 * DAY)
-    for nudge in (-TICK, timedelta(0), TICK, 2 * TICK)
-]
-
-steps = st.one_of(
-    st.sampled_from([timedelta(0), timedelta(seconds=5), MINUTE, 5 * MINUTE]),
-    st.sampled_from(EDGES),
-    st.sampled_from([-DAY, -HOUR, -MINUTE, -TICK]),
-    st.sampled_from([9 * MINUTE, 3 * HOUR, 19 * HOUR, 3 * DAY, 40 * DAY, 351 * DAY, 366 * DAY]),
-)
-providers = st.sampled_from([None, None, None, "LINKEDIN", "LINKEDIN", "X", "IMAP", "GOOGLE", "WHATSAPP", "MYSPACE"])
-owners = st.sampled_from([None, None, None, "user-1", "user-2"])
-products = st.sampled_from(["", "", "", "classic", "recruiter"])
-announcements = st.tuples(st.just("announce"), st.sampled_from([*WORDS, "SNAFU"]), steps, providers, products, owners)
-syncs = st.tuples(
-    st.just("announce"), st.sampled_from(["SYNC_SUCCESS", "OK", "RECONNECTED"]), steps, providers, products, owners
-)
-observations = st.tuples(
-    st.just("observe"), st.sampled_from(OBSERVABLE), steps, providers, st.none() | st.integers(0, 400), owners
-)
-absences = st.tuples(st.just("observe"), st.just(ABSENT), steps, st.none(), st.none(), st.none())
-looks = st.tuples(st.just("look"), st.none(), steps, st.none(), st.none(), st.none())
-Happening = tuple[str, Any, timedelta, Any, Any, Any]
-lives: st.SearchStrategy[list[Happening]] = st.lists(
-    st.one_of(announcements, announcements, announcements, syncs, observations, absences, looks),
-    min_size=1,
-    max_size=25,
-)
+own = st.sampled_from([{}, {}, {"X": {"CONNECTING": HOUR}, "LINKEDIN": {"ERROR": DAY, "RECONNECTED": MINUTE}}])
 subscriptions = st.one_of(
     st.just(frozenset(WORDS)),
-    st.just(DEFAULT),
-    st.frozensets(st.sampled_from(WORDS)).map(lambda left: frozenset(WORDS) - left),
+    st.just(frozenset(WORDS) - {"OK", "CONNECTING", "STOPPED"}),
+    st.frozensets(st.sampled_from(WORDS)),
 )
-own = st.sampled_from([{}, {}, {"X": {"CONNECTING": HOUR}, "LINKEDIN": {"ERROR": DAY, "RECONNECTED": MINUTE}}])
 teams = st.builds(Settings, subscribed=subscriptions, deadlines=own)
 
 
@@ -62,25 +31,25 @@ def policy_of(team: Settings) -> Policy:
     return Policy(**{**{name: getattr(team, name) for name in asdict(team)}, "deadlines": deadlines})
 
 
-def compare(life: list[Happening], team: Settings) -> None:
-    """Judge a life by both, and find them equal after every step."""
-    policy, account, reading, now = policy_of(team), Account("acc"), Reading(team), START
-    for happening, word, step, provider, more, owner in life:
-        now += step
-        if happening == "announce":
-            expected = reading.announce(word, now, provider, more, owner)
-            decisions = judge(account, StatusAnnounced("acc", word, now, provider, more, owner), policy)
-        elif happening == "observe":
-            signed_in_at = None if more is None else now - more * DAY
-            expected = reading.observe(word, now, provider, owner, signed_in_at)
-            decisions = judge(account, StatusObserved("acc", word, now, provider, owner, signed_in_at), policy)
-        else:
-            expected = reading.look(now)
-            decisions = judge(account, DeadlinePassed("acc", account.status, now, now, HOUR), policy)
+def read_of(reading: Reading, happening: Happening, at: datetime) -> list[Judged]:
+    """Let one thing happen in the reading."""
+    what, word, _, provider, product, owner, signed_in = happening
+    if what == LOOKED:
+        return reading.look(at)
+    if what == OBSERVED:
+        return reading.observe(word, at, provider, owner, None if signed_in is None else at - signed_in)
+    return reading.announce(word, at, provider, product, owner)
+
+
+@settings(max_examples=400, deadline=None)
+@given(lives(), teams)
+def test_any_life_is_judged_as_the_rules_read(happenings: list[Happening], team: Settings) -> None:
+    life, reading = Life(policy=policy_of(team)), Reading(team)
+    for happening in happenings:
+        decisions = happens(life, happening)
+        expected = read_of(reading, happening, life.now)
         assert [told(d) for d in decisions] == [read(j) for j in expected]
-        if decisions:
-            account = decisions[-1].after
-        assert facts_of(account) == facts_read(reading)
+        assert facts_of(life.account) == facts_read(reading)
 
 
 def told(decision: Decision) -> dict[str, Any]:
@@ -159,9 +128,3 @@ def facts_read(r: Reading) -> dict[str, Any]:
         "session_told": r.session_told,
         "list": (r.absent_since, r.survival_told),
     }
-
-
-@settings(max_examples=400, deadline=None)
-@given(lives, teams)
-def test_any_life_is_judged_as_the_rules_read(life: list[Happening], team: Settings) -> None:
-    compare(life, team)
