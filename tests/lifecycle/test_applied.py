@@ -23,7 +23,7 @@ def assert_rebuilt(decisions: list[Decision], policy: Policy) -> None:
         assert account == decision.after
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(lives(), policies)
 def test_any_life_is_rebuilt_as_it_was(life: list[Happening], policy: Policy) -> None:
     assert_rebuilt(lived(life, policy).decisions, policy)

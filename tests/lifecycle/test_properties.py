@@ -18,7 +18,7 @@ from lifecycle.expected_table import START, USUAL, WORDS, after, cell
 from lifecycle.happenings import ANNOUNCED, Happening, forward, happens, lived, lives, policies
 from lifecycle_builders import DAY, HOUR, MINUTE, NOON, RETRY_HORIZON, Life, announced, kinds_of, without
 
-any_lives = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+any_lives = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 whole = st.integers(0)
