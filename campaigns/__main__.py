@@ -12,6 +12,7 @@ CAMPAIGNS = {
     "kill": "kill -9 of feeders, cut connections, immediate stops of a database server",
     "feeders": "many processes that feed one account, or many",
     "hooks": "workers that are killed or stopped past their lease, receivers that fail, poison",
+    "rules": "simulated fleets judged in memory, and held against the truth: faults, stories, windows, effects",
     "oracle": "deviating accounts by pm4py's alignments with a hand-drawn net, compared with the audit",
 }
 

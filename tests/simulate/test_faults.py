@@ -67,10 +67,14 @@ def test_a_late_redelivery_comes_after_two_other_announcements_within_hours(flee
     for injected in simulation.faults:
         late = entries[injected.line - 1]
         mine = [entry for entry in entries[: injected.line - 1] if injected.account_id in json.dumps(entry)]
-        first = max(index for index, entry in enumerate(mine) if entry["payload"] == late["payload"])
-        assert len(mine) - first > 2
-        waited = datetime.fromisoformat(late["received_at"]) - datetime.fromisoformat(mine[first]["received_at"])
-        assert 60 <= waited.total_seconds() <= 8 * 3_600
+        told = [index for index, entry in enumerate(mine) if entry["payload"] == late["payload"]]
+        waits = (seconds_between(mine[index], late) for index in told if len(mine) - index > 2)
+        assert any(60 <= wait <= 8 * 3_600 for wait in waits)
+
+
+def seconds_between(earlier, later):
+    times = [datetime.fromisoformat(entry["received_at"]) for entry in (earlier, later)]
+    return (times[1] - times[0]).total_seconds()
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.2])

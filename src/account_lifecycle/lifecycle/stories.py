@@ -88,6 +88,9 @@ CLOSE = 0.6
 TWIN = timedelta(minutes=10)
 """How soon after each other both channels usually tell of the same fact."""
 
+RESYNC = timedelta(minutes=15)
+"""How long a sync that is not an account's first usually takes, at most."""
+
 Weighed = tuple[StoryKind, float, str]
 
 # ---- What the evidence says -----------------------------------------------------------------------------------
@@ -329,8 +332,10 @@ def _reconnect_failed(_: Evidence) -> Iterator[Weighed]:
 
 
 def _sync_while_lost(e: Evidence) -> Iterator[Weighed]:
-    usual = profile_of(e.provider).deadlines.get(Status.CREATION_SUCCESS, PERMISSIVE.deadlines[Status.CREATION_SUCCESS])
-    stood = _stood(e)
+    usual, stood = RESYNC, _stood(e)
+    if e.last_live_at is None:  # a first sync can take hours
+        deadlines = profile_of(e.provider).deadlines
+        usual = deadlines.get(Status.CREATION_SUCCESS, PERMISSIVE.deadlines[Status.CREATION_SUCCESS])
     if _is_recent(e):
         yield StoryKind.LATE_REDELIVERY, 0.5, _redelivered(e)
     yield (

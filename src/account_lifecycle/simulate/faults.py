@@ -406,7 +406,9 @@ def _stray_row(
     kind: AnomalyKind, *stories: StoryKind, ambiguous: Mapping[str, str] = NO_REASONS, **how: Any
 ) -> FaultRow:
     """Return the row of a stray; soon after the same news it is taken for a late twin."""
-    return FaultRow(partial(_stray, kind, **how), (kind, AnomalyKind.LATE_EVENT), stories, ambiguous=ambiguous)
+    return FaultRow(
+        partial(_stray, kind, **how), (kind, AnomalyKind.LATE_EVENT, Verdict.REPEATED), stories, ambiguous=ambiguous
+    )
 
 
 FAULTS: dict[str, FaultRow] = {

@@ -185,13 +185,16 @@ CHALLENGED = Story("asked for a code at the first sign-in", (
 
 OUTAGE = Story("outage", (LifeStep(CONNECTING, AT_ONCE), LifeStep(OK, CONNECTS)))
 CATCH_UP = Story("outage and catch-up", (LifeStep(CONNECTING, AT_ONCE), *SYNCED))
-BROKEN = Story("error, retried", (LifeStep(ERROR, AT_ONCE), LifeStep(CONNECTING, RESTART), LifeStep(OK, CONNECTS)))
-BROKEN_BRIEFLY = Story("error, over by itself", (LifeStep(ERROR, AT_ONCE), LifeStep(OK, RESTART)))
+# What had stopped synchronizes again, and every synchronization that finishes is announced.
+BROKEN = Story("error, retried", (LifeStep(ERROR, AT_ONCE), LifeStep(CONNECTING, RESTART), *SYNCED))
+BROKEN_BRIEFLY = Story("error, over by itself", (
+    LifeStep(ERROR, AT_ONCE), LifeStep(OK, RESTART), LifeStep(SYNC_SUCCESS, RESYNC)))
 HALTED = Story("stopped, restarted", (LifeStep(STOPPED, AT_ONCE), LifeStep(CONNECTING, RESTART), *SYNCED))
 BROKEN_AND_HALTED = Story(
     "error, stopped, signed in again", (LifeStep(ERROR, AT_ONCE), LifeStep(STOPPED, RESTART), *BACK_BY_API))
 LAPSE = Story("proxy down for long, then back", (
-    LifeStep(CONNECTING, AT_ONCE), LifeStep(CREDENTIALS, CONNECTS), LifeStep(OK, RESTART)))
+    LifeStep(CONNECTING, AT_ONCE), LifeStep(CREDENTIALS, CONNECTS), LifeStep(OK, RESTART),
+    LifeStep(SYNC_SUCCESS, RESYNC)))
 SIGNED_OUT = Story("session ended by the user", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
 SIGNED_OUT_API = Story("session ended, signed in by API", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_API))
 EXPIRED = Story("session expired", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
