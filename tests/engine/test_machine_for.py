@@ -9,13 +9,14 @@ from transitions import MachineError
 from account_lifecycle import Engine, Status
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
+from account_lifecycle.lifecycle.evidence import circumstances_of
 from account_lifecycle.lifecycle.machine import Situation, build_machine, situation_of
 from account_lifecycle.lifecycle.providers import PROFILES
 from builders import webhook
 from stores.scenarios import words_to
 
 
-@pytest.mark.parametrize("situation", compiled().situations, ids=lambda s: f"{s.status}-{s.exists}-{s.lost}")
+@pytest.mark.parametrize("situation", compiled().situations, ids=lambda s: str(s).replace(" ", "-"))
 @pytest.mark.parametrize("provider", ["LINKEDIN", "X"])
 def test_what_it_allows_is_what_the_engine_finds_lawful(engine: Engine, situation: Situation, provider: str) -> None:
     for word in words_to(situation) or ("NEVER_HEARD_OF",):
@@ -23,7 +24,8 @@ def test_what_it_allows_is_what_the_engine_finds_lawful(engine: Engine, situatio
     engine.feed_event(webhook("a", "NEVER_HEARD_OF", provider))  # tells the provider, and moves nothing
     machine = engine.machine_for("a")
     assert machine.situation == situation
-    table = compiled().steps[PROFILES[provider].announces_sync][False][situation]
+    circumstances = circumstances_of(provider)
+    table = {word: compiled().step(situation, word, circumstances) for word in ANNOUNCEMENTS}
     for announced in ANNOUNCEMENTS:
         assert getattr(machine, f"may_{announced}")() is table[announced].expected, announced
     assert machine.expected() == tuple(word for word in ANNOUNCEMENTS if table[word].expected)
@@ -41,7 +43,7 @@ def test_trying_things_on_it_moves_the_model_and_never_the_account(engine: Engin
     machine = engine.machine_for("a")
     assert machine.OK()
     assert machine.CREDENTIALS()
-    assert machine.situation is situation_of(Status.CREDENTIALS, True, True)
+    assert machine.situation is situation_of(Status.CREDENTIALS, True, True, True)
     assert not machine.may_SYNC_SUCCESS()
     assert engine.account("a") == before
     assert len(engine.history("a")) == 1

@@ -15,13 +15,16 @@ from builders import webhook
 
 pytestmark = pytest.mark.usefixtures("unconfigured_structlog")
 
-ODD = {Severity.INFO: ("OK",), Severity.WARNING: ("OK", "RECONNECTED"), Severity.ERROR: ("DELETED", "OK")}
+ODD = {Severity.INFO: ("OK",), Severity.WARNING: ("OK", "RECONNECTED"), Severity.ERROR: ("OK", "OK")}
 LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ERROR: logging.ERROR}
 
 
 def last_of(words: tuple[str, ...]) -> Any:
     with Engine.open("memory:", observers=()) as engine:
-        return [engine.feed_event(webhook("acc-1", word)) for word in words][-1]
+        return [
+            engine.feed_event(webhook("acc-1", word, "X" if number and words == ODD[Severity.ERROR] else "LINKEDIN"))
+            for number, word in enumerate(words)
+        ][-1]
 
 
 @pytest.mark.parametrize("severity", Severity)
@@ -101,7 +104,7 @@ def test_the_first_event_does_not_flood_the_log_with_the_machines_own_steps() ->
     """In a process of its own, because the machine is compiled once."""
     program = (
         "import logging; logging.basicConfig(level=logging.DEBUG); from account_lifecycle import Engine; "
-        "Engine.open('memory:').feed_event({'status': 'OK', 'account_id': 'a'})"
+        "Engine.open('memory:').feed_event({'AccountStatus': {'message': 'OK', 'account_id': 'a'}})"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert len(found.stderr.splitlines()) == 1
