@@ -12,18 +12,21 @@ from account_lifecycle.cli.program import program
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/guide.md", "docs/command-line.md")
+}
+README = PAGES["README.md"]
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], flags=re.MULTILINE | re.DOTALL)
 
 
-def sessions() -> list[tuple[str, list[str]]]:
+def sessions(page: str) -> list[tuple[str, list[str]]]:
     """Each command that is shown, with the lines of output shown under it."""
     found: list[tuple[str, list[str]]] = []
-    for line in "".join(blocks("console")).splitlines():
+    for line in "".join(blocks(page, "console")).splitlines():
         if line.startswith("$ "):
             found.append((line[2:], []))
         else:
@@ -37,16 +40,17 @@ def looks_like(shown: str) -> re.Pattern[str]:
     return re.compile(r"\s*".join(words) if "…" in shown else r"\s+".join(words))
 
 
-def test_every_command_and_line_of_code_in_the_readme_does_what_it_shows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("code", "commands"), [("README.md", "README.md"), ("docs/guide.md", "docs/command-line.md")])
+def test_every_command_and_line_of_code_does_what_the_page_shows(
+    code: str, commands: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     names: dict[str, object] = {}
-    exec("\n".join(blocks("python")), names)
+    exec("\n".join(blocks(code, "python")), names)
     assert isinstance(names["engine"], Engine)
     names["engine"].close()
-    for command, shown in sessions():
+    for command, shown in sessions(commands):
         name, *arguments = shlex.split(command)
         assert name == "account-lifecycle"
         result = CliRunner().invoke(program, arguments, catch_exceptions=False)
@@ -56,8 +60,8 @@ def test_every_command_and_line_of_code_in_the_readme_does_what_it_shows(
             assert any(pattern.search(line) for line in lines), f"{command}: nothing like {pattern.pattern}"
 
 
-def test_the_readme_names_every_command() -> None:
-    assert [name for name in program.commands if f"`{name}" not in README] == []
+def test_the_page_of_the_command_line_names_every_command() -> None:
+    assert [name for name in program.commands if f"`{name}" not in PAGES["docs/command-line.md"]] == []
 
 
 def test_every_kind_of_anomaly_is_documented() -> None:
@@ -65,6 +69,8 @@ def test_every_kind_of_anomaly_is_documented() -> None:
     assert [kind for kind in AnomalyKind if f"## {kind}\n" not in page] == []
 
 
-def test_every_file_that_the_readme_points_to_is_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_file_that_a_page_points_to_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^) ]+)\)", text) if not link.startswith("http")]
+    assert [link for link in links if link and not ((ROOT / page).parent / link).exists()] == []

