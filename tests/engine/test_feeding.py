@@ -53,7 +53,7 @@ def test_both_formats_feed_the_same_account(engine: Engine) -> None:
 
 @pytest.mark.parametrize("wrap", [bytes, bytearray, memoryview, bytes.decode])
 def test_a_payload_is_kept_byte_for_byte(engine: Engine, wrap: Any) -> None:
-    data = '{"status" : "OK",  "account_id":"a", "smile": "\U0001f600", "n": 1.00}\n'.encode()
+    data = '{"status" : "RECONNECTED",  "account_id":"a", "smile": "\U0001f600", "n": 1.00}\n'.encode()
     engine.feed_event(wrap(data))
     assert engine.history("a")[0].payload == data
 

@@ -7,7 +7,7 @@ jump, deadlines, workers that die with a delivery in hand, and stores that are l
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from account_lifecycle import Engine, HookCall, PayloadError, Received
 from account_lifecycle.engine.deadlines import passed_deadlines
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
-from account_lifecycle.lifecycle.decide import Decision, decide
+from account_lifecycle.lifecycle.decide import Decision, judge
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
@@ -69,23 +69,23 @@ class Model:
         decisions = self.decisions.get(account_id)
         return decisions[-1].after if decisions else None
 
-    def feed(self, event: Event) -> Decision:
-        decision = decide(self.account(event.account_id) or Account(event.account_id), event)
-        self.decisions.setdefault(event.account_id, []).append(decision)
-        return decision
+    def feed(self, event: Event) -> list[Decision]:
+        """All that is decided because of an event, its own decision last."""
+        decided = judge(self.account(event.account_id) or Account(event.account_id), event)
+        self.decisions.setdefault(event.account_id, []).extend(decided)
+        return decided
 
     def take(self, received: Received) -> Decision | None:
         """What becomes of a payload; None if it cannot be read."""
         assert received.received_at is not None
         try:
-            return self.feed(parse(received.payload, received.received_at))
+            return self.feed(parse(received.payload, received.received_at))[-1]
         except PayloadError as error:
             self.quarantine.append(error.payload)
             return None
 
-    def transient(self, statuses: Sequence[Status]) -> Iterator[Account]:
-        accounts = [decisions[-1].after for decisions in self.decisions.values()]
-        return (account for account in accounts if account.status in statuses and not account.stuck)
+    def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
+        return (decisions[-1].after for decisions in self.decisions.values() if decisions)
 
     def effects(self) -> set[str]:
         """The keys of the effects of everything that was fed."""
@@ -157,8 +157,8 @@ class AnyLife(RuleBasedStateMachine):
     @rule()
     def look_for_passed_deadlines(self) -> None:
         due = list(passed_deadlines(self.model, DEFAULT_POLICY, self.clock.now))  # type: ignore[arg-type]
-        expected = [self.model.feed(event) for event in due]
-        assert sorted(self.engine.check_deadlines(), key=account_id_of) == sorted(expected, key=account_id_of)
+        expected = [decision for event in due for decision in self.model.feed(event)]
+        assert sorted(self.engine.check_deadlines(), key=place_of) == sorted(expected, key=place_of)
 
     def feed_one(self, received: Received) -> None:
         expected = self.model.take(received)
@@ -240,8 +240,8 @@ class AnyLife(RuleBasedStateMachine):
         return [r.state for r in self.engine.store.deliveries(DeliveryFilter()) if r.state not in over]
 
 
-def account_id_of(decision: Decision) -> str:
-    return decision.after.account_id
+def place_of(decision: Decision) -> tuple[str, int]:
+    return decision.after.account_id, decision.sequence
 
 
 def live(url: Callable[[ExitStack], str], *, examples: int, outlives: bool = True) -> None:

@@ -18,7 +18,7 @@ from verify.fleets import everything, feed
 ROWS = {
     "account": "account_id = 'named'",
     "event": "account_id = 'named' AND sequence = 2",
-    "anomaly": "event_id = (SELECT event_id FROM event WHERE account_id = 'again' AND sequence = 2)",
+    "anomaly": "event_id = (SELECT event_id FROM event WHERE account_id = 'reconnected' AND sequence = 2)",
     "effect": "event_id = (SELECT event_id FROM event WHERE account_id = 'recovered' AND sequence = 4)",
     "blind_window": "account_id = 'recovered' AND sequence = 3",
 }
@@ -26,7 +26,7 @@ ROWS = {
 PLACES = {
     "account": ("named", None),
     "event": ("named", 2),
-    "anomaly": ("again", 2),
+    "anomaly": ("reconnected", 2),
     "effect": ("recovered", 4),
     "blind_window": ("recovered", None),
 }
