@@ -64,7 +64,7 @@ LOG = (
     webhook("2026-05-04T10:00:00Z", "acc_stuck", "RECONNECTED", "WHATSAPP"),
     webhook("2026-05-05T08:00:00Z", "acc_gone", "CREATION_SUCCESS", "TWITTER"),
     webhook("2026-05-05T08:01:00Z", "acc_gone", "DELETED", "TWITTER"),
-    webhook("2026-05-05T08:02:00Z", "acc_gone", "OK", "TWITTER"),
+    webhook("2026-05-06T07:00:00Z", "acc_gone", "OK", "TWITTER"),
     webhook("2026-05-06T08:00:00Z", "acc_odd", "SLEEPING", "SLACK"),
     b'{"AccountStatus": {"account_type": "X", "message": "OK"}}',
     b"\xff\x1b[31mnot JSON",

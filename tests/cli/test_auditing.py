@@ -8,8 +8,8 @@ from cli.shell import LOG, Run
 
 def test_the_audit_is_grouped_and_explained(run: Run, store: Path) -> None:
     ran = run("audit")
-    assert ran.out.startswith("5 anomalies on 4 of 5 accounts: 1 error, 2 warnings and 2 info.")
-    assert "AFTER_DELETION: an event for a deleted account" in ran.out
+    assert ran.out.startswith("5 anomalies on 4 of 5 accounts: 1 error, 3 warnings and 1 info.")
+    assert "AFTER_DELETION: an event for an account deleted long ago" in ran.out
     assert ran.err == ""
 
 
@@ -17,14 +17,15 @@ def test_filters_narrow_the_audit(run: Run, store: Path) -> None:
     def kinds(*options: str) -> list[str]:
         return [anomaly["kind"] for anomaly in run("audit", "--full", "--json", *options).records]
 
-    assert kinds() == ["LATE_EVENT", "ADOPTED", "AFTER_DELETION", "UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
-    assert kinds("--kind", "late_event") == ["LATE_EVENT"]
+    assert kinds() == ["RECREATED", "ADOPTED", "AFTER_DELETION", "UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
+    assert kinds("--kind", "recreated") == ["RECREATED"]
     assert kinds("--severity", "ERROR") == ["AFTER_DELETION"]
-    assert kinds("--account", "acc_down") == ["LATE_EVENT"]
+    assert kinds("--severity", "warning") == ["RECREATED", "AFTER_DELETION", "UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
+    assert kinds("--account", "acc_down") == ["RECREATED"]
     assert kinds("--provider", "x") == ["AFTER_DELETION"]
     assert kinds("--since", "2026-05-05") == ["AFTER_DELETION", "UNKNOWN_PROVIDER", "UNKNOWN_STATUS"]
     assert kinds("--until", "2026-05-03T09:05:00Z") == []
-    assert kinds("--until", "2026-05-03T09:05:01Z") == ["LATE_EVENT"]
+    assert kinds("--until", "2026-05-03T09:05:01Z") == ["RECREATED"]
     assert kinds("--since", "1h") == []
 
 
@@ -55,17 +56,17 @@ def test_html_has_no_full_form(run: Run, store: Path) -> None:
 def test_findings_of_a_kind_or_at_least_as_severe_end_with_exit_code_6(run: Run, store: Path) -> None:
     codes = {
         word: run("audit", "--fail-on", word).code
-        for word in ("info", "warning", "error", "AFTER_DELETION", "STUCK", "late_event")
+        for word in ("info", "warning", "error", "AFTER_DELETION", "STUCK", "recreated")
     }
-    assert codes == {"info": 6, "warning": 6, "error": 6, "AFTER_DELETION": 6, "STUCK": 0, "late_event": 6}
+    assert codes == {"info": 6, "warning": 6, "error": 6, "AFTER_DELETION": 6, "STUCK": 0, "recreated": 6}
     assert run("audit", "--full", "--fail-on", "STUCK", "--fail-on", "error").code == 6
-    assert run("audit", "--severity", "info", "--fail-on", "warning").code == 0
+    assert run("audit", "--kind", "ADOPTED", "--fail-on", "warning").code == 0
     assert run("audit").code == 0
 
 
 def test_how_many_findings_were_named_is_told_on_stderr(run: Run, store: Path) -> None:
     ran = run("audit", "--json", "--fail-on", "warning")
-    assert ran.err == "3 anomalies that --fail-on names\n"
+    assert ran.err == "4 anomalies that --fail-on names\n"
     assert ran.document["totals"]["anomalies"] == 5
 
 

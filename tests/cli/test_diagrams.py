@@ -44,7 +44,7 @@ def test_bytes_of_a_picture_go_into_a_pipe(run: Run) -> None:
 def test_an_accounts_path_and_a_fleets_traffic_are_drawn_from_the_store(run: Run, store: Path) -> None:
     path = run("diagram", "--account", "acc_down").out
     assert "acc_down" in path
-    assert "LATE_EVENT" in path
+    assert "RECREATED" in path
     assert "ERROR" in run("diagram", "--traffic").out
 
 

@@ -73,7 +73,7 @@ def test_a_url_that_names_no_store_is_a_usage_error(run: Run) -> None:
 
 
 def test_ctrl_c_ends_a_question_with_its_own_exit_code(run: Run, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def press(*args: object) -> None:
+    def press(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(SQLiteStore, "accounts", press)
@@ -82,7 +82,7 @@ def test_ctrl_c_ends_a_question_with_its_own_exit_code(run: Run, store: Path, mo
 
 
 def test_a_second_ctrl_c_ends_a_feed_at_once(run: Run, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def press(*args: object) -> None:
+    def press(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(SQLiteStore, "advance", press)

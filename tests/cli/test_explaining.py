@@ -13,7 +13,7 @@ from cli.shell import Run
 
 def test_a_deviation_is_told_with_its_explanation_and_what_was_expected(run: Run) -> None:
     told = " ".join(run("explain", "CREATION_FAIL", "OK", "--provider", "linkedin").out.split())
-    assert told.startswith("OK while CREATION_FAIL (not known to exist, not lost, for 5 min; LINKEDIN)")
+    assert told.startswith("OK while CREATION_FAIL (not known to exist, not lost, for 5 min; known for 30 d; LINKEDIN)")
     assert "verdict APPLIED: the account becomes OK" in told
     assert "anomaly SKIPPED_STEP, warning" in told
     assert "likely path CREATION_SUCCESS → OK" in told
@@ -24,14 +24,15 @@ def test_a_lawful_announcement_is_told_with_its_hooks(run: Run) -> None:
     [answer] = run("explain", "CREDENTIALS", "OK", "--json").document["answers"]
     assert (answer["verdict"], answer["status_after"], answer["anomalies"]) == ("APPLIED", "OK", [])
     assert (answer["health_before"], answer["health_after"]) == ("ACTION_REQUIRED", "LIVE")
-    assert {"kind": "recovered", "subject": ""} in answer["effects"]
+    assert {"kind": "recovered", "subject": "", "doubtful": False} in answer["effects"]
 
 
 def test_a_status_that_means_several_situations_is_answered_for_each(run: Run) -> None:
     answers = run("explain", "connecting", "reconnected", "--json").document["answers"]
     assert [(a["exists"], a["lost"], [x["kind"] for x in a["anomalies"]]) for a in answers] == [
-        (False, False, ["SKIPPED_STEP"]),
+        (False, False, ["ADOPTED"]),
         (True, False, ["UNEXPECTED_RECONNECT"]),
+        (True, True, []),
         (True, True, []),
     ]
 
@@ -61,7 +62,7 @@ def test_time_makes_a_difference_to_a_repeat(run: Run) -> None:
         assert answer["verdict"] == "REPEATED"
         return [anomaly["kind"] for anomaly in answer["anomalies"]]
 
-    assert (kinds("5min"), kinds("2h")) == ([], ["STALE_REPEAT"])
+    assert (kinds("5min"), kinds("2h")) == ([], ["MISSED_OUTAGE"])
 
 
 @pytest.mark.parametrize("situation", compiled().situations, ids=str)

@@ -13,6 +13,7 @@ from cli.shell import NOW, Run
 DOCUMENTS = {
     "simulate": ["fleet.jsonl", "--accounts", "3"],
     "feed": ["log.jsonl", "--store", "memory:"],
+    "observe": ["accounts.jsonl", "--store", "memory:"],
     "account show": ["acc_down"],
     "account explain": ["acc_down"],
     "audit": [],
@@ -57,6 +58,7 @@ def test_every_command_answers_in_json_but_those_that_draw() -> None:
 
 @pytest.mark.parametrize("command", DOCUMENTS)
 def test_a_single_thing_is_one_document(command: str, run: Run, store: Path, log: Path) -> None:
+    log.with_name("accounts.jsonl").write_text('{"account_id": "acc_live", "status": "OK"}')
     ran = run(*command.split(), *DOCUMENTS[command], "--json")
     assert ran.code == 0
     assert isinstance(ran.document, dict)

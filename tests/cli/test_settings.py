@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from account_lifecycle.cli.settings import DEFAULT_STORE, Settings, SettingSource, read_duration
+from account_lifecycle.cli.settings import DEFAULT_STORE, POLICY_TERMS, Settings, SettingSource, read_duration
 from account_lifecycle.engine.core import BATCH_SIZE
 from account_lifecycle.errors import ConfigurationError
-from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.providers import ALIASES
 from account_lifecycle.lifecycle.status import Status
 from cli.shell import NOW, Run
@@ -22,7 +22,7 @@ def test_the_defaults_judge_as_the_library_does() -> None:
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCOUNT_LIFECYCLE_STORE", "sqlite:///here.db")
-    monkeypatch.setenv("ACCOUNT_LIFECYCLE_REDELIVERY_WINDOW_S", "90")
+    monkeypatch.setenv("ACCOUNT_LIFECYCLE_REDELIVERY_WINDOW", "90s")
     monkeypatch.setenv("ACCOUNT_LIFECYCLE_DEADLINES", '{"LINKEDIN": {"CONNECTING": "45min"}}')
     settings = Settings.read()
     assert settings.store == "sqlite:///here.db"
@@ -57,10 +57,16 @@ def test_only_a_status_that_passes_can_have_a_deadline(status: Status) -> None:
     ("setting", "value", "found"),
     [
         ("store", "", "''"),
-        ("redelivery_window_s", "soon", "'soon'"),
-        ("redelivery_window_s", -1, "'-1'"),
-        ("redelivery_window_s", "nan", "'nan'"),
-        ("redelivery_window_s", "inf", "'inf'"),
+        ("redelivery_window", "soon", "'soon'"),
+        ("redelivery_window", -1, "'-1'"),
+        ("redelivery_window", "nan", "'nan'"),
+        ("retry_horizon", "inf", "'inf'"),
+        ("settling", "4000d", "'4000d'"),
+        ("subscribed", "OK,SNAFU", "the word 'snafu'"),
+        ("subscribed", "", "the word ''"),
+        ("reminders", "1d,soon", "'soon'"),
+        ("reminders", "", "''"),
+        ("reminders", "0s", "'0s'"),
         ("batch_size", 0, "'0'"),
         ("batch_size", 1.5, "'1.5'"),
         ("deadlines", "{", "'{', which is not JSON"),
@@ -104,13 +110,50 @@ def test_anything_else_is_no_length(text: str) -> None:
 
 
 def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
-    told = run("config", "show", "--batch-size", "7", "--json", ACCOUNT_LIFECYCLE_REDELIVERY_WINDOW_S="60").document
+    told = run(
+        "config",
+        "show",
+        "--batch-size",
+        "7",
+        "--json",
+        ACCOUNT_LIFECYCLE_REDELIVERY_WINDOW="1m",
+        ACCOUNT_LIFECYCLE_SUBSCRIBED="default",
+    ).document
     assert {name: (row["value"], row["source"]) for name, row in told.items()} == {
         "store": ("sqlite:///account-lifecycle.db", "default"),
-        "redelivery_window_s": ("60", "environment"),
+        "redelivery_window": ("1m", "environment"),
+        "retry_horizon": ("20h", "default"),
+        "delivery_margin": ("1h", "default"),
+        "settling": ("2m", "default"),
+        "subscribed": ("default", "environment"),
         "deadlines": ("{}", "default"),
+        "reminders": ("1d,7d,30d", "default"),
+        "expiry_notice": ("14d", "default"),
         "batch_size": ("7", "option"),
     }
+
+
+@pytest.mark.parametrize("name", POLICY_TERMS)
+def test_every_term_of_the_policy_is_a_variable_that_reads_what_is_shown(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = {origin.name: origin.value for origin in Settings.read().origins()}
+    monkeypatch.setenv(f"ACCOUNT_LIFECYCLE_{name.upper()}", shown[name])
+    assert Settings.read().policy() == DEFAULT_POLICY
+
+
+def test_words_are_subscribed_by_name_or_one_by_one() -> None:
+    assert Settings.read(subscribed="Default").policy() == Policy(subscribed="default")
+    assert Settings.read(subscribed="ok, CREDENTIALS").policy().subscribed == {"OK", "CREDENTIALS"}
+    assert Settings.read(reminders="none").policy().reminders == ()
+
+
+def test_a_bad_word_names_the_variable_and_what_would_be_right(run: Run) -> None:
+    ran = run("account", "list", ACCOUNT_LIFECYCLE_SUBSCRIBED="everything")
+    assert ran.code == 2
+    assert ran.err.startswith(
+        "Error: ACCOUNT_LIFECYCLE_SUBSCRIBED: found the word 'everything'; expected all, default, or a list such as "
+    )
 
 
 def test_an_option_wins_over_the_environment(run: Run) -> None:

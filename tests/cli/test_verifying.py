@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.lifecycle.decide import judge
 from builders import announced
 from cli.shell import LOG, Run, webhook
 
@@ -42,13 +42,13 @@ def test_the_same_for_programs(run: Run, store: Path) -> None:
 
 
 def test_a_changed_row_is_named_and_ends_with_1(run: Run, store: Path) -> None:
-    change(store, "UPDATE account SET is_stuck = 1, name = 'user-8' WHERE account_id = 'acc_down'")
+    change(store, "UPDATE account SET is_stuck = 1, owner = 'user-8' WHERE account_id = 'acc_down'")
     ran = run("verify")
     shown = " ".join(ran.out.split())
     assert ran.code == 1
     assert "The record does not hold: 1 fault" in shown
     assert (
-        "· account acc_down: name: 'user-8' is stored, 'user-7' follows from the ledger; stuck: yes is stored" in shown
+        "· account acc_down: owner: 'user-8' is stored, 'user-7' follows from the ledger; stuck: yes is stored" in shown
     )
     assert ran.err.splitlines()[1].startswith("Error: the record does not hold")
     assert ran.err.count("\n") == 2
@@ -67,7 +67,7 @@ def test_a_changed_row_for_programs(run: Run, store: Path) -> None:
 def judged_by_other_rules(store: Path) -> int:
     """A store with an event of unknown rules; returns how many events cannot be judged again for it."""
     with Engine.open(f"sqlite:///{store}") as engine:
-        engine.store.advance([announced("acc_old", "OK")], decide, "0123456789ab/600000000")
+        engine.store.advance([announced("acc_old", "OK")], judge, "0123456789ab/{}")
     return 1
 
 
@@ -146,12 +146,12 @@ def test_rules_that_would_decide_the_same_end_well(run: Run, store: Path) -> Non
 def test_rules_that_would_decide_otherwise_end_with_6(run: Run, tmp_path: Path) -> None:
     lines = [webhook(f"2026-05-01T08:{minute}:00Z", "acc_1", "OK") for minute in ("00", "30")]
     run("feed", "-", stdin=b"\n".join(lines))
-    ran = run("verify", "--against-definition", "--redelivery-window", "3600")
+    ran = run("verify", "--against-definition", "--redelivery-window", "1h")
     shown = " ".join(ran.out.split())
     assert ran.code == 6
     assert "The record holds" in shown
     assert "1 of 1 account would have gone another way" in shown
-    assert "recorded REPEATED, then OK (exists, not lost); anomalies: STALE_REPEAT" in shown
+    assert "recorded REPEATED, then OK (exists, not lost); anomalies: MISSED_OUTAGE" in shown
     assert "such as account acc_1, event 2" in shown
     assert ran.err.endswith("1 account would be judged differently today\n")
 
@@ -159,11 +159,11 @@ def test_rules_that_would_decide_otherwise_end_with_6(run: Run, tmp_path: Path) 
 def test_differences_for_programs(run: Run, tmp_path: Path) -> None:
     lines = [webhook(f"2026-05-01T08:{minute}:00Z", "acc_1", "OK") for minute in ("00", "30")]
     run("feed", "-", stdin=b"\n".join(lines))
-    ran = run("verify", "--against-definition", "--redelivery-window", "3600", "--json")
+    ran = run("verify", "--against-definition", "--redelivery-window", "1h", "--json")
     report = ran.document["differences"]
     assert (ran.code, report["accounts_differing"], report["accounts_elsewhere"]) == (6, 1, 0)
     (group,) = report["groups"]
-    assert (group["recorded"]["anomalies"], group["today"]["anomalies"]) == (["STALE_REPEAT"], [])
+    assert (group["recorded"]["anomalies"], group["today"]["anomalies"]) == (["MISSED_OUTAGE"], [])
     assert group["examples"] == [{"account_id": "acc_1", "sequence": 2, "received_at": "2026-05-01T08:30:00Z"}]
 
 

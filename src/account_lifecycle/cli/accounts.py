@@ -14,7 +14,7 @@ from ..lifecycle.events import DeadlineKind, DeadlinePassed, StatusObserved
 from ..lifecycle.machine import Situation
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
-from ..lifecycle.wording import escaped, health_words, moment, shown
+from ..lifecycle.wording import escaped, health_words, moment, one_of, shown
 from ..records import AccountFilter, LedgerEntry
 from ..report.tables import STYLES, Column, style_of
 from ..report.words import counted
@@ -218,20 +218,13 @@ def write_accounts(accounts: Iterable[Account], now: datetime) -> int:
         Column("status", 16),
         Column("health", 15, style=style_of),
         Column("for", 6, right=True),
-        Column("owner", 10),
-        Column("", 8),
     )
     for each in accounts:
         lasted = about(now - each.since) if each.since else ""
-        marks = [
-            word
-            for word, holds in (("stuck", each.stuck), ("presumed", each.presumed), ("doubtful", each.doubtful))
-            if holds
-        ]
-        sheet.row(
-            each.account_id, each.provider or "unknown", each.status, each.health, lasted, each.owner or "",
-            ", ".join(marks),
-        )  # fmt: skip
+        sheet.row(each.account_id, each.provider or "unknown", each.status, each.health, lasted)
+        marks = (("stuck", each.stuck), ("presumed live", each.presumed), ("doubtful", each.doubtful))
+        if words := tuple(word for word, holds in marks if holds):
+            sheet.note("    ", one_of(words, "and"))
     return sheet.row_count
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -145,9 +144,9 @@ def _readable(table: str, observed_at: datetime | None, refusals: list[str]) -> 
 @contextmanager
 def _opened(table: str) -> Iterator[TextIO]:
     if table == STANDARD_INPUT:
-        yield sys.stdin
+        yield click.get_text_stream("stdin", encoding="utf-8", errors="surrogateescape")
         return
-    with Path(table).open(encoding="utf-8-sig", newline="") as stream:
+    with Path(table).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         yield stream
 
 

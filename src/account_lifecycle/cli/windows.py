@@ -10,7 +10,7 @@ from ..lifecycle.decide import Decision
 from ..lifecycle.events import DeadlineKind, DeadlinePassed
 from ..lifecycle.status import Health
 from ..lifecycle.windows import BlindWindow
-from ..report.tables import Column, style_of
+from ..report.tables import Column
 from ..report.words import counted
 from .commands import Command
 from .opening import open_existing, open_to_read, read_settings
@@ -36,9 +36,9 @@ ONGOING = "ongoing"
 def windows(open_only: bool, account_id: str | None, now: datetime, as_json: bool, store: str | None) -> None:
     """List blind windows: when accounts were not live, so that messages were missed.
 
-    Messages may have been missed until it closed: backfill exactly that, from the column "backfill from" on, or
-    everything where that is unknown. Nobody announced the beginning of a window that is "at most" so long: the
-    account may have been live for much of it.
+    Messages may have been missed until it closed: backfill exactly that, from where each says, or everything where
+    that is unknown. Nobody announced the beginning of a window that lasted "<" so long: the account may have been
+    live for much of it.
     """
     with open_to_read(store) as engine:
         found = engine.store.blind_windows(account_id, open_only=open_only)
@@ -55,8 +55,7 @@ def write_windows(found: Iterable[BlindWindow], now: datetime) -> int:
         Column("account", 22),
         Column("opened (UTC)", 16),
         Column("closed (UTC)", 16, style=lambda until: "yellow" if until == ONGOING else ""),
-        Column("lasted", 14, right=True),
-        Column("backfill from", 16),
+        Column("lasted", 7, right=True),
         Column("causes", 11),
     )
     for each in found:
@@ -65,10 +64,11 @@ def write_windows(found: Iterable[BlindWindow], now: datetime) -> int:
             each.account_id,
             clock(each.opened_at)[:16],
             clock(each.closed_at)[:16] if each.closed_at else ONGOING,
-            f"at most {length}" if each.estimated else length,
-            clock(each.backfill_from)[:16] if each.backfill_from else "unknown",
+            f"< {length}" if each.estimated else length,
             ", ".join(each.causes) or "unknown",
         )
+        start = clock(each.backfill_from) if each.backfill_from else "the beginning: since when it was down is unknown"
+        sheet.note("    ", f"backfill from {start}")
     return sheet.row_count
 
 
@@ -114,23 +114,15 @@ def deadlines(
 def _write_passed(found: Sequence[Decision]) -> None:
     sheet = Sheet(
         Column("account", 22),
-        Column("provider", 9),
         Column("passed (UTC)", 19),
-        Column("what", 20, style=lambda what: "yellow" if what.startswith("stuck") else ""),
         Column("after", 6, right=True),
-        Column("health", 15, style=style_of),
+        Column("what", 25, style=lambda what: "yellow" if what.startswith("stuck") else ""),
     )
     for decision in found:
         event, account = decision.event, decision.after
         assert isinstance(event, DeadlinePassed)
-        sheet.row(
-            account.account_id,
-            account.provider or "unknown",
-            clock(event.received_at),
-            passed_words(event, account),
-            about(event.allowed),
-            account.health,
-        )
+        words = passed_words(event, account)
+        sheet.row(account.account_id, clock(event.received_at), about(event.allowed), words)
         if decision.explanation:
             sheet.note("    ", decision.explanation)
     say(counted(len(found), "deadline") + " newly passed")
@@ -142,4 +134,4 @@ def passed_words(event: DeadlinePassed, account: Account) -> str:
         return "still down"
     if event.kind is DeadlineKind.SESSION:
         return "session ends soon"
-    return f"presumed live: {event.status}" if account.health is Health.LIVE else f"stuck in {event.status}"
+    return "presumed live" if account.health is Health.LIVE else f"stuck in {event.status}"
