@@ -166,20 +166,25 @@ def _endings(paths: Sequence[Path]) -> str:
 
 def _feed_section(console: "Console", engine: Engine, files: DemoFiles, now: datetime) -> None:
     """Feed the log, check the deadlines, and score what was found against the truth."""
-    reader, counts, stuck = LogReader([str(files.log)]), FeedCounts(), list[Decision]()
+    reader, counts, passed = LogReader([str(files.log)]), FeedCounts(), list[Decision]()
 
     def heard() -> Iterator[Heard]:
         lines = ScoredLines(read_log(reader))
         yield from lines.heard(counting_feed(engine, counts, BATCH_SIZE))
-        stuck.extend(engine.check_deadlines(now))
-        yield from map(lines.about, stuck)
+        passed.extend(engine.check_deadlines(now))
+        yield from map(lines.about, passed)
 
     with feeding(reader, counts):
         result: Score = score(files.truth, heard())
     write_heading(console, "The log is fed")
     write_counts(counts, result)
-    if stuck:
-        write_paragraph(console, f"{counted(len(stuck), 'account')} found stuck when the deadlines were checked.")
+    if passed:
+        stuck = sum(bool(decision.anomalies) for decision in passed)
+        write_paragraph(
+            console,
+            f"When the clock was looked at, {counted(len(passed), 'deadline')} had passed: "
+            f"{counted(stuck, 'account')} stuck, the rest still down or about to lose their session.",
+        )
 
 
 def _fleet_section(console: "Console", accounts: Sequence[Account], now: datetime) -> None:

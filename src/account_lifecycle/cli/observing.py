@@ -2,10 +2,12 @@
 
 import csv
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -144,7 +146,7 @@ def _readable(table: str, observed_at: datetime | None, refusals: list[str]) -> 
 @contextmanager
 def _opened(table: str) -> Iterator[TextIO]:
     if table == STANDARD_INPUT:
-        yield click.get_text_stream("stdin", encoding="utf-8", errors="surrogateescape")
+        yield TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape")
         return
     with Path(table).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         yield stream
