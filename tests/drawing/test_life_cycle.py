@@ -10,10 +10,10 @@ from account_lifecycle.drawing.sketch import ANOMALOUS, Look, health_name
 from account_lifecycle.drawing.table import (
     GUARD_WORDS,
     Move,
-    circumstances_of,
+    circumstances_drawn,
     expected_moves,
     fold,
-    healths_of,
+    healths_drawn,
     need_user,
     status_roles,
 )
@@ -74,7 +74,7 @@ def test_a_move_that_depends_on_a_fact_says_on_which() -> None:
 def test_a_guard_holds_exactly_where_the_move_is_expected(move: Move) -> None:
     words = move.guard.split(", ")
     for situation in (s for s in compiled().situations if s.status is move.before):
-        for circumstances in circumstances_of(None):
+        for circumstances in circumstances_drawn(None):
             known = {g: getattr(situation, g) if g in FACTS else g in circumstances for g in Guard}
             true = {GUARD_WORDS[guard].holds if value else GUARD_WORDS[guard].fails for guard, value in known.items()}
             holds = true.issuperset(words)
@@ -143,7 +143,7 @@ def test_a_fold_never_stands_for_a_move_that_is_not_there() -> None:
 
 def test_a_colour_is_what_a_state_means() -> None:
     fills = {status: read(drawing.lifecycle()).nodes[status]["fillcolor"] for status in Status}
-    firsts = {status: healths_of(status)[0] for status in Status}
+    firsts = {status: healths_drawn(status)[0] for status in Status}
     assert len(set(fills.values())) == len(set(firsts.values()))
     assert all((fills[a] == fills[b]) is (firsts[a] is firsts[b]) for a in Status for b in Status)
 
@@ -153,8 +153,8 @@ def test_what_a_state_can_mean_later_is_noted_below() -> None:
     for status in Status:
         situations = [s for s in compiled().situations if s.status is status]
         meanings = {health_of(s, ever_live=live) for s in situations for live in (False, True)}
-        assert set(healths_of(status)) == meanings
-        more = meanings - {healths_of(status)[0]}
+        assert set(healths_drawn(status)) == meanings
+        more = meanings - {healths_drawn(status)[0]}
         assert (f"{status} can also mean" in notes) is bool(more - {Health.ACTION_REQUIRED})
         assert (status in need_user()) is (Health.ACTION_REQUIRED in more)
     assert "Needs its user" in notes

@@ -8,7 +8,7 @@ import pytest
 
 from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake import dialects, payloads
-from account_lifecycle.intake.dialects import DIALECTS, HOSTED_AUTH, STATUS_WEBHOOK, Dialect, Row, columns, write
+from account_lifecycle.intake.dialects import DIALECTS, HOSTED_AUTH, STATUS_WEBHOOK, Dialect, TableRow, columns, write
 from account_lifecycle.intake.logs import read_line
 from account_lifecycle.intake.payloads import Wire, parse
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
@@ -96,7 +96,7 @@ def test_a_third_dialect_names_columns_of_tables(third: Dialect) -> None:
 
 
 def test_a_row_of_a_table_is_in_none_of_them(third: Dialect) -> None:
-    event = read(Row("a", "X", "OK", "classic", "me", "Disconnected"))
+    event = read(TableRow("a", "X", "OK", "classic", "me", "Disconnected"))
 
     assert (event.account_id, event.status, event.provider, event.product) == ("a", "OK", "X", "classic")
     assert (event.owner, event.reason) == ("me", "Disconnected")
@@ -118,7 +118,7 @@ def test_the_columns_of_a_table_go_by_the_names_of_both_dialects() -> None:
 
 @pytest.mark.parametrize("status", [*map(str, ANNOUNCEMENTS), " creation_failed "])
 def test_a_row_of_a_table_may_have_any_status_and_is_never_tried_as_a_body(status: str) -> None:
-    row = Row("a", status=status, name="me")
+    row = TableRow("a", status=status, name="me")
 
     assert read(row).status == status.strip().upper().replace("FAILED", "FAIL")
     assert read(row).owner == "me"
@@ -126,9 +126,9 @@ def test_a_row_of_a_table_may_have_any_status_and_is_never_tried_as_a_body(statu
 
 
 def test_a_row_without_a_required_field_says_so() -> None:
-    assert refusal(Row(status="OK", provider="X")).field == "account_id"
-    assert refusal(Row("a", provider="X")).field == "status"
-    assert refusal(Row()).field == "payload"
+    assert refusal(TableRow(status="OK", provider="X")).field == "account_id"
+    assert refusal(TableRow("a", provider="X")).field == "status"
+    assert refusal(TableRow()).field == "payload"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

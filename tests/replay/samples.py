@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from account_lifecycle.errors import PayloadError
-from account_lifecycle.intake.dialects import Row as TableRow
+from account_lifecycle.intake.dialects import TableRow
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.events import StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY

@@ -28,7 +28,7 @@ from account_lifecycle.records import AccountFilter
 from account_lifecycle.replay import Audit, Progress, replay
 from account_lifecycle.replay.findings import Findings, rows_in
 from account_lifecycle.replay.lines import JsonLines, LogFile, Share, account_in
-from account_lifecycle.replay.loop import Judge, Sums, look_at
+from account_lifecycle.replay.loop import Judging, Sums, look_at
 from account_lifecycle.replay.shards import Task, read_through
 from builders import T0
 from replay.fleets import IDS, line_of, logs, often, policies
@@ -192,7 +192,7 @@ def test_whoever_looked_at_the_clock_while_the_log_was_made_it_is_judged_alike(
 
 def _judged(events: list[Event], policy: Policy, until: datetime) -> tuple[Any, ...]:
     with TemporaryDirectory() as folder:
-        judge = Judge(policy, Findings(Path(folder)))
+        judge = Judging(policy, Findings(Path(folder)))
         judge.judge((0, event) for event in events)
         sums = judge.end(until)
         found = [found.anomaly for found in rows_in([Path(folder)], "anomalies")]
@@ -204,7 +204,7 @@ def test_a_deadline_on_record_counts_as_an_event_once(tmp_path: Path) -> None:
     connecting = StatusAnnounced("a", Status.CONNECTING, T0)
     passed = next_deadline(decide(Account("a"), connecting).after, DEFAULT_POLICY)
     assert passed is not None
-    judge = Judge(DEFAULT_POLICY, Findings(tmp_path))
+    judge = Judging(DEFAULT_POLICY, Findings(tmp_path))
     judge.judge(enumerate([connecting, passed, passed]))
     assert (judge.events, judge.end(T0 + timedelta(days=1)).deadlines) == (2, 0)
 

@@ -21,7 +21,7 @@ from account_lifecycle.simulate.lives import (
     Channel,
     Character,
     LifeStep,
-    Story,
+    LifeStory,
     Traits,
     announced,
     draw_character,
@@ -33,11 +33,11 @@ DAY_US = 86_400_000_000
 ALIVE = situation_of(PROVES_LIFE, True, False, False)
 
 
-def births(provider: Provider) -> list[Story]:
+def births(provider: Provider) -> list[LifeStory]:
     return [story for story, _ in traits_of(provider).births]
 
 
-def episodes(provider: Provider) -> list[Story]:
+def episodes(provider: Provider) -> list[LifeStory]:
     return [story for story, _ in traits_of(provider).episodes] + [EXPIRED]
 
 
@@ -230,7 +230,7 @@ def test_a_row_with_an_account_type_of_another_provider_is_refused_by_name(monke
 
 
 def test_a_step_that_the_machine_does_not_expect_is_left_out():
-    story = Story("odd", (LifeStep(Status("SYNC_SUCCESS"), EXPIRED.steps[0].wait), *BY_WEBHOOK.steps), ends=True)
+    story = LifeStory("odd", (LifeStep(Status("SYNC_SUCCESS"), EXPIRED.steps[0].wait), *BY_WEBHOOK.steps), ends=True)
     traits = traits_of(Provider.IMAP)._replace(births=((story, 1),))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lives, "traits_of", lambda _: traits)

@@ -11,7 +11,7 @@ from account_lifecycle.lifecycle.effects import Effect, EffectKind
 from account_lifecycle.lifecycle.windows import BlindWindow
 from account_lifecycle.simulate.experience import EffectScore, EffectTally
 from account_lifecycle.simulate.faults import Faults
-from account_lifecycle.simulate.score import MAX_MISSES, FalseAlarm, Heard, Score, Tally, score
+from account_lifecycle.simulate.score import MAX_MISSES, FalseAlarm, Listened, Score, Tally, score
 from account_lifecycle.simulate.truth import Injected, Lived, Truth, read_truth, truth_of
 
 APPLIED, REPEATED, HELD = "APPLIED", "REPEATED", "HELD"
@@ -22,7 +22,7 @@ DUPLICATE = Injected(5, "a", "duplicate", NOON, 5, 5, ("REPEATED",), is_old_news
 MALFORMED = Injected(7, "a", "malformed", NOON, 7, 9, ("quarantine",), ("ADOPTED",))
 
 
-def judge(fault: Injected, *heard: Heard) -> Score:
+def judge(fault: Injected, *heard: Listened) -> Score:
     truth = Truth({"version": 2, "events": len(heard)}, (fault,))
     return score(truth, heard)
 
@@ -38,16 +38,16 @@ MISSED_AND_FALSE, FOUND_AND_FALSE = (0, 0, 1, 1), (1, 0, 0, 1)
 @pytest.mark.parametrize(
     ("heard", "expected"),
     [
-        (Heard(12, "a", APPLIED, ("SKIPPED_STEP",)), FOUND),
-        (Heard(10, "a", APPLIED, ("SKIPPED_STEP",)), FOUND),
-        (Heard(20, "a", APPLIED, ("SKIPPED_STEP",)), FOUND),
-        (Heard(9, "a", APPLIED, ("SKIPPED_STEP",)), MISSED_AND_FALSE),
-        (Heard(21, "a", APPLIED, ("SKIPPED_STEP",)), MISSED_AND_FALSE),
-        (Heard(12, "b", APPLIED, ("SKIPPED_STEP",)), MISSED_AND_FALSE),
-        (Heard(12, "a", HELD, ("LATE_EVENT",)), MISSED_AND_FALSE),
-        (Heard(12, "a", APPLIED, ("SKIPPED_STEP", "LATE_EVENT")), FOUND_AND_FALSE),
-        (Heard(12, "a", APPLIED), MISSED),
-        (Heard(12, None, None), MISSED_AND_FALSE),
+        (Listened(12, "a", APPLIED, ("SKIPPED_STEP",)), FOUND),
+        (Listened(10, "a", APPLIED, ("SKIPPED_STEP",)), FOUND),
+        (Listened(20, "a", APPLIED, ("SKIPPED_STEP",)), FOUND),
+        (Listened(9, "a", APPLIED, ("SKIPPED_STEP",)), MISSED_AND_FALSE),
+        (Listened(21, "a", APPLIED, ("SKIPPED_STEP",)), MISSED_AND_FALSE),
+        (Listened(12, "b", APPLIED, ("SKIPPED_STEP",)), MISSED_AND_FALSE),
+        (Listened(12, "a", HELD, ("LATE_EVENT",)), MISSED_AND_FALSE),
+        (Listened(12, "a", APPLIED, ("SKIPPED_STEP", "LATE_EVENT")), FOUND_AND_FALSE),
+        (Listened(12, "a", APPLIED), MISSED),
+        (Listened(12, None, None), MISSED_AND_FALSE),
     ],
 )
 def test_a_fault_is_found_by_an_expected_kind_of_its_account_while_it_is_open(heard, expected):
@@ -57,12 +57,12 @@ def test_a_fault_is_found_by_an_expected_kind_of_its_account_while_it_is_open(he
 @pytest.mark.parametrize(
     ("heard", "expected"),
     [
-        (Heard(5, "a", REPEATED), FOUND),
-        (Heard(6, "a", REPEATED), MISSED),
-        (Heard(5, "b", REPEATED), MISSED),
-        (Heard(5, "a", APPLIED), MISSED),
-        (Heard(5, "a", REPEATED, ("STALE_REPEAT",)), MISSED_AND_FALSE),
-        (Heard(5, None, None), MISSED_AND_FALSE),
+        (Listened(5, "a", REPEATED), FOUND),
+        (Listened(6, "a", REPEATED), MISSED),
+        (Listened(5, "b", REPEATED), MISSED),
+        (Listened(5, "a", APPLIED), MISSED),
+        (Listened(5, "a", REPEATED, ("STALE_REPEAT",)), MISSED_AND_FALSE),
+        (Listened(5, None, None), MISSED_AND_FALSE),
     ],
 )
 def test_a_duplicate_is_found_by_the_verdict_at_its_very_line(heard, expected):
@@ -72,12 +72,12 @@ def test_a_duplicate_is_found_by_the_verdict_at_its_very_line(heard, expected):
 @pytest.mark.parametrize(
     ("heard", "expected"),
     [
-        ([Heard(7, None, None)], FOUND),
-        ([Heard(8, None, None)], MISSED_AND_FALSE),
-        ([Heard(7, "a", APPLIED)], MISSED),
-        ([Heard(7, None, None), Heard(8, "a", APPLIED, ("ADOPTED",))], FOUND),
-        ([Heard(7, "a", APPLIED), Heard(8, "a", APPLIED, ("ADOPTED",))], MISSED),
-        ([Heard(7, None, None), Heard(10, "a", APPLIED, ("ADOPTED",))], FOUND_AND_FALSE),
+        ([Listened(7, None, None)], FOUND),
+        ([Listened(8, None, None)], MISSED_AND_FALSE),
+        ([Listened(7, "a", APPLIED)], MISSED),
+        ([Listened(7, None, None), Listened(8, "a", APPLIED, ("ADOPTED",))], FOUND),
+        ([Listened(7, "a", APPLIED), Listened(8, "a", APPLIED, ("ADOPTED",))], MISSED),
+        ([Listened(7, None, None), Listened(10, "a", APPLIED, ("ADOPTED",))], FOUND_AND_FALSE),
     ],
 )
 def test_an_unreadable_line_is_found_by_its_refusal_and_excuses_what_follows_from_it(heard, expected):
@@ -85,13 +85,13 @@ def test_an_unreadable_line_is_found_by_its_refusal_and_excuses_what_follows_fro
 
 
 def test_a_fault_with_a_reason_is_unknowable_and_not_missed_and_the_reason_is_told():
-    result = judge(UNKNOWABLE, Heard(12, "a", APPLIED))
+    result = judge(UNKNOWABLE, Listened(12, "a", APPLIED))
     assert counts(result) == (0, 1, 0, 0)
     assert result.reasons == {("drop", UNKNOWABLE.unknowable): 1}
 
 
 def test_a_fault_that_is_found_although_it_is_unknowable_is_found():
-    assert counts(judge(UNKNOWABLE, Heard(12, "a", APPLIED, ("SKIPPED_STEP",)))) == FOUND
+    assert counts(judge(UNKNOWABLE, Listened(12, "a", APPLIED, ("SKIPPED_STEP",)))) == FOUND
 
 
 @pytest.mark.parametrize(
@@ -104,59 +104,63 @@ def test_a_fault_that_is_found_although_it_is_unknowable_is_found():
     ],
 )
 def test_a_fault_is_explained_rightly_first_if_the_first_story_of_its_first_anomaly_is_true(stories, first, told):
-    result = judge(DROP, Heard(12, "a", APPLIED, ("SKIPPED_STEP",), (stories,)))
+    result = judge(DROP, Listened(12, "a", APPLIED, ("SKIPPED_STEP",), (stories,)))
     assert (result.total.rankable, result.total.first, result.total.told) == (1, first, told)
     assert [kind for _, kind, _ in result.wrong_examples] == ["SKIPPED_STEP"] * (1 - first)
 
 
 def test_a_later_anomaly_can_tell_the_true_story_but_not_first():
-    wrong, right = (Heard(n, "a", APPLIED, ("STUCK",), ((s,),)) for n, s in ((12, "SLOW_VENDOR"), (13, "MISSED_NEWS")))
+    wrong, right = (
+        Listened(n, "a", APPLIED, ("STUCK",), ((s,),)) for n, s in ((12, "SLOW_VENDOR"), (13, "MISSED_NEWS"))
+    )
     total = judge(DROP, wrong, right).total
     assert (total.first, total.told) == (0, 1)
 
 
 def test_where_no_evidence_can_rank_the_true_story_it_need_only_be_told():
     fault = DROP._replace(ambiguous={"STUCK": "silence is silence"})
-    result = judge(fault, Heard(12, "a", APPLIED, ("STUCK",), (("SLOW_VENDOR", "MISSED_NEWS"),)))
+    result = judge(fault, Listened(12, "a", APPLIED, ("STUCK",), (("SLOW_VENDOR", "MISSED_NEWS"),)))
     assert (result.total.rankable, result.total.first, result.total.told) == (0, 0, 1)
     assert result.reasons == {("drop", "silence is silence"): 1}
 
 
 def test_true_news_that_may_be_stale_is_no_false_alarm_and_is_counted():
-    result = judge(DROP, Heard(30, "a", APPLIED, ("POSSIBLY_STALE",)))
+    result = judge(DROP, Listened(30, "a", APPLIED, ("POSSIBLY_STALE",)))
     assert (result.false_alarms, result.stale) == (0, 1)
 
 
 def test_a_redelivery_that_moves_an_account_or_syncs_it_again_without_a_word_is_never_perfect():
     sync = Effect(EffectKind.SYNC_COMPLETED)
     late = Injected(5, "a", "late", NOON, 5, 5, ("REPEATED", "POSSIBLY_STALE"), is_old_news=True)
-    silent = judge(late, Heard(5, "a", APPLIED, effects=(sync,), moved=True))
+    silent = judge(late, Listened(5, "a", APPLIED, effects=(sync,), moved=True))
     assert (silent.silent_moves, silent.silent_syncs, silent.is_perfect) == (1, 1, False)
-    doubted = Heard(5, "a", APPLIED, ("POSSIBLY_STALE",), effects=(sync._replace(doubtful=True),), moved=True)
+    doubted = Listened(5, "a", APPLIED, ("POSSIBLY_STALE",), effects=(sync._replace(doubtful=True),), moved=True)
     assert (judge(late, doubted).silent_moves, judge(late, doubted).silent_syncs) == (0, 0)
 
 
 def test_a_passed_deadline_belongs_to_the_fault_that_is_open_at_the_next_line_or_at_the_last_of_its_account():
-    assert counts(judge(DROP, Heard(10, "a", HELD, ("STUCK",), of_clock=True))) == FOUND
-    assert counts(judge(DROP, Heard(9, "a", HELD, ("STUCK",), of_clock=True))) == MISSED_AND_FALSE
-    late = Heard(30, "a", HELD, ("STUCK",), of_clock=True)
-    assert counts(judge(DROP, Heard(15, "a", APPLIED), late)) == FOUND
-    assert counts(judge(DROP, Heard(25, "a", APPLIED), late)) == MISSED_AND_FALSE
+    assert counts(judge(DROP, Listened(10, "a", HELD, ("STUCK",), of_clock=True))) == FOUND
+    assert counts(judge(DROP, Listened(9, "a", HELD, ("STUCK",), of_clock=True))) == MISSED_AND_FALSE
+    late = Listened(30, "a", HELD, ("STUCK",), of_clock=True)
+    assert counts(judge(DROP, Listened(15, "a", APPLIED), late)) == FOUND
+    assert counts(judge(DROP, Listened(25, "a", APPLIED), late)) == MISSED_AND_FALSE
 
 
 def test_a_fault_that_never_closes_is_open_to_the_end():
-    heard = Heard(10**6, "a", APPLIED, ("SKIPPED_STEP",))
+    heard = Listened(10**6, "a", APPLIED, ("SKIPPED_STEP",))
     assert counts(judge(DROP._replace(line=None, closes=None), heard)) == FOUND
 
 
 def test_one_fault_is_found_once_however_often_it_shows():
-    heard = [Heard(line, "a", APPLIED, ("SKIPPED_STEP",)) for line in range(10, 21)]
+    heard = [Listened(line, "a", APPLIED, ("SKIPPED_STEP",)) for line in range(10, 21)]
     assert counts(judge(DROP, *heard)) == FOUND
 
 
 def test_a_log_without_faults_makes_every_anomaly_a_false_alarm():
     truth = Truth({"version": 2, "events": 3}, ())
-    result = score(truth, [Heard(1, "a", APPLIED, ("ADOPTED",)), Heard(2, None, None), Heard(3, "a", REPEATED)])
+    result = score(
+        truth, [Listened(1, "a", APPLIED, ("ADOPTED",)), Listened(2, None, None), Listened(3, "a", REPEATED)]
+    )
     assert result.false_alarm_examples == (FalseAlarm(1, "a", "ADOPTED"), FalseAlarm(2, None, "quarantine"))
     assert result.summary == "found 0 of 0 injected faults (0 unknowable); 0 missed; 2 false alarms"
 
@@ -171,11 +175,11 @@ def mixed() -> Score:
         ),
     )
     heard = [
-        Heard(1, "e", REPEATED),
-        Heard(2, "f", APPLIED),
-        Heard(3, "z", APPLIED, ("ADOPTED",)),
-        Heard(12, "a", APPLIED, ("SKIPPED_STEP",), (("MISSED_NEWS",),)),
-        Heard(12, "b", APPLIED, ("SKIPPED_STEP",), (("OVERTAKEN",),)),
+        Listened(1, "e", REPEATED),
+        Listened(2, "f", APPLIED),
+        Listened(3, "z", APPLIED, ("ADOPTED",)),
+        Listened(12, "a", APPLIED, ("SKIPPED_STEP",), (("MISSED_NEWS",),)),
+        Listened(12, "b", APPLIED, ("SKIPPED_STEP",), (("OVERTAKEN",),)),
     ]
     return score(Truth({"version": 2, "events": 6}, faults), heard)
 
@@ -197,16 +201,17 @@ def test_the_rows_say_it_in_plain_words_and_admit_what_was_not_heard():
 
 
 def test_a_score_is_perfect_only_if_all_was_heard_and_nothing_was_missed_or_made_up():
-    heard = Heard(12, "a", APPLIED, ("SKIPPED_STEP",))
+    heard = Listened(12, "a", APPLIED, ("SKIPPED_STEP",))
     assert judge(DROP, heard).is_perfect
-    assert not judge(DROP, Heard(12, "a", APPLIED)).is_perfect
-    assert not judge(DROP, heard, Heard(13, "b", APPLIED, ("ADOPTED",))).is_perfect
+    assert not judge(DROP, Listened(12, "a", APPLIED)).is_perfect
+    assert not judge(DROP, heard, Listened(13, "b", APPLIED, ("ADOPTED",))).is_perfect
     assert not score(Truth({"version": 2, "events": 2}, (DROP,)), [heard]).is_perfect
 
 
 def test_passed_deadlines_are_no_lines_of_the_log():
     result = score(
-        Truth({"version": 2, "events": 1}, ()), [Heard(1, "a", APPLIED), Heard(1, "a", HELD, ("STUCK",), of_clock=True)]
+        Truth({"version": 2, "events": 1}, ()),
+        [Listened(1, "a", APPLIED), Listened(1, "a", HELD, ("STUCK",), of_clock=True)],
     )
     assert (result.lines, result.false_alarms) == (1, 1)
 
@@ -214,9 +219,9 @@ def test_passed_deadlines_are_no_lines_of_the_log():
 def test_what_is_heard_is_taken_one_at_a_time_and_only_some_examples_are_kept():
     taken = []
 
-    def heard() -> Iterator[Heard]:
+    def heard() -> Iterator[Listened]:
         for line in range(1, 5_001):
-            yield Heard(line, "a", APPLIED, ("ADOPTED",))
+            yield Listened(line, "a", APPLIED, ("ADOPTED",))
             taken.append(line)
 
     result = score(Truth({"version": 2, "events": 5_000}, ()), heard())
@@ -231,7 +236,7 @@ def test_a_truth_file_is_read_row_by_row(tmp_path):
     path = tmp_path / "fleet.truth.jsonl"
     path.write_text(f"{json.dumps(HEADER)}\n{json.dumps(ROW)}\n")
     assert read_truth(path) == Truth(HEADER, (DROP,))
-    assert score(path, [Heard(12, "a", APPLIED, ("SKIPPED_STEP",))]).total.found == 1
+    assert score(path, [Listened(12, "a", APPLIED, ("SKIPPED_STEP",))]).total.found == 1
 
 
 @pytest.mark.parametrize(
@@ -258,7 +263,7 @@ def test_the_truth_can_come_from_memory():
 
 def test_an_engine_that_hears_nothing_odd_misses_every_fault_that_shows(fleet):
     simulation = fleet(faults=Faults.everything(0.02))
-    heard = [Heard(number, "x", APPLIED) for number, _ in enumerate(simulation, 1)]
+    heard = [Listened(number, "x", APPLIED) for number, _ in enumerate(simulation, 1)]
     result = score(simulation.truth, heard)
     assert result.total.found == result.false_alarms == 0
     assert result.total.missed == sum(not fault.unknowable for fault in simulation.faults) > 0
@@ -266,7 +271,7 @@ def test_an_engine_that_hears_nothing_odd_misses_every_fault_that_shows(fleet):
 
 def test_an_engine_that_cries_at_every_line_is_scored_so(fleet):
     simulation = fleet()
-    heard = [Heard(number, "x", APPLIED, ("ADOPTED",)) for number, _ in enumerate(simulation, 1)]
+    heard = [Listened(number, "x", APPLIED, ("ADOPTED",)) for number, _ in enumerate(simulation, 1)]
     assert score(simulation.truth, heard).false_alarms == simulation.events
 
 
@@ -282,7 +287,7 @@ LIFE = Lived("a", "LINKEDIN", tuple((at(hour).isoformat(), word, "") for word, h
 
 
 def felt(*effects: tuple[int, Effect]) -> EffectScore:
-    heard = [Heard(n, "a", APPLIED, at=at(hour), effects=(effect,)) for n, (hour, effect) in enumerate(effects, 1)]
+    heard = [Listened(n, "a", APPLIED, at=at(hour), effects=(effect,)) for n, (hour, effect) in enumerate(effects, 1)]
     return score(Truth({"version": 2, "events": len(heard)}, (), (LIFE,)), heard).effects
 
 

@@ -5,7 +5,7 @@ import pytest
 from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.effects import Effect, EffectKind
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.records import RECENT, Delivery, DeliveryState, OnDead, StatusChange
+from account_lifecycle.records import MOVES_TOLD, Delivery, DeliveryState, OnDead, StatusChange
 from account_lifecycle.stores.protocol import Store
 from builders import announced, as_it_is, at
 from stores.exactness import shape
@@ -44,7 +44,7 @@ def moves_until(decision: Decision, decisions: list[Decision]) -> tuple[StatusCh
         for d in of_account[: of_account.index(decision) + 1]
         if d.before.status is not d.after.status
     ]
-    return tuple(moves[-RECENT:])
+    return tuple(moves[-MOVES_TOLD:])
 
 
 class OutboxContract:
@@ -256,7 +256,7 @@ class OutboxContract:
         planned(store, *one_for_each_kind(is_ordered=False))
         by_event = {(d.after.account_id, d.sequence): d for d in decisions}
         found = claim(store)
-        assert max(len(delivery.row.transitions) for delivery in found) == RECENT
+        assert max(len(delivery.row.transitions) for delivery in found) == MOVES_TOLD
         for row in (delivery.row for delivery in found):
             expected = moves_until(by_event[row.account_id, row.sequence], decisions)
             assert shape(row.transitions) == shape(expected)

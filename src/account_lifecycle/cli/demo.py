@@ -22,7 +22,7 @@ from ..report.tables import STYLES
 from ..report.words import blindness, counted, headline
 from ..simulate.faults import Faults
 from ..simulate.log import Simulation, simulate
-from ..simulate.score import Heard, Score, score
+from ..simulate.score import Listened, Score, score
 from ..simulate.truth import truth_path
 from .accounts import write_accounts
 from .commands import Command, introduced
@@ -40,7 +40,7 @@ FAULT_RATES = Faults.everything(0.012)
 MAX_ROWS = 8
 """How many accounts or windows of a kind are shown."""
 MAX_EXPLAINED = 3
-NOT_LIVE = (Health.ACTION_REQUIRED, Health.INTERRUPTED, Health.RECOVERING, Health.STARTING, Health.UNKNOWN)
+BY_WORRY = (Health.ACTION_REQUIRED, Health.INTERRUPTED, Health.RECOVERING, Health.STARTING, Health.UNKNOWN)
 """The healths of accounts that are worth a look, the most urgent first."""
 
 
@@ -168,7 +168,7 @@ def _feed_section(console: "Console", engine: Engine, files: DemoFiles, now: dat
     """Feed the log, check the deadlines, and score what was found against the truth."""
     reader, counts, passed = LogReader([str(files.log)]), FeedCounts(), list[Decision]()
 
-    def heard() -> Iterator[Heard]:
+    def heard() -> Iterator[Listened]:
         lines = ScoredLines(read_log(reader))
         yield from lines.heard(counting_feed(engine, counts, BATCH_SIZE))
         passed.extend(engine.check_deadlines(now))
@@ -202,7 +202,7 @@ def _fleet_section(console: "Console", accounts: Sequence[Account], now: datetim
         row = [(counts[provider, health], STYLES[health]) for health in healths]
         table.add_row(provider, *(styled(f"{n:,}", style) if n else styled("·", "dim") for n, style in row))
     console.print(table)
-    waiting = sorted((a for a in accounts if a.health in NOT_LIVE), key=lambda account: NOT_LIVE.index(account.health))
+    waiting = sorted((a for a in accounts if a.health in BY_WORRY), key=lambda account: BY_WORRY.index(account.health))
     more = f", the first {MAX_ROWS} of {len(waiting)}" if len(waiting) > MAX_ROWS else ""
     write_heading(console, "Accounts that are not live", f"the most urgent first{more}")
     write_accounts(waiting[:MAX_ROWS], now)

@@ -23,7 +23,7 @@ from ..report.tables import STYLES
 from ..report.words import counted
 from ..simulate.faults import Faults
 from ..simulate.log import simulate
-from ..simulate.score import Heard, Score, score
+from ..simulate.score import Listened, Score, score
 from .commands import Command, Interrupted, fail_if_unreadable
 from .opening import open_to_write, read_settings
 from .options import (
@@ -212,20 +212,20 @@ class ScoredLines:
         self.line = 0
         """How many lines the feed has answered."""
 
-    def heard(self, feed: FeedLines) -> Iterator[Heard]:
+    def heard(self, feed: FeedLines) -> Iterator[Listened]:
         """Feed everything and yield what was said about each line, in order."""
         for decision in feed(self._read()):
             yield from self._unreadable()
             yield self.about(decision)
         yield from self._unreadable()
 
-    def about(self, decision: Decision) -> Heard:
+    def about(self, decision: Decision) -> Listened:
         """Return what was said about the next line, or about a deadline that was judged before it."""
         if isinstance(decision.event, DeadlinePassed):
-            return Heard.about(self.line + bool(self._is_readable), decision)
+            return Listened.about(self.line + bool(self._is_readable), decision)
         self._is_readable.popleft()
         self.line += 1
-        return Heard.about(self.line, decision)
+        return Listened.about(self.line, decision)
 
     def _read(self) -> Iterator[Received]:
         for received in self._lines:
@@ -237,11 +237,11 @@ class ScoredLines:
                 self._is_readable.append(True)
             yield received
 
-    def _unreadable(self) -> Iterator[Heard]:
+    def _unreadable(self) -> Iterator[Listened]:
         while self._is_readable and not self._is_readable[0]:
             self._is_readable.popleft()
             self.line += 1
-            yield Heard(self.line, None, None)
+            yield Listened(self.line, None, None)
 
 
 # ---- simulate -----------------------------------------------------------------------------------------

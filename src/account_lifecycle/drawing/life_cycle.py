@@ -29,7 +29,7 @@ from .table import (
     find_holds,
     find_stays,
     fold,
-    healths_of,
+    healths_drawn,
     need_user,
     status_roles,
 )
@@ -120,7 +120,7 @@ def mark(state: State, status: Status, health: Health | None = None, caption: st
 
 def states_of(roles: Roles) -> tuple[State, ...]:
     """Return every status that plays a part, as a box in the colour of its first meaning."""
-    healths = ((status, healths_of(status)[0]) for status in roles.statuses)
+    healths = ((status, healths_drawn(status)[0]) for status in roles.statuses)
     return tuple(
         State(status, health, health_name(health), central=status is PROVES_LIFE, final=status is TERMINAL)
         for status, health in healths
@@ -129,7 +129,7 @@ def states_of(roles: Roles) -> tuple[State, ...]:
 
 def healths_met(roles: Roles) -> tuple[Health, ...]:
     """Return everything that one of these states can mean."""
-    met = {health for status in roles.statuses for health in healths_of(status)}
+    met = {health for status in roles.statuses for health in healths_drawn(status)}
     return tuple(health for health in Health if health in met)
 
 
@@ -205,7 +205,7 @@ def _about_sync(announces_sync: bool) -> str:
 
 def _later_healths(roles: Roles) -> Iterable[str]:
     """Say what else than at first a state can mean, of itself and by what is known of the account."""
-    rows = ((s, tuple(h for h in healths_of(s)[1:] if h is not Health.ACTION_REQUIRED)) for s in roles.statuses)
+    rows = ((s, tuple(h for h in healths_drawn(s)[1:] if h is not Health.ACTION_REQUIRED)) for s in roles.statuses)
     later = tuple(f"{status} can also mean {one_of(tuple(map(health_name, more)))}" for status, more in rows if more)
     yield f"The colour is what a state means at first; later {one_of(later, 'and')}."
     yield _needy(roles)

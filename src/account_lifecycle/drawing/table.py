@@ -129,7 +129,7 @@ _Facts = frozenset[tuple[Guard, bool]]
 """Which guards hold in a row of the table, and which do not."""
 
 
-def circumstances_of(announces_sync: bool | None) -> tuple[frozenset[Guard], ...]:
+def circumstances_drawn(announces_sync: bool | None) -> tuple[frozenset[Guard], ...]:
     """Return all that an announcement can bring with it, for one kind of provider or both."""
     kinds = (True, False) if announces_sync is None else (announces_sync,)
     others = [guard for guard in CIRCUMSTANCES if guard is not Guard.ANNOUNCES_SYNC]
@@ -142,7 +142,7 @@ def _cases(announces_sync: bool | None) -> tuple[tuple[Step, _Facts], ...]:
     """Return every row of the table, for one kind of provider or both, with whether each guard holds in it."""
     return tuple(
         (step, frozenset((g, getattr(step.before, g) if g in FACTS else g in circumstances) for g in Guard))
-        for circumstances in circumstances_of(announces_sync)
+        for circumstances in circumstances_drawn(announces_sync)
         for step in compiled().rows(circumstances)
     )
 
@@ -234,12 +234,12 @@ def status_roles(announces_sync: bool = True) -> Roles:
     birth = _longest_birth(INITIAL_SITUATION, (INITIAL,), announces_sync)
     taken = {*birth, PROVES_LIFE, *LOSSES, TERMINAL}
     rest = tuple(status for status in reachable(announces_sync) if status not in taken)
-    back = tuple(status for status in rest if healths_of(status)[0] is Health.RECOVERING)
+    back = tuple(status for status in rest if healths_drawn(status)[0] is Health.RECOVERING)
     aside = tuple(status for status in rest if status not in back)
     return Roles(birth, PROVES_LIFE, LOSSES, back, aside, TERMINAL)
 
 
-def healths_of(status: Status) -> tuple[Health, ...]:
+def healths_drawn(status: Status) -> tuple[Health, ...]:
     """Return what a status can mean to a caller while its deadline has not passed, the first meaning first.
 
     What an account means of which OK is not announced (``presumed``) is left out.
@@ -251,7 +251,7 @@ def healths_of(status: Status) -> tuple[Health, ...]:
 def need_user() -> tuple[Status, ...]:
     """Return the statuses that mean that the user must act, but only in an account that needs its user."""
     asked = Health.ACTION_REQUIRED
-    return tuple(s for s in Status if asked in (healths := healths_of(s)) and healths[0] is not asked)
+    return tuple(s for s in Status if asked in (healths := healths_drawn(s)) and healths[0] is not asked)
 
 
 def _longest_birth(situation: Situation, trail: tuple[Status, ...], announces_sync: bool) -> tuple[Status, ...]:

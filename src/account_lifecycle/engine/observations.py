@@ -20,7 +20,7 @@ WORST_FIRST = (
     Status.OK,
 )
 """What the list may say of a source of an account, the worst first."""
-OBSERVED = (*WORST_FIRST, ABSENT)
+OBSERVABLE = (*WORST_FIRST, ABSENT)
 MAX_ID = 256
 """How long an account's id may be, in characters."""
 
@@ -72,6 +72,6 @@ def observed(observation: Observation, now: datetime) -> StatusObserved:
 
 def _word(word: object) -> str:
     found = word.strip().upper() if isinstance(word, str) else ""
-    if found not in OBSERVED:
-        raise ConfigurationError("status", shown(word) if isinstance(word, str) else repr(word), one_of(OBSERVED))
+    if found not in OBSERVABLE:
+        raise ConfigurationError("status", shown(word) if isinstance(word, str) else repr(word), one_of(OBSERVABLE))
     return found

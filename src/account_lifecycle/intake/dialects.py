@@ -95,7 +95,7 @@ TABLE = Dialect(
 """The dialect of what a table has in its columns."""
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A row of a table whose columns hold the fields of an event: a payload in the dialect ``TABLE``."""
 
     account_id: str | None = None

@@ -38,7 +38,7 @@ from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.events import NOBODY, StatusAnnounced
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.wording import printable, shown
-from .dialects import DIALECTS, FOREIGN, REMARK, TABLE, Dialect, Path, Row, check_dialects, write
+from .dialects import DIALECTS, FOREIGN, REMARK, TABLE, Dialect, Path, TableRow, check_dialects, write
 from .times import in_utc
 
 MAX_BYTES = 64 * 1024
@@ -46,7 +46,7 @@ MAX_BYTES = 64 * 1024
 MAX_ID_CHARACTERS = 256
 """The longest account id."""
 
-Payload = Mapping[str, Any] | str | bytes | bytearray | memoryview | Row | PayloadError
+Payload = Mapping[str, Any] | str | bytes | bytearray | memoryview | TableRow | PayloadError
 """What can be read: a body in any form, a row of a table, or the refusal of what a log had in place of a payload."""
 
 _MARK = b"\xef\xbb\xbf"
@@ -65,7 +65,7 @@ def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
         if isinstance(received_at, str):
             raise without_time(data, received_at)
         received_at = in_utc("received_at", received_at)
-    wire = TABLES if isinstance(payload, Row) else WIRE
+    wire = TABLES if isinstance(payload, TableRow) else WIRE
     if len(data) > MAX_BYTES:
         _refuse_as("payload", f"{len(data):,} bytes", data, f"at most {MAX_BYTES:,} bytes")
     try:
@@ -238,7 +238,7 @@ def _as_bytes(payload: object) -> bytes:
         return bytes(payload)
     if isinstance(payload, str):
         return payload.encode("utf-8", errors="surrogatepass")
-    if isinstance(payload, Row):
+    if isinstance(payload, TableRow):
         return payload.to_bytes()
     if isinstance(payload, PayloadError):
         raise payload

@@ -19,7 +19,7 @@ from .status import Health, Status
 from .wording import JsonObject, plain, time_from, time_text
 
 
-class Evidence(NamedTuple):
+class Facts(NamedTuple):
     """What was known when a deviation was found. All times are aware, in UTC."""
 
     kind: AnomalyKind
@@ -107,7 +107,7 @@ class Evidence(NamedTuple):
         return facts
 
 
-_KEPT = {name: Evidence._field_defaults[name] for name in Evidence._fields[6:]}
+_KEPT = {name: Facts._field_defaults[name] for name in Facts._fields[6:]}
 """The facts that are kept as JSON, each with its usual value; the six before are those of the event's own record."""
 _TIMES = ("since", "last_heard_at", "heard_at", "known_since", "last_live_at", "newest_at", "signed_in_at")
 

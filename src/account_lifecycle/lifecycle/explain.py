@@ -6,14 +6,14 @@ from typing import Any
 
 from . import definition
 from .anomalies import AnomalyKind, NextStep, Severity
-from .evidence import MOVING, Evidence, facts_from
+from .evidence import MOVING, Facts, facts_from
 from .machine import Situation
 from .status import Health
 from .stories import Story, awaited_by, stories_of, told
 from .wording import JsonObject, lasting, moment, one_of, plain, printable, shown, time_text
 
 
-class Anomaly(Evidence):
+class Anomaly(Facts):
     """A deviation that was found: its facts for programs, its explanation for people."""
 
     __slots__ = ()
@@ -114,11 +114,11 @@ ADVICE = {
 # ---- What was found -------------------------------------------------------------------------------------------
 
 
-def _word(a: Evidence) -> str:
+def _word(a: Facts) -> str:
     return printable(a.announced)
 
 
-def _standing(a: Evidence) -> str:
+def _standing(a: Facts) -> str:
     """Where the account stood when the event came."""
     if a.situation.status is definition.INITIAL:
         return "an account that was never heard of" if a.sequence == 1 else "an account that nothing had moved yet"
@@ -126,7 +126,7 @@ def _standing(a: Evidence) -> str:
     return f"an account that was {a.situation.status} (since {moment(a.since)}{held_for})"
 
 
-def _expected(a: Evidence, limit: int = 3) -> str:
+def _expected(a: Facts, limit: int = 3) -> str:
     """What could have come instead, the first few of it."""
     others: tuple[str, ...] = tuple(s for s in a.expected if s is not a.situation.status)
     if not others:
@@ -135,7 +135,7 @@ def _expected(a: Evidence, limit: int = 3) -> str:
     return one_of(others if left_out <= 1 else (*others[:limit], f"{left_out} others"))
 
 
-def _newest(a: Evidence) -> str:
+def _newest(a: Facts) -> str:
     """The newest news, which overtook a held event, and when it was heard."""
     status = f"{a.situation.status} (since {moment(a.since)})"
     if a.last_announced in (None, a.situation.status):
@@ -143,37 +143,37 @@ def _newest(a: Evidence) -> str:
     return f"{status} and {a.last_announced} (heard {moment(a.last_heard_at)})"
 
 
-def _announced(a: Evidence) -> str:
+def _announced(a: Facts) -> str:
     return f"{_word(a)} was announced at {moment(a.at)} for {_standing(a)}."
 
 
-def _adopted(a: Evidence) -> str:
+def _adopted(a: Facts) -> str:
     first = "the first news of this account" if a.sequence == 1 else "the first news that moves this account"
     if a.situation.status is not definition.INITIAL:
         first = f"the first news of this account but {a.situation.status}"
     return f"{a.announced} is {first}, and nothing was heard of its creation."
 
 
-def _skipped(a: Evidence) -> str:
+def _skipped(a: Facts) -> str:
     return f"{_announced(a)[:-1]}, where only {_expected(a)} can follow."
 
 
-def _late(a: Evidence) -> str:
+def _late(a: Facts) -> str:
     return f"{_word(a)} was announced at {moment(a.at)}, when {_newest(a)} had overtaken it."
 
 
-def _out_of_order(a: Evidence) -> str:
+def _out_of_order(a: Facts) -> str:
     newer = moment(a.newest_at or a.last_heard_at)
     return f"{_word(a)} is dated {moment(a.at)}, before the newest event of the account ({newer})."
 
 
-def _possibly_stale(a: Evidence) -> str:
+def _possibly_stale(a: Facts) -> str:
     if a.heard_at is None:
         return _announced(a)
     return f"{_announced(a)[:-1]}; the same was heard at {moment(a.heard_at)}, before newer news."
 
 
-def _again(a: Evidence) -> str:
+def _again(a: Facts) -> str:
     """Of an announcement that was the last one already."""
     heard_at = a.last_heard_at if a.heard_at is None else a.heard_at
     later = "" if heard_at is None else f", {lasting(a.at - heard_at)} after it was last heard ({moment(heard_at)})"
@@ -181,24 +181,24 @@ def _again(a: Evidence) -> str:
     return f"{_word(a)} was announced again at {moment(a.at)}{later}{since}."
 
 
-def _reconnected(a: Evidence) -> str:
+def _reconnected(a: Facts) -> str:
     return f"{_announced(a)[:-1]}, when no loss was open."
 
 
-def _held(a: Evidence) -> str:
+def _held(a: Facts) -> str:
     return f"{_word(a)} was announced at {moment(a.at)}, while the account was {_newest(a)}."
 
 
-def _after_deletion(a: Evidence) -> str:
+def _after_deletion(a: Facts) -> str:
     later = "" if a.since is None or a.since >= a.at else f", {lasting(a.at - a.since)} later"
     return f"The account is {a.situation.status} (since {moment(a.since)}), but {_word(a)} was announced{later}."
 
 
-def _unsupported(a: Evidence) -> str:
+def _unsupported(a: Facts) -> str:
     return f"{_announced(a)[:-1]}, but it is never announced for {a.provider} accounts; {_expected(a)} could follow."
 
 
-def _unexpected_product(a: Evidence) -> str:
+def _unexpected_product(a: Facts) -> str:
     whose = f"this {printable(a.provider)} account" if a.provider else "this account, whose provider is not known,"
     return (
         f"{_word(a)} for {whose} named the product {shown(a.detail)}, but only a finished sync of a provider with "
@@ -206,25 +206,25 @@ def _unexpected_product(a: Evidence) -> str:
     )
 
 
-def _provider_changed(a: Evidence) -> str:
+def _provider_changed(a: Facts) -> str:
     known = shown(a.provider or "")
     return f"{_word(a)} came with the account type {shown(a.detail)}, but the account is on record as {known}."
 
 
-def _owner_changed(a: Evidence) -> str:
+def _owner_changed(a: Facts) -> str:
     return f"{_word(a)} came at {moment(a.at)} with the name {shown(a.detail)}, but the account has another owner."
 
 
-def _unknown_provider(a: Evidence) -> str:
+def _unknown_provider(a: Facts) -> str:
     return f"{_word(a)} came with the account type {shown(a.detail)}, which this version does not know."
 
 
-def _unknown_status(a: Evidence) -> str:
+def _unknown_status(a: Facts) -> str:
     where = f"announced at {moment(a.at)} for {_standing(a)}"
     return f"The status {shown(a.announced)}, a word that is unknown here, was {where}."
 
 
-def _stuck(a: Evidence) -> str:
+def _stuck(a: Facts) -> str:
     allowed = lasting(timedelta(seconds=int(a.detail or 0)))
     return (
         f"The account has been {a.situation.status} since {moment(a.since)}, longer than the {allowed} within which "
@@ -232,22 +232,22 @@ def _stuck(a: Evidence) -> str:
     )
 
 
-def _drift(a: Evidence) -> str:
+def _drift(a: Facts) -> str:
     return f"The vendor's list said {printable(a.detail)} at {moment(a.at)} of {_standing(a)}."
 
 
-def _vanished(a: Evidence) -> str:
+def _vanished(a: Facts) -> str:
     return f"The vendor's list did not have the account any more at {moment(a.at)}; it was {_newest(a)}."
 
 
-def _not_deleted(a: Evidence) -> str:
+def _not_deleted(a: Facts) -> str:
     return (
         f"The account is {a.situation.status} (since {moment(a.since)}), but the vendor's list still had it at "
         f"{moment(a.at)}, as {printable(a.detail)}."
     )
 
 
-_FACTS: dict[AnomalyKind, Callable[[Evidence], str]] = {
+_FACTS: dict[AnomalyKind, Callable[[Facts], str]] = {
     AnomalyKind.ADOPTED: _adopted,
     AnomalyKind.SKIPPED_STEP: _skipped,
     AnomalyKind.LATE_EVENT: _late,
@@ -275,7 +275,7 @@ _FACTS: dict[AnomalyKind, Callable[[Evidence], str]] = {
 }
 
 
-def _outcome(a: Evidence) -> str:
+def _outcome(a: Facts) -> str:
     """What it did to the account; blank where that is said or goes without saying."""
     if a.kind in _OUTCOMES:
         return _OUTCOMES[a.kind]

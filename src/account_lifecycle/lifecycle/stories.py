@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from . import definition
 from .anomalies import AnomalyKind
-from .evidence import Evidence
+from .evidence import Facts
 from .providers import ALIASES, PERMISSIVE, profile_of
 from .status import Status
 from .wording import lasting, one_of, printable, shown
@@ -99,7 +99,7 @@ _TWO_CHANNELS = (Status.CREATION_SUCCESS, Status.CREATION_FAIL, Status.RECONNECT
 _PROGRESS = (Status.CREATION_SUCCESS, Status.SYNC_SUCCESS, Status.OK, Status.RECONNECTED)
 
 
-def stories_of(e: Evidence) -> tuple[Story, ...]:
+def stories_of(e: Facts) -> tuple[Story, ...]:
     """Return what can have happened, the likeliest first."""
     weighed = [story for story in _STORIES[e.kind](e) if story[1] > 0]
     whole = sum(weight for _, weight, _ in weighed)
@@ -115,42 +115,42 @@ def told(stories: tuple[Story, ...]) -> str:
     return f"Most likely {first.clause}."
 
 
-def newest_of(e: Evidence) -> Status:
+def newest_of(e: Facts) -> Status:
     """Return the newest news before the event."""
     return e.last_announced or e.situation.status
 
 
-def _word(e: Evidence) -> str:
+def _word(e: Facts) -> str:
     return printable(e.announced)
 
 
-def _gap(e: Evidence) -> timedelta | None:
+def _gap(e: Facts) -> timedelta | None:
     """How long ago the same word and product was heard; None if it was not."""
     return None if e.heard_at is None or e.heard_at > e.at else e.at - e.heard_at
 
 
-def _is_recent(e: Evidence) -> bool:
+def _is_recent(e: Facts) -> bool:
     gap = _gap(e)
     return gap is not None and gap < e.horizon
 
 
-def _stood(e: Evidence) -> timedelta:
+def _stood(e: Facts) -> timedelta:
     """How long the account had been in its status."""
     return timedelta(0) if e.since is None else max(timedelta(0), e.at - e.since)
 
 
-def _known_for(e: Evidence) -> timedelta:
+def _known_for(e: Facts) -> timedelta:
     return timedelta(0) if e.known_since is None else max(timedelta(0), e.at - e.known_since)
 
 
-def _redelivered(e: Evidence) -> str:
+def _redelivered(e: Facts) -> str:
     gap = _gap(e)
     if gap is None:
         return f"the vendor retried an old delivery of {_word(e)}"
     return f"the vendor retried an old delivery of {_word(e)}, {lasting(gap)} after that was last heard"
 
 
-def _by_both(e: Evidence) -> str:
+def _by_both(e: Facts) -> str:
     gap = _gap(e)
     later = "" if gap is None else f", {lasting(gap)} after the first"
     return (
@@ -159,7 +159,7 @@ def _by_both(e: Evidence) -> str:
     )
 
 
-def _overtaken(e: Evidence) -> str:
+def _overtaken(e: Facts) -> str:
     return f"{_word(e)} was sent before {newest_of(e)} and delivered after it"
 
 
@@ -179,7 +179,7 @@ def _it(words: tuple[str, ...]) -> str:
 # ---- The stories of each kind ---------------------------------------------------------------------------------
 
 
-def _adopted(e: Evidence) -> Iterator[Weighed]:
+def _adopted(e: Facts) -> Iterator[Weighed]:
     is_proof_of_age = e.announced not in (Status.SYNC_SUCCESS, Status.OK)
     yield StoryKind.OLDER_THAN_RECORD, 0.8 if is_proof_of_age else 0.6, "the account is older than this record of it"
     if definition.BIRTH in e.unsubscribed:
@@ -191,7 +191,7 @@ def _adopted(e: Evidence) -> Iterator[Weighed]:
         )  # fmt: skip
 
 
-def _skipped(e: Evidence) -> Iterator[Weighed]:
+def _skipped(e: Facts) -> Iterator[Weighed]:
     missing = e.likely_path[:-1]
     unheard = tuple(word for word in missing if word in e.unsubscribed)
     if unheard:
@@ -203,7 +203,7 @@ def _skipped(e: Evidence) -> Iterator[Weighed]:
     )  # fmt: skip
 
 
-def _late(e: Evidence) -> Iterator[Weighed]:
+def _late(e: Facts) -> Iterator[Weighed]:
     if not _is_recent(e):
         yield StoryKind.OVERTAKEN, 0.8, _overtaken(e)
         yield StoryKind.LATE_REDELIVERY, 0.15, _redelivered(e)
@@ -215,7 +215,7 @@ def _late(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.LATE_REDELIVERY, 0.1 if e.other_channel else 0.35 if gap < TWIN else 0.6, _redelivered(e)
 
 
-def _out_of_order(e: Evidence) -> Iterator[Weighed]:
+def _out_of_order(e: Facts) -> Iterator[Weighed]:
     newer = e.newest_at or e.last_heard_at
     lead = timedelta(0) if newer is None else newer - e.at
     is_skew = lead <= TWIN
@@ -230,7 +230,7 @@ def _out_of_order(e: Evidence) -> Iterator[Weighed]:
     )  # fmt: skip
 
 
-def _possibly_stale(e: Evidence) -> Iterator[Weighed]:
+def _possibly_stale(e: Facts) -> Iterator[Weighed]:
     if not _is_recent(e):  # a loss, and the reconnect that answered it is held: it came first
         yield (
             StoryKind.OVERTAKEN,
@@ -244,7 +244,7 @@ def _possibly_stale(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.FRESH_NEWS, 0.6 if _was_awaited(e) else 0.4, f"{_word(e)} is news, and the same happened again"
 
 
-def _was_awaited(e: Evidence) -> bool:
+def _was_awaited(e: Facts) -> bool:
     """Return whether the account stood where the announced word is what usually comes next."""
     status = e.situation.status
     if status is Status.CONNECTING:  # an attempt, which succeeds or fails
@@ -256,7 +256,7 @@ def _was_awaited(e: Evidence) -> bool:
     return e.announced == Status.SYNC_SUCCESS and status in definition.SETTLES_INTO_OK
 
 
-def _stale_repeat(e: Evidence) -> Iterator[Weighed]:
+def _stale_repeat(e: Facts) -> Iterator[Weighed]:
     path = e.likely_path[:-1]
     if e.announced in _TWO_CHANNELS and e.other_channel:
         yield StoryKind.OTHER_CHANNEL, 0.9, _by_both(e)
@@ -277,7 +277,7 @@ def _stale_repeat(e: Evidence) -> Iterator[Weighed]:
         )
 
 
-def _missed_outage(e: Evidence) -> Iterator[Weighed]:
+def _missed_outage(e: Facts) -> Iterator[Weighed]:
     was_reconnected = Status.RECONNECTED in e.held or newest_of(e) in (Status.RECONNECTED, Status.SYNC_SUCCESS)
     unheard = tuple(w for w in (Status.CONNECTING, *definition.LOSSES) if w in e.unsubscribed)
     if unheard:
@@ -289,7 +289,7 @@ def _missed_outage(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.LATE_REDELIVERY, 0.55 if _is_recent(e) and not was_reconnected else 0.1, _redelivered(e)
 
 
-def _missed_recovery(e: Evidence) -> Iterator[Weighed]:
+def _missed_recovery(e: Facts) -> Iterator[Weighed]:
     ways_back = (Status.OK, Status.RECONNECTED)
     unheard = tuple(word for word in ways_back if word in e.unsubscribed)
     if unheard:
@@ -301,7 +301,7 @@ def _missed_recovery(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.LATE_REDELIVERY, 0.2, _redelivered(e)
 
 
-def _unexpected_reconnect(e: Evidence) -> Iterator[Weighed]:
+def _unexpected_reconnect(e: Facts) -> Iterator[Weighed]:
     was_lost = [word for word in e.heard if word in definition.LOSSES]
     path = e.likely_path[:-1]
     unheard = tuple(word for word in definition.LOSSES if word in e.unsubscribed)
@@ -326,12 +326,12 @@ def _unexpected_reconnect(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.MISSED_NEWS, weight if path else 0, f"a loss such as {one_of(path, 'then')} was missed before it"
 
 
-def _reconnect_failed(_: Evidence) -> Iterator[Weighed]:
+def _reconnect_failed(_: Facts) -> Iterator[Weighed]:
     yield StoryKind.SIGN_IN_FAILED, 0.8, "the user tried to sign in again and failed, with a mistyped password perhaps"
     yield StoryKind.SECOND_ATTEMPT, 0.2, "somebody tried to add the account anew, and that failed"
 
 
-def _sync_while_lost(e: Evidence) -> Iterator[Weighed]:
+def _sync_while_lost(e: Facts) -> Iterator[Weighed]:
     usual, stood = RESYNC, _stood(e)
     if e.last_live_at is None:  # a first sync can take hours
         deadlines = profile_of(e.provider).deadlines
@@ -348,19 +348,19 @@ def _sync_while_lost(e: Evidence) -> Iterator[Weighed]:
     )  # fmt: skip
 
 
-def _contradicted(e: Evidence) -> Iterator[Weighed]:
+def _contradicted(e: Facts) -> Iterator[Weighed]:
     yield StoryKind.SECOND_ATTEMPT, 0.6, "a second attempt to add the same account failed"
     weight = 0.55 if _known_for(e) < TWIN else 0.2 if _known_for(e) < e.horizon else 0.05
     yield StoryKind.OVERTAKEN, weight, "a first attempt failed before the account was added, and was delivered late"
 
 
-def _recreated(e: Evidence) -> Iterator[Weighed]:
+def _recreated(e: Facts) -> Iterator[Weighed]:
     yield StoryKind.SECOND_ATTEMPT, 0.6, "the user went through the connection once more instead of reconnecting"
     yield StoryKind.ID_REUSED, 0.2, "the account was deleted and added again under the same id"
     yield StoryKind.LATE_REDELIVERY, 0.1, _redelivered(e)
 
 
-def _after_deletion(e: Evidence) -> Iterator[Weighed]:
+def _after_deletion(e: Facts) -> Iterator[Weighed]:
     begins = e.announced in (Status.CREATION_SUCCESS, Status.CONNECTING, Status.RECONNECTED)
     yield StoryKind.ID_REUSED, 0.6 if begins else 0.2, "the id is in use again, for an account that was added since"
     yield (
@@ -370,7 +370,7 @@ def _after_deletion(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.LATE_REDELIVERY, 0.15, _redelivered(e)
 
 
-def _unsupported(e: Evidence) -> Iterator[Weighed]:
+def _unsupported(e: Facts) -> Iterator[Weighed]:
     yield (
         StoryKind.NEW_VOCABULARY, 0.5,
         f"the vendor has begun to announce {_word(e)} for {e.provider} accounts, which this version does not know of",
@@ -378,12 +378,12 @@ def _unsupported(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.ID_REUSED, 0.3, "the announcement is of an account of another provider under the same id"
 
 
-def _unexpected_product(_: Evidence) -> Iterator[Weighed]:
+def _unexpected_product(_: Facts) -> Iterator[Weighed]:
     yield StoryKind.NEW_VOCABULARY, 0.8, "the vendor has begun to name products in more places"
     yield StoryKind.ID_REUSED, 0.1, "the announcement is of an account of another provider under the same id"
 
 
-def _provider_changed(e: Evidence) -> Iterator[Weighed]:
+def _provider_changed(e: Facts) -> Iterator[Weighed]:
     is_known = e.detail in ALIASES
     yield StoryKind.ID_REUSED, 0.7 if is_known else 0.2, "one account id stands for two accounts"
     yield (
@@ -392,26 +392,26 @@ def _provider_changed(e: Evidence) -> Iterator[Weighed]:
     )  # fmt: skip
 
 
-def _owner_changed(_: Evidence) -> Iterator[Weighed]:
+def _owner_changed(_: Facts) -> Iterator[Weighed]:
     yield StoryKind.OWNER_MOVED, 0.7, "another of your users connected the same account, or its user has a new id"
     yield StoryKind.ID_REUSED, 0.2, "one account id stands for two accounts"
 
 
-def _unknown_provider(_: Evidence) -> Iterator[Weighed]:
+def _unknown_provider(_: Facts) -> Iterator[Weighed]:
     yield (
         StoryKind.NEW_VOCABULARY, 0.9,
         "the vendor has added a provider, which a newer version of this library may know",
     )  # fmt: skip
 
 
-def _unknown_status(_: Evidence) -> Iterator[Weighed]:
+def _unknown_status(_: Facts) -> Iterator[Weighed]:
     yield (
         StoryKind.NEW_VOCABULARY, 0.9,
         "the vendor has added a status, which a newer version of this library may know",
     )  # fmt: skip
 
 
-def _stuck(e: Evidence) -> Iterator[Weighed]:
+def _stuck(e: Facts) -> Iterator[Weighed]:
     awaited = awaited_by(e)
     unheard = tuple(word for word in awaited if word in e.unsubscribed)
     is_connecting = e.situation.status is Status.CONNECTING
@@ -433,13 +433,13 @@ def _stuck(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.MISSED_NEWS, 0.3, f"{one_of(awaited)} was announced and never arrived"
 
 
-def awaited_by(e: Evidence) -> tuple[Status, ...]:
+def awaited_by(e: Facts) -> tuple[Status, ...]:
     """Return the announcements that should have followed the status that is stuck."""
     words = tuple(word for word in e.expected if word in _PROGRESS and word is not e.situation.status)
     return words or tuple(word for word in e.expected if word is not e.situation.status)
 
 
-def _drift(e: Evidence) -> Iterator[Weighed]:
+def _drift(e: Facts) -> Iterator[Weighed]:
     if e.doubtful:
         yield StoryKind.LATE_REDELIVERY, 0.8, f"{e.situation.status} was a late redelivery, as suspected"
     if e.detail in e.unsubscribed:
@@ -448,14 +448,14 @@ def _drift(e: Evidence) -> Iterator[Weighed]:
     yield StoryKind.OVERTAKEN, 0.3 if _stood(e) < TWIN else 0.05, "its announcement is still on its way"
 
 
-def _vanished(e: Evidence) -> Iterator[Weighed]:
+def _vanished(e: Facts) -> Iterator[Weighed]:
     if definition.TERMINAL in e.unsubscribed:
         yield StoryKind.NOT_SUBSCRIBED, 0.8, f"the account was deleted, and {_unsubscribed((definition.TERMINAL,))}"
     yield StoryKind.MISSED_NEWS, 0.6, "the account was deleted, and the announcement of that was missed"
     yield StoryKind.OTHER_CREDENTIALS, 0.1, "the list was read with a key of another workspace"
 
 
-def _not_deleted(_: Evidence) -> Iterator[Weighed]:
+def _not_deleted(_: Facts) -> Iterator[Weighed]:
     yield (
         StoryKind.DELETION_UNFINISHED, 0.7,
         "the vendor still runs the account, and bills it: its deletion did not finish",
@@ -463,7 +463,7 @@ def _not_deleted(_: Evidence) -> Iterator[Weighed]:
     yield StoryKind.ID_REUSED, 0.2, "the id is in use again, for an account that was added since"
 
 
-_STORIES: dict[AnomalyKind, Callable[[Evidence], Iterator[Weighed]]] = {
+_STORIES: dict[AnomalyKind, Callable[[Facts], Iterator[Weighed]]] = {
     AnomalyKind.ADOPTED: _adopted,
     AnomalyKind.SKIPPED_STEP: _skipped,
     AnomalyKind.LATE_EVENT: _late,

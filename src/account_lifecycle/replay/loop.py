@@ -163,7 +163,7 @@ class Sums(NamedTuple):
         )
 
 
-class Judge:
+class Judging:
     """Accounts that live through a log, and the sums of what became of them."""
 
     def __init__(self, policy: Policy, findings: Findings) -> None:

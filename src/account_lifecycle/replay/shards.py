@@ -26,7 +26,7 @@ from ..errors import AccountLifecycleError
 from ..lifecycle.policy import Policy
 from .findings import Findings
 from .lines import Share
-from .loop import LINE_BITS, Judge, Sums
+from .loop import LINE_BITS, Judging, Sums
 from .sources import AnySource, LedgerSource, size_of
 
 SMALL = 32 << 20
@@ -85,9 +85,9 @@ def judge_all(
 
 def read_through(
     task: Task, share: Share | None, folder: Path, on_progress: Callable[[Progress], object] | None
-) -> Judge:
+) -> Judging:
     """Judge every event of a share, or of the whole log."""
-    judge = Judge(task.policy, Findings(folder))
+    judge = Judging(task.policy, Findings(folder))
     size, done = size_of(task.sources), 0
     for number, source in enumerate(task.sources):
         for position, events in _events(judge, source, number, task.stamp, share):
@@ -104,7 +104,7 @@ def read_through(
 
 
 def _events(
-    judge: Judge, source: AnySource, number: int, stamp: datetime, share: Share | None
+    judge: Judging, source: AnySource, number: int, stamp: datetime, share: Share | None
 ) -> Iterable[tuple[int, Iterable[tuple[int, Any]]]]:
     """Yield the events of a source, a block at a time, and how many bytes were read."""
     if isinstance(source, LedgerSource):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import ConfigurationError, PayloadError, UnreadableLog
-from ..intake.dialects import FIELDS, Row, columns
+from ..intake.dialects import FIELDS, TableRow, columns
 from ..intake.logs import read_line
 from ..intake.payloads import Payload
 from .lines import NEEDS_EXTRA, LogFile, Record, Share
@@ -83,11 +83,11 @@ def roles_of(name: str, there: Collection[str], given: Mapping[str, str]) -> dic
 
 # ---- Rows ------------------------------------------------------------------------------------------------
 
-Cells = tuple[str | None, ...]
+TableCells = tuple[str | None, ...]
 """Those of a row that are read: its payload, or what it has of ``FIELDS``, in that order."""
 
 
-def record_of(line: int, cells: Cells, at: Any, is_payload: bool, share: Share | None) -> Record | None:
+def record_of(line: int, cells: TableCells, at: Any, is_payload: bool, share: Share | None) -> Record | None:
     """Return the record in a row, unless it is not in the share; ``at`` is a time, None, or text that is no time."""
     if not is_payload:
         if share is not None and not share.has_account((cells[0] or "").strip()):
@@ -100,12 +100,12 @@ def record_of(line: int, cells: Cells, at: Any, is_payload: bool, share: Share |
     return line, payload, own if at is None else at, line_of(b"null", at) if cells[0] is None else cells[0]
 
 
-def payload_of(fields: Cells) -> Row:
+def payload_of(fields: TableCells) -> TableRow:
     """Return the payload that a row amounts to, whose cells are ``FIELDS``."""
-    return Row(*fields)
+    return TableRow(*fields)
 
 
-def bytes_of(row: Row) -> bytes:
+def bytes_of(row: TableRow) -> bytes:
     """Return what is kept of a row of fields; bytes that are no UTF-8 stay what they are."""
     return row.to_bytes().decode("utf-8", "surrogatepass").encode("utf-8", "surrogateescape")
 
@@ -137,7 +137,7 @@ class _Table:
         """Return a row as a line of a log."""
         if cell is not None:
             return line_of(_json(cell), at)
-        data = bytes_of(payload) if isinstance(payload, Row) else payload
+        data = bytes_of(payload) if isinstance(payload, TableRow) else payload
         assert isinstance(data, bytes)
         return data if at is None else line_of(data, at)
 
@@ -192,8 +192,8 @@ def time_at(number: float) -> datetime | None:
 class _Header(NamedTuple):
     delimiter: str
     cells: int
-    pick: Callable[[Sequence[str | None]], Cells]
-    """Picks the ``Cells`` of a row, to which None was appended for those that it has not."""
+    pick: Callable[[Sequence[str | None]], TableCells]
+    """Picks the ``TableCells`` of a row, to which None was appended for those that it has not."""
     at: int | None
     """In which column the time is."""
     is_payload: bool

@@ -55,7 +55,7 @@ class LifeStep(NamedTuple):
     """An extra word that some webhooks carry."""
 
 
-class Story(NamedTuple):
+class LifeStory(NamedTuple):
     """A few announcements that belong together; all but an ending leave the account OK."""
 
     name: str
@@ -128,7 +128,7 @@ def live(character: Character, random: Random, lasts_us: int) -> Iterator[Announ
             story = _pick(random, traits.episodes)
 
 
-def announced(story: Story, products: tuple[str, ...]) -> Iterator[tuple[LifeStep, str]]:
+def announced(story: LifeStory, products: tuple[str, ...]) -> Iterator[tuple[LifeStep, str]]:
     """Yield the steps as one account announces them: a finished sync once for each of its products, or never."""
     for step in story.steps:
         if step.status is not SYNC_SUCCESS:
@@ -148,11 +148,11 @@ def _pick(random: Random, rows: tuple[tuple[_Row, float], ...]) -> _Row:
 NOTIFY = Channel.NOTIFY
 # Whatever follows a transient status comes well within its deadline.
 AT_ONCE = Wait(1, 5)
-TWIN = Wait(2, 12, 0.7)  # the webhook that says what hosted auth has just said
+TWIN_GAP = Wait(2, 12, 0.7)  # the webhook that says what hosted auth has just said
 SHORTLY = Wait(15, 10 * MINUTE)
 CONNECTS = Wait(90, 25 * MINUTE)
 FIRST_SYNC = Wait(8 * MINUTE, 110 * MINUTE, 1.4)
-RESYNC = Wait(3 * MINUTE, 25 * MINUTE)
+RESYNCED = Wait(3 * MINUTE, 25 * MINUTE)
 NEXT_SYNC = Wait(4 * MINUTE, 25 * MINUTE)
 RESTART = Wait(40 * MINUTE, 2 * DAY, 1.4)
 USER_RETRIES = Wait(4 * MINUTE, 2 * DAY, 1.3)
@@ -161,65 +161,65 @@ CLEARED_AWAY = Wait(12 * DAY, 90 * DAY)
 
 FIRST_OK = (LifeStep(SYNC_SUCCESS, FIRST_SYNC), LifeStep(OK, SHORTLY))
 CREATED = (LifeStep(CREATION_SUCCESS, CONNECTS),)
-CREATED_BY_HOSTED_AUTH = (LifeStep(CREATION_SUCCESS, CONNECTS, NOTIFY), LifeStep(CREATION_SUCCESS, TWIN))
-SYNCED = (LifeStep(SYNC_SUCCESS, RESYNC), LifeStep(OK, SHORTLY))
-BACK_BY_HOSTED_AUTH = (LifeStep(RECONNECTED, USER_RETURNS, NOTIFY), LifeStep(RECONNECTED, TWIN), *SYNCED)
+CREATED_BY_HOSTED_AUTH = (LifeStep(CREATION_SUCCESS, CONNECTS, NOTIFY), LifeStep(CREATION_SUCCESS, TWIN_GAP))
+SYNCED = (LifeStep(SYNC_SUCCESS, RESYNCED), LifeStep(OK, SHORTLY))
+BACK_BY_HOSTED_AUTH = (LifeStep(RECONNECTED, USER_RETURNS, NOTIFY), LifeStep(RECONNECTED, TWIN_GAP), *SYNCED)
 BACK_BY_API = (LifeStep(CONNECTING, USER_RETURNS), LifeStep(RECONNECTED, CONNECTS), *SYNCED)
 
-BY_WEBHOOK = Story("created by API", (*CREATED, *FIRST_OK))
-BY_HOSTED_AUTH = Story("created by hosted auth", (*CREATED_BY_HOSTED_AUTH, *FIRST_OK))
-CONNECTING_FIRST = Story("connecting, then created", (LifeStep(CONNECTING, AT_ONCE), *CREATED, *FIRST_OK))
-CONNECTING_HOSTED = Story(
+BY_WEBHOOK = LifeStory("created by API", (*CREATED, *FIRST_OK))
+BY_HOSTED_AUTH = LifeStory("created by hosted auth", (*CREATED_BY_HOSTED_AUTH, *FIRST_OK))
+CONNECTING_FIRST = LifeStory("connecting, then created", (LifeStep(CONNECTING, AT_ONCE), *CREATED, *FIRST_OK))
+CONNECTING_HOSTED = LifeStory(
     "connecting, then created by hosted auth", (LifeStep(CONNECTING, AT_ONCE), *CREATED_BY_HOSTED_AUTH, *FIRST_OK))
-READY_EARLY = Story(
+READY_EARLY = LifeStory(
     "usable before the first sync is over", (*CREATED, LifeStep(OK, SHORTLY), LifeStep(SYNC_SUCCESS, FIRST_SYNC)))
-RETRIED = Story("created at the second attempt", (
+RETRIED_ONCE = LifeStory("created at the second attempt", (
     LifeStep(CREATION_FAIL, CONNECTS, NOTIFY), LifeStep(CONNECTING, USER_RETRIES), *CREATED_BY_HOSTED_AUTH, *FIRST_OK))
-RETRIED_TWICE = Story("created at the third attempt", (
-    LifeStep(CREATION_FAIL, CONNECTS, NOTIFY), LifeStep(CREATION_FAIL, TWIN),
+RETRIED_TWICE = LifeStory("created at the third attempt", (
+    LifeStep(CREATION_FAIL, CONNECTS, NOTIFY), LifeStep(CREATION_FAIL, TWIN_GAP),
     LifeStep(CONNECTING, USER_RETRIES), LifeStep(CREATION_FAIL, CONNECTS, NOTIFY),
-    LifeStep(CREATION_SUCCESS, USER_RETRIES, NOTIFY), LifeStep(CREATION_SUCCESS, TWIN), *FIRST_OK))
-NEVER_CREATED = Story("never created", (LifeStep(CREATION_FAIL, CONNECTS, NOTIFY),), ends=True)
-CHALLENGED = Story("asked for a code at the first sign-in", (
+    LifeStep(CREATION_SUCCESS, USER_RETRIES, NOTIFY), LifeStep(CREATION_SUCCESS, TWIN_GAP), *FIRST_OK))
+NEVER_CREATED = LifeStory("never created", (LifeStep(CREATION_FAIL, CONNECTS, NOTIFY),), ends=True)
+CHALLENGED = LifeStory("asked for a code at the first sign-in", (
     LifeStep(CONNECTING, AT_ONCE), LifeStep(CREDENTIALS, CONNECTS), *BACK_BY_HOSTED_AUTH))
 
-OUTAGE = Story("outage", (LifeStep(CONNECTING, AT_ONCE), LifeStep(OK, CONNECTS)))
-CATCH_UP = Story("outage and catch-up", (LifeStep(CONNECTING, AT_ONCE), *SYNCED))
+OUTAGE = LifeStory("outage", (LifeStep(CONNECTING, AT_ONCE), LifeStep(OK, CONNECTS)))
+CATCH_UP = LifeStory("outage and catch-up", (LifeStep(CONNECTING, AT_ONCE), *SYNCED))
 # What had stopped synchronizes again, and every synchronization that finishes is announced.
-BROKEN = Story("error, retried", (LifeStep(ERROR, AT_ONCE), LifeStep(CONNECTING, RESTART), *SYNCED))
-BROKEN_BRIEFLY = Story("error, over by itself", (
-    LifeStep(ERROR, AT_ONCE), LifeStep(OK, RESTART), LifeStep(SYNC_SUCCESS, RESYNC)))
-HALTED = Story("stopped, restarted", (LifeStep(STOPPED, AT_ONCE), LifeStep(CONNECTING, RESTART), *SYNCED))
-BROKEN_AND_HALTED = Story(
+BROKEN = LifeStory("error, retried", (LifeStep(ERROR, AT_ONCE), LifeStep(CONNECTING, RESTART), *SYNCED))
+BROKEN_BRIEFLY = LifeStory("error, over by itself", (
+    LifeStep(ERROR, AT_ONCE), LifeStep(OK, RESTART), LifeStep(SYNC_SUCCESS, RESYNCED)))
+HALTED = LifeStory("stopped, restarted", (LifeStep(STOPPED, AT_ONCE), LifeStep(CONNECTING, RESTART), *SYNCED))
+BROKEN_AND_HALTED = LifeStory(
     "error, stopped, signed in again", (LifeStep(ERROR, AT_ONCE), LifeStep(STOPPED, RESTART), *BACK_BY_API))
-LAPSE = Story("proxy down for long, then back", (
+LAPSE = LifeStory("proxy down for long, then back", (
     LifeStep(CONNECTING, AT_ONCE), LifeStep(CREDENTIALS, CONNECTS), LifeStep(OK, RESTART),
-    LifeStep(SYNC_SUCCESS, RESYNC)))
-SIGNED_OUT = Story("session ended by the user", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
-SIGNED_OUT_API = Story("session ended, signed in by API", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_API))
-EXPIRED = Story("session expired", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
-CHECKPOINT = Story("security checkpoint", (
+    LifeStep(SYNC_SUCCESS, RESYNCED)))
+SIGN_OUT = LifeStory("session ended by the user", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
+SIGNED_OUT_API = LifeStory("session ended, signed in by API", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_API))
+EXPIRED = LifeStory("session expired", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
+CHECKPOINT = LifeStory("security checkpoint", (
     LifeStep(CREDENTIALS, AT_ONCE), LifeStep(RECONNECTED, USER_RETURNS), LifeStep(CONNECTING, SHORTLY), *SYNCED))
-REVOKED = Story("authorization revoked", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
-SCOPE_LOST = Story("scopes missing", (LifeStep(PERMISSIONS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
-SCOPE_LEFT_OUT = Story("revoked, then a scope left out", (
-    LifeStep(CREDENTIALS, AT_ONCE), LifeStep(RECONNECTED, USER_RETURNS, NOTIFY), LifeStep(RECONNECTED, TWIN),
+REVOKED = LifeStory("authorization revoked", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
+SCOPE_LOST = LifeStory("scopes missing", (LifeStep(PERMISSIONS, AT_ONCE), *BACK_BY_HOSTED_AUTH))
+SCOPE_LEFT_OUT = LifeStory("revoked, then a scope left out", (
+    LifeStep(CREDENTIALS, AT_ONCE), LifeStep(RECONNECTED, USER_RETURNS, NOTIFY), LifeStep(RECONNECTED, TWIN_GAP),
     LifeStep(PERMISSIONS, SHORTLY), *BACK_BY_HOSTED_AUTH))
-PHONE_OFFLINE = Story("phone offline", (
+PHONE_OFFLINE = LifeStory("phone offline", (
     LifeStep(CONNECTING, AT_ONCE), LifeStep(CREDENTIALS, CONNECTS, reason="Disconnected"), *BACK_BY_HOSTED_AUTH))
-UNPAIRED = Story("session ended on the phone", (
+UNPAIRED = LifeStory("session ended on the phone", (
     LifeStep(CREDENTIALS, AT_ONCE, reason="Disconnected"), *BACK_BY_HOSTED_AUTH))
-PASSWORD_CHANGED = Story("mailbox password changed", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_API))
-PASSWORD_MISTYPED = Story("password changed, then mistyped", (
+PASSWORD_CHANGED = LifeStory("mailbox password changed", (LifeStep(CREDENTIALS, AT_ONCE), *BACK_BY_API))
+PASSWORD_MISTYPED = LifeStory("password changed, then mistyped", (
     LifeStep(CREDENTIALS, AT_ONCE), LifeStep(CONNECTING, USER_RETURNS), LifeStep(CREDENTIALS, CONNECTS), *BACK_BY_API))
-REMOVED = Story("deleted", (LifeStep(DELETED, AT_ONCE),), ends=True)
-LEFT = Story("lost, then deleted", (LifeStep(CREDENTIALS, AT_ONCE), LifeStep(DELETED, CLEARED_AWAY)), ends=True)
-LOST_FOR_GOOD = Story("lost for good", (LifeStep(CREDENTIALS, AT_ONCE),), ends=True)
+REMOVED = LifeStory("deleted", (LifeStep(DELETED, AT_ONCE),), ends=True)
+LEFT = LifeStory("lost, then deleted", (LifeStep(CREDENTIALS, AT_ONCE), LifeStep(DELETED, CLEARED_AWAY)), ends=True)
+LOST_FOR_GOOD = LifeStory("lost for good", (LifeStep(CREDENTIALS, AT_ONCE),), ends=True)
 
 # ---- How often -------------------------------------------------------------------------------------
 BIRTHS = (
     (BY_WEBHOOK, 22), (BY_HOSTED_AUTH, 38), (CONNECTING_FIRST, 8), (CONNECTING_HOSTED, 18), (READY_EARLY, 5),
-    (RETRIED, 5), (RETRIED_TWICE, 1), (NEVER_CREATED, 3))
+    (RETRIED_ONCE, 5), (RETRIED_TWICE, 1), (NEVER_CREATED, 3))
 GUARDED_BIRTHS = (*BIRTHS, (CHALLENGED, 6))
 ENDS = ((REMOVED, 0.20), (LEFT, 0.10), (LOST_FOR_GOOD, 0.05))
 COMMON = (
@@ -227,7 +227,7 @@ COMMON = (
     *ENDS)
 OAUTH = (*COMMON, (REVOKED, 0.4), (SCOPE_LOST, 0.25), (SCOPE_LEFT_OUT, 0.1))
 PHONE = (*COMMON, (PHONE_OFFLINE, 1.2), (UNPAIRED, 0.6))
-SESSION = (*COMMON, (SIGNED_OUT, 0.8), (SIGNED_OUT_API, 0.2), (LAPSE, 0.4))
+SESSION = (*COMMON, (SIGN_OUT, 0.8), (SIGNED_OUT_API, 0.2), (LAPSE, 0.4))
 NO_SYNC: tuple[tuple[tuple[str, ...], float], ...] = (((), 1),)
 PLAIN_SYNC = ((("",), 1),)
 PREMIUM = ((("",), 50), (("classic",), 10), (("classic", "sales_navigator"), 25), (("classic", "recruiter"), 15))
@@ -239,8 +239,8 @@ class Traits(NamedTuple):
 
     share: float = 1
     """How many accounts there are of it, relative to the others."""
-    births: tuple[tuple[Story, float], ...] = BIRTHS
-    episodes: tuple[tuple[Story, float], ...] = SESSION
+    births: tuple[tuple[LifeStory, float], ...] = BIRTHS
+    episodes: tuple[tuple[LifeStory, float], ...] = SESSION
     """What befalls a living account, each with its rate per year."""
     words: tuple[tuple[tuple[str, ...], float], ...] = ()
     """The account types that one account's webhooks name; those that are missing here are added."""

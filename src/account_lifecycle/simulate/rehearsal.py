@@ -24,7 +24,7 @@ from ..lifecycle.definition import (
 )
 from ..lifecycle.events import ABSENT, Event, StatusObserved
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
-from .score import Heard
+from .score import Listened
 from .truth import Lived
 
 
@@ -42,8 +42,8 @@ class Rehearsal:
         self.policy = policy
         self._observed = deque(observed)
 
-    def __iter__(self) -> Iterator[Heard]:
-        return (Heard(line, None, None) if d is None else Heard.about(line, d) for line, d in self.decisions())
+    def __iter__(self) -> Iterator[Listened]:
+        return (Listened(line, None, None) if d is None else Listened.about(line, d) for line, d in self.decisions())
 
     def decisions(self) -> Iterator[tuple[int, Decision | None]]:
         """Yield each decision with the line at which it was made, None for a line that cannot be read."""

@@ -31,7 +31,7 @@ MAX_MISSES = 100
 """How many false alarms and missed faults a score keeps; all are counted."""
 
 
-class Heard(NamedTuple):
+class Listened(NamedTuple):
     """What was said about one line of the log, or about a deadline that passed."""
 
     line: int
@@ -52,7 +52,7 @@ class Heard(NamedTuple):
     """Whether it is about a deadline."""
 
     @classmethod
-    def about(cls, line: int, decision: Decision) -> "Heard":
+    def about(cls, line: int, decision: Decision) -> "Listened":
         """Return what a decision says about a line."""
         return cls(
             line,
@@ -156,7 +156,7 @@ class Score(NamedTuple):
         yield from (f"  {row}" for row in self.effects.rows())
 
 
-def score(truth: Truth | Path, heard: Iterable[Heard]) -> Score:
+def score(truth: Truth | Path, heard: Iterable[Listened]) -> Score:
     """Return what an audit is worth, holding the truth in memory and one heard line at a time."""
     truth = read_truth(truth) if isinstance(truth, Path) else truth
     scoring = _Scoring(truth)
@@ -216,7 +216,7 @@ class _Scoring:
         self._lines = self._alarms = self._stale = self._silent_moves = self._silent_syncs = 0
         self._examples: list[FalseAlarm] = []
 
-    def hear(self, heard: Heard) -> None:
+    def hear(self, heard: Listened) -> None:
         self._lines += not heard.of_clock
         if heard.account_id is not None and heard.at is not None:
             self._experience.feel(heard.account_id, heard.at, heard.effects)
@@ -235,7 +235,7 @@ class _Scoring:
             else:
                 self._alarm(heard, kind)
 
-    def _hear_line(self, heard: Heard) -> None:
+    def _hear_line(self, heard: Listened) -> None:
         """Note what is said about a line by the verdict alone, and what happened in silence."""
         at_line = self._at_line.get(heard.line)
         if heard.verdict is None:
@@ -292,7 +292,7 @@ class _Scoring:
         closes = cases[index].fault.closes
         return cases[index] if closes is None or line <= closes else None
 
-    def _alarm(self, heard: Heard, kind: str) -> None:
+    def _alarm(self, heard: Listened, kind: str) -> None:
         self._alarms += 1
         if len(self._examples) < MAX_MISSES:
             self._examples.append(FalseAlarm(heard.line, heard.account_id, kind))

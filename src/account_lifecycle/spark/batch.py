@@ -58,7 +58,7 @@ def replay(
 
 # ---- What a DataFrame has --------------------------------------------------------------------------------
 
-EVENT_COLUMNS = (*FIELDS, "received_at", "position", "payload", "value")
+BATCH_COLUMNS = (*FIELDS, "received_at", "position", "payload", "value")
 _SHAPES = (("account_id", "status"), ("payload",), ("value",))
 
 
@@ -105,12 +105,12 @@ class _Named:
     """Columns by the names that they have here."""
 
     def __init__(self, df: DataFrame, columns: Mapping[str, str]) -> None:
-        if unknown := sorted(columns.keys() - set(EVENT_COLUMNS)):
-            raise ConfigurationError("columns", ", ".join(unknown), f"names among {', '.join(EVENT_COLUMNS)}")
+        if unknown := sorted(columns.keys() - set(BATCH_COLUMNS)):
+            raise ConfigurationError("columns", ", ".join(unknown), f"names among {', '.join(BATCH_COLUMNS)}")
         if missing := sorted(set(columns.values()) - set(df.columns)):
             raise ConfigurationError("columns", ", ".join(missing), f"columns that there are: {', '.join(df.columns)}")
         self._df = df
-        self._names = {name: name for name in EVENT_COLUMNS if name in df.columns} | dict(columns)
+        self._names = {name: name for name in BATCH_COLUMNS if name in df.columns} | dict(columns)
 
     def __contains__(self, name: str) -> bool:
         return name in self._names

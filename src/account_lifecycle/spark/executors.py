@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pyspark import TaskContext
 
 from ..errors import ConfigurationError, PayloadError, StoreError
-from ..intake.dialects import FIELDS, Row
+from ..intake.dialects import FIELDS, TableRow
 from ..intake.logs import read_line
 from ..intake.payloads import Payload, parse
 from ..lifecycle.account import Account
@@ -41,7 +41,7 @@ from ..replay.findings import (
     schemas,
     window_cells,
 )
-from ..replay.loop import Judge, look_at
+from ..replay.loop import Judging, look_at
 from ..replay.tables import bytes_of, payload_of, texts_in
 
 VERDICTS = tuple(Verdict)
@@ -164,7 +164,7 @@ class Reading(NamedTuple):
                 read = (event.account_id, provider, event.status, event.product, event.owner, event.reason)
                 found.append((*read, event.received_at, None, None, None))
             except PayloadError as error:
-                kept = bytes_of(raw) if isinstance(raw, Row) else raw
+                kept = bytes_of(raw) if isinstance(raw, TableRow) else raw
                 found.append((*(None,) * (len(FIELDS) + 1), error.field, str(error), kept))
         columns = dict(zip((*FIELDS, "received_at", "field", "refusal", "raw"), zip(*found, strict=True), strict=True))
         positions = rows.column("position").cast(self.position).take(pa.array(places, pa.int64()))
@@ -246,7 +246,7 @@ class Court:
         self._anomalies, self._windows, self._kinds = _Kept(), _Kept(), dict.fromkeys(KINDS, 0)
         findings = Findings(Path())
         findings.anomalies, findings.windows = self._anomalies, self._windows
-        self.judge_of = Judge(rulebook.policy, findings)
+        self.judge_of = Judging(rulebook.policy, findings)
         for account in accounts:
             self.judge_of.begin_with(account, 0)
 

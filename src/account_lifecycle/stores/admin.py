@@ -159,9 +159,9 @@ class _Origin:
 
     def counts(self) -> dict[str, int]:
         """Return how many rows each table has."""
-        from .postgres.filling import TABLES
+        from .postgres.filling import FILLED_TABLES
 
-        found = {table: next(self._ask(f"SELECT count(*) FROM {table}")) for table in TABLES}
+        found = {table: next(self._ask(f"SELECT count(*) FROM {table}")) for table in FILLED_TABLES}
         return {table: count for table, (count,) in found.items()}
 
     def head(self) -> str:

@@ -262,7 +262,7 @@ def embedded_in(address: Address) -> Iterator[IPv4Address]:
 def _what_is_wrong_with(address: Address, allowance: Allowance, *, is_named: bool) -> str | None:
     if address in METADATA:
         return "where a cloud hands out credentials"
-    if allowance.holds(address) or (is_named and any(address in network for network in PRIVATE)):
+    if allowance.holds(address) or (is_named and any(address in network for network in PRIVATE_NETWORKS)):
         return None
     for network, what in SPECIAL:
         if address in network:
@@ -318,7 +318,7 @@ SPECIAL = _rows(
 )
 """What is not public, and what it is instead."""
 
-PRIVATE = _networks(
+PRIVATE_NETWORKS = _networks(
     "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"
 )
 """Where a host that is allowed by its name may live."""

@@ -12,7 +12,7 @@ from .connection import Connection, Connections, in_our_words, statement
 from .proving import faults_in, joined
 from .transactions import Transaction
 
-TABLES = (
+FILLED_TABLES = (
     "account", "event", "anomaly", "blind_window", "effect", "pending", "hook", "delivery", "quarantine", "segment",
     "baseline",
 )  # fmt: skip
@@ -29,7 +29,7 @@ class Filling:
 
     def check_empty(self) -> None:
         """Refuse a database that holds anything, and let nobody else write meanwhile."""
-        names = sql.SQL(", ").join(map(sql.Identifier, TABLES))
+        names = sql.SQL(", ").join(map(sql.Identifier, FILLED_TABLES))
         self._connection.execute(sql.SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(names))
         full = [table for table, count in self.counts().items() if count]
         if full:
@@ -52,7 +52,9 @@ class Filling:
     def counts(self) -> dict[str, int]:
         """Return how many rows each table has."""
         count = sql.SQL("SELECT count(*) FROM {}")
-        found = {table: self._connection.execute(count.format(sql.Identifier(table))).fetchall() for table in TABLES}
+        found = {
+            table: self._connection.execute(count.format(sql.Identifier(table))).fetchall() for table in FILLED_TABLES
+        }
         return {table: row[0] for table, [row] in found.items()}
 
     def faults(self) -> Iterator[Fault]:

@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from ...records import (
-    RECENT,
+    MOVES_TOLD,
     Claim,
     Completion,
     Delivery,
@@ -267,5 +267,5 @@ def _effects(db: apsw.Connection, effect_ids: set[int]) -> dict[int, EffectRow]:
     event_ids = json.dumps(sorted({effect_id // EFFECTS_PER_EVENT for effect_id in effect_ids}))
     events = every(db, _SQL["effects"], (event_ids,))
     audit = _SQL["audit"].format(where="WHERE e.event_id IN (SELECT value FROM json_each(?))")
-    moved = {row[0]: reversed(every(db, _SQL["moves"], (*row[2:4], RECENT))) for row in events}
+    moved = {row[0]: reversed(every(db, _SQL["moves"], (*row[2:4], MOVES_TOLD))) for row in events}
     return outbox_rows.effects_by_id(events, every(db, audit, (event_ids,)), moved)
