@@ -86,7 +86,7 @@ def test_a_third_dialect_is_found_in_a_log(third: Dialect) -> None:
     bare, wrapped = as_bytes(event()), b'{"received_at": "2026-05-01T12:00:00Z", "payload": %b}' % as_bytes(event())
 
     assert parse(read_line(bare).payload, NOON) == read(event())
-    assert read_line(wrapped) == (as_bytes(event()), NOON)
+    assert read_line(wrapped)[:2] == (as_bytes(event()), NOON)
 
 
 def test_a_third_dialect_names_columns_of_tables(third: Dialect) -> None:

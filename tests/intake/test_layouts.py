@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle.errors import ConfigurationError, PayloadError
-from account_lifecycle.intake.logs import BARE, ENVELOPE, Layout, Received, read_exactly, read_log
+from account_lifecycle.intake.layouts import read_exactly
+from account_lifecycle.intake.logs import BARE, ENVELOPE, Layout, Received, read_log
 from account_lifecycle.intake.payloads import parse
+from account_lifecycle.intake.times import TimeReader
 from intake.samples import NOON, as_bytes, notification, webhook
 
 WRAPPED = Layout(payload=("data", "body"), time=("created_at",))
@@ -122,7 +124,7 @@ lines = st.builds(with_the_paths, layouts, payloads, times, st.lists(st.tuples(n
 def test_both_ways_of_reading_a_line_come_to_the_same(layout: Layout, line: str, damage: bytes, place: int) -> None:
     data = line.encode("utf-8", "surrogatepass").strip()
     for text in (data, data[:place] + damage + data[place:]):
-        fast, exact = layout.reader()(text), read_exactly(layout, text)
+        fast, exact = layout.reader()(text), read_exactly(layout, text, TimeReader())
         assert fate(fast) == fate(exact)
         if fate(fast):
             assert fast.received_at == exact.received_at

@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 Path = tuple[str, ...]
 """The keys that lead from the outermost object to a value."""
 
@@ -108,7 +110,10 @@ class TableRow(NamedTuple):
     def to_bytes(self) -> bytes:
         """Return the row as the JSON object that is kept of it; cells that are null are left out."""
         cells = {field: cell for field, cell in zip(FIELDS, self, strict=True) if cell is not None}
-        return json.dumps(cells, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
+        try:
+            return msgspec.json.encode(cells)
+        except UnicodeEncodeError:  # of what was no UTF-8, which is refused
+            return json.dumps(cells, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
 
 
 class Foreign(NamedTuple):

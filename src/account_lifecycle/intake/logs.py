@@ -1,70 +1,335 @@
-"""Event logs: lines of JSON, each a bare payload or a payload in a wrapper, usually with the time of its arrival.
+"""Event logs of any kind: what they are packed in, how they are written, and in which order their events are judged.
 
-``{"received_at": "2026-05-01T12:00:00Z", "payload": {...}}`` is the wrapper that this package writes; a payload that
-was not JSON is carried in it as text.
+``open_log`` reads what people have: each log's beginning says how it is read (``detecting``), its records become
+``Received`` with the place they are from, and several logs are merged by time. A log whose newest record comes first is
+reversed, by way of a temporary file. Only one record of each log is in memory at a time, and a few thousand digests,
+which tell of rows that are there twice. What was not as it should be is counted (``Summary``), and never hidden.
 
-A ``Layout`` says where in a line the payload and its time stand. It is compiled into nested msgspec structs that have
-fields for the keys on those two paths and no others, and in which the payload stays the bytes that it is (``Raw``): a
-line is opened without a look into its payload, which is for ``payloads.parse`` to read. Of several values of one key,
-msgspec keeps the last without a word, and it lets bytes pass that are not UTF-8. So its answer is taken only if nothing
-of the kind can be in the wrapper, which is too short for it or else is searched. All other lines, and payloads that are
-not objects, are read by the standard library's parser: slowly, but with every key in sight.
+``read_log`` reads lines in one known layout: ``{"received_at": "2026-05-01T12:00:00Z", "payload": {...}}`` is the
+wrapper that this package writes; a payload that was not JSON is carried in it as text.
 """
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
-from operator import attrgetter
-from typing import Any, NamedTuple
+import heapq
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, tzinfo
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, Literal
 
-import msgspec
+from ..errors import ConfigurationError, PayloadError
+from .detecting import Reading, Writing, detect
+from .dialects import FIELDS, TableRow
+from .documents import elements
+from .files import STDIN, LogFile, Opened, lines, members
+from .finding import Object, columns_of
+from .layouts import BARE, ENVELOPE, Layout, Received, Searcher, layout_of, received
+from .payloads import without_time
+from .tables import Rows
+from .times import MAX_AHEAD, TimeReader
 
-from ..errors import ConfigurationError
-from .dialects import Path
-from .payloads import Payload, without_time
-from .times import in_utc
+__all__ = ["BARE", "ENVELOPE", "Layout", "Log", "Received", "Summary", "layout_of", "open_log", "read_line", "read_log"]
 
+HEAD = 1 << 18
+"""How many bytes at the beginning of a log decide how it is read."""
+REMEMBERED = 1 << 16
+"""How many rows are remembered to tell which are there twice."""
+EXAMPLE = 200
+"""How many bytes of an unreadable line are shown."""
 
-class Received(NamedTuple):
-    """A payload with the time of its arrival, for feeding a log."""
-
-    payload: Payload
-    """A ``PayloadError`` where a log has something that is none, which feeding it puts into the quarantine."""
-    received_at: datetime | None = None
-    """Aware; None for now."""
-
-
-class Layout(NamedTuple):
-    """Where in a line of a log the payload and the time of its arrival stand."""
-
-    payload: Path
-    """The keys that lead to the payload; none if the line is the payload."""
-    time: Path = ()
-    """The keys that lead to the time, outside the payload unless the line is that; none if there is no time."""
-    others: bool = True
-    """Whether the wrapper may have other keys too; if not, a line that has some is a bare payload."""
-
-    def reader(self) -> Callable[[bytes], Received]:
-        """Return the function that reads one line, without surrounding space.
-
-        It refuses nothing: a line that is not in this layout is handed on whole, as a bare payload. Raise
-        ``ConfigurationError`` if the time is said to be in the payload.
-        """
-        if self.payload and self.time[: len(self.payload)] == self.payload:
-            raise ConfigurationError("layout.time", ".".join(self.time), "a place outside the payload")
-        for key in (*self.payload, *self.time):
-            if json.dumps(key) != f'"{key}"':
-                raise ConfigurationError("layout", repr(key), "a key in plain ASCII without quotation marks")
-        if not self.payload and not self.time:
-            return Received
-        return _compiled(self)
+Source = str | Path | BinaryIO
 
 
-ENVELOPE = Layout(("payload",), ("received_at",), others=False)
-"""The wrapper that this package writes."""
-BARE = Layout(())
-"""Payloads and nothing else."""
+def open_log(
+    logs: Source | Iterable[Source],
+    layout: Layout | None = None,
+    order: Literal["time", "file"] = "time",
+    *,
+    zone: tzinfo = UTC,
+    now: datetime | None = None,
+) -> "Log":
+    """Return the events of one or several logs: files, ``"-"`` for standard input, or binary streams.
+
+    ``layout`` says where payload and time stand, if that is not to be detected; ``order`` "file" keeps the order of
+    the logs as they are; ``zone`` is that of times without one; what is more than a day after ``now`` is no time.
+    Raise ``UnreadableLog`` for a log that cannot be opened.
+    """
+    if order not in ("time", "file"):
+        raise ConfigurationError("order", repr(order), '"time" or "file"')
+    given = [logs] if isinstance(logs, str | Path) or hasattr(logs, "read") else [*logs]
+    files = []
+    for number, log in enumerate(given, 1):
+        if isinstance(log, str | Path):
+            files += members(LogFile(str(log), None if str(log) == STDIN else Path(log)))
+        else:
+            files.append(LogFile(str(getattr(log, "name", f"stream {number}")), None, log))  # type: ignore[arg-type]
+    return Log(files, layout, order, zone, now or datetime.now(UTC))
+
+
+class Unreadable:
+    """What cannot be read for the same reason."""
+
+    def __init__(self, error: PayloadError, source: str, line: int) -> None:
+        self.count = 0
+        self.reason = error.reason
+        """Of the first."""
+        self.example = error.payload[:EXAMPLE].decode(errors="replace")
+        """The beginning of the first."""
+        self.source = source
+        self.line = line
+        self.hint = _hint(error)
+        """What to try."""
+
+
+def _hint(error: PayloadError) -> str:
+    if error.foreign:
+        return "only account status webhooks are judged: subscribe them alone, or filter the log"
+    return _HINTS.get(error.field.rpartition(".")[2], "")
+
+
+_HINTS = {
+    "payload": "say where the payload stands, such as --payload-at data.body; --detect shows how the log is read",
+    "received_at": "say where the time stands, such as --time-at created_at",
+    "row": "the table is damaged here, or its cells are not quoted as CSV",
+    "line": "the log is damaged here, or what is in it is no JSON",
+    "status": "a status is one of the vendor's words; --payload-at names the object that holds it",
+}
+
+
+class Summary:
+    """What a log came to; complete when it was read to its end."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        """How many payloads were handed on, whether or not they can be read."""
+        self.undated = 0
+        """How many of them had no time."""
+        self.out_of_order = 0
+        """How many of them came after a later one."""
+        self.duplicates = 0
+        """How many of them were the same as one before: the same bytes at the same time."""
+        self.naive = 0
+        """How many times had no zone of their own."""
+        self.cut = 0
+        """How many lines were too long to be read."""
+        self.reversed: list[str] = []
+        """The logs whose newest event came first."""
+        self.damage: list[str] = []
+        """What is missing because a file is damaged, in words."""
+        self.readings: dict[str, Reading] = {}
+        """How each log was read."""
+        self.unreadable: dict[tuple[str, str], Unreadable] = {}
+        """By what is alike in their reasons, the commonest of which is the most telling."""
+
+    def add_unreadable(self, error: PayloadError, source: str = "", line: int = 0) -> None:
+        """Count a payload that could not be read; for whoever reads them."""
+        key = (error.foreign or error.field, error.expected)
+        self.unreadable.setdefault(key, Unreadable(error, source, line)).count += 1
+
+    @property
+    def refused(self) -> int:
+        """How many payloads could not be read."""
+        return sum(each.count for each in self.unreadable.values())
+
+    def lines(self) -> list[str]:
+        """Return what there is to say beside the findings, in words, the most important first."""
+        said = [f"{name} read as: {reading}" for name, reading in self.readings.items()]
+        said += [f"{name}: {note}" for name, reading in self.readings.items() for note in reading.notes]
+        said += self.damage
+        said += [f"{name}: the newest event comes first, so it was read backwards" for name in self.reversed]
+        for count, what in (
+            (self.out_of_order, "out of order: an event that came after a later one"),
+            (self.duplicates, "there twice: the same bytes at the same time"),
+            (self.undated, "without a time, taken for now"),
+            (self.naive, "with a time without a zone"),
+            (self.cut, "too long to be read"),
+        ):
+            if count:
+                said.append(f"{count:,} {what}")
+        return said
+
+
+class Log:
+    """The events of some logs, in order; iterate over it once."""
+
+    def __init__(self, files: list[LogFile], layout: Layout | None, order: str, zone: tzinfo, now: datetime) -> None:
+        self.summary = Summary()
+        self._files = files
+        self._layout = layout
+        self._is_merged = order == "time"
+        self._clock = TimeReader(zone)
+        self._latest = now + MAX_AHEAD
+
+    def readings(self) -> dict[str, Reading]:
+        """Return how each log would be read, without reading it; of streams, only what is there."""
+        for file in self._files:
+            with file.opened() as opened:
+                self._begin(file, opened)
+        return self.summary.readings
+
+    def __iter__(self) -> Iterator[Received]:
+        """Yield the events. Raise ``UnreadableLog`` for a log that cannot be opened."""
+        with ExitStack() as closing:
+            if not self._is_merged:
+                events: Iterable[Received] = chain.from_iterable(map(self._in_file_order, self._files))
+            elif len(self._files) == 1:
+                events = self._in_time(self._files[0], closing)
+            else:
+                streams = [_dated(self._in_time(file, closing)) for file in self._files]
+                events = (event for _, event in heapq.merge(*streams, key=_first))
+            try:
+                yield from self._counted(events)
+            finally:
+                self.summary.naive = self._clock.naive
+
+    # ---- One log ---------------------------------------------------------------------------------
+
+    def _begin(self, file: LogFile, opened: Opened) -> tuple[Reading, Iterator[bytes]]:
+        """Return how a log is read, and all its pieces."""
+        pieces = opened.pieces()
+        head, is_all, is_live = b"", False, file.size is None
+        while len(head) < HEAD and not is_all and not (is_live and b"\n" in head.lstrip()):
+            more = next(pieces, None)
+            head, is_all = head + (more or b""), more is None
+        reading = detect(head, is_all, self._layout)
+        self.summary.readings[file.name] = reading
+        return reading, chain([head], pieces)
+
+    def _in_file_order(self, file: LogFile) -> Iterator[Received]:
+        with file.opened() as opened:
+            reading, pieces = self._begin(file, opened)
+            yield from self._events(file.name, reading, pieces)
+            self._end(opened)
+
+    def _in_time(self, file: LogFile, closing: ExitStack) -> Iterator[Received]:
+        opened = closing.enter_context(file.opened())
+        reading, pieces = self._begin(file, opened)
+        events = self._events(file.name, reading, pieces)
+        if reading.is_descending:
+            self.summary.reversed.append(file.name)
+            events = _backwards(events)
+        return self._ended(events, opened)
+
+    def _ended(self, events: Iterator[Received], opened: Opened) -> Iterator[Received]:
+        yield from events
+        self._end(opened)
+
+    def _end(self, opened: Opened) -> None:
+        if opened.damage:
+            self.summary.damage.append(opened.damage)
+
+    def _events(self, name: str, reading: Reading, pieces: Iterator[bytes]) -> Iterator[Received]:
+        """Yield the events of a log, each with its place."""
+        latest = self._latest
+        for number, record in _records(reading, pieces, self._clock):
+            for payload, at, _, _ in record:
+                if at is not None and at > latest:
+                    found = f"{at.isoformat()}, which is in the future"
+                    payload, at = without_time(payload, found), None
+                yield Received(payload, at, name, number)
+
+    # ---- All of them -----------------------------------------------------------------------------
+
+    def _counted(self, events: Iterable[Received]) -> Iterator[Received]:
+        summary, last = self.summary, _LONG_AGO
+        seen, seen_before = set[int](), set[int]()
+        for event in events:
+            payload, at, _, _ = event
+            summary.events += 1
+            if at is not None:
+                if at < last:
+                    summary.out_of_order += 1
+                else:
+                    last = at
+                digest = hash((payload if isinstance(payload, bytes) else repr(payload), at))
+                if digest in seen or digest in seen_before:
+                    summary.duplicates += 1
+                seen.add(digest)
+                if len(seen) > REMEMBERED:
+                    seen, seen_before = set(), seen
+            elif not isinstance(payload, PayloadError):
+                summary.undated += 1
+            elif payload.field == "line" and payload.size > len(payload.payload):
+                summary.cut += 1
+            yield event
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _dated(events: Iterator[Received]) -> Iterator[tuple[datetime, Received]]:
+    """Yield events with the time by which they are merged: those without one stay behind the one before."""
+    last = _LONG_AGO
+    for event in events:
+        last = event.received_at or last
+        yield last, event
+
+
+def _first(pair: tuple[datetime, Received]) -> datetime:
+    return pair[0]
+
+
+def _records(reading: Reading, pieces: Iterator[bytes], clock: TimeReader) -> Iterator[tuple[int, Iterable[Received]]]:
+    """Yield the number of each record of a log with the events in it."""
+    if reading.head is not None:
+        yield from _rows(reading, Rows(lines(pieces), reading.head), clock)
+        return
+    read = reading.layout.event_reader(clock)
+    if reading.form is Writing.DOCUMENTS:
+        for number, element in enumerate(elements(pieces, reading.array), 1):
+            yield number, [Received(element)] if isinstance(element, PayloadError) else read(element)
+        return
+    for first, block in lines(pieces):
+        for number, line in enumerate(block, first):
+            if isinstance(line, PayloadError):
+                yield number, [Received(line)]
+            elif text := line.strip():
+                yield number, read(text)
+
+
+def _rows(reading: Reading, rows: Rows, clock: TimeReader) -> Iterator[tuple[int, Iterable[Received]]]:
+    assert reading.head is not None
+    names, layout, slow = reading.head.names, reading.layout, Searcher(reading.layout, clock)
+    at = names.index(layout.time[0]) if len(layout.time) == 1 and layout.time[0] in names else None
+    payload = names.index(layout.payload[0]) if len(layout.payload) == 1 and layout.payload[0] in names else None
+    columns = columns_of(names)
+    places = [names.index(columns[field]) if field in columns else None for field in FIELDS]
+    is_plain = at is not None or not layout.time
+    for number, cells in rows:
+        if isinstance(cells, PayloadError):
+            yield number, [Received(cells)]
+            continue
+        time = None if at is None else cells[at]
+        if is_plain and payload is not None and cells[payload][:1] == "{":
+            data = cells[payload].encode("utf-8", errors="surrogateescape")
+            yield number, [received(data, time, clock)]
+        elif is_plain and layout.is_row and not layout.payload and "{" not in "".join(cells):
+            row = TableRow(*[None if place is None else cells[place] for place in places])
+            yield number, [received(row, time, clock)]
+        else:
+            record = Object([*zip(names, cells, strict=True)])
+            yield number, slow.read_value(record, []) or [Received(str(dict(record)))]
+
+
+def _backwards(events: Iterator[Received]) -> Iterator[Received]:
+    """Yield events from the last to the first, by way of a temporary file."""
+    import pickle
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as file:
+        places = array("q")
+        block: list[Received] = []
+        for event in events:
+            block.append(event)
+            if len(block) == 1000:
+                places.append(file.tell())
+                pickle.dump(block, file)
+                block = []
+        yield from reversed(block)
+        for place in reversed(places):
+            file.seek(place)
+            yield from reversed(pickle.load(file))
 
 
 def read_log(lines: Iterable[bytes], layout: Layout = ENVELOPE) -> Iterator[Received]:
@@ -76,162 +341,6 @@ def read_log(lines: Iterable[bytes], layout: Layout = ENVELOPE) -> Iterator[Rece
     for line in lines:
         if text := line.strip():
             yield read(text)
-
-
-# ---- The fast way ----------------------------------------------------------------------------------
-
-
-_BRACE = ord("{")
-
-
-def _compiled(layout: Layout) -> Callable[[bytes], Received]:
-    """Return the reader of a layout: what it makes of a line is what ``read_exactly`` makes of it, sooner."""
-    paths = [path for path in (layout.payload, layout.time) if path]
-    nodes = {path[:depth] for path in paths for depth in range(1, len(path) + 1)}
-    keys = [json.dumps(key) for key in sorted({key for path in paths for key in path})]
-    # A key that is on the paths, or one that is spelt with an escape and so may be.
-    mentions = re.compile(rf'(?:{"|".join(map(re.escape, keys))}|\\u[^"]*")\s*:'.encode()).findall
-    one_more = len('"":0,') if layout.others else min(len(f"{key}:0,") for key in keys)
-    shortest_with_more = len(_shortest(layout)) + one_more
-    needed = json.dumps(paths[0][0]).encode()
-    decode = msgspec.json.Decoder(_struct(layout, nodes, ())).decode
-    payload_of, time_of = _getter(layout.payload), _getter(layout.time)
-
-    def read(line: bytes) -> Received:
-        if needed not in line and b"\\" not in line:
-            return Received(line)
-        try:
-            record = decode(line)
-            payload = bytes(payload_of(record)) if payload_of else b""
-            time = time_of(record) if time_of else None
-        except (msgspec.DecodeError, AttributeError, RecursionError):
-            return read_exactly(layout, line)
-        if payload_of and payload[0] != _BRACE:
-            return read_exactly(layout, line)
-        if time is None or len(line) - len(payload) - len(time) >= shortest_with_more:
-            wrapper = line.replace(payload, b"", 1)
-            there = len(layout.payload) if time is None else len(nodes)
-            if len(mentions(wrapper)) > there or not (wrapper.isascii() or _is_utf8(wrapper)):
-                return read_exactly(layout, line)
-        return _received(payload if payload_of else line, time)
-
-    return read
-
-
-def _shortest(layout: Layout) -> str:
-    """Return the shortest wrapper of the layout, around no payload and a blank time."""
-    wrapper: dict[str, Any] = {}
-    for path in filter(None, (layout.payload, layout.time)):
-        inner = wrapper
-        for key in path[:-1]:
-            inner = inner.setdefault(key, {})
-        inner[path[-1]] = ""
-    shortest = json.dumps(wrapper, separators=(",", ":"))
-    return shortest.replace('""', "", 1) if layout.payload else shortest
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        return data.decode() is not None
-    except UnicodeDecodeError:
-        return False
-
-
-def _struct(layout: Layout, nodes: set[Path], at: Path) -> type[msgspec.Struct]:
-    """Return the type of the object at a place in the wrapper."""
-    required: list[tuple[str, Any]] = []
-    optional: list[tuple[str, Any, None]] = []
-    names = {}
-    for node in sorted(node for node in nodes if node[:-1] == at):
-        names[node[-1]] = _name(node[-1])
-        if node == layout.payload:
-            required.append((names[node[-1]], msgspec.Raw))
-        elif node == layout.payload[: len(node)]:
-            required.append((names[node[-1]], _struct(layout, nodes, node)))
-        elif node == layout.time:
-            optional.append((names[node[-1]], str | None, None))
-        else:
-            optional.append((names[node[-1]], _struct(layout, nodes, node) | None, None))
-    return msgspec.defstruct(
-        "Wrapper",
-        [*required, *optional],
-        rename={name: key for key, name in names.items()},
-        forbid_unknown_fields=not layout.others,
-    )
-
-
-def _name(key: str) -> str:
-    """Return the name of an attribute for a key, which need not be an identifier."""
-    return f"at_{key.encode().hex()}"
-
-
-def _getter(path: Path) -> Callable[[Any], Any] | None:
-    return attrgetter(".".join(map(_name, path))) if path else None
-
-
-# ---- The exact way ---------------------------------------------------------------------------------
-
-
-def read_exactly(layout: Layout, line: bytes) -> Received:
-    """Read one line with every key in sight; the payload is a Python object unless it is the line itself."""
-    try:
-        record = json.loads(line.removeprefix(b"\xef\xbb\xbf").decode(), object_pairs_hook=_Object)
-        if not isinstance(record, _Object) or (not layout.others and _has_others(layout, record, ())):
-            return Received(line)
-        payload, time = _at(record, layout.payload), _at(record, layout.time)
-        if layout.payload and (payload is _MISSING or _is_ambiguous(payload)):
-            return Received(line)
-    except (ValueError, RecursionError):
-        return Received(line)
-    return _received(payload if layout.payload else line, time if layout.time and time is not _MISSING else None)
-
-
-class _Object(dict[str, Any]):
-    """A JSON object that remembers the keys to which it was given two different values."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.twice = {key for key, value in pairs if self[key] is not value and self[key] != value}
-
-
-def _is_ambiguous(value: object) -> bool:
-    """Return whether an object anywhere in a value lost something that was given to it."""
-    if isinstance(value, _Object):
-        return bool(value.twice) or any(map(_is_ambiguous, value.values()))
-    return isinstance(value, list) and any(map(_is_ambiguous, value))
-
-
-def _has_others(layout: Layout, record: Mapping[str, Any], at: Path) -> bool:
-    """Return whether an object of the wrapper has keys that are on neither path."""
-    paths = (layout.payload, layout.time)
-    known = {path[len(at)]: path for path in paths if path[: len(at)] == at and len(path) > len(at)}
-    return any(
-        key not in known
-        or ((*at, key) not in paths and isinstance(value, dict) and _has_others(layout, value, (*at, key)))
-        for key, value in record.items()
-    )
-
-
-_MISSING = object()
-
-
-def _at(record: Any, path: Path) -> Any:
-    """Return the value at a place. Raise ``ValueError`` if a key on the way has two."""
-    for key in path:
-        if not isinstance(record, _Object) or key not in record:
-            return _MISSING
-        if key in record.twice:
-            raise ValueError("a key has two different values")
-        record = record[key]
-    return record
-
-
-def _received(payload: Payload, time: object) -> Received:
-    """Return a payload with its time; where that is none, the refusal in place of the payload."""
-    try:
-        return Received(payload, None if time is None else in_utc("time", datetime.fromisoformat(time)))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return Received(without_time(payload, time))
 
 
 read_line = ENVELOPE.reader()

@@ -312,5 +312,5 @@ def _records(lines: list[bytes], first: int, share: Share | None) -> Iterator[Re
     for number, line in enumerate(lines, first):
         text = line.strip()
         if text and (share is None or share.has_line(text)):
-            payload, at = read_line(text)
+            payload, at = read_line(text)[:2]
             yield number, payload, at, line

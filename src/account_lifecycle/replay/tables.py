@@ -96,7 +96,7 @@ def record_of(line: int, cells: TableCells, at: Any, is_payload: bool, share: Sh
     text = (cells[0] or "").encode("utf-8", errors="surrogateescape")
     if share is not None and not share.has_line(text):
         return None
-    payload, own = read_line(text)
+    payload, own = read_line(text)[:2]
     return line, payload, own if at is None else at, line_of(b"null", at) if cells[0] is None else cells[0]
 
 

@@ -156,7 +156,7 @@ class Reading(NamedTuple):
             if self.shape == "value":
                 if not (text := raw.strip()):
                     continue
-                payload, at = read_line(text)
+                payload, at = read_line(text)[:2]
             places.append(place)
             try:
                 event = parse(payload, self.stamp if at is None else at)
