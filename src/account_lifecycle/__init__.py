@@ -8,6 +8,7 @@ Public names only; importing this touches no optional part.
 
 from .engine.core import Engine
 from .engine.diagnosis import Diagnosis
+from .engine.observations import Observation
 from .errors import (
     AccountLifecycleError,
     ConfigurationError,
@@ -74,6 +75,7 @@ __all__ = [
     "HookOutcome",
     "LeftCall",
     "NextStep",
+    "Observation",
     "OnDead",
     "PayloadError",
     "Policy",

@@ -11,6 +11,7 @@ from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, Severity
 from .lifecycle.apply import applied
 from .lifecycle.decide import Decision
+from .lifecycle.definition import INITIAL
 from .lifecycle.effects import Effect, EffectKind
 from .lifecycle.events import Event
 from .lifecycle.explain import Anomaly
@@ -197,7 +198,7 @@ class EffectRow(NamedTuple):
     """The account's last transitions up to this event, oldest first, at most ``MOVES_TOLD``."""
     reason: str = ""
     """Why the event came, in the vendor's own words; blank where it gave no reason."""
-    status: Status = Status.UNSEEN
+    status: Status = INITIAL
     """The account's status after this event."""
     health: Health | None = None
     """The account's health after this event, if the event changed it."""

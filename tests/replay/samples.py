@@ -20,7 +20,7 @@ from account_lifecycle.lifecycle.events import StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay.findings import Findings, RefusedLine, rows_in
 from account_lifecycle.replay.lines import Source
-from account_lifecycle.replay.loop import Judge
+from account_lifecycle.replay.loop import Judging
 from account_lifecycle.replay.sources import LedgerSource, open_sources
 from account_lifecycle.simulate.log import Faults, simulate
 from replay.reference import events_of
@@ -48,7 +48,7 @@ def told_by(source: Source) -> Told:
     """Everything that a source tells."""
     told = Told([], [], 0, [], [])
     with TemporaryDirectory() as folder:
-        judge = Judge(DEFAULT_POLICY, Findings(Path(folder)))
+        judge = Judging(DEFAULT_POLICY, Findings(Path(folder)))
         for position, records in source.blocks():
             for place, event in judge.read(source, 0, records, STAMP):
                 told.events.append(replace(event, payload=b""))  # type: ignore[union-attr, call-arg, arg-type]

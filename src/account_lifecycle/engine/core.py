@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
-from ..errors import ConfigurationError, PayloadError, StoreError, UnreadablePayloads, logger
+from ..errors import ConfigurationError, PayloadError, StoreError, logger
 from ..hooks.inline import Runner
 from ..hooks.registry import HookOutcome, HookRegistry
 from ..hooks.worker import Worker
@@ -53,6 +53,7 @@ from ..stores.opening import open_store
 from ..stores.protocol import Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
+from .batches import Unreadable, in_batches
 from .deadlines import passed_deadlines
 from .diagnosis import Diagnosis, diagnose
 from .observations import Observation, observed
@@ -64,12 +65,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 1000
 """How many payloads ``feed_events`` commits at a time."""
-UNREADABLE_KEPT = 100
-"""How many errors ``UnreadablePayloads`` holds."""
 DEAD_LETTERED = (DeliveryState.DEAD, DeliveryState.HALTED)
 """The deliveries that ``redrive`` means by default."""
-
-_Item = TypeVar("_Item")
 
 utc_now = partial(datetime.now, UTC)
 """The present time: aware, UTC."""
@@ -169,9 +166,8 @@ class Engine(HookRegistry):
         """
         if batch_size < 1:
             raise ConfigurationError("batch_size", str(batch_size), "1 or more")
-        unreadable: list[PayloadError] = []
-        count = 0
-        for batch in _batches(self._dated(payloads), batch_size):
+        unreadable = Unreadable()
+        for batch in in_batches(self._dated(payloads), batch_size):
             events: list[tuple[Event, bool]] = []
             refusals: list[tuple[PayloadError, datetime]] = []
             for payload, at, is_live in batch:
@@ -185,15 +181,9 @@ class Engine(HookRegistry):
             for is_live, together in groupby(events, key=lambda each: each[1]):
                 decisions += self._advance([event for event, _ in together], is_live=is_live)
             for refused, _ in refusals:
-                if on_unreadable is not None:
-                    on_unreadable(refused)
-                    continue
-                count += 1
-                if count <= UNREADABLE_KEPT:
-                    unreadable.append(refused)
+                (on_unreadable or unreadable.add)(refused)
             yield from (decision for decision in decisions if not isinstance(decision.event, DeadlinePassed))
-        if unreadable:
-            raise UnreadablePayloads(unreadable, count)
+        unreadable.raise_any()
 
     def _dated(self, payloads: Iterable[Payload | Received]) -> Iterator[tuple[Payload, datetime, bool]]:
         """Yield each payload with the time of its arrival, and whether that is now."""
@@ -494,23 +484,6 @@ def _judge_live(account: Account, event: Event, judge: Judge) -> list[Decision]:
     if account.newest_at is not None and event.received_at < account.newest_at:
         event = replace(event, received_at=account.newest_at)
     return judge(account, event)
-
-
-def _batches(payloads: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """Yield lists of ``size``; if the source raises an error, what was taken from it comes first."""
-    batch: list[_Item] = []
-    try:
-        for payload in payloads:
-            batch.append(payload)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    except Exception:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
 
 
 def _draw(situation: Situation) -> "Digraph":

@@ -6,20 +6,11 @@ from typing import NamedTuple
 
 from ..errors import ConfigurationError
 from ..intake.times import in_utc
+from ..lifecycle.definition import WORST_FIRST
 from ..lifecycle.events import ABSENT, StatusObserved
 from ..lifecycle.providers import family_of
-from ..lifecycle.status import Status
 from ..lifecycle.wording import one_of, shown
 
-WORST_FIRST = (
-    Status.CREDENTIALS,
-    Status.PERMISSIONS,
-    Status.ERROR,
-    Status.STOPPED,
-    Status.CONNECTING,
-    Status.OK,
-)
-"""What the list may say of a source of an account, the worst first."""
 OBSERVABLE = (*WORST_FIRST, ABSENT)
 MAX_ID = 256
 """How long an account's id may be, in characters."""

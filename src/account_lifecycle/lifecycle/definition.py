@@ -112,6 +112,7 @@ SIGNS_IN = (CREATION_SUCCESS, RECONNECTED)  # a session begins; what was synced 
 PROVES_LIFE = OK
 FINISHES_SYNC = SYNC_SUCCESS  # its product, if it names one, is synced from then on
 PRESUMED_LIVE = (SYNC_SUCCESS, RECONNECTED)  # proofs of life, too, where OK is not subscribed
+WORST_FIRST = (*LOSSES, CONNECTING, OK)  # what the vendor's list may say of an account's sources: the worst counts
 SETTLES_INTO_OK = (CREATION_SUCCESS, SYNC_SUCCESS, RECONNECTED)  # CONNECTING, on the vendor's list, is no news there
 
 
