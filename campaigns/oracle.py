@@ -60,7 +60,7 @@ BEYOND_A_NET = {
 }
 """The other kinds, and why a net is blind to them."""
 NOT_IN_A_LOG = {"DRIFT", "VANISHED", "NOT_DELETED", "OWNER_CHANGED"}
-"""The kinds about the vendor's list, which no log has, and about who owns an account, which no simulated log changes."""
+"""The kinds about the vendor's list, which no log has, and about the owner, whom no simulated log changes."""
 LAX = (
     Arc("first connecting", "OK", "working"),  # as if nothing had to prove that the account exists
     Arc("connecting", "RECONNECTED", "signed in again"),  # as if nothing had to be lost
