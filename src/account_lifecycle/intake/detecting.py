@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from ..errors import PayloadError
 from .dialects import Path
 from .documents import elements, sample_of
-from .finding import EACH, MISSING, Found, Kind, Object, find, opened, time_in_text, times_in
+from .finding import EACH, NOT_THERE, Found, Kind, Object, find, time_in_text, time_paths, unwrapped
 from .layouts import BARE, IN_PREFIX, Layout, Searcher, shown_path
-from .tables import Rows, TableHead, head_of
+from .tables import CsvRows, TableHead, head_of
 from .times import TIME_RANKS, TimeReader, folded
 
 _JSON_BEGINS = re.compile(r"\s*(\{|\[\s*([{\[\"]|$))")
@@ -33,7 +33,7 @@ class Writing(StrEnum):
     TABLE = "table"
 
 
-class Reading(NamedTuple):
+class LogReading(NamedTuple):
     """How one log is read."""
 
     form: Writing
@@ -61,7 +61,7 @@ Sample = tuple[Any, list[str]]
 """A record of the sample, and the text before it."""
 
 
-def detect(head: bytes, is_all: bool, given: Layout | None = None) -> Reading:
+def detect(head: bytes, is_all: bool, given: Layout | None = None) -> LogReading:
     """Return how a log is read whose beginning is ``head``, which ``is_all`` says is the whole of it.
 
     ``given`` is its layout, if that is known.
@@ -77,7 +77,7 @@ def detect(head: bytes, is_all: bool, given: Layout | None = None) -> Reading:
         form = Writing.TABLE
         block: list[bytes | PayloadError] = [line.encode("utf-8", errors="replace") for line in lines]
         blocks = iter([(1, block)])
-        rows = (cells for _, cells in Rows(blocks, table) if not isinstance(cells, PayloadError))
+        rows = (cells for _, cells in CsvRows(blocks, table) if not isinstance(cells, PayloadError))
         samples: list[Sample] = [
             (Object([*zip(table.names, cells, strict=True)]), []) for cells in islice(rows, SAMPLE)
         ]
@@ -85,7 +85,7 @@ def detect(head: bytes, is_all: bool, given: Layout | None = None) -> Reading:
         form = Writing.DOCUMENTS
         array = _array_in(sample_of(head))
         found = (each for each in elements(iter([head]), array) if isinstance(each, bytes))
-        samples = [(opened(each.decode(errors="replace")), []) for each in islice(found, SAMPLE)]
+        samples = [(unwrapped(each.decode(errors="replace")), []) for each in islice(found, SAMPLE)]
         samples = samples or [(sample_of(head), [])]
     else:
         form, samples = Writing.LINES, list(_opened(lines[:SAMPLE]))
@@ -96,7 +96,7 @@ def detect(head: bytes, is_all: bool, given: Layout | None = None) -> Reading:
         whole, _ = choose([(sample_of(head), [])])
         if whole.time:  # it stands beside the array, so a document is one record
             array, layout = None, whole
-    return Reading(form, layout, array, table, _is_descending(samples, layout), notes)
+    return LogReading(form, layout, array, table, _is_descending(samples, layout), notes)
 
 
 def _is_documents(text: str, lines: list[str]) -> bool:
@@ -129,7 +129,7 @@ def _array_in(value: Any) -> Path | None:
 def _opened(lines: list[str]) -> Iterator[Sample]:
     for line in lines:
         prefix: list[str] = []
-        yield opened(line, prefix), prefix
+        yield unwrapped(line, prefix), prefix
 
 
 def _inside(layout: Layout, array: Path) -> Layout:
@@ -159,7 +159,7 @@ def choose(samples: list[Sample]) -> tuple[Layout, tuple[str, ...]]:
     time, others = _time_of(mine, (*payload, "\0") if is_row else payload)
     if not time:
         time, others = _time_of(mine, (*payload, "\0"))
-    if not time and sum(time_in_text("".join(prefix)) is not MISSING for _, prefix in mine) * 2 > len(mine):
+    if not time and sum(time_in_text("".join(prefix)) is not NOT_THERE for _, prefix in mine) * 2 > len(mine):
         time = IN_PREFIX
     notes += [f"`{shown_path(path)}` may be the time too" for path in others]
     return Layout(payload, time, is_row=is_row), tuple(notes)
@@ -173,7 +173,7 @@ def _time_of(samples: list[Sample], payload: Path) -> tuple[Path, list[Path]]:
     """Return the likeliest path to a time, and others that are as likely."""
     clock, seen = TimeReader(), Counter[Path]()
     for value, _ in samples:
-        seen.update(dict.fromkeys(times_in(value, payload, clock)).keys())
+        seen.update(dict.fromkeys(time_paths(value, payload, clock)).keys())
     usual = [path for path, count in seen.items() if count * 5 >= len(samples)]
 
     def unlikely(path: Path) -> tuple[bool, int, int, int]:

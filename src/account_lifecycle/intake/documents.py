@@ -14,7 +14,7 @@ import msgspec
 
 from ..errors import PayloadError
 from .dialects import Path
-from .files import MAX_LINE, too_long
+from .files import MAX_LINE_BYTES, too_long
 
 _GAP = re.compile(rb"[\s,\x1e]*")
 _ENDS = {ord("{"): re.compile(rb"\}(?=\s*[,\]{\[\x1e]|\s*$)"), ord("["): re.compile(rb"\](?=\s*[,\]{\[\x1e]|\s*$)"),
@@ -28,7 +28,7 @@ MAX_TRIES = 8
 def elements(pieces: Iterator[bytes], array: Path | None) -> Iterator[bytes | PayloadError]:
     """Yield the elements of every array that the keys ``array`` lead to; None: the documents themselves.
 
-    An element that is longer than ``MAX_LINE`` is an error in its place; so is what is no JSON, up to the next one.
+    An element that is longer than ``MAX_LINE_BYTES`` is an error in its place; so is what is no JSON, up to the next.
     """
     data, ended = _Buffer(pieces), False
     while not ended:
@@ -74,7 +74,7 @@ class _Buffer:
         keys = b"".join(re.escape(json.dumps(key).encode()) + rb"\s*:\s*(?:\{.*?)?" for key in array)
         start = re.compile(keys.removesuffix(rb"(?:\{.*?)?") + rb"\[" if array else rb"\[", re.DOTALL)
         while (found := start.search(self._data, self._at)) is None:
-            if len(self._data) - self._at > MAX_LINE:
+            if len(self._data) - self._at > MAX_LINE_BYTES:
                 self._at = len(self._data) - 1024
             if not self._fill():
                 return False
@@ -98,11 +98,11 @@ class _Buffer:
                 piece = self._data[self._at : end]
                 if ends is None or _is_json(piece):
                     self._at = end
-                    return piece if len(piece) <= MAX_LINE else too_long(piece, len(piece), "element")
+                    return piece if len(piece) <= MAX_LINE_BYTES else too_long(piece, len(piece), "element")
                 if tries > MAX_TRIES:
                     return self._lost()
                 begin, tries = end - self._at, tries + 1
-            elif not end and (len(self._data) - self._at > MAX_LINE or not self._fill()):
+            elif not end and (len(self._data) - self._at > MAX_LINE_BYTES or not self._fill()):
                 return self._lost()
 
     def _exact_end(self) -> int:
@@ -117,7 +117,7 @@ class _Buffer:
 
     def _lost(self) -> PayloadError:
         """Pass over what is no JSON, or too long, up to where another element may begin; return the refusal."""
-        kept, size = self._data[self._at : self._at + MAX_LINE], 0
+        kept, size = self._data[self._at : self._at + MAX_LINE_BYTES], 0
         begin = re.compile(rb"[}\]]\s*,?\s*(?=[{\[])")
         at = self._at + 1
         while True:
@@ -133,7 +133,7 @@ class _Buffer:
                 self._at = len(self._data)
                 break
             at = self._at
-        if size > MAX_LINE:
+        if size > MAX_LINE_BYTES:
             return too_long(kept, size, "element")
         return PayloadError("line", "text that is not JSON", "JSON, element by element", kept[: 1 << 16], size)
 

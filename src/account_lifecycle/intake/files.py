@@ -4,8 +4,8 @@ What a file is packed with is told by its first bytes, whatever its name: gzip, 
 member of which is a log of its own. Nothing here grows with the length of a file or of a line: pieces are at most a
 mebibyte, also those of a file that unpacks to a thousand times its size, and a longer line is cut.
 
-A damaged file is read as far as it goes: ``Opened.damage`` says then what is missing, so that a damaged tail costs the
-tail and not the audit.
+A damaged file is read as far as it goes: ``OpenedLog.damage`` says then what is missing, so that a damaged tail costs
+the tail and not the audit.
 """
 
 import codecs
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """How many bytes are read at a time."""
-MAX_LINE = 1 << 20
+MAX_LINE_BYTES = 1 << 20
 """The longest line that is read."""
 STDIN = "-"
 
 _MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _UTF8_MARK = b"\xef\xbb\xbf"
 _SKIPPABLE = b"\x2a\x4d\x18"
-_ZSTD_STEP = 1 << 9
+_ZSTD_STEP = 1 << 7
 
 
-class LogFile(NamedTuple):
+class StoredLog(NamedTuple):
     """Where a log is, and how it is stored."""
 
     name: str
@@ -52,7 +52,7 @@ class LogFile(NamedTuple):
         return self.path.stat().st_size if self.path is not None and self.path.is_file() else None
 
     @contextmanager
-    def opened(self) -> "Iterator[Opened]":
+    def opened(self) -> "Iterator[OpenedLog]":
         """Open it to be read. Raise ``UnreadableLog`` if it cannot be opened."""
         with ExitStack() as closing:
             try:
@@ -60,7 +60,7 @@ class LogFile(NamedTuple):
                 content = self._unpacked(stored, closing)
             except (OSError, IndexError, RuntimeError) as error:
                 raise UnreadableLog(f"{self.name} cannot be read: {_why(error)}") from error
-            yield Opened(self.name, stored, content, self.size)
+            yield OpenedLog(self.name, stored, content, self.size)
 
     def _unpacked(self, stored: io.BufferedReader, closing: ExitStack) -> Any:
         """Return what reads the content of a file as it is stored."""
@@ -93,7 +93,7 @@ class LogFile(NamedTuple):
         yield stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(Any, _Raw(stream)))
 
 
-def members(file: LogFile) -> list[LogFile]:
+def members(file: StoredLog) -> list[StoredLog]:
     """Return the logs in a file: itself, or the members of a zip archive, by name."""
     if file.path is None or not file.path.is_file():
         return [file]
@@ -107,7 +107,7 @@ def members(file: LogFile) -> list[LogFile]:
         raise UnreadableLog(f"{file.name} cannot be read: {_why(error)}") from error
 
 
-class Opened:
+class OpenedLog:
     """A log that is being read."""
 
     def __init__(self, name: str, stored: io.BufferedReader, content: Any, size: int | None) -> None:
@@ -157,7 +157,7 @@ class Opened:
 def lines(pieces: Iterator[bytes]) -> Iterator[tuple[int, list[bytes | PayloadError]]]:
     """Yield lines without their ends, many at a time, after the number of the first of them.
 
-    In place of a line that is longer than ``MAX_LINE`` comes the error that says so, with its beginning.
+    In place of a line that is longer than ``MAX_LINE_BYTES`` comes the error that says so, with its beginning.
     """
     number, rest, cut, size = 1, b"", b"", 0
     for piece in pieces:
@@ -171,9 +171,9 @@ def lines(pieces: Iterator[bytes]) -> Iterator[tuple[int, list[bytes | PayloadEr
         found = (rest + piece).split(b"\n")
         rest = found.pop()
         if found:
-            yield number, [too_long(line, len(line)) if len(line) > MAX_LINE else line for line in found]
+            yield number, [too_long(line, len(line)) if len(line) > MAX_LINE_BYTES else line for line in found]
             number += len(found)
-        if len(rest) > MAX_LINE:
+        if len(rest) > MAX_LINE_BYTES:
             cut, size, rest = rest[:MAX_BYTES], len(rest), b""
     if cut:
         yield number, [too_long(cut, size)]
@@ -183,7 +183,9 @@ def lines(pieces: Iterator[bytes]) -> Iterator[tuple[int, list[bytes | PayloadEr
 
 def too_long(line: bytes, size: int, what: str = "line") -> PayloadError:
     """Return the refusal of a line that is too long to be read."""
-    return PayloadError("line", f"a {what} of {size:,} bytes", f"at most {MAX_LINE:,} bytes", line[:MAX_BYTES], size)
+    return PayloadError(
+        "line", f"a {what} of {size:,} bytes", f"at most {MAX_LINE_BYTES:,} bytes", line[:MAX_BYTES], size
+    )
 
 
 class _Damage(Exception):

@@ -53,7 +53,7 @@ class Found(NamedTuple):
 
 def find(value: Any, path: Path = ()) -> list[Found]:
     """Return the best that there is in a value, in the order of the text: all of one kind."""
-    value = opened(value)
+    value = unwrapped(value)
     if len(path) > MAX_DEPTH:
         return []
     if isinstance(value, list):
@@ -122,7 +122,7 @@ class Object(dict[str, Any]):
 _decoder = json.JSONDecoder(object_pairs_hook=Object)
 
 
-def opened(value: Any, prefix: list[str] | None = None) -> Any:
+def unwrapped(value: Any, prefix: list[str] | None = None) -> Any:
     """Return what is in a text: the JSON that it is, or hides; any other value as it is.
 
     The text before JSON that stands behind something is appended to ``prefix``.
@@ -193,18 +193,18 @@ def _encoded_in(text: str) -> str | None:
 
 # ---- Walking a path ------------------------------------------------------------------------------------
 
-MISSING = object()
+NOT_THERE = object()
 
 
-def at(value: Any, payload: Path, time: Path, when: Any = MISSING, prefix: list[str] | None = None) -> Iterator[Any]:
-    """Yield each pair of what stands at two paths, as far as those lead: ``MISSING`` where nothing does.
+def at(value: Any, payload: Path, time: Path, when: Any = NOT_THERE, prefix: list[str] | None = None) -> Iterator[Any]:
+    """Yield each pair of what stands at two paths, as far as those lead: ``NOT_THERE`` where nothing does.
 
     Raise ``ValueError`` if a key on the way has two different values.
     """
-    value = opened(value, prefix) if payload or time else value
+    value = unwrapped(value, prefix) if payload or time else value
     if isinstance(value, list) and (payload[:1] == (EACH,) or (not payload and time[:1] == (EACH,))):
         rest = time[1:] if time[:1] == (EACH,) else ()
-        when = when if not time or time[0] == EACH else MISSING
+        when = when if not time or time[0] == EACH else NOT_THERE
         for each in value:
             yield from at(each, payload[1:], rest, when, prefix)
         return
@@ -218,14 +218,14 @@ def at(value: Any, payload: Path, time: Path, when: Any = MISSING, prefix: list[
             raise ValueError("a key has two different values")
         yield from at(value[key], payload[1:], time[1:] if time else (), when, prefix)
     else:
-        yield MISSING, when
+        yield NOT_THERE, when
 
 
 def _straight(value: Any, path: Path) -> Any:
     for key in path:
-        value = opened(value)
+        value = unwrapped(value)
         if not isinstance(value, Object) or key not in value:
-            return MISSING
+            return NOT_THERE
         if key in value.twice:
             raise ValueError("a key has two different values")
         value = value[key]
@@ -235,12 +235,12 @@ def _straight(value: Any, path: Path) -> Any:
 _NOWHERE: Path = ("\0",)
 
 
-def times_in(value: Any, payload: Path, clock: TimeReader, path: Path = ()) -> Iterator[Path]:
+def time_paths(value: Any, payload: Path, clock: TimeReader, path: Path = ()) -> Iterator[Path]:
     """Yield the paths to what is called like a time and is one, but for those in the payload."""
-    value = opened(value)
+    value = unwrapped(value)
     if isinstance(value, list):
         if payload[:1] == (EACH,) and value:
-            yield from times_in(value[0], payload[1:], clock, (*path, EACH))
+            yield from time_paths(value[0], payload[1:], clock, (*path, EACH))
         return
     if not isinstance(value, dict) or len(path) > MAX_DEPTH:
         return
@@ -256,12 +256,12 @@ def times_in(value: Any, payload: Path, clock: TimeReader, path: Path = ()) -> I
                 pass
         if payload[:1] == (key,):
             if payload[1:]:
-                yield from times_in(each, payload[1:], clock, (*path, key))
+                yield from time_paths(each, payload[1:], clock, (*path, key))
         elif isinstance(each, dict):
-            yield from times_in(each, _NOWHERE, clock, (*path, key))
+            yield from time_paths(each, _NOWHERE, clock, (*path, key))
 
 
 def time_in_text(prefix: str) -> Any:
-    """Return the first time that stands in the text before an event; ``MISSING`` if there is none."""
+    """Return the first time that stands in the text before an event; ``NOT_THERE`` if there is none."""
     found = IN_TEXT.search(prefix)
-    return found.group() if found else MISSING
+    return found.group() if found else NOT_THERE

@@ -9,6 +9,7 @@ for it or else is searched. All other lines are read by the walker of ``finding`
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -18,7 +19,7 @@ import msgspec
 
 from ..errors import ConfigurationError, PayloadError
 from .dialects import Path
-from .finding import EACH, MISSING, Kind, Object, at, columns_of, find, opened, row_of, time_in_text
+from .finding import EACH, NOT_THERE, Kind, Object, at, columns_of, find, row_of, time_in_text, unwrapped
 from .payloads import MAX_BYTES, Payload, without_time
 from .times import TimeReader
 
@@ -147,7 +148,7 @@ def _bare(line: bytes) -> Received:
 def received(payload: Payload, time: object, clock: TimeReader) -> Received:
     """Return a payload with its time; where that is none, the refusal in place of the payload."""
     try:
-        return Received(payload, None if time is MISSING else clock.read(time))
+        return Received(payload, None if time is NOT_THERE else clock.read(time))
     except ValueError:
         return Received(without_time(payload, time))
 
@@ -168,6 +169,7 @@ def _compiled(layout: Layout, clock: TimeReader, exactly: ReadLine, without_key:
     keys = [json.dumps(key) for key in sorted({key for path in paths for key in path})]
     # A key that is on the paths, or one that is spelt with an escape and so may be.
     mentions = re.compile(rf'(?:{"|".join(map(re.escape, keys))}|\\u[^"]*")\s*:'.encode()).findall
+    usual = [*Counter(json.dumps(node[-1]).encode() for node in nodes).items()]
     one_more = len('"":0,') if layout.others else min(len(f"{key}:0,") for key in keys)
     shortest_with_more = len(_shortest(layout)) + one_more
     needed = json.dumps(paths[0][0]).encode()
@@ -190,8 +192,13 @@ def _compiled(layout: Layout, clock: TimeReader, exactly: ReadLine, without_key:
                 return exactly(line)
         if time is None or len(line) - len(payload) - (len(time) if type(time) is str else 0) >= shortest_with_more:
             wrapper = line.replace(payload, b"", 1) if payload else line
-            there = len(layout.payload) if time is None else len(nodes)
-            if len(mentions(wrapper)) > there or not (wrapper.isascii() or _is_utf8(wrapper)):
+            for key, count in usual:
+                if wrapper.count(key) > count or b"\\u" in wrapper:
+                    there = len(layout.payload) if time is None else len(nodes)
+                    if len(mentions(wrapper)) > there:
+                        return exactly(line)
+                    break
+            if not (wrapper.isascii() or _is_utf8(wrapper)):
                 return exactly(line)
         return received(inner if payload_of else line, time, clock)
 
@@ -298,11 +305,11 @@ def read_exactly(layout: Layout, line: bytes, clock: TimeReader) -> Received:
         if not isinstance(record, Object) or (not layout.others and _has_others(layout, record, ())):
             return Received(line)
         payload, time = _at(record, layout.payload), _at(record, layout.time)
-        if layout.payload and (payload is MISSING or is_ambiguous(payload)):
+        if layout.payload and (payload is NOT_THERE or is_ambiguous(payload)):
             return Received(line)
     except (ValueError, RecursionError):
         return Received(line)
-    return received(payload if layout.payload else line, time if layout.time else MISSING, clock)
+    return received(payload if layout.payload else line, time if layout.time else NOT_THERE, clock)
 
 
 def is_ambiguous(value: object) -> bool:
@@ -327,7 +334,7 @@ def _at(record: Any, path: Path) -> Any:
     """Return the value at a place. Raise ``ValueError`` if a key on the way has two."""
     for key in path:
         if not isinstance(record, Object) or key not in record:
-            return MISSING
+            return NOT_THERE
         if key in record.twice:
             raise ValueError("a key has two different values")
         record = record[key]
@@ -348,7 +355,7 @@ class Searcher:
         except UnicodeDecodeError:
             return [Received(line)]
         prefix: list[str] = []
-        value = opened(text, prefix)
+        value = unwrapped(text, prefix)
         if not isinstance(value, dict | list):
             return [Received(line)]
         is_whole = not self._layout.payload and isinstance(value, Object) and line[:1] == b"{"
@@ -364,7 +371,7 @@ class Searcher:
         time_path = () if layout.time == IN_PREFIX else layout.time
         try:
             for inner, time in at(value, layout.payload, time_path, prefix=prefix):
-                inner = opened(inner, prefix)
+                inner = unwrapped(inner, prefix)
                 if layout.time == IN_PREFIX and prefix:
                     time = time_in_text(prefix[0])
                 events += self._events(inner, time, line if inner is value else None)
@@ -387,7 +394,7 @@ class Searcher:
                 events.append(Received(_twice(each.value)))
                 continue
             events.append(received(each.value if line is None or each.path else line, time, self._clock))
-        return events or ([] if value is MISSING or line is not None else [received(_kept(value), time, self._clock)])
+        return events or ([] if value is NOT_THERE or line is not None else [received(_kept(value), time, self._clock)])
 
 
 def _kept(value: Any) -> Payload:

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from ..errors import ConfigurationError, PayloadError
-from .detecting import Reading, Writing, detect
+from .detecting import LogReading, Writing, detect
 from .dialects import FIELDS, TableRow
 from .documents import elements
-from .files import STDIN, LogFile, Opened, lines, members
+from .files import STDIN, OpenedLog, StoredLog, lines, members
 from .finding import Object, columns_of
 from .layouts import BARE, ENVELOPE, Layout, Received, Searcher, layout_of, received
 from .payloads import without_time
-from .tables import Rows
+from .tables import CsvRows
 from .times import MAX_AHEAD, TimeReader
 
 __all__ = ["BARE", "ENVELOPE", "Layout", "Log", "Received", "Summary", "layout_of", "open_log", "read_line", "read_log"]
@@ -38,11 +38,11 @@ REMEMBERED = 1 << 16
 EXAMPLE = 200
 """How many bytes of an unreadable line are shown."""
 
-Source = str | Path | BinaryIO
+AnyLog = str | Path | BinaryIO
 
 
 def open_log(
-    logs: Source | Iterable[Source],
+    logs: AnyLog | Iterable[AnyLog],
     layout: Layout | None = None,
     order: Literal["time", "file"] = "time",
     *,
@@ -61,9 +61,9 @@ def open_log(
     files = []
     for number, log in enumerate(given, 1):
         if isinstance(log, str | Path):
-            files += members(LogFile(str(log), None if str(log) == STDIN else Path(log)))
+            files += members(StoredLog(str(log), None if str(log) == STDIN else Path(log)))
         else:
-            files.append(LogFile(str(getattr(log, "name", f"stream {number}")), None, log))  # type: ignore[arg-type]
+            files.append(StoredLog(str(getattr(log, "name", f"stream {number}")), None, log))  # type: ignore[arg-type]
     return Log(files, layout, order, zone, now or datetime.now(UTC))
 
 
@@ -117,7 +117,7 @@ class Summary:
         """The logs whose newest event came first."""
         self.damage: list[str] = []
         """What is missing because a file is damaged, in words."""
-        self.readings: dict[str, Reading] = {}
+        self.readings: dict[str, LogReading] = {}
         """How each log was read."""
         self.unreadable: dict[tuple[str, str], Unreadable] = {}
         """By what is alike in their reasons, the commonest of which is the most telling."""
@@ -153,7 +153,7 @@ class Summary:
 class Log:
     """The events of some logs, in order; iterate over it once."""
 
-    def __init__(self, files: list[LogFile], layout: Layout | None, order: str, zone: tzinfo, now: datetime) -> None:
+    def __init__(self, files: list[StoredLog], layout: Layout | None, order: str, zone: tzinfo, now: datetime) -> None:
         self.summary = Summary()
         self._files = files
         self._layout = layout
@@ -161,7 +161,7 @@ class Log:
         self._clock = TimeReader(zone)
         self._latest = now + MAX_AHEAD
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, LogReading]:
         """Return how each log would be read, without reading it; of streams, only what is there."""
         for file in self._files:
             with file.opened() as opened:
@@ -185,7 +185,7 @@ class Log:
 
     # ---- One log ---------------------------------------------------------------------------------
 
-    def _begin(self, file: LogFile, opened: Opened) -> tuple[Reading, Iterator[bytes]]:
+    def _begin(self, file: StoredLog, opened: OpenedLog) -> tuple[LogReading, Iterator[bytes]]:
         """Return how a log is read, and all its pieces."""
         pieces = opened.pieces()
         head, is_all, is_live = b"", False, file.size is None
@@ -196,13 +196,13 @@ class Log:
         self.summary.readings[file.name] = reading
         return reading, chain([head], pieces)
 
-    def _in_file_order(self, file: LogFile) -> Iterator[Received]:
+    def _in_file_order(self, file: StoredLog) -> Iterator[Received]:
         with file.opened() as opened:
             reading, pieces = self._begin(file, opened)
             yield from self._events(file.name, reading, pieces)
             self._end(opened)
 
-    def _in_time(self, file: LogFile, closing: ExitStack) -> Iterator[Received]:
+    def _in_time(self, file: StoredLog, closing: ExitStack) -> Iterator[Received]:
         opened = closing.enter_context(file.opened())
         reading, pieces = self._begin(file, opened)
         events = self._events(file.name, reading, pieces)
@@ -211,15 +211,15 @@ class Log:
             events = _backwards(events)
         return self._ended(events, opened)
 
-    def _ended(self, events: Iterator[Received], opened: Opened) -> Iterator[Received]:
+    def _ended(self, events: Iterator[Received], opened: OpenedLog) -> Iterator[Received]:
         yield from events
         self._end(opened)
 
-    def _end(self, opened: Opened) -> None:
+    def _end(self, opened: OpenedLog) -> None:
         if opened.damage:
             self.summary.damage.append(opened.damage)
 
-    def _events(self, name: str, reading: Reading, pieces: Iterator[bytes]) -> Iterator[Received]:
+    def _events(self, name: str, reading: LogReading, pieces: Iterator[bytes]) -> Iterator[Received]:
         """Yield the events of a log, each with its place."""
         latest = self._latest
         for number, record in _records(reading, pieces, self._clock):
@@ -270,10 +270,12 @@ def _first(pair: tuple[datetime, Received]) -> datetime:
     return pair[0]
 
 
-def _records(reading: Reading, pieces: Iterator[bytes], clock: TimeReader) -> Iterator[tuple[int, Iterable[Received]]]:
+def _records(
+    reading: LogReading, pieces: Iterator[bytes], clock: TimeReader
+) -> Iterator[tuple[int, Iterable[Received]]]:
     """Yield the number of each record of a log with the events in it."""
     if reading.head is not None:
-        yield from _rows(reading, Rows(lines(pieces), reading.head), clock)
+        yield from _rows(reading, CsvRows(lines(pieces), reading.head), clock)
         return
     read = reading.layout.event_reader(clock)
     if reading.form is Writing.DOCUMENTS:
@@ -288,7 +290,7 @@ def _records(reading: Reading, pieces: Iterator[bytes], clock: TimeReader) -> It
                 yield number, read(text)
 
 
-def _rows(reading: Reading, rows: Rows, clock: TimeReader) -> Iterator[tuple[int, Iterable[Received]]]:
+def _rows(reading: LogReading, rows: CsvRows, clock: TimeReader) -> Iterator[tuple[int, Iterable[Received]]]:
     assert reading.head is not None
     names, layout, slow = reading.head.names, reading.layout, Searcher(reading.layout, clock)
     at = names.index(layout.time[0]) if len(layout.time) == 1 and layout.time[0] in names else None

@@ -1,6 +1,6 @@
 """Tables as text: CSV with commas, semicolons, tabs or bars, and the rows in it.
 
-A quotation mark that is never closed costs one line only: what follows is read again. Rows come with the number of
+A quotation mark that is never closed costs one line only: what follows is read again. CsvRows come with the number of
 their first line; a row that cannot be read comes as the error that says why, with its bytes.
 """
 
@@ -85,7 +85,7 @@ def _format(delimiter: str, has_escapes: bool) -> dict[str, Any]:
 Lines = Iterator[tuple[int, list[bytes | PayloadError]]]
 
 
-class Rows:
+class CsvRows:
     """The rows of a table, from its lines."""
 
     def __init__(self, lines: Lines, head: TableHead) -> None:
