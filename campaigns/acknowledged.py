@@ -103,9 +103,9 @@ def _unverified(engine: Engine) -> Iterator[str]:
 def _lost(ledger: Iterable[Evidence], acks: Iterable[Acknowledged]) -> Iterator[str]:
     """Acknowledged events that are not in the ledger exactly once, at the sequence that was reported."""
     places: dict[str, list[tuple[str, int]]] = {}
-    for evidence in ledger:
-        entry = evidence.entry
-        places.setdefault(marker_of(entry), []).append((entry.account_id, entry.sequence))
+    for entry in (evidence.entry for evidence in ledger):
+        if marker := marker_of(entry):  # a clock's event has none
+            places.setdefault(marker, []).append((entry.account_id, entry.sequence))
     yield from (f"{marker} is in the ledger {len(found)} times" for marker, found in places.items() if len(found) > 1)
     for ack in acks:
         if places.get(ack.marker) != [(ack.account_id, ack.sequence)]:
@@ -122,7 +122,7 @@ def _keys(ledger: Iterable[Evidence]) -> set[str]:
     return {
         Effect(kind, subject).key(evidence.entry.account_id, evidence.entry.sequence)
         for evidence in ledger
-        for kind, subject in evidence.effects
+        for kind, subject, _ in evidence.effects
     }
 
 

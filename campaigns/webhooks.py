@@ -24,6 +24,8 @@ IDLE_DAYS = 3
 LIVELY = tuple(str(word) for word in ANNOUNCEMENTS if word is not TERMINAL)
 WORDS = (*LIVELY * 4, str(TERMINAL), "SNAFU")
 """What is announced: few accounts end, because little happens to them afterwards."""
+NOTIFIED = ("CREATION_SUCCESS", "RECONNECTED", "CREATION_FAIL")
+"""What hosted auth's notifications can say."""
 TYPES = ("LINKEDIN", "MAIL", "GOOGLE_OAUTH", "WHATSAPP", "MYSPACE", None)
 UNREADABLE = 20
 """One webhook in so many cannot be read."""
@@ -76,7 +78,8 @@ def _webhook(random: Random, seed: int, number: int, accounts: Sequence[str], pa
     if number % UNREADABLE == UNREADABLE - 1:
         return Sent("", _bytes({"status": number, **mark}), received_at)
     if random.random() < 0.1:
-        notification = {"status": word, "account_id": account_id, "name": f"user of {account_id}", **mark}
+        notified = random.choice(NOTIFIED)
+        notification = {"status": notified, "account_id": account_id, "name": f"user of {account_id}", **mark}
         return Sent(account_id, _bytes(notification), received_at)
     status = {"account_id": account_id, "account_type": kind, "message": word}
     if word.startswith("SYNC") and random.random() < 0.5:
