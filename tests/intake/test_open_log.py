@@ -99,6 +99,21 @@ def test_every_member_of_a_zip_archive_is_a_log(tmp_path: Path) -> None:
     assert [status for status, _ in events_in(open_log(path))] == ["ERROR", "OK"]
 
 
+def test_an_archive_of_no_log_or_of_several_in_a_stream_is_said_to_be_one(tmp_path: Path) -> None:
+    empty, several = io.BytesIO(), io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    with zipfile.ZipFile(several, "w") as archive:
+        archive.writestr("a", "{}")
+        archive.writestr("b", "{}")
+    path = tmp_path / "empty.zip"
+    path.write_bytes(b"PK\x03\x04" + empty.getvalue())
+
+    with pytest.raises(UnreadableLog, match="without files"):
+        list(open_log(path))
+    with pytest.raises(UnreadableLog, match="2 files"):
+        list(open_log(io.BytesIO(several.getvalue())))
+
+
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n", b""])
 def test_how_a_line_ends_makes_no_difference(ending: bytes) -> None:
     assert events_in(log_of(b"\n \n" + line("OK", "2026-05-01T12:00:00Z").strip() + ending)) == [("OK", NOON)]

@@ -58,7 +58,7 @@ class StoredLog(NamedTuple):
             try:
                 stored = closing.enter_context(self._stored())
                 content = self._unpacked(stored, closing)
-            except (OSError, IndexError, RuntimeError) as error:
+            except (OSError, RuntimeError) as error:
                 raise UnreadableLog(f"{self.name} cannot be read: {_why(error)}") from error
             yield OpenedLog(self.name, stored, content, self.size)
 
@@ -67,7 +67,10 @@ class StoredLog(NamedTuple):
         match _packed_with(stored.peek(8)[:8]):
             case "zip":
                 archive = _archive(stored, closing)
-                return closing.enter_context(archive.open(self.member or _members(archive)[0]))
+                names = [self.member] if self.member else _members(archive)
+                if len(names) != 1:
+                    raise OSError(f"it is an archive of {len(names)} files, which can be read only by its path")
+                return closing.enter_context(archive.open(names[0]))
             case "gzip":
                 import gzip
 
@@ -102,6 +105,8 @@ def members(file: StoredLog) -> list[StoredLog]:
             if _packed_with(stored.peek(8)[:8]) != "zip":
                 return [file]
             names = _members(_archive(stored, closing))
+            if not names:
+                raise OSError("it is an archive without files")
             return [file._replace(name=f"{file.name}/{name}", member=name) for name in names]
     except OSError as error:
         raise UnreadableLog(f"{file.name} cannot be read: {_why(error)}") from error
