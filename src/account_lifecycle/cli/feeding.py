@@ -112,7 +112,8 @@ def counting_feed(engine: Engine, counts: FeedCounts, batch_size: int) -> FeedLi
     """Return a function that feeds the engine and counts everything."""
 
     def feed_lines(lines: Iterable[Received]) -> Iterator[Decision]:
-        for decision in engine.feed_events(lines, batch_size=batch_size, on_unreadable=counts.add_unreadable):
+        told = engine.feed_events(lines, batch_size=batch_size, on_unreadable=counts.add_unreadable, deadlines=True)
+        for decision in told:
             counts.add(decision)
             yield decision
 
@@ -145,6 +146,7 @@ def write_counts(counts: FeedCounts, result: Score | None) -> None:
     console.print(composed(styled(counted(counts.events, "event"), "bold"), f" of {births} fed {speed}"))
     fields: list[tuple[str, str | Text]] = [
         ("verdicts", ", ".join(f"{counts.verdicts[verdict]:,} {verdict.lower()}" for verdict in Verdict)),
+        ("deadlines", f"{counts.deadlines:,} passed" if counts.deadlines else ""),
         ("anomalies", _anomalies(counts)),
         ("quarantined", f"{counts.quarantined:,}" if counts.quarantined else "none"),
         ("score", result.summary if result else ""),

@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 from ..errors import PayloadError
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.decide import Decision
+from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.status import Verdict
 from ..lifecycle.wording import JsonObject
 from .output import screen
@@ -109,6 +110,8 @@ class FeedCounts:
     def __init__(self) -> None:
         self.verdicts: Counter[Verdict] = Counter()
         self.kinds: Counter[AnomalyKind] = Counter()
+        self.deadlines = 0
+        """How many deadlines had passed before them."""
         self.new_accounts = 0
         self.quarantined = 0
         self.first_unreadable: list[str] = []
@@ -136,7 +139,10 @@ class FeedCounts:
 
     def add(self, decision: Decision) -> None:
         """Count one decision."""
-        self.verdicts[decision.verdict] += 1
+        if isinstance(decision.event, DeadlinePassed):
+            self.deadlines += 1
+        else:
+            self.verdicts[decision.verdict] += 1
         self.new_accounts += decision.sequence == 1
         for anomaly in decision.anomalies:
             self.kinds[anomaly.kind] += 1
@@ -156,6 +162,7 @@ class FeedCounts:
         return {
             "events": self.events,
             "new_accounts": self.new_accounts,
+            "deadlines": self.deadlines,
             "verdicts": {str(verdict): self.verdicts[verdict] for verdict in Verdict},
             "anomalies": {str(severity): count for severity, count in self.severities().items()},
             "kinds": {str(kind): count for kind, count in self.kinds.most_common()},

@@ -28,7 +28,7 @@ def in_batches(payloads: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
         yield batch
 
 
-class Unreadable:
+class RefusedPayloads:
     """The errors of a feed, counted; the first of them are kept."""
 
     def __init__(self) -> None:

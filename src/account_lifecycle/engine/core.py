@@ -53,7 +53,7 @@ from ..stores.opening import open_store
 from ..stores.protocol import Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
-from .batches import Unreadable, in_batches
+from .batches import RefusedPayloads, in_batches
 from .deadlines import passed_deadlines
 from .diagnosis import Diagnosis, diagnose
 from .observations import Observation, observed
@@ -155,18 +155,19 @@ class Engine(HookRegistry):
         *,
         batch_size: int = BATCH_SIZE,
         on_unreadable: Callable[[PayloadError], object] | None = None,
+        deadlines: bool = False,
     ) -> Iterator[Decision]:
         """Feed many payloads, one transaction for each batch; yield a decision for each that can be read.
 
-        Deadlines that passed before one are judged before it; observers and hooks are told of these decisions, which
-        are not yielded. This is a generator: iterate over it, or nothing is fed. A decision is yielded after its batch
-        is committed. Payloads that cannot be read are put into the quarantine and do not stop the feed: each error
-        is passed to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at the end. If
-        ``payloads`` itself raises an error, what was taken from it is fed first.
+        Deadlines that passed before one are judged before it: observers and hooks are told of these decisions, which
+        are yielded, too, if ``deadlines`` is true. This is a generator: iterate over it, or nothing is fed. A decision
+        is yielded after its batch is committed. Payloads that cannot be read are put into the quarantine and do not
+        stop the feed: each error is passed to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at
+        the end. If ``payloads`` itself raises an error, what was taken from it is fed first.
         """
         if batch_size < 1:
             raise ConfigurationError("batch_size", str(batch_size), "1 or more")
-        unreadable = Unreadable()
+        unreadable = RefusedPayloads()
         for batch in in_batches(self._dated(payloads), batch_size):
             events: list[tuple[Event, bool]] = []
             refusals: list[tuple[PayloadError, datetime]] = []
@@ -182,7 +183,7 @@ class Engine(HookRegistry):
                 decisions += self._advance([event for event, _ in together], is_live=is_live)
             for refused, _ in refusals:
                 (on_unreadable or unreadable.add)(refused)
-            yield from (decision for decision in decisions if not isinstance(decision.event, DeadlinePassed))
+            yield from (d for d in decisions if deadlines or not isinstance(d.event, DeadlinePassed))
         unreadable.raise_any()
 
     def _dated(self, payloads: Iterable[Payload | Received]) -> Iterator[tuple[Payload, datetime, bool]]:
