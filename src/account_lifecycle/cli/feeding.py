@@ -93,7 +93,7 @@ def feed(logs: tuple[str, ...], truth: Path | None, fail_on: tuple[str, ...], as
             result = None
             deque(feed_lines(lines), maxlen=0)
         else:
-            result = score(truth, ScoredLines(lines).heard(feed_lines))
+            result = score(truth, _heard(engine, ScoredLines(lines), feed_lines, counts))
     if as_json:
         write_document(counts.to_dict() | {"score": result and _score_dict(result)})
     else:
@@ -106,6 +106,14 @@ def feed(logs: tuple[str, ...], truth: Path | None, fail_on: tuple[str, ...], as
     for kind, count in counts.kinds.items():
         watch.see(kind, count)
     watch.end()
+
+
+def _heard(engine: Engine, lines: "ScoredLines", feed_lines: FeedLines, counts: FeedCounts) -> Iterator[Listened]:
+    """Feed everything and yield what was said, at last of a look at the clock where the log ends."""
+    yield from lines.heard(feed_lines)
+    for decision in engine.check_deadlines(lines.newest_at) if lines.newest_at is not None else ():
+        counts.add(decision)
+        yield lines.about(decision)
 
 
 def counting_feed(engine: Engine, counts: FeedCounts, batch_size: int) -> FeedLines:
@@ -213,6 +221,8 @@ class ScoredLines:
         self._is_readable: deque[bool] = deque()
         self.line = 0
         """How many lines the feed has answered."""
+        self.newest_at: datetime | None = None
+        """The latest time of a line."""
 
     def heard(self, feed: FeedLines) -> Iterator[Listened]:
         """Feed everything and yield what was said about each line, in order."""
@@ -231,6 +241,8 @@ class ScoredLines:
 
     def _read(self) -> Iterator[Received]:
         for received in self._lines:
+            if received.received_at is not None and (self.newest_at is None or received.received_at > self.newest_at):
+                self.newest_at = received.received_at
             try:
                 parse(received.payload, received.received_at or utc_now())
             except PayloadError:
