@@ -80,13 +80,14 @@ def test_every_other_hold_is_listed_below_with_what_it_depends_on() -> None:
 
 
 def test_what_a_hold_depends_on_is_true_exactly_where_it_is_held() -> None:
+    holds = find_holds()
     for circumstances in circumstances_drawn(announces_sync=True):
         for step in compiled().rows(circumstances):
             facts = {g: getattr(step.before, g) if g in FACTS else g in circumstances for g in Guard}
             true = {words.holds if facts[guard] else words.fails for guard, words in GUARD_WORDS.items()}
             said = {
                 hold.kind
-                for hold in find_holds()
+                for hold in holds
                 if step.announced in hold.announced and step.before.status in hold.states
                 if hold.kind is not AnomalyKind.UNSUPPORTED_STATUS
                 if fits(hold.guard, true) and fits(dict(hold.exceptions).get(step.before.status, ""), true)
