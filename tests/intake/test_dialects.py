@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from account_lifecycle.errors import PayloadError
-from account_lifecycle.intake import dialects, payloads
+from account_lifecycle.intake import dialects, finding, payloads
 from account_lifecycle.intake.dialects import DIALECTS, HOSTED_AUTH, STATUS_WEBHOOK, Dialect, TableRow, columns, write
 from account_lifecycle.intake.logs import read_line
 from account_lifecycle.intake.payloads import Wire, parse
@@ -39,6 +39,7 @@ def third(monkeypatch: pytest.MonkeyPatch) -> Dialect:
     """The row of a third dialect, in force."""
     rows = (STATUS_WEBHOOK, EVENT, HOSTED_AUTH)
     monkeypatch.setattr(dialects, "DIALECTS", rows)
+    monkeypatch.setattr(finding, "DIALECTS", rows)
     monkeypatch.setattr(payloads, "WIRE", Wire(rows))
     return EVENT
 
@@ -89,6 +90,12 @@ def test_a_third_dialect_is_found_in_a_log(third: Dialect) -> None:
     assert read_line(wrapped)[:2] == (as_bytes(event()), NOON)
 
 
+def test_a_third_dialect_is_found_wherever_a_log_has_it(third: Dialect) -> None:
+    found = finding.find({"id": 7, "request": [{"at": "2026-05-01T12:00:00Z", "raw": json.dumps(event())}]})
+
+    assert found == [(finding.Kind.PAYLOAD, ("request", finding.EACH, "raw"), event())]
+
+
 def test_a_third_dialect_names_columns_of_tables(third: Dialect) -> None:
     assert columns()["account_id"] == ("account_id", "id")
     assert columns()["status"] == ("status", "message", "state")
@@ -123,6 +130,12 @@ def test_a_row_of_a_table_may_have_any_status_and_is_never_tried_as_a_body(statu
     assert read(row).status == status.strip().upper().replace("FAILED", "FAIL")
     assert read(row).owner == "me"
     assert read(row).payload == row.to_bytes()
+
+
+def test_a_column_of_a_log_goes_by_every_name_that_a_dialect_has_for_it() -> None:
+    assert [finding.columns_of([name]) for names in columns().values() for name in names] == [
+        {field: name} for field, names in columns().items() for name in names
+    ]
 
 
 def test_a_row_without_a_required_field_says_so() -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..lifecycle.definition import ANNOUNCEMENTS
 from .bodies import form_in
-from .dialects import FOREIGN, HOSTED_AUTH, STATUS_WEBHOOK, TABLE, Path, TableRow
+from .dialects import DIALECTS, FOREIGN, HOSTED_AUTH, TABLE, Dialect, Path, TableRow, columns
 from .times import IN_TEXT, TIME_RANKS, TimeReader, folded
 
 EACH = "[]"
@@ -24,10 +24,7 @@ MAX_DEPTH = 24
 MAX_TRIES = 8
 """How many brackets in a line of a log are tried as the beginning of JSON."""
 
-_COLUMNS: Mapping[str, str] = {
-    "accountid": "account_id", "status": "status", "message": "status", "accounttype": "provider",
-    "provider": "provider", "product": "product", "name": "name", "reason": "reason",
-}  # fmt: skip
+_COLUMNS: Mapping[str, str] = {folded(name): field for field, names in columns().items() for name in names}
 """The folded names of what a row of a table has, and the field that each is."""
 _WORDS = {*map(str, ANNOUNCEMENTS), *TABLE.words}
 
@@ -60,7 +57,7 @@ def find(value: Any, path: Path = ()) -> list[Found]:
         return _best([found for each in value for found in find(each, (*path, EACH))])
     if not isinstance(value, dict):
         return []
-    if isinstance(value.get(STATUS_WEBHOOK.keys[0]), dict):
+    if any(row.keys and _is_in(row, value) for row in DIALECTS):
         return [Found(Kind.PAYLOAD, path, value)]
     inner = _best([found for key, each in value.items() if each for found in find(each, (*path, key))])
     if inner and inner[0].kind == Kind.PAYLOAD:
@@ -80,6 +77,11 @@ def find(value: Any, path: Path = ()) -> list[Found]:
 def _best(found: list[Found]) -> list[Found]:
     best = max((each.kind for each in found), default=None)
     return [each for each in found if each.kind == best]
+
+
+def _is_in(dialect: Dialect, value: Mapping[str, Any]) -> bool:
+    outer = {path[0] for path in dialect.objects}
+    return all(key in value for key in dialect.keys) and all(isinstance(value.get(key), dict) for key in outer)
 
 
 def _is_notification(value: Mapping[str, Any]) -> bool:
@@ -245,7 +247,7 @@ def time_paths(value: Any, payload: Path, clock: TimeReader, path: Path = ()) ->
     if not isinstance(value, dict) or len(path) > MAX_DEPTH:
         return
     for key, each in value.items():
-        if not payload and key == STATUS_WEBHOOK.keys[0]:
+        if not payload and any(key in row.keys for row in DIALECTS):
             continue
         if folded(key) in TIME_RANKS and not (isinstance(each, dict) and "$date" not in each):
             try:
