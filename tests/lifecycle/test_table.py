@@ -3,10 +3,11 @@
 import pytest
 
 from account_lifecycle.lifecycle.compiled import compiled
-from account_lifecycle.lifecycle.definition import Guard
-from account_lifecycle.lifecycle.machine import USUAL, Situation, situation_of
+from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS, Guard
+from account_lifecycle.lifecycle.machine import CIRCUMSTANCES, USUAL, Situation, situation_of
 from account_lifecycle.lifecycle.status import Status
 from lifecycle.expected_table import ALL_CIRCUMSTANCES, CELLS, TABLE, WAYS, WORDS, Spot, after, cell, named
+from lifecycle.expected_table import CIRCUMSTANCES as TOLD
 from lifecycle.expected_table import USUAL as USUALLY
 
 
@@ -18,8 +19,9 @@ def guards(circumstances: frozenset[str]) -> frozenset[Guard]:
     return frozenset(Guard(name) for name in circumstances)
 
 
-def test_the_grid_is_whole() -> None:
-    assert (len(TABLE), len(WORDS), len(ALL_CIRCUMSTANCES)) == (17, 11, 32)
+def test_the_grid_has_a_column_for_each_announcement_and_knows_each_circumstance() -> None:
+    assert set(WORDS) == set(ANNOUNCEMENTS)
+    assert set(TOLD) == set(CIRCUMSTANCES)
 
 
 def test_the_situations_are_exactly_those_of_the_grid() -> None:
