@@ -457,6 +457,8 @@ EXAMPLES: dict[AnomalyKind, tuple[Line, ...]] = {
     AnomalyKind.NOT_DELETED: (*_BORN, told("13:00:00", "DELETED"), listed("15:00:00", "OK")),
 }  # fmt: skip
 """What leads to each kind: its last line is the one that deviates."""
+if lacking := sorted(set(AnomalyKind) - EXAMPLES.keys()):
+    raise TypeError(f"no example leads to {' and '.join(lacking)}: add a row to EXAMPLES")
 
 
 def _example(kind: AnomalyKind) -> Iterator[str]:
