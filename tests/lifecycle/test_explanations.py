@@ -67,7 +67,9 @@ class Story:
 
 
 def the_anomaly(decision: Decision, kind: str) -> Anomaly:
-    return next(anomaly for anomaly in decision.anomalies if anomaly.kind == kind)
+    found = {anomaly.kind.value: anomaly for anomaly in decision.anomalies}
+    assert kind in found, decision.event
+    return found[kind]
 
 
 def every_anomaly() -> Iterator[Anomaly]:

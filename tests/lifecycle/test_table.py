@@ -74,5 +74,5 @@ def test_the_provider_and_the_subscription_matter_to_syncs_alone(guard: str) -> 
 def test_the_rows_are_all_cells_and_each_once() -> None:
     rows = [(row.before.key, row.announced) for row in compiled().rows()]
 
-    assert len(rows) == len(CELLS)
     assert set(rows) == set(CELLS)
+    assert len(rows) == len(CELLS)
