@@ -1,25 +1,26 @@
-"""The library and its peers, each going the same way: payload bytes in, the account's new state kept.
+"""The library and its peers, each going the same way: a payload and its time in, the account's new state kept.
 
 Every peer is used as its documentation shows, and only for the bare step: no ledger, no anomaly, no effect, no
-guard. The lives are lawful, so that is enough. Peers that keep an object for each account get all of them before
-the clock starts, whereas the engine meets its accounts on the clock.
+guard, no time. The lives are as expected, so that is enough. Peers that keep an object for each account get all of them
+before the clock starts, whereas we meet our accounts on the clock.
 """
 
 # mypy: disable-error-code="untyped-decorator,no-untyped-call"
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
 from automat import MethodicalMachine, TypeMachineBuilder
 from interleaving import Step
+from lives import START, Arrival
 from pydantic import BaseModel
 from statemachine import State, StateMachine
 from transitions import Machine
 
-from account_lifecycle import Engine
+from account_lifecycle import Account, Engine
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle import definition
+from account_lifecycle.lifecycle.decide import decide, judge
 
 # fmt: off
 WORDS = (
@@ -34,19 +35,57 @@ CHAIN: dict[tuple[str, str], str] = {
     for source in row.source
     if row.dest is not None and row.trigger.value in WORDS and source.value in STATES
 }
-"""By state and announcement the next state: the lawful steps, which every peer is given."""
+"""By state and announcement the next state: the expected steps, which every peer is given."""
 
 
 # ---- Ours ----------------------------------------------------------------------------------------------
 
 
-def engine(_stream: Sequence[bytes]) -> Step:
-    """The whole engine on ``memory:``, as it opens by default: clock, observer, ledger, anomalies, effects."""
+def decision(_stream: Sequence[Arrival]) -> Step:
+    """Payload to decision: read, judged, the account kept in a dict; no store."""
+    accounts: dict[str, Account] = {}
+
+    def step(arrivals: Sequence[Arrival]) -> None:
+        for payload, at in arrivals:
+            event = parse(payload, at)
+            account_id = event.account_id
+            account = accounts.get(account_id)
+            accounts[account_id] = decide(account or Account(account_id), event).after
+
+    return step
+
+
+def decision_with_clock(_stream: Sequence[Arrival]) -> Step:
+    """The same, with a look at the account's deadlines before each event, as live engines and replays take."""
+    accounts: dict[str, Account] = {}
+
+    def step(arrivals: Sequence[Arrival]) -> None:
+        for payload, at in arrivals:
+            event = parse(payload, at)
+            account_id = event.account_id
+            account = accounts.get(account_id)
+            accounts[account_id] = judge(account or Account(account_id), event)[-1].after
+
+    return step
+
+
+def reading(_stream: Sequence[Arrival]) -> Step:
+    """Only our reading of a payload."""
+
+    def step(arrivals: Sequence[Arrival]) -> None:
+        for payload, at in arrivals:
+            parse(payload, at)
+
+    return step
+
+
+def engine(_stream: Sequence[Arrival]) -> Step:
+    """The whole engine on ``memory:``, as it opens by default: a private SQLite file, chain, outbox, observer."""
     feed = Engine.open("memory:").feed_event
 
-    def step(payloads: Sequence[bytes]) -> None:
-        for payload in payloads:
-            feed(payload)
+    def step(arrivals: Sequence[Arrival]) -> None:
+        for payload, at in arrivals:
+            feed(payload, received_at=at)
 
     return step
 
@@ -65,15 +104,15 @@ class Webhook(BaseModel):
     AccountStatus: Inner
 
 
-def pydantic_and_dicts(_stream: Sequence[bytes]) -> Step:
-    """What a team writes on the first day: a model, a table of lawful steps, a dict of states."""
+def pydantic_and_dicts(_stream: Sequence[Arrival]) -> Step:
+    """What a team writes on the first day: a model, a table of expected steps, a dict of states."""
     states: dict[str, str] = {}
 
-    def step(payloads: Sequence[bytes]) -> None:
-        for payload in payloads:
-            told = Webhook.model_validate_json(payload).AccountStatus
-            account_id = told.account_id
-            states[account_id] = CHAIN[states.get(account_id, "UNSEEN"), told.message]
+    def step(arrivals: Sequence[Arrival]) -> None:
+        for payload, _ in arrivals:
+            read = Webhook.model_validate_json(payload).AccountStatus
+            account_id = read.account_id
+            states[account_id] = CHAIN[states.get(account_id, "UNSEEN"), read.message]
 
     return step
 
@@ -84,17 +123,16 @@ def pydantic_and_dicts(_stream: Sequence[bytes]) -> Step:
 def _stepper(models: Mapping[str, object]) -> Step:
     """Read a payload as the engine does, then announce its word to the account's object."""
 
-    def step(payloads: Sequence[bytes]) -> None:
-        for payload in payloads:
-            event = parse(payload, datetime.now(UTC))
+    def step(arrivals: Sequence[Arrival]) -> None:
+        for payload, at in arrivals:
+            event = parse(payload, at)
             getattr(models[event.account_id], event.status)()
 
     return step
 
 
-def _account_ids(stream: Sequence[bytes]) -> set[str]:
-    now = datetime.now(UTC)
-    return {parse(payload, now).account_id for payload in stream}
+def _account_ids(stream: Sequence[Arrival]) -> set[str]:
+    return {parse(payload, START).account_id for payload, _ in stream}
 
 
 class Methodical:
@@ -146,7 +184,7 @@ class Methodical:
         vars()[_before.lower()].upon(vars()[_word], enter=vars()[_after.lower()], outputs=[])
 
 
-def automat_methodical(stream: Sequence[bytes]) -> Step:
+def automat_methodical(stream: Sequence[Arrival]) -> Step:
     """Automat's ``MethodicalMachine``."""
     return _stepper({account_id: Methodical() for account_id in _account_ids(stream)})
 
@@ -169,7 +207,7 @@ class Core:
     """What Automat's inputs share; the bare step keeps nothing in it."""
 
 
-def automat_typed(stream: Sequence[bytes]) -> Step:
+def automat_typed(stream: Sequence[Arrival]) -> Step:
     """Automat's ``TypeMachineBuilder``."""
     builder = TypeMachineBuilder(Announced, Core)
     states = {name: builder.state(name.lower()) for name in STATES}
@@ -193,7 +231,7 @@ def transitions_machine() -> Machine:
     )
 
 
-def transitions_models(stream: Sequence[bytes]) -> Step:
+def transitions_models(stream: Sequence[Arrival]) -> Step:
     """``transitions`` with ``add_model``: one machine, a model for each account."""
     models = {account_id: Model() for account_id in _account_ids(stream)}
     transitions_machine().add_model(list(models.values()))
@@ -212,7 +250,7 @@ def declare() -> Any:
     return make("Declared", (StateMachine,), {**named, **events})
 
 
-def python_statemachine(stream: Sequence[bytes]) -> Step:
+def python_statemachine(stream: Sequence[Arrival]) -> Step:
     """``python-statemachine``: a class of states and events, an object for each account."""
     make = declare()
     return _stepper({account_id: make() for account_id in _account_ids(stream)})

@@ -2,18 +2,18 @@
 
 The loop reads with the engine's own ``parse``, looks the account up, journals the payload where it can be asked for
 by account, and upserts the account: with the same SQLite, the same pragmas, one transaction for as many payloads.
-It judges by a dict of lawful steps and knows no repeat, anomaly, effect, hook or window.
+It judges by a dict of expected steps and knows no repeat, anomaly, effect, hook or window.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import apsw
 from contenders import CHAIN
 from interleaving import Step, Stream
+from lives import Arrival, as_received
 
 from account_lifecycle import Engine
 from account_lifecycle.intake.payloads import parse
@@ -47,7 +47,7 @@ def engine_batches(_stream: Stream) -> Step:
     engine = Engine.open(f"sqlite:///{file.path}")
 
     def step(payloads: Stream) -> None:
-        for _ in engine.feed_events(payloads, batch_size=len(payloads)):
+        for _ in engine.feed_events(as_received(payloads), batch_size=len(payloads)):
             pass
         assert file.path
 
@@ -60,8 +60,8 @@ def engine_singly(_stream: Stream) -> Step:
     engine = Engine.open(f"sqlite:///{file.path}")
 
     def step(payloads: Stream) -> None:
-        for payload in payloads:
-            engine.feed_event(payload)
+        for payload, at in payloads:
+            engine.feed_event(payload, received_at=at)
         assert file.path
 
     return step
@@ -112,8 +112,8 @@ def by_hand_transaction(db: apsw.Connection) -> Iterator[None]:
     db.execute("COMMIT")
 
 
-def _take(db: apsw.Connection, payload: bytes) -> None:
-    event = parse(payload, datetime.now(UTC))
+def _take(db: apsw.Connection, arrival: Arrival) -> None:
+    event = parse(arrival.payload, arrival.received_at)
     found = db.execute("SELECT status FROM account WHERE account_id = ?", (event.account_id,)).fetchall()
     status = CHAIN[str(found[0][0]) if found else "UNSEEN", event.status]
     at = int(event.received_at.timestamp() * 1_000_000)

@@ -32,7 +32,7 @@ from fleet_feeding import FLOOR, Cell, Outcome, batches, floor, middle, race, si
 from fleet_gauges import Gauge
 from fleet_hooks import Outbox, prepare
 from fleet_words import MILLI, ms, plain, table, us
-from lives import births
+from lives import as_received, births
 
 from account_lifecycle import Engine
 
@@ -119,11 +119,11 @@ def _prepared(server: Any, pid_file: Path, folder: Path, effort: Effort) -> Plac
         server.ask(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     postmaster = int(pid_file.read_text().split()[0])
     bodies = births(effort.accounts)
-    accounts = [json.loads(body)["AccountStatus"]["account_id"] for body in bodies[::3]]
+    accounts = [json.loads(born.payload)["AccountStatus"]["account_id"] for born in bodies[::3]]
     place = Place(urls[0], urls[1], f"sqlite:///{folder}/fleet.db", urls[2], postmaster, accounts)
     for url in (place.fleet, place.sqlite, place.hooks):
         with Engine.open(url, observers=()) as engine:
-            for _ in engine.feed_events(bodies, batch_size=1_000):
+            for _ in engine.feed_events(as_received(bodies), batch_size=1_000):
                 pass
     with psycopg.connect(place.floor, autocommit=True) as db:
         db.execute(FLOOR)

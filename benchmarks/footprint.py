@@ -10,10 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from contenders import Model, transitions_machine
-from lives import births
+from contenders import Model, decision, transitions_machine
+from disk import File
+from lives import as_received, births
 
-from account_lifecycle import Engine
+from account_lifecycle import Account, Engine
+from account_lifecycle.intake.payloads import parse
+from account_lifecycle.lifecycle.decide import decide
 
 COMPILE = """
 import time
@@ -25,39 +28,46 @@ print(time.process_time() - before)
 
 
 class Footprint(NamedTuple):
-    """Bytes on average, by ``tracemalloc``."""
+    """Bytes on average; those of memory by ``tracemalloc``."""
 
     account: float
-    """The record of an account that lived up to its first OK and its slot in a dict, without its id."""
+    """An account that lived up to its first OK, with the times that it remembers, and its slot in a dict, without its
+    id."""
     event: float
-    """What the memory store's ledger holds for an event: the payload, the record, the words, the time."""
+    """What an event adds to a SQLite file, with its account, effects and indexes."""
     model: float
     """A ``transitions`` model that was added to a machine, and its slot in a dict."""
 
 
 def footprint(accounts: int) -> Footprint:
-    """Live memory per account, per event and per model."""
-    Engine.open("memory:").feed_event(births(1)[0])  # what is made once is no account's
+    """Live memory per account and per model, and bytes of a store per event."""
+    step = decision([])
+    step(births(1))  # what is made once is no account's
     tracemalloc.start()
-    account, event = _engine_bytes(accounts)
-    model = _model_bytes(accounts)
+    account, model = _account_bytes(accounts), _model_bytes(accounts)
     tracemalloc.stop()
-    return Footprint(account, event, model)
+    return Footprint(account, _file_bytes(accounts), model)
 
 
-def _engine_bytes(accounts: int) -> tuple[float, float]:
+def _account_bytes(accounts: int) -> float:
     before = _live()
-    engine = Engine.open("memory:")
-    fed = 0
-    for payload in births(accounts):
-        engine.feed_event(payload)
-        fed += 1
-    whole = _live() - before
-    known = {account.account_id: account for account in engine.accounts()}
-    engine.close()
-    del engine, payload
-    alone = _live() - before
-    return (alone - _sizes(known)) / accounts, (whole - alone) / fed
+    known: dict[str, Account] = {}
+    for payload, at in births(accounts):
+        event = parse(payload, at)
+        known[event.account_id] = decide(known.get(event.account_id) or Account(event.account_id), event).after
+    del payload, at, event
+    return (_live() - before - _sizes(known)) / accounts
+
+
+def _file_bytes(accounts: int) -> float:
+    file, arrivals = File(), births(accounts)
+    sizes = []
+    for part in (arrivals[:3], arrivals[3:]):
+        with Engine.open(f"sqlite:///{file.path}", observers=()) as engine:
+            for _ in engine.feed_events(as_received(part)):
+                pass
+        sizes.append(file.path.stat().st_size)
+    return (sizes[1] - sizes[0]) / (len(arrivals) - 3)
 
 
 def _model_bytes(accounts: int) -> float:

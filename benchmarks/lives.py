@@ -1,13 +1,19 @@
-"""The lives that every contender is given: the same payload bytes, in the same order.
+"""The lives that every contender is given: the same payload bytes, in the same order, at the same times.
 
-A life is lawful from birth to its end, so that a machine which knows nothing of deviations can follow it.
+A life is as expected from birth to its end, so that a machine which knows nothing of deviations can follow it.
 Seeded: every run of every process makes the same stream.
 """
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
+from account_lifecycle import Received
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+"""When the first account can be born: long enough ago that all of it has happened."""
 ACCOUNTS = 1_000
 SEED = 20_260_501
 
@@ -25,27 +31,55 @@ EPISODES = (
 """What interrupts a working account, up to its recovery."""
 
 
-def payloads(accounts: int = ACCOUNTS) -> list[bytes]:
-    """Webhook bodies of many accounts whose lives overlap, in the order of their arrival."""
+class Arrival(NamedTuple):
+    """A webhook's body, and when it arrived."""
+
+    payload: bytes
+    received_at: datetime
+
+
+def arrivals(accounts: int = ACCOUNTS) -> list[Arrival]:
+    """Webhooks of many accounts whose lives overlap, in the order of their arrival, at times as in real lives.
+
+    An account works for days to months; what follows an announcement follows within its deadline, so nothing is
+    stuck, and nothing looks like a redelivery.
+    """
     chance = random.Random(SEED)
-    arrivals: list[tuple[float, bytes]] = []
+    found: list[Arrival] = []
     for _ in range(accounts):
         account_id = "".join(chance.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789", k=22))
         account_type = chance.choice(list(ANNOUNCES_SYNC))
-        at = chance.random()
+        at, last = START + timedelta(days=30 * chance.random()), ""
         for word in _life(chance, ANNOUNCES_SYNC[account_type]):
-            at += chance.expovariate(10)
-            arrivals.append((at, webhook(account_id, account_type, word)))
-    arrivals.sort(key=lambda arrival: arrival[0])
-    return [body for _, body in arrivals]
+            at += _wait(chance, last)
+            found.append(Arrival(webhook(account_id, account_type, word), at))
+            last = word
+    found.sort(key=lambda arrival: arrival.received_at)
+    return found
 
 
-def births(accounts: int) -> list[bytes]:
-    """Webhook bodies of many accounts that lived up to their first OK, one account after the other."""
+def _wait(chance: random.Random, last: str) -> timedelta:
+    """How long it takes from one announcement to the next."""
+    if last == "OK":
+        return timedelta(days=1 + chance.expovariate(1 / 20))
+    if last in ("CREDENTIALS", "ERROR", "STOPPED"):
+        return timedelta(hours=chance.uniform(1, 72))
+    return timedelta(minutes=chance.uniform(1, 14))
+
+
+def as_received(arrivals: Iterable[Arrival]) -> Iterator[Received]:
+    """The same, as ``feed_events`` takes it."""
+    return (Received(payload, at) for payload, at in arrivals)
+
+
+def births(accounts: int) -> list[Arrival]:
+    """Webhooks of many accounts that lived up to their first OK, one account after the other."""
     return [
-        webhook(f"h_EKCy2lRLef5N{number:08}", "LINKEDIN", word)
+        Arrival(
+            webhook(f"h_EKCy2lRLef5N{number:08}", "LINKEDIN", word), START + timedelta(minutes=10 * number + minute)
+        )
         for number in range(accounts)
-        for word in ("CREATION_SUCCESS", "SYNC_SUCCESS", "OK")
+        for minute, word in enumerate(("CREATION_SUCCESS", "SYNC_SUCCESS", "OK"))
     ]
 
 

@@ -5,7 +5,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +15,13 @@ import footprint
 import outbox
 import rows
 import threads
-from interleaving import Comparison, Spread, Start, compare, race, slices, spread
-from lives import payloads, webhook
+from interleaving import Comparison, Spread, Start, Stream, compare, race, slices, spread
+from lives import START, arrivals
 
-from account_lifecycle import Account, Anomaly, AnomalyKind, Engine, Status
+from account_lifecycle import Account, Anomaly, AnomalyKind, Status
 from account_lifecycle.intake.payloads import parse
-from account_lifecycle.lifecycle.decide import decide
+from account_lifecycle.lifecycle.decide import decide, judge
+from account_lifecycle.lifecycle.events import ABSENT, Event, StatusAnnounced, StatusObserved
 
 MICRO, MILLI = 1e6, 1e3
 
@@ -62,9 +63,18 @@ Measurement = Callable[[Effort], Iterator[Row]]
 
 
 def memory_feed(effort: Effort) -> Iterator[Row]:
-    """Bytes to decision against what a team writes on the first day."""
+    """Bytes to decision against what a team writes on the first day, and the parts of it."""
+    peer = "pydantic model and two dicts"
     found = _race(contenders.pydantic_and_dicts, effort, effort.passes)
-    yield _costs("payload to decision, memory: / pydantic model and two dicts", found, 2.0)
+    yield _costs(f"payload to decision / {peer}", found, 2.5)
+    for what, start in (
+        ("… of which reading alone", contenders.reading),
+        ("… and with a look at the deadlines", contenders.decision_with_clock),
+    ):
+        found = race(start, contenders.pydantic_and_dicts, _stream(effort), effort.passes)
+        yield _compared(f"{what} / {peer}", found, found.ratio, found.overall)
+    found = race(contenders.engine, contenders.pydantic_and_dicts, _stream(effort), effort.slow_passes)
+    yield _compared(f"the engine on memory: / {peer}", found, found.ratio, found.overall)
 
 
 def automat(effort: Effort) -> Iterator[Row]:
@@ -73,35 +83,40 @@ def automat(effort: Effort) -> Iterator[Row]:
         ("MethodicalMachine", contenders.automat_methodical),
         ("TypeMachineBuilder", contenders.automat_typed),
     ):
-        yield _faster(f"whole decision / Automat {name}, bare step", _race(start, effort, effort.passes), 1.5)
+        yield _faster(f"payload to decision / Automat {name}, bare step", _race(start, effort, effort.passes), 1.5)
 
 
 def transitions(effort: Effort) -> Iterator[Row]:
     """``transitions`` with a model for each account."""
     found = _race(contenders.transitions_models, effort, effort.passes)
-    yield _faster("whole decision / transitions add_model, bare step", found, 2.0)
+    yield _faster("payload to decision / transitions add_model, bare step", found, 2.0)
 
 
 def statemachine(effort: Effort) -> Iterator[Row]:
     """``python-statemachine`` with an object for each account."""
     found = _race(contenders.python_statemachine, effort, effort.slow_passes)
-    yield _faster("whole decision / python-statemachine, bare step", found, 30.0)
+    yield _faster("payload to decision / python-statemachine, bare step", found, 30.0)
 
 
 def replay(effort: Effort) -> Iterator[Row]:
-    """The pure step alone, and an explanation of each kind."""
-    stream = payloads(effort.accounts)
-    now = datetime.now(UTC)
-    events = [parse(payload, now) for payload in stream]
+    """The pure step alone, without and with a look at the deadlines before it."""
+    events = [parse(payload, at) for payload, at in arrivals(effort.accounts)]
 
-    def loop() -> None:
+    def deciding() -> None:
         accounts: dict[str, Account] = {}
         for event in events:
             account = accounts.get(event.account_id) or Account(event.account_id)
-            accounts[event.account_id] = decide(account, event).account
+            accounts[event.account_id] = decide(account, event).after
 
-    seconds = spread([_cpu(loop) for _ in range(effort.passes + 1)][1:]).median
-    yield Row("decide, as in a replay", f"{len(events) / seconds:,.0f} events/s", value=len(events) / seconds)
+    def judging() -> None:
+        accounts: dict[str, Account] = {}
+        for event in events:
+            account = accounts.get(event.account_id) or Account(event.account_id)
+            accounts[event.account_id] = judge(account, event)[-1].after
+
+    for what, loop in (("decide", deciding), ("judge: decide, and deadlines before it", judging)):
+        seconds = spread([_cpu(loop) for _ in range(effort.passes + 1)][1:]).median / len(events)
+        yield Row(what, f"{seconds * MICRO:.2f} µs, {1 / seconds:,.0f} events/s", value=1 / seconds)
 
 
 def explanations(effort: Effort) -> Iterator[Row]:
@@ -115,26 +130,40 @@ def explanations(effort: Effort) -> Iterator[Row]:
     )
 
 
+def _stream(effort: Effort) -> list[Stream]:
+    return slices(arrivals(effort.accounts), 500)
+
+
 def _race(peer: Start, effort: Effort, passes: int) -> Comparison:
-    return race(contenders.engine, peer, slices(payloads(effort.accounts), 500), passes)
+    return race(contenders.decision, peer, _stream(effort), passes)
 
 
 def _one_of_each() -> list[Anomaly]:
     """An anomaly of every kind, from lives that make no sense."""
     chance = random.Random(1)
-    at = datetime(2026, 5, 1, tzinfo=UTC)
-    engine = Engine.open("memory:", observers=())
     words = [*(status.value for status in Status), "NEW_STATUS"]
+    listed = [*(status.value for status in (Status.OK, Status.CREDENTIALS, Status.ERROR)), ABSENT]
+    accounts: dict[str, Account] = {}
     found: dict[AnomalyKind, Anomaly] = {}
-    for number in range(3_000):
+    at = START
+    for number in range(20_000):
         at += timedelta(minutes=chance.randint(1, 60))
-        account_type = chance.choice(["LINKEDIN", "OUTLOOK", "NEW_PROVIDER"])
-        payload = webhook(f"acc{number % 40}", account_type, chance.choice(words))
-        if chance.random() < 0.1:
-            payload = payload.replace(b'"message"', b'"product": "recruiter", "message"')
-        found |= {a.kind: a for a in engine.feed_event(payload, received_at=at).anomalies}
-    engine.feed_event(webhook("slow", "LINKEDIN", "CONNECTING"), received_at=at)
-    found |= {a.kind: a for d in engine.check_deadlines(at + timedelta(days=1)) for a in d.anomalies}
+        account_id, provider = f"acc{number % 40}", chance.choice(["LINKEDIN", "MICROSOFT", "NEW_PROVIDER"])
+        event: Event = StatusAnnounced(
+            account_id,
+            chance.choice(words),
+            at if chance.random() < 0.95 else at - timedelta(days=3),
+            provider,
+            "recruiter" if chance.random() < 0.1 else "",
+            chance.choice(["user-1", "user-2"]) if chance.random() < 0.1 else None,
+        )
+        if chance.random() < 0.3:
+            event = StatusObserved(account_id, chance.choice(listed), at)
+        if number % 400 < 40:  # from time to time everything begins anew
+            accounts.pop(account_id, None)
+        for decided in judge(accounts.get(account_id) or Account(account_id), event):
+            accounts[account_id] = decided.after
+            found |= {a.kind: a for a in decided.anomalies}
     assert found.keys() == set(AnomalyKind), f"no anomaly of {set(AnomalyKind) - found.keys()}"
     return list(found.values())
 
@@ -161,7 +190,7 @@ BATCH = 1_000
 
 def sqlite(effort: Effort) -> Iterator[Row]:
     """The durable feed against a loop by hand, in batches and singly."""
-    stream = payloads(effort.accounts)
+    stream = arrivals(effort.accounts)
     batches = slices(stream, BATCH)
     what = f"SQLite feed_events, batches of {BATCH:,} / apsw loop by hand"
     found = race(disk.engine_batches, disk.loop_batches, batches, effort.slow_passes)
@@ -175,7 +204,7 @@ def sqlite(effort: Effort) -> Iterator[Row]:
 
 def many_threads(effort: Effort) -> Iterator[Row]:
     """Eight threads that feed one file singly, against one thread that feeds it in groups."""
-    stream = slices(payloads(effort.accounts)[:8_000], 400)
+    stream = slices(arrivals(effort.accounts)[:8_000], 400)
     what = f"SQLite feed_event from {threads.THREADS} threads / one thread"
     found = race(threads.threads_singly, threads.one_thread_in_groups, stream, effort.slow_passes, wall=True)
     yield _faster(f"{what}, groups of {threads.THREADS}, elapsed", found, 0.7, "its throughput")
@@ -185,7 +214,7 @@ def many_threads(effort: Effort) -> Iterator[Row]:
 
 def hook_deliveries(effort: Effort) -> Iterator[Row]:
     """From the outbox to a hook that does nothing."""
-    found = outbox.race_outboxes(slices(payloads(effort.accounts)[:10_000], 500))
+    found = outbox.race_outboxes(slices(arrivals(effort.accounts)[:10_000], 500))
     rate = 1 / found.ours.median
     yield _faster(f"SQLite outbox to hooks ({rate:,.0f} deliveries/s) / outbox by hand, elapsed", found, None)
 
@@ -198,7 +227,7 @@ def postgres(effort: Effort) -> Iterator[Row]:
 
     from postgres_server import private_server
 
-    stream = payloads(effort.accounts)
+    stream = arrivals(effort.accounts)
     with private_server() as own:
         os.environ[server.URL] = own.url.removesuffix("/postgres")
         what = "PostgreSQL feed_events, batches of 1,000 / psycopg loop by hand"
@@ -226,7 +255,7 @@ def text_rows(effort: Effort) -> Iterator[Row]:
 
 
 def memory(effort: Effort) -> Iterator[Row]:
-    """Bytes per account beside a ``transitions`` model, and per event."""
+    """Bytes per account beside a ``transitions`` model, and per event on disk."""
     found = footprint.footprint(effort.accounts)
     yield Row(
         "memory of an account, id not counted / transitions add_model",
@@ -237,7 +266,7 @@ def memory(effort: Effort) -> Iterator[Row]:
         met=found.account <= 400,
         value=found.account,
     )
-    yield Row("memory of an event in the ledger of memory:", f"{found.event:,.0f} B", value=found.event)
+    yield Row("an event in a SQLite file, all told", f"{found.event:,.0f} B", value=found.event)
 
 
 def imports(effort: Effort) -> Iterator[Row]:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 import apsw
 from disk import File, by_hand_transaction
 from interleaving import Comparison, Stream, compare
+from lives import as_received
 
-from account_lifecycle import EffectKind, Engine, HookCall
+from account_lifecycle import EffectKind, Engine, HookCall, Policy
 
 PAGE = 100
 
@@ -28,12 +29,13 @@ def _rounds(rounds: Sequence[Stream]) -> Iterator[tuple[float, float]]:
     url = f"sqlite:///{file.path}"
     db = _by_hand(hand_file)
     called: list[str] = []
-    with Engine.open(url, observers=()) as feeder, Engine.open(url, observers=()) as engine:
+    policy = Policy(reminders=())  # whose effects are those of a clock's events, which a feed does not yield
+    with Engine.open(url, policy=policy, observers=()) as feeder, Engine.open(url, observers=()) as engine:
         _subscribe_to_everything(engine, called)
         for payloads in rounds:
             keys = [
                 (effect.key(d.after.account_id, d.sequence),)
-                for d in feeder.feed_events(payloads, batch_size=len(payloads))
+                for d in feeder.feed_events(as_received(payloads), batch_size=len(payloads))
                 for effect in d.effects
             ]
             with by_hand_transaction(db):

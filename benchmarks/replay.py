@@ -18,14 +18,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from lives import payloads
+from lives import START, arrivals
 
-from account_lifecycle.intake.dialects import FIELDS
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay.audit import replay_sources
@@ -33,8 +32,9 @@ from account_lifecycle.replay.lines import Share
 from account_lifecycle.replay.shards import Task, read_through
 from account_lifecycle.replay.sources import open_sources
 
-START = datetime(2026, 5, 1, tzinfo=UTC)
 SHAPES = ("envelope.jsonl", "bare.jsonl", "columns.csv", "payloads.csv", "columns.parquet")
+COLUMNS = {"account_id": "account_id", "status": "status", "account_type": "provider", "product": "product"}
+"""Of a table, and what of an event stands in each."""
 SLOW_ACCOUNTS = 200
 """How many accounts the slowest peer is given."""
 MICRO = 1e6
@@ -62,8 +62,8 @@ def write_logs(folder: Path, accounts: int) -> None:
     import pyarrow.parquet as pq
 
     folder.mkdir()
-    stream = payloads(accounts)
-    times = [START + timedelta(seconds=number * 0.1) for number in range(len(stream))]
+    found = arrivals(accounts)
+    stream, times = [each.payload for each in found], [each.received_at for each in found]
     texts = [at.isoformat().replace("+00:00", "Z") for at in times]
     envelope = b"".join(
         b'{"received_at": "%b", "payload": %b}\n' % (at.encode(), payload)
@@ -72,11 +72,11 @@ def write_logs(folder: Path, accounts: int) -> None:
     (folder / "envelope.jsonl").write_bytes(envelope)
     (folder / "bare.jsonl").write_bytes(b"\n".join(stream))
     events = [parse(payload, at) for payload, at in zip(stream, times, strict=True)]
-    columns = {field: [getattr(event, field) for event in events] for field in FIELDS}
+    columns = {name: [getattr(event, fact) for event in events] for name, fact in COLUMNS.items()}
     columns = {name: [None if text is None else str(text) for text in found] for name, found in columns.items()}
     with (folder / "columns.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow([*FIELDS, "received_at"])
+        rows.writerow([*COLUMNS, "received_at"])
         rows.writerows(zip(*columns.values(), texts, strict=True))
     with (folder / "payloads.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")

@@ -1,17 +1,17 @@
 """The feed into PostgreSQL, and the loop that one would write by hand with psycopg.
 
 The loop reads with the engine's own ``parse``, locks the account, journals the payload where it can be asked for by
-account, and upserts the account: on the same server, with the same grouping. It judges by a dict of lawful steps and
+account, and upserts the account: on the same server, with the same grouping. It judges by a dict of expected steps and
 knows no repeat, anomaly, effect, hook or window.
 """
 
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from contenders import CHAIN
 from interleaving import Step, Stream
+from lives import Arrival, as_received
 
 from account_lifecycle import Engine
 from account_lifecycle.intake.payloads import parse
@@ -37,7 +37,7 @@ def engine_batches(_stream: Stream) -> Step:
     engine = Engine.open(_fresh_database("bench_engine"))
 
     def step(payloads: Stream) -> None:
-        for _ in engine.feed_events(payloads, batch_size=len(payloads)):
+        for _ in engine.feed_events(as_received(payloads), batch_size=len(payloads)):
             pass
 
     return step
@@ -48,8 +48,8 @@ def engine_singly(_stream: Stream) -> Step:
     engine = Engine.open(_fresh_database("bench_engine"))
 
     def step(payloads: Stream) -> None:
-        for payload in payloads:
-            engine.feed_event(payload)
+        for payload, at in payloads:
+            engine.feed_event(payload, received_at=at)
 
     return step
 
@@ -94,8 +94,8 @@ def _fresh_database(name: str) -> str:
     return f"{url}/{name}"
 
 
-def _take(db: psycopg.Connection[Row], payload: bytes) -> None:
-    event = parse(payload, datetime.now(UTC))
+def _take(db: psycopg.Connection[Row], arrival: Arrival) -> None:
+    event = parse(arrival.payload, arrival.received_at)
     found = db.execute("SELECT status FROM account WHERE account_id = %s FOR UPDATE", (event.account_id,)).fetchone()
     status = CHAIN[str(found[0]) if found else "UNSEEN", event.status]
     at = int(event.received_at.timestamp() * 1_000_000)

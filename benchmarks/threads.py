@@ -6,9 +6,11 @@ commit. The floor is one thread that hands in eight at a time: the largest group
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from zlib import crc32
 
 from disk import File
 from interleaving import Step, Stream
+from lives import Arrival, as_received
 
 from account_lifecycle import Engine
 
@@ -22,7 +24,7 @@ def threads_singly(_stream: Stream) -> Step:
     pool = ThreadPoolExecutor(THREADS)
 
     def step(payloads: Stream) -> None:
-        list(pool.map(lambda share: _feed(engine, share), [payloads[n::THREADS] for n in range(THREADS)]))
+        list(pool.map(lambda share: _feed(engine, share), _shares(payloads)))
         assert file.path
 
     return step
@@ -43,13 +45,22 @@ def _batches_of(size: int) -> Step:
     engine = Engine.open(f"sqlite:///{file.path}")
 
     def step(payloads: Stream) -> None:
-        for _ in engine.feed_events(payloads, batch_size=size):
+        for _ in engine.feed_events(as_received(payloads), batch_size=size):
             pass
         assert file.path
 
     return step
 
 
-def _feed(engine: Engine, payloads: Iterable[bytes]) -> None:
-    for payload in payloads:
-        engine.feed_event(payload)
+def _shares(arrivals: Stream) -> list[list[Arrival]]:
+    """One share for each thread, an account's events all in the same."""
+    shares: list[list[Arrival]] = [[] for _ in range(THREADS)]
+    for arrival in arrivals:
+        account_id = arrival.payload.split(b'"', 6)[5]
+        shares[crc32(account_id) % THREADS].append(arrival)
+    return shares
+
+
+def _feed(engine: Engine, arrivals: Iterable[Arrival]) -> None:
+    for payload, at in arrivals:
+        engine.feed_event(payload, received_at=at)
