@@ -18,10 +18,14 @@ import threads
 from interleaving import Comparison, Spread, Start, Stream, compare, race, slices, spread
 from lives import START, arrivals
 
-from account_lifecycle import Account, Anomaly, AnomalyKind, Status
+from account_lifecycle import Account, Anomaly, AnomalyKind, Decision, Status
 from account_lifecycle.intake.payloads import parse
-from account_lifecycle.lifecycle.decide import decide, judge
+from account_lifecycle.lifecycle.apply import after_acceptance
+from account_lifecycle.lifecycle.compiled import Step, recorded_step
+from account_lifecycle.lifecycle.deadlines import deadline_before
+from account_lifecycle.lifecycle.decide import _effects, decide, judge
 from account_lifecycle.lifecycle.events import ABSENT, Event, StatusAnnounced, StatusObserved
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 
 MICRO, MILLI = 1e6, 1e3
 
@@ -98,25 +102,56 @@ def statemachine(effort: Effort) -> Iterator[Row]:
     yield _faster("payload to decision / python-statemachine, bare step", found, 30.0)
 
 
-def replay(effort: Effort) -> Iterator[Row]:
-    """The pure step alone, without and with a look at the deadlines before it."""
-    events = [parse(payload, at) for payload, at in arrivals(effort.accounts)]
+def parts(effort: Effort) -> Iterator[Row]:
+    """Where the time from a payload to its decision goes, part by part, and what a look at the deadlines adds."""
+    stream = arrivals(effort.accounts)
+    events = [parse(payload, at) for payload, at in stream]
+    accounts: dict[str, Account] = {}
+    made: list[tuple[Account, StatusAnnounced, Decision, Step]] = []
+    for event in events:
+        decided = decide(accounts.get(event.account_id) or Account(event.account_id), event)
+        accounts[event.account_id] = decided.after
+        step = recorded_step(Status(event.status), decided.before.situation, decided.after.situation, True)
+        made.append((decided.before, event, decided, step))
+
+    def nothing() -> None:
+        for _account, _event, _decided, _step in made:
+            pass
+
+    def reading() -> None:
+        for payload, at in stream:
+            parse(payload, at)
 
     def deciding() -> None:
-        accounts: dict[str, Account] = {}
-        for event in events:
-            account = accounts.get(event.account_id) or Account(event.account_id)
-            accounts[event.account_id] = decide(account, event).after
+        for account, event, _, _ in made:
+            decide(account, event)
 
-    def judging() -> None:
-        accounts: dict[str, Account] = {}
-        for event in events:
-            account = accounts.get(event.account_id) or Account(event.account_id)
-            accounts[event.account_id] = judge(account, event)[-1].after
+    def applying() -> None:
+        for account, event, _, step in made:
+            after_acceptance(account, event, step, (), DEFAULT_POLICY)
 
-    for what, loop in (("decide", deciding), ("judge: decide, and deadlines before it", judging)):
-        seconds = spread([_cpu(loop) for _ in range(effort.passes + 1)][1:]).median / len(events)
-        yield Row(what, f"{seconds * MICRO:.2f} µs, {1 / seconds:,.0f} events/s", value=1 / seconds)
+    def telling() -> None:
+        for account, event, decided, step in made:
+            _effects(account, decided.after, event, step, decided.blind_window)
+
+    def looking() -> None:
+        for account, event, _, _ in made:
+            deadline_before(account, event.received_at, DEFAULT_POLICY)
+
+    works = (nothing, reading, deciding, applying, telling, looking)
+    rounds = [[_cpu(work) for work in works] for _ in range(2 * effort.passes + 1)][1:]
+    loop, read, decision, apply, effects, deadlines = [
+        spread(column).median / len(events) * MICRO for column in zip(*rounds, strict=True)
+    ]
+    for what, cost in (
+        ("part: reading a payload", read),
+        ("part: deciding, all told", decision - loop),
+        ("… of which the account after it, and its window", apply - loop),
+        ("… of which its effects", effects - loop),
+        ("… of which the questions, the look-up, the decision", decision - apply - effects + loop),
+        ("part: a look at the deadlines, which stores and replays take before", deadlines - loop),
+    ):
+        yield Row(what, f"{cost:.2f} µs", value=cost)
 
 
 def explanations(effort: Effort) -> Iterator[Row]:
@@ -346,7 +381,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "rows": text_rows,
     "import": imports,
     "compile": compiling,
-    "replay": replay,
+    "parts": parts,
     "explanation": explanations,
 }
 """By the name that ``--only`` takes."""
