@@ -198,7 +198,7 @@ def test_an_odd_word_comes_back_and_can_be_asked_for(store: PostgresStore, word:
     event = announced("a", "OK", provider=f"?{word}", product=word, name=word)
     store.advance([event, announced("b", f"?{word}")], as_it_is)
     assert next(store.ledger()).event == event
-    assert [account.name for account in store.accounts(AccountFilter(provider=f"?{word}"))] == [word]
+    assert [account.owner for account in store.accounts(AccountFilter(provider=f"?{word}"))] == [word]
     assert {anomaly.detail for anomaly in store.audit(AuditFilter(provider=f"?{word}"))} == {"", f"?{word}", word}
     assert list(store.faults()) == []
 
@@ -322,7 +322,7 @@ TAMPERINGS = {
     "UPDATE event SET word = 'DELETED' WHERE event_id = 5": "event 5",
     "UPDATE event SET received_at = received_at + 1 WHERE event_id = 5": "event 5",
     "UPDATE event SET payload = '\\x00' WHERE event_id = 5": "event 5",
-    "UPDATE event SET name = 'Mallory' WHERE event_id = 5": "event 5",
+    "UPDATE event SET owner = 'Mallory' WHERE event_id = 5": "event 5",
     "UPDATE event SET rules = 'others' WHERE event_id = 5": "event 5",
     "UPDATE event SET verdict = 'HELD' WHERE event_id = 5": "event 5",
     "UPDATE event SET digest = sha256('x') WHERE event_id = 1": "event 6",
@@ -335,7 +335,7 @@ TAMPERINGS = {
     "DELETE FROM account WHERE account_id = 'open'": "account open",
     "DELETE FROM anomaly WHERE event_id = 8": "event 8",
     "UPDATE anomaly SET kind = 'STUCK' WHERE event_id = 8": "event 8",
-    "INSERT INTO anomaly VALUES (99, 0, 'STUCK', NULL, NULL, NULL, NULL, '')": "anomaly of event 99",
+    "INSERT INTO anomaly VALUES (99, 0, 'STUCK', NULL, '{}')": "anomaly of event 99",
     "DELETE FROM effect WHERE event_id = 8": "event 8",
     "UPDATE effect SET effects = '[]' WHERE event_id = 8": "event 8",
     "UPDATE effect SET account_id = 'open' WHERE event_id = 8": "effects of event 8",
