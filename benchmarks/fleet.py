@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,7 +119,7 @@ def _prepared(server: Any, pid_file: Path, folder: Path, effort: Effort) -> Plac
     for name in ("fleet", "floor", "hooks"):
         server.ask(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     postmaster = int(pid_file.read_text().split()[0])
-    bodies = births(effort.accounts)
+    bodies = births(effort.accounts, datetime.now(UTC) - timedelta(days=30))
     accounts = [json.loads(born.payload)["AccountStatus"]["account_id"] for born in bodies[::3]]
     place = Place(urls[0], urls[1], f"sqlite:///{folder}/fleet.db", urls[2], postmaster, accounts)
     for url in (place.fleet, place.sqlite, place.hooks):

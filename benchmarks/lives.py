@@ -72,11 +72,11 @@ def as_received(arrivals: Iterable[Arrival]) -> Iterator[Received]:
     return (Received(payload, at) for payload, at in arrivals)
 
 
-def births(accounts: int) -> list[Arrival]:
-    """Webhooks of many accounts that lived up to their first OK, one account after the other."""
+def births(accounts: int, start: datetime = START) -> list[Arrival]:
+    """Webhooks of many accounts that lived up to their first OK, one account after the other, born a second apart."""
     return [
         Arrival(
-            webhook(f"h_EKCy2lRLef5N{number:08}", "LINKEDIN", word), START + timedelta(minutes=10 * number + minute)
+            webhook(f"h_EKCy2lRLef5N{number:08}", "LINKEDIN", word), start + timedelta(seconds=number + 60 * minute)
         )
         for number in range(accounts)
         for minute, word in enumerate(("CREATION_SUCCESS", "SYNC_SUCCESS", "OK"))
