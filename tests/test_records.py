@@ -98,8 +98,8 @@ def test_an_account_that_is_blind_has_its_window_in_it() -> None:
     record = fed().account("cyd").to_dict(NOW)
     assert record["blind_window"]["open"] is True
     assert record["blind_window"]["causes"] == ["ERROR"]
-    assert record["blind_window"]["last_ok_at"] is None
-    assert record["blind_window"]["duration_s"] is None
+    assert record["blind_window"]["backfill_from"] is None
+    assert record["blind_window"]["duration_s"] == (NOW - at(30)).total_seconds()
 
 
 def test_a_blind_window_tells_the_interval_to_backfill() -> None:
@@ -107,13 +107,14 @@ def test_a_blind_window_tells_the_interval_to_backfill() -> None:
     assert window.to_dict() == {
         "account_id": "bob",
         "sequence": 3,
-        "last_ok_at": "2026-05-01T12:10:00Z",
+        "backfill_from": "2026-05-01T12:10:00Z",
         "opened_at": "2026-05-01T13:00:00Z",
         "closed_at": "2026-05-01T14:00:00Z",
         "open": False,
         "recovered": True,
+        "estimated": False,
         "causes": ["CREDENTIALS"],
-        "duration_s": 6600.0,
+        "duration_s": 3600.0,
     }
 
 
@@ -128,7 +129,7 @@ def test_an_entry_holds_its_payload_as_it_came() -> None:
 
 
 def test_a_deadline_in_the_history_tells_what_was_allowed() -> None:
-    engine = fed(((0, notification("acc", "CONNECTING")),))
+    engine = fed(((0, webhook("acc", "CONNECTING")),))
     engine.check_deadlines(at(31))
     record = engine.history("acc")[-1].to_dict()
     assert (record["event"], record["announced"], record["allowed_s"]) == ("deadline_passed", "CONNECTING", 1800.0)
@@ -169,9 +170,13 @@ def test_a_decision_tells_what_moved_and_what_follows_from_it() -> None:
     record = engine.feed_event(webhook("ada", "CREDENTIALS"), received_at=NOW).to_dict()
     assert (record["verdict"], record["status_before"], record["status_after"]) == ("APPLIED", "OK", "CREDENTIALS")
     assert (record["health_before"], record["health_after"]) == ("LIVE", "ACTION_REQUIRED")
-    assert {"kind": "action_required", "subject": "", "key": "ada/4/action_required/", "blind_window": None} in record[
-        "effects"
-    ]
+    assert {
+        "kind": "action_required",
+        "subject": "",
+        "key": "ada/4/action_required/",
+        "doubtful": False,
+        "blind_window": None,
+    } in record["effects"]
     assert record["blind_window"]["open"] is True
     assert record["account"]["status"] == "CREDENTIALS"
 

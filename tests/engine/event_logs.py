@@ -55,7 +55,7 @@ def long_log(seed: int, length: int) -> list[bytes]:
 
 def feed_live(engine: Engine, log: Iterable[Received]) -> None:
     """Feed a log one event at a time."""
-    for payload, received_at in log:
+    for payload, received_at, *_ in log:
         try:
             engine.feed_event(payload, received_at=received_at)
         except PayloadError:

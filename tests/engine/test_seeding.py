@@ -65,7 +65,7 @@ def simulated(seed_number: int) -> list[Received]:
 def live_through(engine: Engine, log: Iterable[Received], until: datetime | None = None) -> None:
     """Feed a log live, and look at the clock right before its end."""
     told: list[datetime] = []
-    for payload, received_at in log:
+    for payload, received_at, *_ in log:
         try:
             event = parse(payload, received_at or NOW)
         except PayloadError:
@@ -153,7 +153,7 @@ def test_each_history_is_that_of_an_engine_that_looked_at_every_single_moment(
     """Its ledger has the events of all accounts in the order of time; each account's own events are the same."""
     log = sorted(log, key=lambda received: received.received_at or NOW)
     watchful, engine = opened(policy=policy), opened(policy=policy)
-    for payload, received_at in log:
+    for payload, received_at, *_ in log:
         try:
             event = parse(payload, received_at or NOW)
         except PayloadError:
@@ -270,7 +270,7 @@ def test_every_unreadable_payload_is_in_the_quarantine_in_order_and_stops_nothin
 def test_the_ledger_of_another_store_with_the_deadlines_that_it_has() -> None:
     """Whoever looked for deadlines now and then found them late; so they are taken, and no others."""
     origin = opened()
-    for number, (payload, received_at) in enumerate(simulated(2)):
+    for number, (payload, received_at, *_) in enumerate(simulated(2)):
         try:
             origin.feed_event(payload, received_at=received_at)
         except PayloadError:

@@ -187,6 +187,8 @@ ACCOUNT: dict[str, Any] = {
     "last_live_at": at(1),
     "synced_products": frozenset({"recruiter"}),
     "blind_window": BlindWindow("named", 1, at(0), None),
+    "signed_in_at": at(1),
+    "down_since": at(1),
     "memory": Memory(),
 }
 

@@ -33,7 +33,7 @@ from .policy import DEFAULT_POLICY, Policy
 from .providers import PERMISSIVE, PROFILES
 from .status import Health, Status, Verdict
 from .windows import BlindWindow
-from .wording import JsonObject
+from .wording import JsonObject, time_text
 
 ABSENCE = timedelta(minutes=10)
 """How far apart two looks at the vendor's list must miss an account until it counts as deleted."""
@@ -88,11 +88,13 @@ class Decision:
         return {
             "account_id": self.after.account_id,
             "sequence": self.sequence,
-            "received_at": self.event.received_at.isoformat().replace("+00:00", "Z"),
+            "received_at": time_text(self.event.received_at),
             **self.event.to_dict(),
             "verdict": self.verdict.value,
             "status_before": self.before.status.value,
             "status_after": self.after.status.value,
+            "health_before": self.before.health.value,
+            "health_after": self.after.health.value,
             "anomalies": [anomaly.to_dict() for anomaly in self.anomalies],
             "effects": [effect.to_dict(self.after.account_id, self.sequence) for effect in self.effects],
             "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
