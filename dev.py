@@ -6,7 +6,7 @@
     python3 dev.py check      lint, formatting and types
     python3 dev.py campaign   break it on purpose: kills, power loss, full disks, bit rot; without a name, a list
     python3 dev.py services   install what some tests need of Debian: PostgreSQL's server, strace, Java 17
-    python3 dev.py bench      benchmarks, side by side with peers; bench-replay and bench-fleet are the long ones
+    python3 dev.py bench      benchmarks beside peers (--only NAME, --quick); bench-replay, bench-fleet: the long ones
     python3 dev.py diagrams   draw diagrams/ anew from the machine
     python3 dev.py docs       write the generated pages of docs/ anew
     python3 dev.py shell ...  run any command in the environment

@@ -130,15 +130,15 @@ def parts(effort: Effort) -> Iterator[Row]:
         for account, event, _, step in made:
             after_acceptance(account, event, step, (), DEFAULT_POLICY)
 
-    def telling() -> None:
+    def finding_effects() -> None:
         for account, event, decided, step in made:
             _effects(account, decided.after, event, step, decided.blind_window)
 
-    def looking() -> None:
+    def finding_deadlines() -> None:
         for account, event, _, _ in made:
             deadline_before(account, event.received_at, DEFAULT_POLICY)
 
-    works = (nothing, reading, deciding, applying, telling, looking)
+    works = (nothing, reading, deciding, applying, finding_effects, finding_deadlines)
     rounds = [[_cpu(work) for work in works] for _ in range(2 * effort.passes + 1)][1:]
     loop, read, decision, apply, effects, deadlines = [
         spread(column).median / len(events) * MICRO for column in zip(*rounds, strict=True)
