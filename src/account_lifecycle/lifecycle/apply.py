@@ -46,7 +46,7 @@ def apply(
     if verdict is _APPLIED and step is not None:
         return after_acceptance(account, event, step, kinds, policy)
     if AnomalyKind.OUT_OF_ORDER in kinds:
-        return replace(account, sequence=account.sequence + 1), None
+        return _one_later(account, account.memory, account.newest_at), None
     return _after_hearing(account, event, verdict, kinds, policy), None
 
 
@@ -166,7 +166,7 @@ def _after_hearing(
         if verdict is _HELD or word == ABSENT:
             # Even of an observation that says nothing it is known when it was made: what is older is late.
             newest_at = at if account.newest_at is None else max(at, account.newest_at)
-            return replace(account, sequence=account.sequence + 1, memory=memory, newest_at=newest_at)
+            return _one_later(account, memory, newest_at)
         if word == _OK:
             last_live_at = at
         if event.signed_in_at is not None and (signed_in_at is None or event.signed_in_at > signed_in_at):
@@ -225,11 +225,9 @@ def _after_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> 
     """Return the account after a deadline that was due."""
     at, last_live_at, down_since = event.received_at, account.last_live_at, account.down_since
     if event.kind is DeadlineKind.REMINDER:
-        memory = account.memory._replace(reminded=event.allowed)
-        return replace(account, sequence=account.sequence + 1, memory=memory), None
+        return _one_later(account, account.memory._replace(reminded=event.allowed), account.newest_at), None
     if event.kind is DeadlineKind.SESSION:
-        memory = account.memory._replace(session_noticed=True)
-        return replace(account, sequence=account.sequence + 1, memory=memory), None
+        return _one_later(account, account.memory._replace(session_noticed=True), account.newest_at), None
     presumed = not policy.ok_subscribed and _is_presumed(account.status, True, account.provider, policy)
     now = health_of(account.situation, stuck=True, ever_live=last_live_at is not None, presumed=presumed)
     window, changed = account.blind_window, None
@@ -251,6 +249,30 @@ def _after_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> 
         down_since=down_since,
     )
     return after, changed
+
+
+def _one_later(account: Account, memory: Memory, newest_at: datetime | None) -> Account:
+    """Return the account one event later, with what is remembered now; spelled out, for ``replace`` is slow."""
+    return Account(
+        account.account_id,
+        account.situation,
+        account.sequence + 1,
+        account.health,
+        account.provider,
+        account.owner,
+        account.since,
+        account.stuck,
+        account.presumed,
+        account.heard,
+        account.held,
+        newest_at,
+        account.last_live_at,
+        account.synced_products,
+        account.blind_window,
+        account.signed_in_at,
+        account.down_since,
+        memory,
+    )
 
 
 def _provider_after(account: Account, announced: str | None) -> tuple[str | None, str | None]:
@@ -404,6 +426,3 @@ def _earlier(at: datetime, length: timedelta, not_before: datetime | None) -> da
     except OverflowError:
         earlier = _FIRST
     return earlier if not_before is None or earlier > not_before else min(not_before, at)
-
-
-_FIRST = datetime.min.replace(tzinfo=UTC)
