@@ -2,10 +2,10 @@
 
     python benchmarks/replay.py [--accounts N] [--rounds N] [--million] [--quick]
 
-Every contender runs in a process of its own, round after round in turn, and CPU seconds count, without the time that
-the interpreter takes to start. Peers that keep an object for each account get all of them off the clock, and are given
-the records that our own reading yields, so that only judging differs. Ours is the whole replay: reading, judging,
-deadlines, findings written, sums. Everybody has read the log once before the clock starts. The exit code is 0 whether or not targets are met: times are no test.
+Every contender runs in a process of its own, round after round in turn, and CPU seconds count. Everybody has read the
+log once before the clock starts. Peers that keep an object for each account have all of them by then, and are given the
+records that our own reading yields, so that only judging differs. Ours is the whole replay: reading, judging, findings,
+sums. The exit code is 0 whether or not targets are met: times are no test.
 """
 
 import argparse
