@@ -275,13 +275,13 @@ class Court:
         chosen = list(judge.accounts.values() if accounts is None else accounts)
         for first in range(0, len(chosen), 16_384):
             part = chosen[first : first + 16_384]
-            told = batch([account_cells(account) for account in part], schemas().accounts)
+            rows_found = batch([account_cells(account) for account in part], schemas().accounts)
             nothing = (None,) * len(anomaly_schema(self._rulebook.position))
             due = [self._overdue(account) for account in part]
             rows = [nothing if each is None else (*anomaly_cells(*each), None) for each in due]
             overdue = self._anomaly_array(rows, pa.nulls(len(part), self._rulebook.position))
             overdue = pc.if_else(pa.array([each is not None for each in due]), overdue, None)
-            yield self._found("account", told.to_struct_array(), overdue=overdue)
+            yield self._found("account", rows_found.to_struct_array(), overdue=overdue)
             windows = [account.blind_window for account in part if account.blind_window is not None]
             if windows:
                 yield self._windows_batch(windows)
@@ -297,17 +297,21 @@ class Court:
         return decision.anomalies[0], decision.account.status
 
     def _windows_batch(self, windows: list[BlindWindow]) -> pa.RecordBatch:
-        told = batch([window_cells(window) for window in windows], schemas().windows).to_struct_array()
+        rows_found = batch([window_cells(window) for window in windows], schemas().windows).to_struct_array()
         as_of = [self.judge_of.accounts[window.account_id].sequence for window in windows]
-        return self._found("window", told, as_of=pa.array(as_of, pa.int64()))
+        return self._found("window", rows_found, as_of=pa.array(as_of, pa.int64()))
 
     def _anomaly_array(self, rows: list[FindingRow], positions: pa.Array) -> pa.StructArray:
         schema = anomaly_schema(self._rulebook.position)
-        told = batch(rows, schema)
-        return told.set_column(len(schema) - 1, schema.field("position"), positions).to_struct_array()
+        rows_found = batch(rows, schema)
+        return rows_found.set_column(len(schema) - 1, schema.field("position"), positions).to_struct_array()
 
-    def _found(self, record: str, told: pa.StructArray, **more: pa.Array) -> pa.RecordBatch:
-        columns = {"account_id": told.field("account_id"), "as_of": told.field("sequence"), record: told}
+    def _found(self, record: str, rows_found: pa.StructArray, **more: pa.Array) -> pa.RecordBatch:
+        columns = {
+            "account_id": rows_found.field("account_id"),
+            "as_of": rows_found.field("sequence"),
+            record: rows_found,
+        }
         return self._tagged(record, {**columns, **more})
 
     def _tagged(self, record: str, filled: Mapping[str, pa.Array]) -> pa.RecordBatch:
