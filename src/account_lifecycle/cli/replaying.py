@@ -172,7 +172,7 @@ def _check(
     output_folder: Path | None,
     fail_on: tuple[str, ...],
 ) -> None:
-    """Refuse what cannot be meant together."""
+    """Refuse options that exclude each other."""
     if into is not None and master is not None:
         raise click.UsageError("--into and --spark exclude each other.")
     if output_folder is not None and master is None:

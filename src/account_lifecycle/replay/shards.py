@@ -3,7 +3,7 @@
 Every process reads all of the log and judges its own accounts only: opening a line far enough to see whose it is costs
 a tenth of judging it, and nothing has to be sent from one process to another but how far they are, one time (the
 latest in the log, which decides about deadlines), and the sums. Which account a line is about is read exactly as
-``parse`` reads it (``lines.account_in``); a line of which that cannot be told cheaply is read in full by everybody.
+``parse`` reads it (``lines.account_in``); a line whose account cannot be seen cheaply is read in full by everybody.
 What is found goes into a folder for each process and is merged by position, so that the number of processes shows
 nowhere in the outcome.
 
