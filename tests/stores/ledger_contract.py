@@ -77,11 +77,9 @@ memories = st.builds(
     Memory,
     st.none() | moments,
     st.booleans(),
-    st.none() | moments,
     words,
     st.booleans(),
     st.none() | st.sampled_from(Provider) | words.map("?{}".format),
-    st.none() | moments,
     st.none() | moments,
     lengths,
     st.booleans(),
@@ -105,6 +103,8 @@ accounts = st.builds(
     st.none() | moments,
     st.frozensets(words, max_size=4),
     st.none() | windows,
+    st.none() | moments,
+    st.none() | moments,
     memories,
 )
 

@@ -27,11 +27,15 @@ STREAMS: dict[str, Callable[[Store], Iterator[Any]]] = {
 }
 
 
+WORSE = list(Severity)
+"""Each severity after those that are milder: a filter means at least the one that it names."""
+
+
 def fits(anomaly: Anomaly, wanted: AuditFilter) -> bool:
     """What a filter means, said once more."""
     return (
         (wanted.kind is None or anomaly.kind == wanted.kind)
-        and (wanted.severity is None or anomaly.kind.severity == wanted.severity)
+        and (wanted.severity is None or WORSE.index(anomaly.kind.severity) >= WORSE.index(wanted.severity))
         and (wanted.account_id is None or anomaly.account_id == wanted.account_id)
         and (wanted.provider is None or anomaly.provider == wanted.provider)
         and (wanted.since is None or wanted.since <= anomaly.at)
