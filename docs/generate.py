@@ -533,9 +533,9 @@ replay and a live engine agree.
 
 ## The table
 
-**move**: the announced status becomes the state. **stay**: expected, and the state is kept. **hold**: an anomaly, and
-the state is kept. **move** with a kind is an anomaly too, but the state follows, since the vendor's word is the best
-evidence there is. *New* accounts are those of which nothing has proved yet that they exist. In brackets: what the
+**move**: the account is in the announced status from then on. **stay**: as expected, nothing moves. **hold**: an
+anomaly, and nothing moves. **move** with a kind is an anomaly, too, but is followed, for what the vendor says weighs
+more than what was expected. *New* accounts are those of which nothing has proved yet that they exist. In brackets: what the
 time that has passed changes.
 """
 

@@ -63,7 +63,7 @@ def is_harmless(effect: Effect) -> bool:
     return effect.doubtful or effect.kind == "anomaly" or estimated
 
 
-# ---- Who pauses on the one resumes on the other -----------------------------------------------------------
+# ---- What is required is resolved, in turn -----------------------------------------------------------------
 
 
 @any_lives
