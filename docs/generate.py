@@ -535,8 +535,8 @@ replay and a live engine agree.
 
 **move**: the account is in the announced status from then on. **stay**: as expected, nothing moves. **hold**: an
 anomaly, and nothing moves. **move** with a kind is an anomaly, too, but is followed, for what the vendor says weighs
-more than what was expected. *New* accounts are those of which nothing has proved yet that they exist. In brackets: what the
-time that has passed changes.
+more than what was expected. *New* accounts are those of which nothing has proved yet that they exist. In brackets:
+what the time that has passed changes.
 """
 
 
