@@ -29,6 +29,7 @@ MAX_HEARD, MAX_HELD, MAX_FAILED = 16, 8, 1000
 """How many announcements are remembered: of an account that were accepted, that were held, and of nobody's."""
 
 _APPLIED, _HELD, _CONFIRMED = Verdict.APPLIED, Verdict.HELD, Verdict.CONFIRMED
+_AGAIN = AnomalyKind.MISSED_RECOVERY
 _LIVE, _GONE, _OK = Health.LIVE, Health.GONE, definition.PROVES_LIFE
 _FIRST = datetime.min.replace(tzinfo=UTC)
 """The first moment there is."""
@@ -79,8 +80,8 @@ def after_acceptance(
     at, was, last_live_at, memory = event.received_at, account.health, account.last_live_at, account.memory
     provider, synced, signed_in_at = account.provider, account.synced_products, account.signed_in_at
     since, stuck, presumed, product, reason = account.since, account.stuck, False, None, ""
-    is_moved = step.moved or AnomalyKind.MISSED_RECOVERY in kinds
-    if is_moved:
+    is_again = bool(kinds) and _AGAIN in kinds
+    if step.moved or is_again:
         since, stuck = at, False
     if event.provider is not None and event.provider != provider:
         provider = _provider_after(account, event.provider)[0]
@@ -100,11 +101,11 @@ def after_acceptance(
         signed_in_at = event.signed_in_at
     if step.signs_in:
         synced = frozenset()
-    elif step.finishes_sync:
+    elif step.finishes_sync and (product or "") not in synced:
         synced = _with_product(synced, product or "")
     down_since = None
     if now in definition.DOWN:
-        down_since = at if was not in definition.DOWN or AnomalyKind.MISSED_RECOVERY in kinds else account.down_since
+        down_since = at if is_again or was not in definition.DOWN else account.down_since
     if memory.known_since is None or kinds or step.gives_birth or memory.passes or product is None or reason:
         memory = _memory_after(account, event, step, kinds, down_since is None and window is None)
     if memory.session_noticed and signed_in_at != account.signed_in_at:
@@ -138,14 +139,13 @@ def _accepted(
     heard: tuple[Heard, ...], word: str, product: str | None, at: datetime, horizon: timedelta
 ) -> tuple[Heard, ...]:
     """Return what was heard once an announcement was accepted: without what is too old, and the announcement last."""
-    kept = []
-    if heard:
-        begin = _earlier(at, horizon, None)
-        for entry in heard:
-            if entry[2] > begin and (entry[0] != word or entry[1] != product):
-                kept.append(entry)
-        del kept[: 1 - MAX_HEARD]
-    return (*kept, Heard(word, product, at))
+    new = Heard(word, product, at)
+    if not heard:
+        return (new,)
+    begin = _earlier(at, horizon, None)
+    kept = [entry for entry in heard if entry[2] > begin and (entry[0] != word or entry[1] != product)]
+    kept.append(new)
+    return tuple(kept[-MAX_HEARD:])
 
 
 def _after_hearing(
