@@ -23,12 +23,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from account_lifecycle.replay.lines import Share
 from lives import START, arrivals
 
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay.audit import replay_sources
-from account_lifecycle.replay.lines import Share
 from account_lifecycle.replay.shards import Task, read_through
 from account_lifecycle.replay.sources import open_sources
 

@@ -40,19 +40,20 @@ def test_the_summary_for_programs_counts_the_same(run: Run, log: Path) -> None:
 
 def test_unreadable_payloads_stop_nothing_and_are_listed_on_stderr(run: Run, log: Path) -> None:
     ran = run("feed", log)
-    assert "Unreadable:" in ran.err
-    assert "AccountStatus.account_id: found nothing" in ran.err
-    assert "(kept in quarantine as number 1)" in ran.err
+    assert "Could not be read: 2, kept in the quarantine" in ran.err
+    assert "1 x AccountStatus.account_id: found nothing" in ran.err
+    assert "quarantine, number 1" in ran.err
     assert "account-lifecycle quarantine list" in ran.err
     assert "account-lifecycle audit" in ran.err
 
 
-def test_many_unreadable_payloads_are_counted_and_the_first_are_told(run: Run) -> None:
+def test_many_unreadable_payloads_are_counted_by_their_reason(run: Run) -> None:
     ran = run("feed", "-", stdin=b"nonsense\n" * 50)
-    assert "Unreadable, the first 3 of 50:" in ran.err
-    assert ran.err.count("(kept in quarantine") == 3
+    assert "  50 x payload: found 'nonsense'" in ran.err
+    assert ran.err.count("number 1") == 1
     assert ran.code == 1
-    assert ran.err.endswith("Error: 50 of 50 lines could not be read. Is this a log of webhooks?\n")
+    assert "Error: 50 of 50 lines could not be read" in ran.err
+    assert "--payload-at" in ran.err
     assert "quarantined 50" in " ".join(ran.out.split())
 
 

@@ -1,34 +1,34 @@
-"""``LogReader``: the lines of several logs, read one by one, and stopped between two lines."""
+"""``LogReader``: the events of logs, which a signal ends after a whole one."""
 
+import os
+import signal
 from pathlib import Path
 
-import pytest
-
 from account_lifecycle.cli.progress import LogReader
+from account_lifecycle.intake.logs import open_log
+from cli.shell import webhook
 
 
-@pytest.fixture
-def logs(tmp_path: Path) -> list[str]:
-    for name, text in (("a.jsonl", b"1\n2\n3\n"), ("b c.jsonl", b"4\n5")):
-        (tmp_path / name).write_bytes(text)
-    return ["a.jsonl", "b c.jsonl"]
+def log_in(folder: Path) -> Path:
+    path = folder / "a log.jsonl"
+    path.write_bytes(b"\n".join(webhook(f"2026-05-01T08:00:0{number}Z", "a", "OK") for number in range(4)))
+    return path
 
 
-def test_lines_come_in_order_and_are_counted(logs: list[str]) -> None:
-    reader = LogReader(logs)
-    assert reader.size == 6 + 3
-    assert list(reader) == [b"1\n", b"2\n", b"3\n", b"4\n", b"5"]
-    assert (reader.name, reader.line, reader.bytes_read) == ("b c.jsonl", 2, 9)
+def test_a_signal_ends_it_after_the_event_that_it_is_at(tmp_path: Path) -> None:
+    reader, read = LogReader(open_log(log_in(tmp_path))), 0
+    with reader.stoppable():
+        for _ in reader:
+            read += 1
+            if read == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+    assert (read, reader.line, reader.is_stopped) == (2, 2, True)
+    assert reader.remaining() == f"tail -n +3 '{tmp_path / 'a log.jsonl'}' | account-lifecycle feed -"
 
 
-def test_a_stopped_reader_knows_where_it_is_and_what_remains(logs: list[str]) -> None:
-    reader = LogReader(logs)
-    lines = iter(reader)
-    assert [next(lines), next(lines)] == [b"1\n", b"2\n"]
-    reader.is_stopped = True
-    assert list(lines) == []
-    assert (reader.name, reader.line, reader.remaining()) == ("a.jsonl", 2, " 'b c.jsonl'")
-
-
-def test_nobody_knows_how_long_standard_input_is(logs: list[str]) -> None:
-    assert LogReader([*logs, "-"]).size is None
+def test_the_rest_of_logs_that_are_merged_is_no_matter_of_lines(tmp_path: Path) -> None:
+    path = log_in(tmp_path)
+    for order, has_rest in (("time", False), ("file", True)):
+        reader = LogReader(open_log([path, path], order=order))  # type: ignore[arg-type]
+        next(iter(reader))
+        assert (reader.remaining() is not None) is has_rest

@@ -63,7 +63,7 @@ def test_the_audit_tells_what_was_read_and_what_deviated(run: Run, log: Path) ->
     assert lines[0] == "6 anomalies on 4 of 5 accounts: 1 error, 4 warnings and 1 info."
     assert "16 events from log.jsonl." in lines
     assert "From 2026-05-01 08:00:00 UTC to 2026-05-06 08:00:00 UTC." in lines
-    assert "2 lines could not be read; every byte is in refused.jsonl." in lines
+    assert "2 lines could not be read; they are in refused-log.jsonl." in lines
     titles = ["By provider", "By kind", "What deviated", "Accounts with the most anomalies",
               "Blind windows, by what they began with", "Time in each status"]  # fmt: skip
     assert [line for line in lines if line in titles] == titles
@@ -193,16 +193,16 @@ def test_every_garbage_line_is_in_the_side_file_byte_for_byte(run: Run, tmp_path
     (tmp_path / "dirty.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     ran = run("replay", "dirty.jsonl", "--json")
     assert len(garbage) > 1
-    assert refused_in(tmp_path / "refused.jsonl") == garbage
+    assert refused_in(tmp_path / "refused-dirty.jsonl") == garbage
     assert ran.document["log"]["refused"] == len(garbage)
     assert ran.document["log"]["events"] == len(lines) - len(garbage)
 
 
 def test_the_first_refusals_are_told_on_stderr_with_the_file_that_keeps_all(run: Run) -> None:
     ran = run("replay", "-", "--refused", "odd.jsonl", stdin=b"nonsense\n" * 50)
-    assert "Could not be read, the first 3 of 50 (all in odd.jsonl):" in ran.err
-    assert ran.err.count("\n  -, line ") == 3
-    assert "50 lines could not be read; every byte is in odd.jsonl." in ran.out
+    assert "Could not be read: 50, kept in odd.jsonl" in ran.err
+    assert ran.err.count("-, line 1: nonsense") == 1
+    assert "50 lines could not be read; they are in odd.jsonl." in ran.out
 
 
 def test_nothing_is_made_where_there_is_nothing_to_keep(run: Run, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_the_page_speaks_of_logs_and_names_the_side_file(run: Run, log: Path, tm
     run("replay", "log.jsonl", "--report", "audit.html")
     page = (tmp_path / "audit.html").read_text("utf-8")
     assert page.rstrip().endswith("</html>")
-    assert "2 lines could not be read; every byte is in refused.jsonl." in page
+    assert "2 lines could not be read; they are in refused-log.jsonl." in page
     for title in ("What was read", "By provider", "Time in each status", "The fleet at the end"):
         assert f">{title}</h2>" in page
     assert "uarantine" not in page
@@ -275,37 +275,44 @@ def test_no_file_is_read_and_written_at_once_and_none_written_twice(run: Run, lo
 
 def test_a_pattern_never_matches_what_is_being_written(run: Run, log: Path, tmp_path: Path) -> None:
     assert events_in(run("replay", "*", "--report", "audit.html", "--json")) == 16
-    (tmp_path / "refused.jsonl").unlink()
+    (tmp_path / "refused-logs.jsonl").unlink()
     ran = run("replay", "*", "--report", "audit.html")
     assert ran.code == 2
     assert "audit.html" in ran.err
 
 
-def test_a_side_file_is_not_written_while_it_is_read(run: Run, log: Path) -> None:
+def test_a_side_file_is_named_after_its_run_and_never_overwritten(run: Run, log: Path) -> None:
     run("replay", "log.jsonl")
-    before = Path("refused.jsonl").read_bytes()
-    assert run("replay", "refused.jsonl").code == 2
-    assert run("replay", "*.jsonl").code == 2
-    assert Path("refused.jsonl").read_bytes() == before
-    assert run("replay", "refused.jsonl", "--refused", "again.jsonl").code == 1
-    assert Path("again.jsonl").exists()
+    before = Path("refused-log.jsonl").read_bytes()
+    run("replay", "log.jsonl", "--until", "2026-06-01")
+    assert Path("refused-log.jsonl").read_bytes() == before
+    assert Path("refused-log-2.jsonl").exists()
+    assert run("replay", "log.jsonl", "--refused", "refused-log.jsonl").code == 2
+    assert Path("refused-log.jsonl").read_bytes() == before
 
 
 def test_a_log_of_which_less_than_half_can_be_read_ends_with_an_error(run: Run) -> None:
     ran = run("replay", "-", stdin=b"nonsense\n" * 17 + b"\n".join(LOG))
     assert ran.code == 1
-    assert "Is this a log of webhooks?" in ran.err
+    assert "19 of 35 lines could not be read" in ran.err
     assert "events from -" in ran.out
 
 
 def test_a_file_is_replaced_only_when_its_successor_is_whole(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "damaged.jsonl.gz").write_bytes(gzip.compress(b"\n".join(LOG))[:-40])
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1" + bytes(100))
     (tmp_path / "audit.html").write_text("the old one")
-    ran = run("replay", "damaged.jsonl.gz", "--report", "audit.html")
+    ran = run("replay", "damaged.parquet", "--report", "audit.html")
     assert ran.code == 1
-    assert "damaged" in ran.err
+    assert "cannot be read as Parquet" in ran.err
     assert (tmp_path / "audit.html").read_text() == "the old one"
     assert list(tmp_path.glob("*.part")) == []
+
+
+def test_a_log_that_is_damaged_before_its_first_event_fails(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "damaged.jsonl.gz").write_bytes(gzip.compress(b"\n".join(LOG))[:15])
+    ran = run("replay", "damaged.jsonl.gz")
+    assert ran.code == 1
+    assert "is damaged near byte" in ran.err
 
 
 # ---- How it ends -------------------------------------------------------------------------------------
@@ -329,7 +336,7 @@ def opened_to_write(pipe: Path, reader: "subprocess.Popen[str]") -> int:
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, log: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    command = [*PROGRAM, "replay", "log.jsonl", "pipe", "--report", "audit.html"]
+    command = [*PROGRAM, "replay", "log.jsonl", "pipe", "--order", "file", "--report", "audit.html"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         pipe = opened_to_write(tmp_path / "pipe", process)
         process.send_signal(signal.SIGINT)
@@ -337,7 +344,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, log: Path) -> None:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert out == ""
-    assert "Error: interrupted after 16 events; nothing was written" in err
+    assert "Error: interrupted after 0 events; nothing was written" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.jsonl", "pipe"]
 
 

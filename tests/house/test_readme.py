@@ -13,7 +13,8 @@ from account_lifecycle.lifecycle.anomalies import AnomalyKind
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
-    name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/guide.md", "docs/command-line.md")
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/guide.md", "docs/command-line.md", "docs/logs.md")
 }
 README = PAGES["README.md"]
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

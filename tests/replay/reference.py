@@ -1,11 +1,12 @@
 """The live engine's step over a log, event by event: what a replay must come to."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
+from io import BytesIO
 from typing import NamedTuple
 
 from account_lifecycle.errors import PayloadError
-from account_lifecycle.intake.logs import read_log
+from account_lifecycle.intake.logs import ENVELOPE, open_log
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.deadlines import deadline_before
@@ -14,6 +15,9 @@ from account_lifecycle.lifecycle.events import NOBODY, StatusAnnounced
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.windows import BlindWindow
+
+
+_EVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Lived(NamedTuple):
@@ -50,7 +54,7 @@ class Lived(NamedTuple):
 def events_of(log: Iterable[bytes], stamp: datetime) -> tuple[list[StatusAnnounced], list[PayloadError]]:
     """What can be read of a log, and why the rest cannot."""
     events, refused = [], []
-    for line in read_log(log):
+    for line in open_log(BytesIO(b"\n".join(log)), ENVELOPE, "file", now=_EVER):
         try:
             events.append(parse(line.payload, stamp if line.received_at is None else line.received_at))
         except PayloadError as error:

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 
 from account_lifecycle.errors import PayloadError
 from account_lifecycle.intake.dialects import TableRow
+from account_lifecycle.intake.logs import HowToRead
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.events import StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay.findings import Findings, RefusedLine, rows_in
-from account_lifecycle.replay.lines import Source
 from account_lifecycle.replay.loop import Judging
-from account_lifecycle.replay.sources import LedgerSource, open_sources
+from account_lifecycle.replay.sources import Logs, open_sources
 from account_lifecycle.simulate.log import Faults, simulate
 from replay.reference import events_of
 
@@ -44,26 +44,26 @@ class Told(NamedTuple):
     positions: list[int]
 
 
-def told_by(source: Source) -> Told:
+def told_by(source: Any) -> Told:
     """Everything that a source tells."""
-    told = Told([], [], 0, [], [])
+    told, log = Told([], [], 0, [], []), source.opened()
     with TemporaryDirectory() as folder:
         judge = Judging(DEFAULT_POLICY, Findings(Path(folder)))
-        for position, records in source.blocks():
-            for place, event in judge.read(source, 0, records, STAMP):
-                told.events.append(replace(event, payload=b""))  # type: ignore[union-attr, call-arg, arg-type]
-                told.lines.append(place)
-            told.positions.append(position)
+        for _, event in judge.read(log, STAMP):
+            told.events.append(replace(event, payload=b""))  # type: ignore[call-arg, arg-type]
+            told.lines.append(judge.place[1])
+            told.positions.append(log.position)
+        told.positions.append(log.position)
         judge.findings.flush()
-        for _, _, *refused in rows_in([Path(folder)], "refused"):
-            told.refused.append(RefusedLine(source.name, *refused))
+        for _, *refused in rows_in([Path(folder)], "refused"):
+            told.refused.append(RefusedLine(*refused))
     return told._replace(undated=judge.undated)
 
 
 def read(*logs: str | Path, columns: Mapping[str, str] | None = None) -> Told:
     """Everything that some logs tell, one after the other."""
-    with open_sources(logs, columns) as sources:
-        parts = [told_by(source) for source in sources if not isinstance(source, LedgerSource)]
+    with open_sources(logs, HowToRead(order="file", columns=columns or {})) as sources:
+        parts = [told_by(source) for source in sources if isinstance(source, Logs)]
     return Told(*(sum((part[field] for part in parts), start=type(parts[0][field])()) for field in range(5)))
 
 

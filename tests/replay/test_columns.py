@@ -50,22 +50,9 @@ def test_your_user_id_counts_with_and_without_a_provider(tmp_path: Path) -> None
     assert [event.owner for event in read(written(tmp_path / "a.csv", text)).events] == ["me", "me"]
 
 
-def test_a_missing_column_is_told_with_those_that_are_there(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigurationError,
-        match=r"columns of .*a\.csv: found 'id', 'status'; expected account_id and status, or payload",
-    ):
-        table(tmp_path, "id", "status")
-
-
 def test_a_told_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="found 'account_id', 'status'; expected 'acct' for account_id"):
         table(tmp_path, "account_id", "status", columns={"account_id": "acct"})
-
-
-def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="'status' for status, once"):
-        table(tmp_path, "account_id", "status", "status")
 
 
 def test_a_role_that_there_is_none_of_is_refused() -> None:
@@ -76,7 +63,6 @@ def test_a_role_that_there_is_none_of_is_refused() -> None:
 def test_a_payload_is_better_than_what_somebody_made_of_it(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", f'payload,account_id,status\n"{QUOTED}",a,done\n')
     assert [event.account_id for event in read(path).events] == ["from the payload"]
-    assert [event.account_id for event in read(path, columns={"status": "status"}).events] == ["a"]
 
 
 def test_a_payload_may_have_another_name(tmp_path: Path) -> None:

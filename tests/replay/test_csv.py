@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from account_lifecycle.errors import ConfigurationError
 from replay.samples import Told, read, written
 
 often = settings(max_examples=300, deadline=None)
@@ -90,11 +89,6 @@ def test_a_quoted_cell_with_many_lines_counts_them_all(tmp_path: Path) -> None:
 
 def test_a_header_alone_has_no_events(tmp_path: Path) -> None:
     assert told(tmp_path, HEADER).events == told(tmp_path, HEADER.strip()).events == []
-
-
-def test_a_header_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"header of .*UTF-8"):
-        told(tmp_path, b"account_id,stat\xffs\n")
 
 
 def test_names_in_the_header_may_be_in_quotation_marks(tmp_path: Path) -> None:

@@ -2,27 +2,21 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from account_lifecycle.errors import PayloadError
-from account_lifecycle.intake.logs import read_line
-from account_lifecycle.intake.payloads import parse
-from account_lifecycle.replay.lines import Record, Share
-from account_lifecycle.replay.tables import Csv, records_in
-from replay.reference import events_of
+from account_lifecycle.intake.logs import Log, Received, open_log
+from account_lifecycle.intake.times import TimeReader
+from account_lifecycle.replay.parquet import events_in_rows
 from replay.samples import (
     FIELDS,
-    STAMP,
     Row,
     Told,
     as_csv,
@@ -84,18 +78,20 @@ rows = st.lists(
 
 
 class Kept:
-    """Rows in memory as a source."""
+    """Rows in memory as a log."""
 
     name = "rows"
     size = None
+    position = 0
 
     def __init__(self, columns: dict[str, pa.Array]) -> None:
         self._columns = columns
 
-    def blocks(self, share: Share | None = None) -> Iterator[tuple[int, Iterable[Record]]]:
-        yield 0, records_in(self._columns, 1, share)
+    def events(self, clock: TimeReader) -> Iterator[tuple[int, list[Received]]]:
+        return events_in_rows(self._columns, 1, clock)
 
-    raw = Csv.raw
+    def opened(self) -> Log:
+        return open_log(self)
 
 
 def assert_same(told: Told, rows: list[Row]) -> None:
@@ -111,16 +107,6 @@ def test_any_row_is_read_or_refused_as_its_payload_would_be(rows: list[Row], kin
     told = told_by(Kept(columns_of(rows, kind)))
     assert_same(told, rows)
     assert told.undated == sum(rows[line - 1]["received_at"] is None for line in told.lines)
-
-
-@often
-@given(rows)
-def test_what_was_refused_is_kept_as_a_line_that_has_what_the_row_had(rows: list[Row]) -> None:
-    for line in told_by(Kept(columns_of(rows))).refused:
-        assert b"\n" not in line.raw
-        kept = json.loads(line.raw)
-        cells = {field: cell for field, cell in rows[line.line - 1].items() if cell is not None}
-        assert kept.get("payload", kept) == {name: cell for name, cell in cells.items() if name != "received_at"}
 
 
 @pytest.mark.parametrize("field", FIELDS[:-1])
@@ -178,42 +164,6 @@ def test_bytes_that_are_not_utf_8_cost_one_row_only(field: str, form: str, tmp_p
 # ---- Payloads --------------------------------------------------------------------------------------
 
 GOOD = json.dumps({"AccountStatus": {"account_id": "a", "message": "OK", "account_type": "X"}})
-PAYLOADS: list[str | None] = [
-    *(GOOD, None, "", "  ", "{", "[]", "null", GOOD + "\n", "\n" + GOOD, "\ufeff" + GOOD, GOOD.replace(": ", ":\n")),
-    *(GOOD.replace('"OK"', '"O\nK"'), GOOD.replace('"OK"', '"O\\nK"'), GOOD.replace('"OK"', '" "'), GOOD * 2),
-    *(GOOD.replace('"a"', '"é"'), GOOD.replace('"a"', f'"{"a" * 257}"'), GOOD.replace('"OK"', '"ok", "more": "\t"')),
-    json.dumps({"status": "RECONNECTED", "account_id": "a", "name": "me"}),
-    json.dumps({"status": "RECONNECTED", "account_id": "a", "name": "x" * 70_000}),
-]
-
-
-def expected_of(payload: str | None, at: datetime | None) -> Any:
-    received = read_line((payload or "").encode())
-    try:
-        return replace(parse(received.payload, at or received.received_at or STAMP), payload=b"")
-    except PayloadError as error:
-        return str(error)
-
-
-@often
-@given(st.lists(st.tuples(st.sampled_from(PAYLOADS), st.sampled_from([None, datetime(2026, 5, 1, tzinfo=UTC)]))))
-def test_any_payload_in_a_column_is_read_as_if_it_were_fed(pairs: list[tuple[str | None, datetime | None]]) -> None:
-    at = pa.array([at for _, at in pairs], pa.timestamp("us", "UTC"))
-    told = told_by(Kept({"payload": pa.array([text for text, _ in pairs], pa.string()), "received_at": at}))
-    expected = [expected_of(*pair) for pair in pairs]
-    assert told.events == [event for event in expected if not isinstance(event, str)]
-    assert [line.reason for line in told.refused] == [reason for reason in expected if isinstance(reason, str)]
-    assert all(b"\n" not in line.raw for line in told.refused)
-    assert told.undated == sum(pairs[line - 1][1] is None for line in told.lines)
-
-
-def test_a_refused_payload_is_kept_as_a_line_that_is_refused_for_the_same_reason() -> None:
-    at = pa.array([None] * len(PAYLOADS), pa.timestamp("us", "UTC"))
-    told = told_by(Kept({"payload": pa.array(PAYLOADS), "received_at": at}))
-    for line in told.refused:
-        _, [error] = events_of([line.raw], STAMP)
-        if PAYLOADS[line.line - 1] is not None:
-            assert str(error) == line.reason
 
 
 def test_an_envelope_in_a_payload_column_is_opened_and_the_time_beside_it_wins() -> None:

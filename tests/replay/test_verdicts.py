@@ -9,13 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from account_lifecycle import Engine
 from account_lifecycle.errors import PayloadError, UnreadableLog
-from account_lifecycle.intake.logs import read_line, read_log
+from account_lifecycle.intake.logs import ENVELOPE, HowToRead, Summary, read_line, read_log
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.deadlines import next_deadline
@@ -27,13 +28,14 @@ from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import AccountFilter
 from account_lifecycle.replay import Audit, Progress, replay
 from account_lifecycle.replay.findings import Findings, rows_in
-from account_lifecycle.replay.lines import JsonLines, LogFile, Share, account_in
 from account_lifecycle.replay.loop import Judging, Sums, look_at
-from account_lifecycle.replay.shards import Task, read_through
+from account_lifecycle.replay.shards import ReplayOutcome, Task, read_through
+from account_lifecycle.replay.shares import Share, account_in
+from account_lifecycle.replay.sources import Logs
 from builders import T0
 from replay.fleets import IDS, line_of, logs, often, policies
 from replay.reference import live
-from replay.samples import simulated, written
+from replay.samples import as_parquet, simulated, written
 from replay.spellings import lines
 
 STAMP = datetime(2026, 11, 23, tzinfo=UTC)
@@ -48,14 +50,14 @@ def replayed(
     folder = TemporaryDirectory()
     path = written(Path(folder.name, "log.jsonl"), log)
     folders = [Path(folder.name, str(number)) for number in range(shares)]
-    task = Task((JsonLines(LogFile("log.jsonl", path)),), policy, STAMP, until)
+    task = Task((Logs((str(path),), HowToRead(ENVELOPE, "file"), STAMP),), policy, STAMP, until)
     judges = []
     for number, each in enumerate(folders):
         each.mkdir()
-        judges.append(read_through(task, None if shares == 1 else Share(number, shares), each, None))
+        judges.append(read_through(task, None if shares == 1 else Share(number, shares), each, None)[0])
     until = until or max((judge.last_at for judge in judges if judge.last_at), default=STAMP)
     sums = reduce(Sums.plus, [judge.end(until) for judge in judges])
-    with Audit(("log.jsonl",), sums, until, folder, folders, None) as audit:
+    with Audit(("log.jsonl",), ReplayOutcome(sums, until, Summary()), folder, folders, None) as audit:
         yield audit
 
 
@@ -64,10 +66,10 @@ def everything(audit: Audit) -> dict[str, Any]:
     return {
         "sums": audit.sums,
         "report": audit.report(),
-        "anomalies": [*audit.placed_anomalies()],
+        "anomalies": [(anomaly, line) for anomaly, _, line in audit.placed_anomalies()],
         "windows": [*audit.windows()],
         "accounts": [*audit.accounts()],
-        "refused": [*audit.refused()],
+        "refused": [line._replace(source="") for line in audit.refused()],
     }
 
 
@@ -135,12 +137,13 @@ def test_it_makes_no_difference_how_many_share_a_log(log: bytes, shares: int, po
 def test_the_account_of_a_line_is_the_one_that_its_payload_names_or_left_to_the_parser(line: bytes) -> None:
     text = line.strip()
     try:
-        event = parse(read_line(text).payload, ANY_TIME)
+        payload = read_line(text).payload
+        event = parse(payload, ANY_TIME)
     except PayloadError:
         event = None
-    if event is not None:
-        assert account_in(text) in (None, event.account_id)
-    assert sum(Share(number, 3).has_line(text) for number in range(3)) == 1
+    if event is not None and isinstance(payload, bytes):
+        assert account_in(payload) in (None, event.account_id)
+    assert sum(Share(number, 3).has_payload(payload) for number in range(3)) == 1
 
 
 @pytest.mark.parametrize(
@@ -148,8 +151,6 @@ def test_the_account_of_a_line_is_the_one_that_its_payload_names_or_left_to_the_
     [
         (b'{"AccountStatus": {"account_id": "a", "message": "OK"}, "account_id": "b"}', "a"),
         (b'{"account_id": "b", "AccountStatus": {"x": {"account_id": "c"}, "account_id": "a", "message": "OK"}}', "a"),
-        (b'{"payload": {"status": "OK", "account_id": "a"}, "received_at": "2026-01-01T00:00:00Z"}', "a"),
-        (b'{"payload": {"account_id": "a"}, "status": "OK", "account_id": "b"}', None),
         (b'{"status": "OK", "account_id": "\\u0061"}', "a"),
     ],
 )
@@ -169,8 +170,13 @@ def test_processes_share_a_log_and_find_what_one_finds(tmp_path: Path) -> None:
 
 
 def test_what_fails_in_a_process_is_raised_here(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableLog, match="is damaged"):
-        replay(written(tmp_path / "log.jsonl.gz", b"no archive"), jobs=2)
+    path = as_parquet(
+        tmp_path / "log.parquet", {"account_id": pa.array(["a"] * 9000), "status": pa.array(["OK"] * 9000)}
+    )
+    data = bytearray(path.read_bytes())
+    data[4:60] = b"x" * 56
+    with pytest.raises(UnreadableLog, match=r"log\.parquet"):
+        replay(written(path, bytes(data)), jobs=2)
 
 
 # ---- Deadlines ------------------------------------------------------------------------------------------

@@ -75,13 +75,6 @@ class Interrupted(click.ClickException):
     exit_code = ExitCode.INTERRUPTED
 
 
-def fail_if_unreadable(events: int, unreadable: int) -> None:
-    """Raise ``Failed`` if less than half of the lines that were read are events."""
-    if unreadable > events:
-        lines = events + unreadable
-        raise Failed(f"{unreadable:,} of {lines:,} lines could not be read. Is this a log of webhooks?")
-
-
 class Command(click.Command):
     """A command whose help ends with examples."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..engine.core import BATCH_SIZE, Engine, utc_now
-from ..intake.logs import read_log
+from ..intake.logs import open_log
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import Severity
 from ..lifecycle.decide import Decision
@@ -166,10 +166,11 @@ def _endings(paths: Sequence[Path]) -> str:
 
 def _feed_section(console: "Console", engine: Engine, files: DemoFiles, now: datetime) -> None:
     """Feed the log, check the deadlines, and score what was found against the truth."""
-    reader, counts, passed = LogReader([str(files.log)]), FeedCounts(), list[Decision]()
+    reader, passed = LogReader(open_log(files.log)), list[Decision]()
+    counts = FeedCounts(reader.log.summary)
 
     def heard() -> Iterator[Listened]:
-        lines = ScoredLines(read_log(reader))
+        lines = ScoredLines(reader)
         yield from lines.heard(counting_feed(engine, counts, BATCH_SIZE))
         passed.extend(engine.check_deadlines(now))
         yield from map(lines.about, passed)

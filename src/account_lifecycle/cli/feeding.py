@@ -5,26 +5,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..engine.core import Engine, utc_now
 from ..errors import AccountLifecycleError, PayloadError
-from ..intake.logs import Received, read_log
+from ..intake.logs import Received
 from ..intake.payloads import parse
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.providers import Provider
 from ..lifecycle.status import Verdict
-from ..lifecycle.wording import JsonObject, one_of
+from ..lifecycle.wording import JsonObject, escaped, one_of
 from ..report.tables import STYLES
 from ..report.words import counted
 from ..simulate.faults import Faults
 from ..simulate.log import simulate
 from ..simulate.score import Listened, Score, score
-from .commands import Command, Interrupted, fail_if_unreadable
+from .commands import Command, Interrupted
+from .endings import fail_if_unreadable, needing_extra, print_readings, say_unreadable
 from .opening import open_to_write, read_settings
 from .options import (
     KNOWN_PROVIDER,
@@ -32,12 +32,14 @@ from .options import (
     FailOn,
     batch_option,
     fail_on_option,
+    how_to_read,
     json_option,
     policy_options,
+    reading_options,
     store_option,
 )
 from .output import composed, say, screen, styled, write_document, write_fields
-from .progress import MAX_UNREADABLE_SHOWN, STANDARD_INPUT, FeedCounts, LogReader, Pace, showing
+from .progress import STANDARD_INPUT, FeedCounts, LogReader, Pace, showing
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -65,6 +67,7 @@ FeedLines = Callable[[Iterable[Received]], Iterator[Decision]]
 @click.argument(
     "logs", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
+@reading_options
 @batch_option
 @policy_options
 @click.option(
@@ -76,24 +79,34 @@ FeedLines = Callable[[Iterable[Received]], Iterator[Decision]]
 @fail_on_option
 @json_option
 @store_option
-def feed(logs: tuple[str, ...], truth: Path | None, fail_on: tuple[str, ...], as_json: bool, **options: object) -> None:
-    """Feed logs of webhooks into the store: JSON Lines, "-" for standard input.
+def feed(
+    logs: tuple[str, ...], truth: Path | None, detect: bool, fail_on: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
+    """Feed logs of webhooks into the store, whatever they are wrapped and packed in; "-" for standard input.
 
-    Each line is a payload as it came, or {"received_at": "2026-05-01T12:00:00Z", "payload": {...}}.
-    Unreadable payloads go into the quarantine and stop nothing; if they are more than half of all, the
-    command fails at the end. Feed a log once: the vendor's events have no ids, so a log that is fed twice
-    is judged twice.
+    A log is what replay takes: lines of JSON or with JSON in them, whole documents, CSV, Parquet. Where payload and
+    time stand is detected and said; several logs are merged by time. Unreadable payloads go into the quarantine and
+    stop nothing; if they are more than half of all, the command fails at the end. Feed a log once: the vendor's events
+    have no ids, so a log that is fed twice is judged twice.
     """
+    reading = how_to_read(options)
+    if detect:
+        print_readings(logs, reading, as_json)
+        return
+    from ..replay.sources import Logs, open_sources
+
     settings = read_settings(**options)
-    reader, counts = LogReader(logs), FeedCounts()
-    with open_to_write(settings) as engine, feeding(reader, counts):
-        feed_lines = counting_feed(engine, counts, settings.batch_size)
-        lines = read_log(reader)
-        if truth is None:
-            result = None
-            deque(feed_lines(lines), maxlen=0)
-        else:
-            result = score(truth, _heard(engine, ScoredLines(lines), feed_lines, counts))
+    with needing_extra("feed"), open_sources(logs, reading) as [source]:
+        assert isinstance(source, Logs)
+        reader = LogReader(source.opened())
+        counts = FeedCounts(reader.log.summary)
+        with open_to_write(settings) as engine, feeding(reader, counts):
+            feed_lines = counting_feed(engine, counts, settings.batch_size)
+            if truth is None:
+                result = None
+                deque(feed_lines(reader), maxlen=0)
+            else:
+                result = score(truth, _heard(engine, ScoredLines(reader), feed_lines, counts))
     if as_json:
         write_document(counts.to_dict() | {"score": result and _score_dict(result)})
     else:
@@ -101,8 +114,9 @@ def feed(logs: tuple[str, ...], truth: Path | None, fail_on: tuple[str, ...], as
     _point_on(counts, options["store"])
     if reader.is_stopped:
         raise Interrupted(_resumption(counts, reader))
-    fail_if_unreadable(counts.events, counts.quarantined)
+    fail_if_unreadable(counts.events, counts.log)
     watch = FailOn(fail_on)
+    watch.see_unreadable(counts.quarantined, counts.events)
     for kind, count in counts.kinds.items():
         watch.see(kind, count)
     watch.end()
@@ -135,7 +149,7 @@ def feeding(reader: LogReader, counts: FeedCounts) -> Iterator[None]:
     Ctrl-C or SIGTERM ends the feed after a whole batch.
     """
     try:
-        with reader.stoppable(), showing("Feeding", lambda: Pace(reader.bytes_read, reader.size, counts.lines)):
+        with reader.stoppable(), showing("Feeding", lambda: Pace(reader.log.position, reader.log.size, counts.lines)):
             yield
     except AccountLifecycleError:
         say(f"{counted(counts.lines, 'line')} committed before it failed")
@@ -185,12 +199,10 @@ def _score_dict(result: Score) -> JsonObject:
 
 
 def _point_on(counts: FeedCounts, store: object) -> None:
-    """Say on stderr what could not be read, and which commands show more."""
-    if counts.quarantined:
-        more = counts.quarantined > len(counts.first_unreadable)
-        say(f"Unreadable{f', the first {MAX_UNREADABLE_SHOWN} of {counts.quarantined:,}' if more else ''}:")
-        for line in counts.first_unreadable:
-            say(f"  {line}")
+    """Say on stderr how it was read, what could not be, and which commands show more."""
+    for remark in counts.log.lines():
+        say(escaped(remark))
+    say_unreadable(counts.log, "the quarantine")
     hint = f" --store {store}" if store else ""
     if hint.endswith("memory:"):
         return
@@ -203,10 +215,12 @@ def _point_on(counts: FeedCounts, store: object) -> None:
 def _resumption(counts: FeedCounts, reader: LogReader) -> str:
     """Return what is committed after an interruption, and how to go on."""
     committed = f"interrupted; {counted(counts.lines, 'line')} are committed"
-    if reader.name == STANDARD_INPUT:
+    if STANDARD_INPUT in reader.log.names:
         return f"{committed}, the rest of standard input was not read"
-    rest = f"tail -n +{reader.line + 1} {quote(reader.name)}"
-    return f"{committed}. Go on with: {rest} | account-lifecycle feed -{reader.remaining()}"
+    rest = reader.remaining()
+    if rest is None:
+        return f"{committed}, the rest was not read: begin with a new store, for a log must not be fed twice"
+    return f"{committed}. Go on with: {rest}"
 
 
 class ScoredLines:

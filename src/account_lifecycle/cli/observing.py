@@ -1,34 +1,30 @@
 """``observe``: what the vendor's list of accounts says, read from a table, held against what was announced."""
 
-import csv
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
-from io import TextIOWrapper
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from ..engine.core import utc_now
 from ..engine.observations import Observation, observed
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, PayloadError
+from ..intake.lists import open_list
 from ..intake.times import in_utc
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import Decision
 from ..lifecycle.status import Verdict
-from ..lifecycle.wording import JsonObject, shown
+from ..lifecycle.wording import shown
 from ..report.tables import STYLES
 from ..report.words import counted
-from .commands import Command, fail_if_unreadable
+from .commands import Command, Failed
 from .opening import open_to_write, read_settings
 from .options import MOMENT, FailOn, fail_on_option, json_option, policy_options, store_option
 from .output import composed, say, screen, styled, write_document, write_fields
-from .progress import MAX_UNREADABLE_SHOWN, STANDARD_INPUT
 
+UNREADABLE_SHOWN = 3
+"""How many rows that cannot be read are shown."""
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "account_id": ("account_id", "id"),
     "status": ("status", "sources"),
@@ -65,7 +61,8 @@ def observe_command(
 ) -> None:
     """Hold a table of observed accounts, as the vendor's list has them, against the record.
 
-    FILE is JSON Lines or CSV (.csv), "-" for standard input. Each row has an account_id and a status (OK, CONNECTING,
+    FILE is JSON Lines, CSV or a whole JSON document, such as an answer of the vendor's API, packed with gzip, zstd,
+    bzip2 or zip or not; "-" for standard input. Each row has an account_id and a status (OK, CONNECTING,
     CREDENTIALS, PERMISSIONS, ERROR, STOPPED or ABSENT) or sources, of which the worst status counts; and, if they
     are known, observed_at, provider, owner and signed_in_at.
 
@@ -93,12 +90,15 @@ def observe_command(
         )
     else:
         _write_summary(found, adopted, verdicts, kinds, health)
-    for refusal in refusals[:MAX_UNREADABLE_SHOWN]:
+    for refusal in refusals[:UNREADABLE_SHOWN]:
         say(refusal)
     if refusals:
         say(f"{counted(len(refusals), 'row')} could not be read, and nothing was concluded from them")
-    fail_if_unreadable(len(found), len(refusals))
+    if len(refusals) > len(found):
+        much = f"{len(refusals):,} of {len(found) + len(refusals):,} rows could not be read"
+        raise Failed(f"{much}. Is this a list of accounts, each with an account_id and a status? {refusals[0]}")
     watch = FailOn(fail_on)
+    watch.see_unreadable(len(refusals), len(found))
     for kind, count in kinds.items():
         watch.see(kind, count)
     watch.end()
@@ -131,46 +131,22 @@ def _write_summary(
 def _readable(table: str, observed_at: datetime | None, refusals: list[str]) -> Iterator[Observation]:
     """Yield the observations in a table; those that are none are put into ``refusals``, each with its line."""
     now = utc_now()
-    with _opened(table) as stream:
-        is_csv = table.lower().endswith(".csv")
-        for line, row in _rows_of_csv(stream) if is_csv else _rows_of_json(stream):
-            try:
-                found = _observation(row, observed_at)
-                observed(found, now)
-            except (ConfigurationError, ValueError) as error:
-                refusals.append(f"line {line:,}: {error}")
-            else:
-                yield found
-
-
-@contextmanager
-def _opened(table: str) -> Iterator[TextIO]:
-    if table == STANDARD_INPUT:
-        yield TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape")
-        return
-    with Path(table).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        yield stream
-
-
-def _rows_of_json(stream: TextIO) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(stream, 1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except ValueError:
-                yield number, shown(line.strip())
-
-
-def _rows_of_csv(stream: TextIO) -> Iterator[tuple[int, JsonObject]]:
-    rows = csv.DictReader(stream)
-    for row in rows:
-        yield rows.line_num, row
+    for line, row in open_list(table):
+        try:
+            if isinstance(row, PayloadError):
+                raise row
+            found = _observation(row, observed_at)
+            observed(found, now)
+        except (ConfigurationError, ValueError) as error:
+            refusals.append(f"line {line:,}: {error}")
+        else:
+            yield found
 
 
 def _observation(row: Any, observed_at: datetime | None) -> Observation:
     """Return what a row says; raise ``ConfigurationError`` for one that says nothing of an account."""
     if not isinstance(row, dict):
-        raise ConfigurationError("row", str(row), "a JSON object with account_id and status or sources")
+        raise ConfigurationError("row", shown(str(row)), "a JSON object with account_id and status or sources")
     said = {
         field: next((row[n] for n in names if row.get(n) not in (None, "")), None) for field, names in _NAMES.items()
     }

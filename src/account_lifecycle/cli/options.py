@@ -1,7 +1,7 @@
 """Options that several commands share, how their values are read, and the question before what cannot be undone."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
 import click
@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from ..engine.core import utc_now
+from ..intake.logs import HowToRead, Layout, layout_of
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.providers import ALIASES, Provider
@@ -103,11 +104,62 @@ class ProviderWord(Keyword):
         return ALIASES.get(word, word)
 
 
+class ZoneName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A time zone by its name, such as UTC or Europe/Berlin."""
+
+    name = "zone"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tzinfo:
+        """Return the time zone."""
+        from zoneinfo import ZoneInfo
+
+        if isinstance(value, tzinfo):
+            return value
+        try:
+            return UTC if str(value).upper() == "UTC" else ZoneInfo(str(value))
+        except (ValueError, OSError, KeyError):
+            self.fail(f"{value!r} is not a time zone. Write UTC, or a name such as Europe/Berlin.", param, ctx)
+
+
+class ColumnRole(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """What a column of a table holds, and its name."""
+
+    name = "column"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return field and name."""
+        role, is_told, name = str(value).partition("=")
+        if not (is_told and role.strip() and name):
+            self.fail(f"{value!r} is not FIELD=NAME, such as account_id=acct.", param, ctx)
+        return role.strip(), name
+
+
+class FailOnWord(Keyword):
+    """An anomaly's kind, a severity, or what could not be read, also from a share on: unreadable=1%."""
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word as it is spelt, with its share."""
+        word, has_share, share = str(value).partition("=")
+        if word.strip().casefold() != _UNREADABLE:
+            return super().convert(value, param, ctx)
+        try:
+            number = float(share.strip().removesuffix("%")) if has_share else 0.0
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= 100 or (has_share and not share.strip().endswith("%")):
+            self.fail(f"{value!r} gives no share. Write unreadable, or unreadable=1%.", param, ctx)
+        return f"{_UNREADABLE}={number / 100}"
+
+
+_UNREADABLE = "unreadable"
 MOMENT = Moment()
 LENGTH = Length()
 PROVIDER = ProviderWord(known_only=False)
 KNOWN_PROVIDER = ProviderWord(known_only=True)
-FAIL_ON = Keyword([*Severity, *AnomalyKind])
+FAIL_ON = FailOnWord([*Severity, *AnomalyKind, _UNREADABLE])
 
 
 def json_option(function: FunctionT) -> FunctionT:
@@ -172,8 +224,9 @@ def fail_on_option(function: FunctionT) -> FunctionT:
         "--fail-on",
         type=FAIL_ON,
         multiple=True,
-        metavar="KIND|SEVERITY",
-        help="End with exit code 6 if this kind of anomaly, or one at least this severe, is found.",
+        metavar="KIND|SEVERITY|unreadable[=1%]",
+        help="End with exit code 6 if this kind of anomaly, or one at least this severe, is found; or something that "
+        "cannot be read, or more than this share of it.",
     )(function)
 
 
@@ -182,6 +235,9 @@ class FailOn:
 
     def __init__(self, words: tuple[str, ...]) -> None:
         severities = list(Severity)
+        shares = [float(word.partition("=")[2]) for word in words if word.startswith(f"{_UNREADABLE}=")]
+        self._share = min(shares, default=None)
+        self._unreadable = ""
         named = [severities.index(Severity(word)) for word in words if word in severities]
         self._from = min(named, default=len(severities))
         self._kinds = {word for word in words if word not in severities}
@@ -191,6 +247,11 @@ class FailOn:
         """Count an anomaly if --fail-on names its kind or its severity."""
         if kind in self._kinds or list(Severity).index(kind.severity) >= self._from:
             self.count += count
+
+    def see_unreadable(self, unreadable: int, events: int) -> None:
+        """Note what could not be read, if --fail-on says that it may not be so much."""
+        if self._share is not None and unreadable > self._share * (unreadable + events):
+            self._unreadable = f"{unreadable:,} of {unreadable + events:,} could not be read"
 
     def see_report(self, report: AuditReport) -> None:
         """Count the anomalies of a report; a word that is never announced counts as one STUCK."""
@@ -208,7 +269,49 @@ class FailOn:
         """End with exit code 6 if there was one, and say how many."""
         if self.count:
             say(f"{counted(self.count, 'anomaly', 'anomalies')} that --fail-on names")
+        if self._unreadable:
+            say(f"{self._unreadable}, which is more than --fail-on allows")
+        if self.count or self._unreadable:
             click.get_current_context().exit(ExitCode.FOUND)
+
+
+_READING = (
+    click.option("--payload-at", metavar="PATH", help="Where in a record the payload stands, such as data.body."),
+    click.option("--time-at", metavar="PATH", help="Where in a record the time of arrival stands, such as created_at."),
+    click.option(
+        "--column",
+        "columns",
+        type=ColumnRole(),
+        multiple=True,
+        metavar="FIELD=NAME",
+        help="Which column of a table holds the account_id, status, provider, product, name, reason, received_at or "
+        "payload.",
+    ),
+    click.option(
+        "--timezone", type=ZoneName(), default="UTC", metavar="ZONE", help="Of times without a zone.  [default: UTC]"
+    ),
+)
+
+
+def reading_options(function: FunctionT) -> FunctionT:
+    """Add the options that say how logs are read, where that is not to be detected."""
+    order = click.option(
+        "--order",
+        type=click.Choice(["time", "file"]),
+        default="time",
+        help="Merge several logs by time, or read them one after the other as they are.  [default: time]",
+    )
+    detect = click.option("--detect", is_flag=True, help="Print how the logs would be read, and end.")
+    for option in reversed((*_READING, order, detect)):
+        function = option(function)
+    return function
+
+
+def how_to_read(options: dict[str, Any]) -> HowToRead:
+    """Return what the reading options say, and take them out."""
+    payload, time = options.pop("payload_at"), options.pop("time_at")
+    layout: Layout | None = layout_of(payload or "", time or "") if payload or time else None
+    return HowToRead(layout, options.pop("order"), options.pop("timezone"), dict(options.pop("columns")))
 
 
 def yes_option(function: FunctionT) -> FunctionT:

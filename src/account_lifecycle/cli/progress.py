@@ -3,16 +3,18 @@
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from threading import current_thread, main_thread
 from time import perf_counter
 from types import FrameType
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from ..errors import PayloadError
+from ..intake.detecting import Writing
+from ..intake.logs import Log, Received, Summary
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import DeadlinePassed
@@ -23,54 +25,53 @@ from .output import screen
 STANDARD_INPUT = "-"
 """The name that stands for standard input."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-MAX_UNREADABLE_SHOWN = 3
-"""How many unreadable payloads are shown one by one; the quarantine has them all."""
 
 _BAR_WIDTH = 20
 _BAR_WIDTH_WITH_BYTES = 12
 
 
 class LogReader:
-    """The lines of several logs, one after the other, each file held open only while it is read."""
+    """The events of logs on their way into a feed, which Ctrl-C or SIGTERM ends after a whole one."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
-        self._index = 0
+    def __init__(self, log: Log) -> None:
+        self.log = log
         self.name = ""
-        """The log that is being read."""
+        """The log that the last event was from."""
         self.line = 0
-        """How many of its lines were read."""
-        self.bytes_read = 0
+        """Its line there."""
         self.is_stopped = False
         """Whether Ctrl-C or SIGTERM has come."""
         self._is_waiting = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        for index, name in enumerate(self._names):
-            self._index, self.name, self.line = index, name, 0
-            if name == STANDARD_INPUT:
-                yield from self._lines(sys.stdin.buffer)
-            else:
-                with Path(name).open("rb") as file:
-                    yield from self._lines(file)
-            if self.is_stopped:
+    def __iter__(self) -> Iterator[Received]:
+        events = iter(self.log)
+        while not self.is_stopped:
+            self._is_waiting = True
+            try:
+                received = next(events, None)
+            except KeyboardInterrupt:
+                received = None
+            finally:
+                self._is_waiting = False
+            if received is None:
                 return
+            self.name, self.line = received.source, received.line
+            yield received
 
-    @property
-    def size(self) -> int | None:
-        """How many bytes there are in all, or None if that cannot be known."""
-        paths = [Path(name) for name in self._names]
-        if any(name == STANDARD_INPUT or not path.is_file() for name, path in zip(self._names, paths, strict=True)):
+    def remaining(self) -> str | None:
+        """Return how to feed the rest: the arguments of a command; None if that is not a matter of lines."""
+        names, summary = self.log.names, self.log.summary
+        reading = summary.readings.get(self.name)
+        is_lines = reading is not None and reading.form is Writing.LINES and self.name not in summary.reversed
+        if not is_lines or (len(names) > 1 and self.log.is_merged) or not Path(self.name).is_file():
             return None
-        return sum(path.stat().st_size for path in paths)
-
-    def remaining(self) -> str:
-        """Return the logs that were not begun, as arguments of a command."""
-        return "".join(f" {quote(name)}" for name in self._names[self._index + 1 :])
+        rest = "".join(f" {quote(name)}" for name in names[names.index(self.name) + 1 :])
+        order = " --order file" if rest else ""
+        return f"tail -n +{self.line + 1} {quote(self.name)} | account-lifecycle feed{order} -{rest}"
 
     @contextmanager
     def stoppable(self) -> Iterator[None]:
-        """Let Ctrl-C or SIGTERM stop the reader after the line that it is at; a second one interrupts at once."""
+        """Let Ctrl-C or SIGTERM stop the reader after the event that it is at; a second one interrupts at once."""
         if current_thread() is not main_thread():
             yield
             return
@@ -80,21 +81,6 @@ class LogReader:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-
-    def _lines(self, file: IO[bytes]) -> Iterator[bytes]:
-        while not self.is_stopped:
-            self._is_waiting = True
-            try:
-                line = file.readline()
-            except KeyboardInterrupt:
-                line = b""
-            finally:
-                self._is_waiting = False
-            if not line:
-                return
-            self.line += 1
-            self.bytes_read += len(line)
-            yield line
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.is_stopped = True
@@ -107,14 +93,15 @@ class LogReader:
 class FeedCounts:
     """Counts of a feed while it runs: events, verdicts, anomalies and unreadable payloads, in constant memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Summary) -> None:
+        self.log = log
+        """How the logs were read, and what could not be."""
         self.verdicts: Counter[Verdict] = Counter()
         self.kinds: Counter[AnomalyKind] = Counter()
         self.deadlines = 0
         """How many deadlines had passed before them."""
         self.new_accounts = 0
         self.quarantined = 0
-        self.first_unreadable: list[str] = []
         self._started_s = perf_counter()
         self.seconds = 0.0
 
@@ -150,8 +137,7 @@ class FeedCounts:
     def add_unreadable(self, error: PayloadError) -> None:
         """Count one payload that went into the quarantine."""
         self.quarantined += 1
-        if len(self.first_unreadable) < MAX_UNREADABLE_SHOWN:
-            self.first_unreadable.append(str(error))
+        self.log.add_unreadable(error, "", error.quarantine_id or 0)
 
     def stop(self) -> None:
         """Stop the clock."""
@@ -167,6 +153,7 @@ class FeedCounts:
             "anomalies": {str(severity): count for severity, count in self.severities().items()},
             "kinds": {str(kind): count for kind, count in self.kinds.most_common()},
             "quarantined": self.quarantined,
+            "log": self.log.to_dict(),
             "seconds": round(self.seconds, 3),
             "events_per_s": round(self.rate),
         }

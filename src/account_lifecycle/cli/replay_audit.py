@@ -2,31 +2,32 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from ..intake.logs import HowToRead
 from ..lifecycle.policy import Policy
 from ..lifecycle.wording import JsonObject, escaped
 from ..replay import Audit, Progress
 from ..replay.audit import replay_sources
 from ..replay.findings import schemas
-from ..replay.sources import AnySource, open_sources, size_of
+from ..replay.sources import AnySource, LedgerSource, open_sources, size_of
 from ..report.as_data import ANOMALY_FIELDS, write_csv_rows, write_json, write_json_lines
 from ..report.as_text import write_text
 from ..report.audit import MAX_LISTED, AuditReport
 from ..report.words import counted
 from ..stores.opening import open_store
 from ..stores.protocol import Store
-from .commands import Failed, Interrupted, fail_if_unreadable
+from .commands import Failed, Interrupted
 from .drawing import crossings_svg
+from .endings import fail_if_unreadable, say_unreadable
 from .opening import read_settings, require_store
 from .options import FailOn
 from .output import say
@@ -35,8 +36,6 @@ from .progress import Pace, showing, waiting_for
 if TYPE_CHECKING:
     import pyarrow as pa
 
-REFUSED_SHOWN = 3
-"""How many lines that cannot be read are shown one by one."""
 PART = ".part"
 """How a file's name ends while it is being written."""
 _PARQUET, _CSV = ".parquet", ".csv"
@@ -46,7 +45,7 @@ class LogRequest(NamedTuple):
     """What is to be replayed, and how."""
 
     logs: tuple[str, ...]
-    columns: Mapping[str, str]
+    reading: HowToRead
     until: datetime | None
     policy: Policy
     jobs: int | None
@@ -92,7 +91,7 @@ class Written(NamedTuple):
 @contextmanager
 def opened(request: LogRequest) -> Iterator[list[AnySource]]:
     """Open the logs for as long as this lasts; a store among them must be there."""
-    with open_sources(request.logs, request.columns or None, _open_store) as sources:
+    with open_sources(request.logs, request.reading, _open_store) as sources:
         yield sources
 
 
@@ -116,8 +115,9 @@ def audit_logs(request: LogRequest, written: Written, watch: FailOn, as_json: bo
             run.tell()
             run.write(audit, report, written, made)
             (write_json if as_json else write_text)(report, sys.stdout)
-            _show_refused(audit, written.refused)
-    fail_if_unreadable(audit.events, audit.sums.refused)
+            say_unreadable(audit.log, escaped(str(written.refused or "")))
+    fail_if_unreadable(audit.events, audit.log)
+    watch.see_unreadable(audit.sums.refused, audit.events)
     watch.see_report(report)
 
 
@@ -197,7 +197,8 @@ def without_collector() -> Iterator[None]:
 
 def _check_apart(sources: Sequence[AnySource], written: Written) -> None:
     """Refuse to write what is being read."""
-    read = {Path(source.name).resolve() for source in sources}
+    names = [name for s in sources if not isinstance(s, LedgerSource) for name in s.names]
+    read = {Path(name).resolve() for name in names}
     for path in written.files():
         if path.resolve() in read:
             raise click.UsageError(f"{path} is a log: it cannot be read and written at once.")
@@ -208,17 +209,6 @@ def _write_page(audit: Audit, report: AuditReport, target: "OutputFile") -> None
 
     with target.written_to.open("w", encoding="utf-8", newline="") as stream:
         write_html(report, stream, crossings_svg(audit.traffic))
-
-
-def _show_refused(audit: Audit, kept_in: Path | None) -> None:
-    """Say how many lines could not be read, where they are, and why the first of them could not."""
-    count = audit.sums.refused
-    if not count:
-        return
-    first = f", the first {REFUSED_SHOWN} of {count:,}" if count > REFUSED_SHOWN else ""
-    say(f"Could not be read{first} (all in {kept_in}):")
-    for line in islice(audit.refused(), REFUSED_SHOWN):
-        say(f"  {escaped(line.source)}, line {line.line:,}: {line.reason}")
 
 
 # ---- Files -----------------------------------------------------------------------------------------------

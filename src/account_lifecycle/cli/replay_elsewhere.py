@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -13,13 +14,14 @@ import click
 from ..engine.core import utc_now
 from ..engine.seeding import Seeding, seed
 from ..errors import AccountLifecycleError, ConfigurationError, PayloadError, without_password
-from ..intake.logs import Received
+from ..intake.files import STDIN
+from ..intake.logs import Log, Received
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.wording import JsonObject, escaped, time_text
-from ..replay.lines import Source
-from ..replay.sources import STDIN, LedgerSource, size_of
+from ..replay.sources import LedgerSource, Logs
 from ..report.words import counted
 from .commands import Failed, Interrupted
+from .endings import fail_if_unreadable, say_unreadable
 from .opening import open_to_write, read_settings
 from .options import FailOn
 from .output import clock, composed, say, screen, styled, write_document, write_fields, write_heading
@@ -42,51 +44,49 @@ def seed_logs(request: LogRequest, into: str, as_json: bool) -> None:
     if into.startswith("memory:"):
         raise ConfigurationError("into", repr(into), "a store that outlives a command, such as sqlite:///accounts.db")
     with opened(request) as found:
-        sources: list[Source] = []
         for source in found:
             if isinstance(source, LedgerSource):
                 name = repr(without_password(source.name))
                 raise ConfigurationError("log", name, "a log. A store is copied with: account-lifecycle db copy")
-            sources.append(source)
-        way = _Way(sources)
+        logs = [source.opened() for source in found if isinstance(source, Logs)]
+        way = _Way(logs)
         with open_to_write(settings) as engine, way.ending(into), showing("Seeding", way.pace, tells_bytes=True):
             seeded = seed(
                 engine.store, way.received(), policy=request.policy, now=now, until=request.until,
-                batch_size=settings.batch_size, on_progress=way.follow,
+                batch_size=settings.batch_size, on_progress=way.follow, on_unreadable=way.note_unreadable,
             )  # fmt: skip
     _print_seeded(seeded, perf_counter() - began, into, as_json)
+    for log in logs:
+        for remark in log.summary.lines():
+            say(remark)
+        say_unreadable(log.summary, "the store's quarantine")
+        fail_if_unreadable(seeded.events, log.summary)
 
 
 class _Way:
     """Logs on their way into a store, and how far they are."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
+    def __init__(self, logs: Sequence[Log]) -> None:
+        self._logs = logs
         self._seeded = Seeding()
-        self._bytes = 0
-        self._size = size_of(sources)
 
     def received(self) -> Iterator[Received]:
-        """Yield the payloads of all logs, each with the time of its arrival.
-
-        Those of JSON Lines come byte for byte. The rows of a table are written as payloads with the same meaning;
-        what no payload can be made of comes as it is, so that whoever reads it refuses it.
-        """
-        before = 0
-        for source in self._sources:
-            for position, records in source.blocks():
-                self._bytes = before + position
-                for _, payload, at, raw in records:
-                    yield Received(raw or b"") if isinstance(payload, PayloadError) else Received(payload, at)
-            before += source.size or 0
+        """Yield the payloads of all logs, each with the time of its arrival."""
+        return chain.from_iterable(self._logs)
 
     def follow(self, seeded: Seeding) -> None:
         """Note what is committed."""
         self._seeded = seeded
 
+    def note_unreadable(self, error: PayloadError, received: Received) -> None:
+        """Note a payload that cannot be read."""
+        self._logs[0].summary.add_unreadable(error, received.source, received.line)
+
     def pace(self) -> Pace:
         """Return how far it is."""
-        return Pace(self._bytes, self._size, self._seeded.events)
+        sizes = [log.size for log in self._logs]
+        size = None if None in sizes else sum(size or 0 for size in sizes)
+        return Pace(sum(log.position for log in self._logs), size, self._seeded.events)
 
     @contextmanager
     def ending(self, into: str) -> Iterator[None]:
@@ -148,7 +148,7 @@ def replay_on_spark(request: LogRequest, master: str, folder: Path | None, watch
 
 def _check_for_spark(request: LogRequest) -> None:
     """Refuse what only this machine can read."""
-    if request.columns:
+    if request.reading.columns:
         raise click.UsageError("--column does not go with --spark: name columns in account_lifecycle.spark.replay.")
     for log in request.logs:
         if log == STDIN:

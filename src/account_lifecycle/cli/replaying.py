@@ -1,35 +1,18 @@
 """``replay``: the audit of logs, however large, without a store."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .commands import Command, Failed
+from .commands import Command
+from .endings import needing_extra, print_readings, refused_file
 from .opening import read_settings
-from .options import MOMENT, FailOn, fail_on_option, json_option, policy_options
-
-REFUSED = "refused.jsonl"
-"""Where lines go that are no readable event, by default."""
+from .options import MOMENT, FailOn, fail_on_option, how_to_read, json_option, policy_options, reading_options
 
 _FORMS = (".parquet", ".jsonl", ".csv")
-_EXTRA = {"pyarrow", "zstandard"}
-
-
-class ColumnRole(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """What a column of a table holds, and its name."""
-
-    name = "column"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Role and name."""
-        role, is_told, name = str(value).partition("=")
-        if not (is_told and role.strip() and name):
-            self.fail(f"{value!r} is not ROLE=NAME, such as account_id=acct.", param, ctx)
-        return role.strip(), name
 
 
 class TableFile(click.Path):
@@ -71,17 +54,9 @@ class TableFile(click.Path):
     "--refused",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help=f"Keep lines that cannot be read in this file.  [default: {REFUSED}]",
+    help="Keep what cannot be read in this file.  [default: refused-LOG.jsonl, with a number if that is there]",
 )
-@click.option(
-    "--column",
-    "columns",
-    type=ColumnRole(),
-    multiple=True,
-    metavar="ROLE=NAME",
-    help="Which column of a table holds the account_id, status, provider, product, name, reason, received_at or "
-    "payload.",
-)
+@reading_options
 @click.option(
     "--until",
     type=MOMENT,
@@ -112,7 +87,7 @@ def replay_command(
     accounts: Path | None,
     windows: Path | None,
     refused: Path | None,
-    columns: tuple[tuple[str, str], ...],
+    detect: bool,
     until: datetime | None,
     jobs: int | None,
     into: str | None,
@@ -120,24 +95,29 @@ def replay_command(
     output_folder: Path | None,
     fail_on: tuple[str, ...],
     as_json: bool,
-    **options: object,
+    **options: Any,
 ) -> None:
     """Judge logs of any size, and print what was unexpected in them. No store is needed, and no hook is called.
 
-    A LOG is a file of JSON Lines, Parquet or CSV, compressed with gzip or zstd or not; a pattern such as
-    'logs/*.jsonl.gz'; "-" for standard input; or the URL of a store. Logs are read in the order in which they are
-    named. Parquet needs the extra: pip install "account-lifecycle[replay]"
+    A LOG is a file: lines of JSON or of a log with JSON in them, whole JSON documents, CSV, Parquet, packed with gzip,
+    zstd, bzip2 or zip or not; a pattern such as 'logs/*.jsonl.gz'; "-" for standard input; or the URL of a store.
+    Where payload and time stand is detected and printed. Several logs are merged by time, and one whose newest event
+    comes first is read backwards. Parquet needs the extra: pip install "account-lifecycle[replay]"
 
-    Deadlines are dated at the moment they passed, and looked for up to --until. Lines that are no readable event stop
-    nothing: they are kept, byte for byte, in a file of their own.
+    Deadlines are dated at the moment they passed, and looked for up to --until. What is no readable event stops
+    nothing: it is kept in a file of its own, which no other run overwrites.
     """
     from .replay_audit import LogRequest, Written, audit_logs, outputs_of
 
     written = Written(report_to, outputs_of(anomalies, accounts, windows), refused)
-    _check(written.files(), into, master, output_folder, fail_on)
-    request = LogRequest(logs, dict(columns), until, read_settings(**options).policy(), jobs)
+    _check(written.files(), into, master, output_folder, fail_on, refused)
+    reading = how_to_read(options)
+    if detect:
+        print_readings(logs, reading, as_json)
+        return
+    request = LogRequest(logs, reading, until, read_settings(**options).policy(), jobs)
     watch = FailOn(fail_on)
-    with needing_extra():
+    with needing_extra("replay"):
         if into is not None:
             from .replay_elsewhere import seed_logs
 
@@ -147,22 +127,8 @@ def replay_command(
 
             replay_on_spark(request, master, output_folder, watch, as_json)
         else:
-            audit_logs(request, written._replace(refused=refused or Path(REFUSED)), watch, as_json)
+            audit_logs(request, written._replace(refused=refused or refused_file(logs[0])), watch, as_json)
     watch.end()
-
-
-@contextmanager
-def needing_extra() -> Iterator[None]:
-    """Say plainly which extra is missing, if it is."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        name = (error.name or "").partition(".")[0]
-        if name not in _EXTRA:
-            raise
-        raise Failed(
-            f'replay needs {name}, which is not installed. Run: pip install "account-lifecycle[replay]"'
-        ) from error
 
 
 def _check(
@@ -171,6 +137,7 @@ def _check(
     master: str | None,
     output_folder: Path | None,
     fail_on: tuple[str, ...],
+    refused: Path | None,
 ) -> None:
     """Refuse options that exclude each other."""
     if into is not None and master is not None:
@@ -181,6 +148,9 @@ def _check(
         raise click.UsageError(
             "--into makes no audit and keeps all in the store: it goes without --report, tables, --refused, --fail-on."
         )
+    for path in files:
+        if path == refused and path.is_file():
+            raise click.UsageError(f"{path} is there already, and is not overwritten: name another file.")
     if master is not None and files:
         raise click.UsageError("Spark writes its own tables: --output-folder names where.")
     names = [path.resolve() for path in files]

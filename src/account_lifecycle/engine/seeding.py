@@ -47,6 +47,7 @@ def seed(
     batch_size: int = 1000,
     deadlines: bool = True,
     on_progress: Callable[[Seeding], object] | None = None,
+    on_unreadable: Callable[[PayloadError, Received], object] | None = None,
 ) -> Seeding:
     """Feed a history to an empty store; no delivery is ever planned from it, whichever hook becomes known later.
 
@@ -58,14 +59,15 @@ def seed(
 
     A payload without a time came ``now`` (aware). One that cannot be read is put into the quarantine and stops
     nothing. Events are taken as they are; their times have to be aware and in UTC. ``on_progress`` is called after
-    each commit, of about ``batch_size`` events, with what the store holds by then.
+    each commit, of about ``batch_size`` events, with what the store holds by then, ``on_unreadable`` with each payload
+    that cannot be read.
 
     Raise ``StoreError`` if the store holds anything, and then nothing is kept. Whatever stops it half-way, what was
     committed stays: begin again with a new store.
     """
     if batch_size < 1:
         raise ConfigurationError("batch_size", str(batch_size), "1 or more")
-    seeder = _Seeder(store, policy, in_utc("now", now), deadlines, batch_size, on_progress)
+    seeder = _Seeder(store, policy, in_utc("now", now), deadlines, batch_size, on_progress, on_unreadable)
     end = None if until is None else in_utc("until", until)
     _check_empty(store)
     for item in received:
@@ -102,6 +104,7 @@ class _Seeder:
         adds_deadlines: bool,
         batch_size: int,
         on_progress: Callable[[Seeding], object] | None,
+        on_unreadable: Callable[[PayloadError, Received], object] | None,
     ) -> None:
         self._store = store
         self._policy = policy
@@ -111,6 +114,7 @@ class _Seeder:
         self._adds_deadlines = adds_deadlines
         self._batch_size = batch_size
         self._on_progress = on_progress
+        self._on_unreadable = on_unreadable
         self._latest: datetime | None = None
         self._events: list[Event] = []  # these two are not committed yet
         self._refused: list[Refused] = []
@@ -125,6 +129,8 @@ class _Seeder:
                 event: Event = parse(item.payload, at)
             except PayloadError as error:
                 self._refused.append(refusal(error, at))
+                if self._on_unreadable is not None:
+                    self._on_unreadable(error, item)
                 self._commit_batch()
                 return
         else:

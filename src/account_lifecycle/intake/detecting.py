@@ -7,15 +7,15 @@ of what else is called like a time and is one, the likeliest by its name. What w
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
-from ..errors import PayloadError
+from ..errors import ConfigurationError, PayloadError
 from .dialects import Path
 from .documents import elements, sample_of
-from .finding import EACH, NOT_THERE, Found, Kind, Object, find, time_in_text, time_paths, unwrapped
+from .finding import EACH, NOT_THERE, Found, Kind, Object, columns_of, find, time_in_text, time_paths, unwrapped
 from .layouts import BARE, IN_PREFIX, Layout, Searcher, shown_path
 from .tables import CsvRows, TableHead, head_of
 from .times import TIME_RANKS, TimeReader, folded
@@ -61,10 +61,13 @@ Sample = tuple[Any, list[str]]
 """A record of the sample, and the text before it."""
 
 
-def detect(head: bytes, is_all: bool, given: Layout | None = None) -> LogReading:
+def detect(
+    head: bytes, is_all: bool, given: Layout | None = None, columns: Mapping[str, str] | None = None
+) -> LogReading:
     """Return how a log is read whose beginning is ``head``, which ``is_all`` says is the whole of it.
 
-    ``given`` is its layout, if that is known.
+    ``given`` is what is known of its layout, and ``columns`` the names of columns by what they hold; raise
+    ``ConfigurationError`` if there are none such.
     """
     text = head.decode("utf-8", errors="replace")
     lines = text.split("\n")
@@ -73,6 +76,10 @@ def detect(head: bytes, is_all: bool, given: Layout | None = None) -> LogReading
     lines = [line for line in lines if line.strip()]
     array: Path | None = None
     table = head_of(lines[:50])
+    if columns and lines:
+        if table is None:
+            raise ConfigurationError("columns", "a log that is no table", "--payload-at and --time-at for such a log")
+        table, given = table.called(columns), _given_by(columns)
     if table is not None:
         form = Writing.TABLE
         block: list[bytes | PayloadError] = [line.encode("utf-8", errors="replace") for line in lines]
@@ -89,9 +96,11 @@ def detect(head: bytes, is_all: bool, given: Layout | None = None) -> LogReading
         samples = samples or [(sample_of(head), [])]
     else:
         form, samples = Writing.LINES, list(_opened(lines[:SAMPLE]))
-    layout, notes = (given, ()) if given is not None else choose(samples)
     if array is not None and given is not None:
-        layout = _inside(given, array)
+        given = _inside(given, array)
+    layout, notes = choose(samples, given)
+    if table is not None and given is None:
+        layout, notes = _by_header(table, samples, layout, notes)
     if array is not None and given is None and not layout.time:
         whole, _ = choose([(sample_of(head), [])])
         if whole.time:  # it stands beside the array, so a document is one record
@@ -139,8 +148,36 @@ def _inside(layout: Layout, array: Path) -> Layout:
     return layout._replace(payload=payload, time=time)
 
 
-def choose(samples: list[Sample]) -> tuple[Layout, tuple[str, ...]]:
-    """Return the layout in which most records of a sample are, and what was not clear."""
+def _by_header(
+    table: TableHead, samples: list[Sample], layout: Layout, notes: tuple[str, ...]
+) -> tuple[Layout, tuple[str, ...]]:
+    """Return the layout of a table with what its header alone tells: the columns of an event, and the time."""
+    if layout == BARE and {"account_id", "status"} <= columns_of(table.names).keys():
+        layout, notes = _timed(samples, Layout((), is_row=True))
+    times = sorted((TIME_RANKS[folded(name)], name) for name in table.names if folded(name) in TIME_RANKS)
+    return layout if layout.time or not times else layout._replace(time=(times[0][1],)), notes
+
+
+def _given_by(columns: Mapping[str, str]) -> Layout | None:
+    """Return the layout that names for columns amount to: a payload, or the fields of an event, and a time."""
+    time = ("received_at",) if "received_at" in columns else ()
+    if "payload" in columns:
+        return Layout(("payload",), time)
+    return Layout((), time, is_row=bool(columns.keys() - {"received_at"}))
+
+
+def choose(samples: list[Sample], given: Layout | None = None) -> tuple[Layout, tuple[str, ...]]:
+    """Return the layout in which most records of a sample are, and what was not clear.
+
+    What is ``given`` stays; what that leaves open is chosen.
+    """
+    if given is not None and (given.time or not given.others) and (given.payload or given.is_row):
+        return given, ()
+    if given is not None and (given.payload or given.is_row):
+        return _timed(samples, given)
+    if given is not None and given.time:
+        layout, said = choose(samples)
+        return layout._replace(time=given.time), said
     finds = [(value, prefix, find(value)) for value, prefix in samples]
     seen: Counter[tuple[Kind, Path]] = Counter()
     for _, _, found in finds:
@@ -163,6 +200,15 @@ def choose(samples: list[Sample]) -> tuple[Layout, tuple[str, ...]]:
         time = IN_PREFIX
     notes += [f"`{shown_path(path)}` may be the time too" for path in others]
     return Layout(payload, time, is_row=is_row), tuple(notes)
+
+
+def _timed(samples: list[Sample], given: Layout) -> tuple[Layout, tuple[str, ...]]:
+    """Return a layout with the likeliest time."""
+    for inside in (given.payload, (*given.payload, "\0")):
+        time, others = _time_of(samples, inside)
+        if time:
+            return given._replace(time=time), tuple(f"`{shown_path(path)}` may be the time too" for path in others)
+    return given, ()
 
 
 def _has(found: list[Found], best: tuple[Kind, Path]) -> bool:

@@ -113,7 +113,11 @@ class TableRow(NamedTuple):
         try:
             return msgspec.json.encode(cells)
         except UnicodeEncodeError:  # of what was no UTF-8, which is refused
-            return json.dumps(cells, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
+            text = json.dumps(cells, ensure_ascii=False)
+            try:
+                return text.encode("utf-8", errors="surrogateescape")
+            except UnicodeEncodeError:
+                return text.encode("utf-8", errors="surrogatepass")
 
 
 class Foreign(NamedTuple):

@@ -216,7 +216,7 @@ class _Zstd:
             data = self._more or self._stored.read(_ZSTD_STEP)
             self._more = b""
             if not data:
-                if self._unpacker is not None and not found:
+                if self._unpacker is not None and not any(found):
                     raise _Damage("it ends too early")
                 break
             self._unpacker = self._unpacker or self._new()

@@ -11,12 +11,13 @@ wrapper that this package writes; a payload that was not JSON is carried in it a
 
 import heapq
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, tzinfo
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Literal
+from types import MappingProxyType
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 from ..errors import ConfigurationError, PayloadError
 from .detecting import LogReading, Writing, detect
@@ -26,10 +27,22 @@ from .files import STDIN, OpenedLog, StoredLog, lines, members
 from .finding import Object, columns_of
 from .layouts import BARE, ENVELOPE, Layout, Received, Searcher, layout_of, received
 from .payloads import without_time
-from .tables import CsvRows
+from .tables import CsvRows, check_columns
 from .times import MAX_AHEAD, TimeReader
 
-__all__ = ["BARE", "ENVELOPE", "Layout", "Log", "Received", "Summary", "layout_of", "open_log", "read_line", "read_log"]
+__all__ = [
+    "BARE",
+    "ENVELOPE",
+    "HowToRead",
+    "Layout",
+    "Log",
+    "Received",
+    "Summary",
+    "layout_of",
+    "open_log",
+    "read_line",
+    "read_log",
+]
 
 HEAD = 1 << 18
 """How many bytes at the beginning of a log decide how it is read."""
@@ -38,7 +51,39 @@ REMEMBERED = 1 << 16
 EXAMPLE = 200
 """How many bytes of an unreadable line are shown."""
 
-AnyLog = str | Path | BinaryIO
+
+class EventSource(Protocol):
+    """A log that is no text, such as a file of Parquet."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes are stored."""
+
+    position: int
+    """How many bytes of it were read so far."""
+
+    def events(self, clock: TimeReader) -> Iterator[tuple[int, Iterable[Received]]]:
+        """Yield the number of each record with the events in it."""
+
+
+AnyLog = str | Path | BinaryIO | EventSource
+
+
+class HowToRead(NamedTuple):
+    """How logs are read; by default all of it is detected."""
+
+    layout: Layout | None = None
+    """Where payload and time stand."""
+    order: Literal["time", "file"] = "time"
+    """Whether several logs are merged by time, or read one after the other as they are."""
+    zone: tzinfo = UTC
+    """The zone of times that have none."""
+    columns: Mapping[str, str] = MappingProxyType({})
+    """The names of columns by what they hold."""
 
 
 def open_log(
@@ -48,23 +93,28 @@ def open_log(
     *,
     zone: tzinfo = UTC,
     now: datetime | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> "Log":
     """Return the events of one or several logs: files, ``"-"`` for standard input, or binary streams.
 
-    ``layout`` says where payload and time stand, if that is not to be detected; ``order`` "file" keeps the order of
-    the logs as they are; ``zone`` is that of times without one; what is more than a day after ``now`` is no time.
-    Raise ``UnreadableLog`` for a log that cannot be opened.
+    ``layout`` says where payload and time stand; what it leaves open is detected. ``columns`` names the columns of
+    tables by what they hold (``received_at``, ``payload`` and the fields of an event), if those are not the usual ones.
+    ``order`` "file" keeps the order of the logs as they are; ``zone`` is that of times without one; what is more than a
+    day after ``now`` is no time. Raise ``UnreadableLog`` for a log that cannot be opened.
     """
     if order not in ("time", "file"):
         raise ConfigurationError("order", repr(order), '"time" or "file"')
-    given = [logs] if isinstance(logs, str | Path) or hasattr(logs, "read") else [*logs]
-    files = []
+    check_columns(columns or {})
+    given = [logs] if isinstance(logs, str | Path) or hasattr(logs, "read") or hasattr(logs, "events") else [*logs]
+    files: list[StoredLog | EventSource] = []
     for number, log in enumerate(given, 1):
         if isinstance(log, str | Path):
             files += members(StoredLog(str(log), None if str(log) == STDIN else Path(log)))
+        elif hasattr(log, "events"):
+            files.append(log)  # type: ignore[arg-type]
         else:
             files.append(StoredLog(str(getattr(log, "name", f"stream {number}")), None, log))  # type: ignore[arg-type]
-    return Log(files, layout, order, zone, now or datetime.now(UTC))
+    return Log(files, layout, order, zone, now or datetime.now(UTC), columns or {})
 
 
 class Unreadable:
@@ -72,6 +122,8 @@ class Unreadable:
 
     def __init__(self, error: PayloadError, source: str, line: int) -> None:
         self.count = 0
+        self.kind = error.foreign or error.field
+        """The field at fault, or which other kind of webhook it is."""
         self.reason = error.reason
         """Of the first."""
         self.example = error.payload[:EXAMPLE].decode(errors="replace")
@@ -80,6 +132,18 @@ class Unreadable:
         self.line = line
         self.hint = _hint(error)
         """What to try."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "count": self.count,
+            "kind": self.kind,
+            "reason": self.reason,
+            "source": self.source or None,
+            "line": self.line or None,
+            "example": self.example,
+            "hint": self.hint,
+        }
 
 
 def _hint(error: PayloadError) -> str:
@@ -100,7 +164,9 @@ _HINTS = {
 class Summary:
     """What a log came to; complete when it was read to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: str = "UTC") -> None:
+        self.zone = zone
+        """The zone of times without one."""
         self.events = 0
         """How many payloads were handed on, whether or not they can be read."""
         self.undated = 0
@@ -127,51 +193,116 @@ class Summary:
         key = (error.foreign or error.field, error.expected)
         self.unreadable.setdefault(key, Unreadable(error, source, line)).count += 1
 
+    def add_all_unreadable(self, other: "Summary") -> None:
+        """Count what another one has counted, of another part of the same log."""
+        for key, found in other.unreadable.items():
+            mine = self.unreadable.setdefault(key, found)
+            if mine is not found:
+                first = min(mine, found, key=lambda each: (each.line, each.source))
+                first.count = mine.count + found.count
+                self.unreadable[key] = first
+
     @property
     def refused(self) -> int:
         """How many payloads could not be read."""
         return sum(each.count for each in self.unreadable.values())
 
-    def lines(self) -> list[str]:
+    def lines(self, *, says_undated: bool = True) -> list[str]:
         """Return what there is to say beside the findings, in words, the most important first."""
-        said = [f"{name} read as: {reading}" for name, reading in self.readings.items()]
+        by_reading: dict[str, list[str]] = {}
+        for name, reading in self.readings.items():
+            by_reading.setdefault(str(reading), []).append(name)
+        said = [
+            f"read as: {reading}" if len(self.readings) == 1 else f"{_first_of(names)} read as: {reading}"
+            for reading, names in by_reading.items()
+        ]
         said += [f"{name}: {note}" for name, reading in self.readings.items() for note in reading.notes]
         said += self.damage
         said += [f"{name}: the newest event comes first, so it was read backwards" for name in self.reversed]
         for count, what in (
             (self.out_of_order, "out of order: an event that came after a later one"),
             (self.duplicates, "there twice: the same bytes at the same time"),
-            (self.undated, "without a time, taken for now"),
-            (self.naive, "with a time without a zone"),
+            (self.undated if says_undated else 0, "without a time, taken for now"),
+            (self.naive, f"with a time without a zone, taken for {self.zone}; --timezone names another"),
             (self.cut, "too long to be read"),
         ):
             if count:
                 said.append(f"{count:,} {what}")
         return said
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {
+            "events": self.events,
+            "undated": self.undated,
+            "out_of_order": self.out_of_order,
+            "duplicates": self.duplicates,
+            "naive": self.naive,
+            "cut": self.cut,
+            "reversed": self.reversed,
+            "damage": self.damage,
+            "read_as": {name: str(reading) for name, reading in self.readings.items()},
+            "unreadable": [each.to_dict() for each in self.reasons()],
+        }
+
+    def reasons(self) -> list[Unreadable]:
+        """Return what could not be read by its reasons, the commonest first."""
+        return sorted(self.unreadable.values(), key=lambda each: -each.count)
+
+
+def _first_of(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3:,} more"
+
 
 class Log:
     """The events of some logs, in order; iterate over it once."""
 
-    def __init__(self, files: list[StoredLog], layout: Layout | None, order: str, zone: tzinfo, now: datetime) -> None:
-        self.summary = Summary()
+    def __init__(
+        self,
+        files: list[StoredLog | EventSource],
+        layout: Layout | None,
+        order: str,
+        zone: tzinfo,
+        now: datetime,
+        columns: Mapping[str, str],
+    ) -> None:
+        self.summary = Summary(str(zone))
+        self.names = tuple(file.name for file in files)
+        """What the logs are called; ``Received.source`` is one of them."""
         self._files = files
+        self._columns = columns
+        self._open: list[OpenedLog | EventSource] = []
+        self._done = 0
         self._layout = layout
-        self._is_merged = order == "time"
+        self.is_merged = order == "time"
+        """Whether they are merged by time."""
         self._clock = TimeReader(zone)
         self._latest = now + MAX_AHEAD
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes are stored; None if some of them can be read once only."""
+        sizes = [file.size for file in self._files]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    @property
+    def position(self) -> int:
+        """How many bytes were read so far, as they are stored."""
+        return self._done + sum(opened.position for opened in self._open)
 
     def readings(self) -> dict[str, LogReading]:
         """Return how each log would be read, without reading it; of streams, only what is there."""
         for file in self._files:
-            with file.opened() as opened:
-                self._begin(file, opened)
+            if isinstance(file, StoredLog):
+                with file.opened() as opened:
+                    self._begin(file, opened)
         return self.summary.readings
 
     def __iter__(self) -> Iterator[Received]:
         """Yield the events. Raise ``UnreadableLog`` for a log that cannot be opened."""
         with ExitStack() as closing:
-            if not self._is_merged:
+            if not self.is_merged:
                 events: Iterable[Received] = chain.from_iterable(map(self._in_file_order, self._files))
             elif len(self._files) == 1:
                 events = self._in_time(self._files[0], closing)
@@ -192,37 +323,40 @@ class Log:
         while len(head) < HEAD and not is_all and not (is_live and b"\n" in head.lstrip()):
             more = next(pieces, None)
             head, is_all = head + (more or b""), more is None
-        reading = detect(head, is_all, self._layout)
+        reading = detect(head, is_all, self._layout, self._columns)
         self.summary.readings[file.name] = reading
         return reading, chain([head], pieces)
 
-    def _in_file_order(self, file: StoredLog) -> Iterator[Received]:
-        with file.opened() as opened:
-            reading, pieces = self._begin(file, opened)
-            yield from self._events(file.name, reading, pieces)
-            self._end(opened)
+    def _in_file_order(self, file: StoredLog | EventSource) -> Iterator[Received]:
+        with ExitStack() as closing:
+            yield from self._in_time(file, closing, reverses=False)
 
-    def _in_time(self, file: StoredLog, closing: ExitStack) -> Iterator[Received]:
+    def _in_time(
+        self, file: StoredLog | EventSource, closing: ExitStack, *, reverses: bool = True
+    ) -> Iterator[Received]:
+        if not isinstance(file, StoredLog):
+            return self._followed(self._events(file.name, file.events(self._clock)), file)
         opened = closing.enter_context(file.opened())
         reading, pieces = self._begin(file, opened)
-        events = self._events(file.name, reading, pieces)
-        if reading.is_descending:
+        events = self._events(file.name, _records(reading, pieces, self._clock))
+        if reading.is_descending and reverses:
             self.summary.reversed.append(file.name)
             events = _backwards(events)
-        return self._ended(events, opened)
+        return self._followed(events, opened)
 
-    def _ended(self, events: Iterator[Received], opened: OpenedLog) -> Iterator[Received]:
+    def _followed(self, events: Iterator[Received], opened: OpenedLog | EventSource) -> Iterator[Received]:
+        """Yield the events of a log; note how far it is, and what is missing in the end."""
+        self._open.append(opened)
         yield from events
-        self._end(opened)
-
-    def _end(self, opened: OpenedLog) -> None:
-        if opened.damage:
+        self._done += opened.position
+        self._open.remove(opened)
+        if isinstance(opened, OpenedLog) and opened.damage:
             self.summary.damage.append(opened.damage)
 
-    def _events(self, name: str, reading: LogReading, pieces: Iterator[bytes]) -> Iterator[Received]:
+    def _events(self, name: str, records: Iterator[tuple[int, Iterable[Received]]]) -> Iterator[Received]:
         """Yield the events of a log, each with its place."""
         latest = self._latest
-        for number, record in _records(reading, pieces, self._clock):
+        for number, record in records:
             for payload, at, _, _ in record:
                 if at is not None and at > latest:
                     found = f"{at.isoformat()}, which is in the future"

@@ -1,23 +1,25 @@
 """Tables as text: CSV with commas, semicolons, tabs or bars, and the rows in it.
 
-A quotation mark that is never closed costs one line only: what follows is read again. CsvRows come with the number of
+A quotation mark that is never closed costs one line only: what follows is read again. Rows come with the number of
 their first line; a row that cannot be read comes as the error that says why, with its bytes.
 """
 
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..errors import PayloadError
+from ..errors import ConfigurationError, PayloadError
+from .dialects import FIELDS
 from .times import TimeReader, folded
 
 SEPARATORS = ",;\t|"
 """What may be between cells: whichever the header has most of."""
 
-_NAME = re.compile(r"\s*[\w@.#/ \[\]()-]{1,80}\s*")
-_CARRIERS = {"payload", "body", "data", "json", "content", "message", "request", "event", "requestbody", "rawbody"}
+_NAME = re.compile(r"\s*[\w@.,:#/ \[\]()-]{1,80}\s*")
+CARRIERS = {"payload", "body", "data", "json", "content", "message", "request", "event", "requestbody", "rawbody"}
+"""The folded names of columns that hold a whole payload."""
 
 
 class TableHead(NamedTuple):
@@ -29,6 +31,30 @@ class TableHead(NamedTuple):
     has_header: bool = True
     has_escapes: bool = False
     """Whether a quotation mark in a cell has a backslash before it, in place of being doubled."""
+
+    def called(self, columns: Mapping[str, str]) -> "TableHead":
+        """Return it with the columns that are named called by what they hold.
+
+        Raise ``ConfigurationError`` if one is not there, or twice.
+        """
+        for field, name in columns.items():
+            if self.names.count(name) != 1:
+                listed = ", ".join(map(repr, self.names))
+                raise ConfigurationError("columns", listed, f"{name!r} for {field}, once")
+        fields = {name: field for field, name in columns.items()}
+        names = [fields.get(name) or (f"other {name}" if name in columns else name) for name in self.names]
+        return self._replace(names=tuple(names))
+
+
+ROLES = (*FIELDS, "received_at", "payload")
+"""What a column can hold that is named."""
+
+
+def check_columns(columns: Mapping[str, str]) -> None:
+    """Raise ``ConfigurationError`` if names are given for columns of a kind that there is none of."""
+    unknown = [role for role in columns if role not in ROLES]
+    if unknown:
+        raise ConfigurationError("columns", repr(unknown[0]), f"one of {', '.join(ROLES)}")
 
 
 def head_of(lines: list[str]) -> TableHead | None:
@@ -42,12 +68,12 @@ def head_of(lines: list[str]) -> TableHead | None:
     if found is None:
         return None
     if len(found) == 1:
-        is_one = folded(found[0]) in _CARRIERS and len(lines) > 1 and lines[1].startswith('"')
+        is_one = folded(found[0]) in CARRIERS and len(lines) > 1 and lines[1].startswith('"')
         return TableHead((found[0].strip(),), delimiter, True, has_escapes) if is_one else None
     names = tuple(cell.strip() for cell in found)
     if all(_NAME.fullmatch(name) for name in names) and len(set(names)) == len(names):
         second = _cells(lines[1], delimiter, has_escapes) if len(lines) > 1 else None
-        is_like = second is None or len(second) == len(names)
+        is_like = second is None or len(second) == len(names) or {"accountid", "status"} <= {*map(folded, names)}
         return TableHead(names, delimiter, True, has_escapes) if is_like or lines[0].count(delimiter) > 1 else None
     if any(_is_object(cell) for cell in found):
         times = [number for number, cell in enumerate(found, 1) if _is_time(cell)]

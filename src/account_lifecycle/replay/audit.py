@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from heapq import nlargest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ConfigurationError
+from ..intake.logs import HowToRead, Layout
 from ..lifecycle.account import Account
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
@@ -41,9 +42,9 @@ from .findings import (
     window_cells,
     write_refused,
 )
-from .loop import LINE_BITS, Blame, Crossed, Sums, WindowSum
-from .shards import Progress, Task, jobs_for, judge_all
-from .sources import AnySource, open_sources
+from .loop import Blame, Crossed, Sums, WindowSum
+from .shards import Progress, ReplayOutcome, Task, jobs_for, judge_all
+from .sources import AnySource, LedgerSource, open_sources
 
 if TYPE_CHECKING:
     import pandas
@@ -56,6 +57,9 @@ def replay(
     *,
     policy: Policy = DEFAULT_POLICY,
     columns: Mapping[str, str] | None = None,
+    layout: Layout | None = None,
+    order: Literal["time", "file"] = "time",
+    zone: tzinfo = UTC,
     until: datetime | None = None,
     refused_to: Path | None = None,
     jobs: int = 1,
@@ -63,9 +67,11 @@ def replay(
 ) -> "Audit":
     """Judge every event of one or more logs, in order, exactly as the live engine would have.
 
-    A log is a file (JSON Lines, Parquet or CSV; text also compressed with gzip or zstd), a pattern such as
-    ``"logs/*.jsonl.gz"``, "-" for standard input, or the URL of a store, whose own ledger is replayed. ``columns``
-    names the columns of a table by what they hold, such as ``{"account_id": "acct"}``. Deadlines are dated at the
+    A log is a file (JSON, text lines, CSV or Parquet; text also packed with gzip, zstd, bzip2 or zip), a pattern such
+    as ``"logs/*.jsonl.gz"``, "-" for standard input, or the URL of a store, whose own ledger is replayed. Where payload
+    and time stand is detected unless a ``layout`` says it (``intake.logs.layout_of``); ``columns`` names the columns of
+    a table by what they hold, such as ``{"account_id": "acct"}``. Several logs are merged by time; ``order`` "file"
+    reads them one after the other. ``zone`` is that of times without one. Deadlines are dated at the
     moment they passed, up to ``until`` (aware; by default the latest time in the logs). Lines that are
     no readable event stop nothing: they are counted and kept, in the file ``refused_to`` if it is given. Memory
     grows with the number of accounts only. With more ``jobs`` than one, so many processes judge a share of the
@@ -77,7 +83,8 @@ def replay(
     if jobs < 1:
         raise ConfigurationError("jobs", str(jobs), "1 or more")
     names = [logs] if isinstance(logs, str | Path) else list(logs)
-    with open_sources(names, columns, _open_ledger) as sources:
+    reading = HowToRead(layout, order, zone, columns or {})
+    with open_sources(names, reading, _open_ledger) as sources:
         return replay_sources(
             sources, policy=policy, until=until, refused_to=refused_to, jobs=jobs, on_progress=on_progress
         )
@@ -109,8 +116,9 @@ def replay_sources(
         for each in folders:
             each.mkdir()
         task = Task(sources, policy, datetime.now(UTC), until)
-        sums, end = judge_all(task, jobs, folders, on_progress)
-        return Audit(tuple(source.name for source in sources), sums, end, folder, folders, refused_to)
+        outcome = judge_all(task, jobs, folders, on_progress)
+        names = [name for s in sources for name in ((s.name,) if isinstance(s, LedgerSource) else s.names)]
+        return Audit(tuple(names), outcome, folder, folders, refused_to)
     except BaseException:
         folder.cleanup()
         raise
@@ -122,18 +130,19 @@ class Audit:
     def __init__(
         self,
         sources: tuple[str, ...],
-        sums: Sums,
-        until: datetime,
+        outcome: ReplayOutcome,
         folder: "TemporaryDirectory[str]",
         folders: list[Path],
         refused_to: Path | None,
     ) -> None:
         self.sources = sources
         """What was read, in order."""
-        self.until = until
+        self.until = outcome.until
         """When the log ends: the latest time in it, unless another was asked for."""
-        self.sums = sums
+        self.sums = outcome.sums
         """Everything that was counted."""
+        self.log = outcome.log
+        """How the logs were read, and what there is to be said about them."""
         self._folder = folder
         self._folders = folders
         self._refused_to = refused_to
@@ -176,7 +185,7 @@ class Audit:
 
         Both are None for a deadline that nobody recorded.
         """
-        return ((found.anomaly, *self._place_of(found)) for found in self._placed())
+        return ((found.anomaly, found.source, found.line) for found in self._placed())
 
     def latest_anomalies(self, count: int) -> list[Anomaly]:
         """Return the latest anomalies by their times, oldest first, at most so many."""
@@ -200,17 +209,11 @@ class Audit:
         yield from (account.blind_window for account in self.accounts() if account.blind_window is not None)
 
     def refused(self) -> Iterator[RefusedLine]:
-        """Yield every line that is no readable event, byte for byte."""
-        for _, source, line, field, reason, raw in rows_in(self._folders, "refused"):
-            yield RefusedLine(self.sources[source], line, field, reason, raw)
+        """Yield every line that is no readable event, with what is kept of it."""
+        return (RefusedLine(*line) for _, *line in rows_in(self._folders, "refused"))
 
     def _placed(self) -> Iterator[PlacedAnomaly]:
         return rows_in(self._folders, "anomalies")
-
-    def _place_of(self, found: PlacedAnomaly) -> tuple[str | None, int | None]:
-        if not found.is_on_line:
-            return None, None
-        return self.sources[found.position >> LINE_BITS], found.position & ((1 << LINE_BITS) - 1)
 
     # ---- As a whole ----------------------------------------------------------------------------------
 
@@ -258,13 +261,14 @@ class Audit:
             sums.deadlines,
             sums.failed_creations,
             str(self._refused_to) if self._refused_to and sums.refused else None,
+            tuple(self.log.lines(says_undated=False)),
         )
 
     # ---- As tables -----------------------------------------------------------------------------------
 
     def anomaly_batches(self) -> Iterator["pa.RecordBatch"]:
         """Yield every anomaly as Arrow record batches, some thousands at a time."""
-        rows = ((*anomaly_cells(found.anomaly, found.status_after), *self._place_of(found)) for found in self._placed())
+        rows = ((*anomaly_cells(f.anomaly, f.status_after), f.source, f.line) for f in self._placed())
         return batches(rows, schemas().anomalies)
 
     def window_batches(self) -> Iterator["pa.RecordBatch"]:

@@ -8,6 +8,7 @@ by it. Tables are made of the rows when somebody asks for them, a batch at a tim
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import cache
 from heapq import merge
 from operator import attrgetter, itemgetter
@@ -21,12 +22,15 @@ from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation, situation_of
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
+from ..lifecycle.wording import time_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SPILL_ROWS = 4096
 """How many rows are written at a time."""
+SPILL_BYTES = 1 << 22
+"""How many bytes from outside wait at most to be written."""
 BATCH = 65_536
 """How many rows an Arrow batch has."""
 
@@ -38,11 +42,16 @@ class RefusedLine(NamedTuple):
 
     source: str
     line: int
-    """From 1."""
+    """From 1: the line, the row, or the element of an array."""
+    received_at: datetime | None
+    """When it was received, if its log says."""
     field: str
     reason: str
     raw: bytes
-    """The line as it stands in its source, without its end."""
+    """The payload, or the line if no payload could be found in it, up to the limit of a payload; blank for another
+    kind of webhook, whose text is not kept."""
+    foreign: str = ""
+    """Which other kind of webhook it is; blank if it is none that is known."""
 
     def record(self) -> dict[str, object]:
         """Return it as the side file keeps it: base64 where it is no UTF-8, which a flag says."""
@@ -50,15 +59,18 @@ class RefusedLine(NamedTuple):
             raw, is_base64 = self.raw.decode(), False
         except UnicodeDecodeError:
             raw, is_base64 = b64encode(self.raw).decode("ascii"), True
-        return {**self._asdict(), "raw": raw, "raw_is_base64": is_base64}
+        at = time_text(self.received_at)
+        return {**self._asdict(), "received_at": at, "raw": raw, "raw_is_base64": is_base64}
 
 
 class PlacedAnomaly(NamedTuple):
     """An anomaly and where it was found."""
 
     position: int
-    is_on_line: bool
-    """False for a deadline that nobody recorded."""
+    source: str | None
+    """The log that its event is from; None for a deadline that nobody recorded."""
+    line: int | None
+    """The place of its event there, from 1."""
     status_after: Status
     anomaly: Anomaly
 
@@ -93,7 +105,7 @@ _DECODERS = {
     "anomalies": decoder(list[PlacedAnomaly]),
     "windows": decoder(list[tuple[int, BlindWindow]]),
     "accounts": decoder(list[tuple[int, AccountFields]]),
-    "refused": decoder(list[tuple[int, int, int, str, str, bytes]]),
+    "refused": decoder(list[tuple[int, str, int, datetime | None, str, str, bytes, str]]),
 }
 """By the name of a file, what is in it."""
 
@@ -105,12 +117,14 @@ class Spill:
         self.path = path
         self.count = 0
         self._waiting: list[FindingRow] = []
+        self._weight = 0
 
-    def add(self, row: FindingRow) -> None:
-        """Append a row."""
+    def add(self, row: FindingRow, weight: int = 0) -> None:
+        """Append a row, which holds about ``weight`` bytes from outside."""
         self._waiting.append(row)
         self.count += 1
-        if len(self._waiting) >= SPILL_ROWS:
+        self._weight += weight
+        if len(self._waiting) >= SPILL_ROWS or self._weight > SPILL_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -119,7 +133,7 @@ class Spill:
             data = encode(self._waiting)
             with self.path.open("ab") as file:
                 file.write(len(data).to_bytes(8, "little") + data)
-            self._waiting = []
+            self._waiting, self._weight = [], 0
 
 
 class Findings:
@@ -153,11 +167,11 @@ def _rows(path: Path) -> Iterator[Any]:
 
 
 def write_refused(lines: Iterable[RefusedLine], path: Path) -> None:
-    """Write refused lines as JSON Lines; no line, no file."""
+    """Write refused lines as JSON Lines; no line, no file. Raise ``FileExistsError`` if there is one."""
     file = None
     for line in lines:
         if file is None:
-            file = path.open("w", encoding="ascii", newline="\n")
+            file = path.open("x" if path.is_file() else "w", encoding="ascii", newline="\n")
         file.write(json.dumps(line.record()) + "\n")
     if file is not None:
         file.close()

@@ -1,6 +1,6 @@
 """The loop: events in the order of a log, each judged against its account, and what there is to count about it.
 
-Every event passes through the same three steps as in the live engine: ``read_line`` opens its line, ``parse`` reads
+Every event passes through the same three steps as in the live engine: ``open_log`` finds its payload, ``parse`` reads
 the payload, ``judge`` judges it, and before it the deadlines of its account that passed. All that is remembered between
 two events is a dict of accounts, so memory grows with the number of accounts and not with the length of the log.
 Findings leave at once, into files (``findings``).
@@ -11,8 +11,8 @@ moments. So accounts have nothing to do with each other, and a log can be split 
 changing a single verdict (``shards``). A deadline on record, in the ledger of a store, is a look at the clock like any
 other.
 
-Positions order what several processes have found: one number for the source and the line of an event, which no other
-event has. What is found at the end of the log stands after all lines, in the order in which accounts first appeared.
+Positions order what several processes have found: the number of an event in all that is read, of whichever share. What
+is found at the end of the log stands after all lines, in the order in which accounts first appeared.
 """
 
 from array import array
@@ -24,6 +24,8 @@ from operator import add
 from typing import Any, NamedTuple
 
 from ..errors import PayloadError
+from ..intake.layouts import Received
+from ..intake.logs import Summary
 from ..intake.payloads import parse
 from ..lifecycle import definition
 from ..lifecycle.account import Account
@@ -39,10 +41,9 @@ from ..lifecycle.windows import BlindWindow
 from ..report.audit import MAX_TOP_ACCOUNTS, OTHER_PROVIDERS
 from ..report.grouping import OTHER_WORDS
 from .findings import Findings, account_fields
-from .lines import Record, Source
+from .shares import Share
+from .sources import LedgerSource
 
-LINE_BITS = 40
-"""How many bits of a position number the line; those above number the source."""
 AT_THE_END = 1 << 62
 """Added to the position of an account's first event: that of what is found at the end of the log."""
 
@@ -173,6 +174,11 @@ class Judging:
         self.first_at: datetime | None = None
         self.last_at: datetime | None = None
         self.findings = findings
+        self.place: tuple[str, int] = "", 0
+        """The log, and the line in it, of the event at hand."""
+        self.unreadable = Summary()
+        """What could not be read, by its reasons."""
+        self._position = 0
         self._policy = policy
         self._appeared = array("q")
         self._alike: dict[tuple[Any, ...], list[Any]] = {}  # by ``Alike``: how many, and how long they had been there
@@ -185,25 +191,40 @@ class Judging:
         self.accounts[account.account_id] = account
         self._appeared.append(position)
 
-    def read(
-        self, source: Source, number: int, records: Iterable[Record], stamp: datetime
-    ) -> Iterator[tuple[int, Event]]:
-        """Yield the events of some records with their positions; keep what is no readable event, and why."""
-        base = number << LINE_BITS
-        for line, payload, at, raw in records:
+    def read(self, log: Iterable[Received], stamp: datetime, share: Share | None = None) -> Iterator[tuple[int, Event]]:
+        """Yield the events of a log with their positions; keep what is no readable event, and why.
+
+        Of payloads of accounts that are not in the ``share`` nothing is kept but their number.
+        """
+        for position, (payload, at, source, line) in enumerate(log, self._position + 1):
+            self._position = position
+            if share is not None and not share.has_payload(payload):
+                continue
             try:
                 event = parse(payload, stamp if at is None else at)
-            except PayloadError as refusal:
-                error = payload if isinstance(payload, PayloadError) else refusal
-                raw = raw if isinstance(raw, bytes) else source.raw(payload, raw, at)
-                self.findings.refused.add((base + line, number, line, error.field, str(error), raw))
+            except PayloadError as error:
+                kept = (source, line, at, error.field, str(error), error.payload, error.foreign)
+                self.findings.refused.add((position, *kept), len(error.payload))
+                self.unreadable.add_unreadable(error, source, line)
                 continue
             if at is None:
                 self.undated += 1
-            yield base + line, event
+            self.place = source, line
+            yield position, event
 
-    def judge(self, events: Iterable[tuple[int, Event]]) -> None:
-        """Judge events with their positions, in order."""
+    def read_ledger(self, source: LedgerSource) -> Iterator[tuple[int, Event]]:
+        """Yield the events of a ledger with their positions, after its accounts were taken as they were before."""
+        events = source.events()
+        for account in source.beginnings():
+            self.begin_with(account, self._position)
+        for line, event in events:
+            self.place = source.name, line
+            self._position += 1
+            yield self._position, event
+
+    def judge(self, events: Iterable[tuple[int, Event]]) -> bool:
+        """Judge events with their positions, in order; return whether there was anything."""
+        began = self._position
         accounts, policy, alike, heard = self.accounts, self._policy, self._alike, self._heard
         first_at, last_at, count = self.first_at, self.last_at, 0
         for position, event in events:
@@ -241,6 +262,7 @@ class Judging:
                     self.failed_creations += 1
         self.events += count
         self.first_at, self.last_at = first_at, last_at
+        return self._position > began
 
     def end(self, until: datetime) -> Sums:
         """Judge the deadlines that have passed by ``until``, hand out every account, and add everything up."""
@@ -293,7 +315,8 @@ class Judging:
             sums[1] += after.since - before.since
         for anomaly in anomalies:
             self._anomalies[after.account_id, anomaly.kind if anomaly.kind is AnomalyKind.STUCK else None] += 1
-            self.findings.anomalies.add((position, verdict is not None, after.situation.status, anomaly))
+            place = self.place if verdict is not None else (None, None)
+            self.findings.anomalies.add((position, *place, after.situation.status, anomaly), len(event.status))
         window = decision.blind_window
         if window is not None and window.closed_at is not None:
             self.findings.windows.add((position, window))

@@ -3,7 +3,7 @@
 Every process reads all of the log and judges its own accounts only: opening a line far enough to see whose it is costs
 a tenth of judging it, and nothing has to be sent from one process to another but how far they are, one time (the
 latest in the log, which decides about deadlines), and the sums. Which account a line is about is read exactly as
-``parse`` reads it (``lines.account_in``); a line whose account cannot be seen cheaply is read in full by everybody.
+``parse`` reads it (``shares.account_in``); a line whose account cannot be seen cheaply is read in full by everybody.
 What is found goes into a folder for each process and is merged by position, so that the number of processes shows
 nowhere in the outcome.
 
@@ -14,21 +14,25 @@ records live on, and finds nothing: no record here refers to itself. In the call
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import reduce
+from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import AccountLifecycleError
+from ..intake.logs import Summary
 from ..lifecycle.policy import Policy
 from .findings import Findings
-from .lines import Share
-from .loop import LINE_BITS, Judging, Sums
+from .loop import Judging, Sums
+from .shares import Share
 from .sources import AnySource, LedgerSource, size_of
 
+BLOCK = 4096
+"""After how many events it is told how far a replay is."""
 SMALL = 32 << 20
 """Up to how many bytes of a log more processes take longer to start than they save."""
 
@@ -36,8 +40,6 @@ SMALL = 32 << 20
 class Progress(NamedTuple):
     """How far a replay is."""
 
-    source: str
-    """What is being read."""
     position: int
     """How many bytes were read, of all sources."""
     size: int | None
@@ -72,49 +74,52 @@ def jobs_for(sources: Sequence[AnySource], wanted: int | None) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class ReplayOutcome(NamedTuple):
+    """What a replay, or one of its shards, comes to beside its findings."""
+
+    sums: Sums
+    until: datetime
+    """When the log ends."""
+    log: Summary
+    """What is to be said about the log."""
+
+
 def judge_all(
     task: Task, jobs: int, folders: Sequence[Path], on_progress: Callable[[Progress], object] | None
-) -> tuple[Sums, datetime]:
-    """Judge a log, the findings into a folder for each job; return the sums and when the log ends."""
+) -> ReplayOutcome:
+    """Judge a log, the findings into a folder for each job."""
     if jobs == 1:
-        judge = read_through(task, None, folders[0], on_progress)
+        judge, log = read_through(task, None, folders[0], on_progress)
         until = task.until or judge.last_at or task.stamp
-        return judge.end(until), until
+        return ReplayOutcome(judge.end(until), until, log)
     return _Workers(task, jobs, folders, on_progress).run()
 
 
 def read_through(
     task: Task, share: Share | None, folder: Path, on_progress: Callable[[Progress], object] | None
-) -> Judging:
+) -> tuple[Judging, Summary]:
     """Judge every event of a share, or of the whole log."""
-    judge = Judging(task.policy, Findings(folder))
-    size, done = size_of(task.sources), 0
-    for number, source in enumerate(task.sources):
-        for position, events in _events(judge, source, number, task.stamp, share):
-            judge.judge(events)
-            if on_progress is not None:
-                found = judge.findings
-                on_progress(
-                    Progress(
-                        source.name, done + position, size, judge.events, found.anomalies.count, found.refused.count
-                    )
-                )
-        done += source.size or 0
-    return judge
+    judge, summary = Judging(task.policy, Findings(folder)), Summary()
+    size = size_of(task.sources)
 
+    def follow(position: int) -> None:
+        if on_progress is not None:
+            found = judge.findings
+            on_progress(Progress(position, size, judge.events, found.anomalies.count, found.refused.count))
 
-def _events(
-    judge: Judging, source: AnySource, number: int, stamp: datetime, share: Share | None
-) -> Iterable[tuple[int, Iterable[tuple[int, Any]]]]:
-    """Yield the events of a source, a block at a time, and how many bytes were read."""
-    if isinstance(source, LedgerSource):
-        events = source.events()
-        for account in source.beginnings():
-            judge.begin_with(account, number << LINE_BITS)
-        yield 0, ((number << LINE_BITS | line, event) for line, event in events)
-        return
-    for position, records in source.blocks(share):
-        yield position, judge.read(source, number, records, stamp)
+    for source in task.sources:
+        if isinstance(source, LedgerSource):
+            judge.judge(judge.read_ledger(source))
+            follow(0)
+            continue
+        log = source.opened()
+        events = iter(log)
+        while judge.judge(judge.read(islice(events, BLOCK), task.stamp, share)):
+            follow(log.position)
+        follow(log.position)
+        summary = log.summary
+    summary.unreadable = judge.unreadable.unreadable
+    return judge, summary
 
 
 # ---- Processes -------------------------------------------------------------------------------------------
@@ -139,14 +144,17 @@ class _Workers:
             theirs.close()
             self._processes[ours] = process
 
-    def run(self) -> tuple[Sums, datetime]:
+    def run(self) -> ReplayOutcome:
         """Wait for all of them; whatever fails in one ends all."""
         try:
-            times = [at for at in self._answers() if at is not None]
-            until = self._task.until or max(times, default=self._task.stamp)
+            logs = self._answers()
+            until = self._task.until or max((at for at, _ in logs if at is not None), default=self._task.stamp)
             for connection in self._processes:
                 connection.send(until)
-            return reduce(Sums.plus, self._answers()), until
+            log: Summary = logs[0][1]  # each has read all of it, but has tried to understand its share only
+            for _, other in logs[1:]:
+                log.add_all_unreadable(other)
+            return ReplayOutcome(reduce(Sums.plus, self._answers()), until, log)
         finally:
             for connection, process in self._processes.items():
                 connection.close()
@@ -195,8 +203,8 @@ def _work(connection: "Connection[Any, Any]", task: Task, share: Share, folder: 
     gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the one that waits for us ends us
     try:
-        judge = read_through(task, share, folder, lambda progress: connection.send(("progress", progress)))
-        connection.send(("answer", judge.last_at))
+        judge, log = read_through(task, share, folder, lambda progress: connection.send(("progress", progress)))
+        connection.send(("answer", (judge.last_at, log)))
         connection.send(("answer", judge.end(connection.recv())))
     except (BrokenPipeError, EOFError):
         return  # nobody waits any more

@@ -1,28 +1,26 @@
-"""Logs by their names: which files they are, what format each has; and the ledger of a store as a log."""
+"""Logs by their names: which files they are, and how they are read; and the ledger of a store as a log."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigurationError, StoreError, UnreadableLog, without_password
+from ..intake.files import STDIN
+from ..intake.logs import HowToRead, Log, open_log
+from ..intake.tables import check_columns
 from ..lifecycle.account import Account
 from ..lifecycle.events import Event
 from ..stores.protocol import Store
-from .lines import JsonLines, LogFile, Source
-from .tables import check_roles, open_csv, open_parquet
+from .parquet import Parquet, open_parquet
 
-STDIN = "-"
-JSON_LINES, CSV, PARQUET = (".jsonl", ".json", ".ndjson", ".log"), (".csv",), (".parquet", ".pq")
-READABLE = (
-    'JSON Lines (.jsonl, .json, .ndjson, .log) or CSV (.csv), each also with .gz or .zst; Parquet (.parquet, .pq); "-" '
-    "for standard input; or the URL of a store"
-)
+READABLE = 'a file of JSON, CSV or Parquet, packed or not; "-" for standard input; or the URL of a store'
+_PARQUET = (".parquet", ".pq")
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://|memory:")
-_MARK = b"\xef\xbb\xbf"
 
 
 # ---- Ledgers ---------------------------------------------------------------------------------------------
@@ -56,36 +54,70 @@ class LedgerSource(NamedTuple):
 
 # ---- Opening ---------------------------------------------------------------------------------------------
 
-AnySource = Source | LedgerSource
+
+class Logs(NamedTuple):
+    """Logs that are not opened yet, and how they are read; sent to each process as it is."""
+
+    logs: tuple[str | Parquet, ...]
+    reading: HowToRead
+    now: datetime
+
+    @property
+    def name(self) -> str:
+        """What people call them."""
+        return ", ".join(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each of them is called."""
+        return self.opened().names
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes are stored; None if some can be read once only."""
+        return self.opened().size
+
+    def opened(self) -> Log:
+        """Return them to be read once, merged by time unless they are to be read one after the other."""
+        layout, order, zone, columns = self.reading
+        return open_log(self.logs, layout, order, zone=zone, now=self.now, columns=columns)
+
+
+AnySource = Logs | LedgerSource
 
 
 @contextmanager
 def open_sources(
     logs: Iterable[str | Path],
-    columns: Mapping[str, str] | None = None,
+    reading: HowToRead = HowToRead(),  # noqa: B008  (a value)
     open_store: Callable[[str], Store] | None = None,
+    now: datetime | None = None,
 ) -> Iterator[list[AnySource]]:
-    """Yield the sources of logs, in the order given; those that a pattern matches, by name.
+    """Yield the sources of logs: ledgers in the order given, and all that are no ledgers as one, where the first was.
 
-    ``columns`` maps what the columns of tables hold (``tables.NAMES``) to their names. ``open_store`` opens a store by
-    its URL; it is closed in the end. Raise ``ConfigurationError`` for an invalid log, and ``UnreadableLog``, which is
-    an ``OSError``, for one that cannot be read.
+    ``open_store`` opens a store by its URL; it is closed in the end. Raise ``ConfigurationError`` for an invalid log,
+    and ``UnreadableLog``, which is an ``OSError``, for one that cannot be read.
     """
-    named = columns or {}
-    check_roles(named)
+    columns = dict(reading.columns)
+    check_columns(columns)
     with ExitStack() as closing:
         found: list[AnySource] = []
+        files: list[str | Parquet] = []
+        place = 0
         for log in map(str, logs):
-            if log == STDIN:
-                found.append(JsonLines(LogFile(STDIN, None)))
-            elif _URL.match(log):
+            if _URL.match(log):
                 if open_store is None:
                     raise ConfigurationError("log", repr(without_password(log)), READABLE.rpartition("; or")[0])
                 store = open_store(log)
                 closing.callback(store.close)
                 found.append(LedgerSource(without_password(log), store))
-            else:
-                found += [_of_file(path, named) for path in _paths(log)]
+                continue
+            place = place if files else len(found)
+            files += [STDIN] if log == STDIN else [_of_file(path, columns) for path in _paths(log)]
+        if files:
+            source = Logs(tuple(files), reading._replace(columns=columns), now or datetime.now(UTC))
+            source.opened()  # what cannot be opened is reported before anything is read
+            found.insert(place, source)
         yield found
 
 
@@ -105,31 +137,16 @@ def _paths(log: str) -> list[Path]:
     return files
 
 
-def _of_file(path: Path, columns: Mapping[str, str]) -> Source:
+def _of_file(path: Path, columns: Mapping[str, str]) -> str | Parquet:
     if not path.exists():
         raise ConfigurationError("log", f"{str(path)!r}, which is not there", READABLE)
     if path.is_dir():
         raise ConfigurationError("log", f"{str(path)!r}, which is a folder", f"files, such as {str(path / '*')!r}")
-    file = LogFile(str(path), path)
+    if not path.is_file():
+        return str(path)
     try:
-        kind = _kind(file)
+        with path.open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1" or path.name.lower().endswith(_PARQUET)
     except PermissionError as error:
         raise UnreadableLog(f"{path} cannot be read: {error.strerror}") from error
-    if kind == JSON_LINES:
-        return JsonLines(file)
-    return open_csv(file, columns) if kind == CSV else open_parquet(path, columns)
-
-
-def _kind(file: LogFile) -> tuple[str, ...]:
-    """Return the format of a file, by its name, or else by its first bytes."""
-    for kind in (JSON_LINES, CSV, PARQUET):
-        if file.inner_name.lower().endswith(kind):
-            return kind
-    if file.is_stream:
-        return JSON_LINES
-    head = file.head()
-    if head.startswith(b"PAR1"):
-        return PARQUET
-    if head.removeprefix(_MARK).lstrip()[:1] in (b"{", b""):
-        return JSON_LINES
-    raise ConfigurationError("log", f"{file.name!r}, which begins with {head!r}", READABLE)
+    return open_parquet(path, columns) if is_parquet else str(path)

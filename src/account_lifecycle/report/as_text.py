@@ -51,6 +51,7 @@ def write_text(report: AuditReport, stream: TextIO) -> None:
     log = report.log
     sentences = (
         reading(log) if log else "",
+        *(escaped(remark) for remark in (log.remarks if log else ())),
         f"{period(report)}. {limits(report)}".rstrip(),
         verdicts(log) if log else "",
         blindness(report.windows),

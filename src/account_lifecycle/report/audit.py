@@ -147,6 +147,8 @@ class LogTotals(NamedTuple):
     """Accounts that could not be created, and never had an id."""
     refused_to: str | None = None
     """The file that keeps the lines which are no readable event; None where only the audit itself does."""
+    remarks: tuple[str, ...] = ()
+    """How the logs were read, and what there is to be said about them, the most important first."""
 
     @property
     def dwelt(self) -> Mapping[Status, timedelta]:
@@ -162,6 +164,7 @@ class LogTotals(NamedTuple):
             "undated": self.undated,
             "refused": self.refused,
             "refused_to": self.refused_to,
+            "remarks": list(self.remarks),
             "first_at": time_text(self.first_at),
             "until": time_text(self.until),
             "verdicts": _counts(self.verdicts),

@@ -136,7 +136,7 @@ def unreadable(report: AuditReport) -> str:
     if report.log is None:
         return f"{sentence}; every byte is in quarantine."
     path = report.log.refused_to
-    return f"{sentence}." if path is None else f"{sentence}; every byte is in {escaped(path)}."
+    return f"{sentence}." if path is None else f"{sentence}; they are in {escaped(path)}."
 
 
 # ---- Logs that were replayed ------------------------------------------------------------------------

@@ -42,7 +42,7 @@ from ..replay.findings import (
     window_cells,
 )
 from ..replay.loop import Judging, look_at
-from ..replay.tables import bytes_of, payload_of, texts_in
+from ..replay.parquet import texts_in
 
 VERDICTS = tuple(Verdict)
 KINDS = tuple(AnomalyKind)
@@ -164,7 +164,7 @@ class Reading(NamedTuple):
                 read = (event.account_id, provider, event.status, event.product, event.owner, event.reason)
                 found.append((*read, event.received_at, None, None, None))
             except PayloadError as error:
-                kept = bytes_of(raw) if isinstance(raw, TableRow) else raw
+                kept = error.payload if isinstance(raw, TableRow) or error.foreign else raw
                 found.append((*(None,) * (len(FIELDS) + 1), error.field, str(error), kept))
         columns = dict(zip((*FIELDS, "received_at", "field", "refusal", "raw"), zip(*found, strict=True), strict=True))
         positions = rows.column("position").cast(self.position).take(pa.array(places, pa.int64()))
@@ -177,7 +177,7 @@ class Reading(NamedTuple):
         """Yield each row's payload, and what is kept of it if that cannot be read."""
         if self.shape == "fields":
             columns = [texts_in(rows.column(name)) for name in FIELDS]
-            payloads: Iterable[Payload] = (payload_of(fields) for fields in zip(*columns, strict=True))
+            payloads: Iterable[Payload] = (TableRow(*fields) for fields in zip(*columns, strict=True))
         else:
             payloads = (text or b"" for text in rows.column("text").to_pylist())
         return ((payload, payload) for payload in payloads)
@@ -224,7 +224,7 @@ class _Kept(Spill):
         super().__init__(Path())
         self.rows: list[FindingRow] = []
 
-    def add(self, row: FindingRow) -> None:
+    def add(self, row: FindingRow, weight: int = 0) -> None:  # noqa: ARG002
         """Append a row."""
         self.rows.append(row)
 
@@ -265,7 +265,7 @@ class Court:
             for one in found:
                 self._kinds[one.anomaly.kind] += 1
             rows = [(*anomaly_cells(one.anomaly, one.status_after), None) for one in found]
-            places = pa.array([one.position if one.is_on_line else None for one in found], pa.int64())
+            places = pa.array([one.position if one.source is not None else None for one in found], pa.int64())
             yield self._found("anomaly", self._anomaly_array(rows, events.column("position").take(places)))
         windows = [window for _, window in self._windows.take()]
         if windows:
