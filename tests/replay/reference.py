@@ -1,13 +1,13 @@
 """The live engine's step over a log, event by event: what a replay must come to."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from io import BytesIO
+from datetime import datetime
 from typing import NamedTuple
 
 from account_lifecycle.errors import PayloadError
-from account_lifecycle.intake.logs import ENVELOPE, open_log
+from account_lifecycle.intake.logs import ENVELOPE
 from account_lifecycle.intake.payloads import parse
+from account_lifecycle.intake.times import TimeReader
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.deadlines import deadline_before
 from account_lifecycle.lifecycle.decide import Decision, decide, judge
@@ -15,9 +15,6 @@ from account_lifecycle.lifecycle.events import NOBODY, StatusAnnounced
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.windows import BlindWindow
-
-
-_EVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Lived(NamedTuple):
@@ -54,9 +51,10 @@ class Lived(NamedTuple):
 def events_of(log: Iterable[bytes], stamp: datetime) -> tuple[list[StatusAnnounced], list[PayloadError]]:
     """What can be read of a log, and why the rest cannot."""
     events, refused = [], []
-    for line in open_log(BytesIO(b"\n".join(log)), ENVELOPE, "file", now=_EVER):
+    read = ENVELOPE.event_reader(TimeReader())
+    for received in (received for line in log if (text := line.strip()) for received in read(text)):
         try:
-            events.append(parse(line.payload, stamp if line.received_at is None else line.received_at))
+            events.append(parse(received.payload, stamp if received.received_at is None else received.received_at))
         except PayloadError as error:
             refused.append(error)
     return events, refused

@@ -19,7 +19,9 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.sql.types import TimestampType
 
 from ..errors import ConfigurationError
+from ..intake.detecting import SAMPLE, Writing, detect
 from ..intake.dialects import FIELDS
+from ..intake.layouts import ENVELOPE, Layout
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from .audit import SparkAudit
 from .executors import Reading, Rulebook, event_schema, findings_schema, micros_of
@@ -33,6 +35,7 @@ def replay(
     until: datetime | None = None,
     partitions: int | None = None,
     deadlines: bool = True,
+    layout: Layout = ENVELOPE,
 ) -> SparkAudit:
     """Replay a log that is a DataFrame; it is read once, now, and what is found is kept by Spark until closed.
 
@@ -44,10 +47,11 @@ def replay(
 
     Deadlines that passed after the last event of their account are judged up to ``until`` (the latest time in the
     log); with ``deadlines=False`` none of these is. ``partitions`` is how many parts the accounts are spread over
-    (else as many as there are cores). Raise ``ConfigurationError`` for invalid arguments.
+    (else as many as there are cores). ``layout`` says where in a line payload and time stand; a line in which they do
+    not is searched. Raise ``ConfigurationError`` for invalid arguments.
     """
     until_us = None if until is None else micros_of(until, "until")
-    log = events_of(df, columns)
+    log = events_of(df, columns, layout)
     whose = F.coalesce("account_id", F.hex(F.xxhash64("raw")))  # what is refused has no account, and goes anywhere
     together = log.events.repartition(partitions or df.sparkSession.sparkContext.defaultParallelism, whose)
     ordered = together.sortWithinPartitions("received_at", "position")
@@ -70,7 +74,7 @@ class Input(NamedTuple):
     position: pa.DataType
 
 
-def events_of(df: DataFrame, columns: Mapping[str, str] | None = None) -> Input:
+def events_of(df: DataFrame, columns: Mapping[str, str] | None = None, layout: Layout = ENVELOPE) -> Input:
     """Return the events of a log, whichever shape it has.
 
     Without a position, a batch is numbered in the order in which Spark reads it; of a stream the position is null
@@ -90,7 +94,7 @@ def events_of(df: DataFrame, columns: Mapping[str, str] | None = None) -> Input:
         name, columns_read = shape[0], [named[shape[0]].cast("binary").alias("text")]
     received_at = F.lit(None).cast("timestamp") if name == "value" else named.received_at()
     rows = df.select(*columns_read, received_at.alias("received_at"), position.alias("position"))
-    reading = Reading(kind, datetime.now(UTC), name)
+    reading = Reading(kind, datetime.now(UTC), name, layout)
     return Input(rows.mapInArrow(reading.read, from_arrow_schema(event_schema(kind))), kind)
 
 
@@ -176,9 +180,11 @@ def replay_logs(
     earlier = SparkSession.getActiveSession()
     session = earlier or session_for(master)
     try:
+        logs = read_logs(session, paths)
         audit = replay(
-            read_logs(session, paths), policy=policy, until=until, partitions=partitions, deadlines=deadlines
-        )
+            logs, policy=policy, until=until, partitions=partitions, deadlines=deadlines,
+            layout=_layout_of(logs) if "value" in logs.columns else ENVELOPE,
+        )  # fmt: skip
         if write_to is not None:
             audit.write(write_to)
     except BaseException:
@@ -214,6 +220,20 @@ def read_logs(session: SparkSession, paths: Sequence[str]) -> DataFrame:
     )
     position = F.struct(F.col("_file").alias("file"), F.col("_block").alias("block"), F.col("_row").alias("row"))
     return placed.join(F.broadcast(numbers), "_path", "left").select(*read.columns, position.alias("position"))
+
+
+def _layout_of(logs: DataFrame) -> Layout:
+    """Return the layout of lines, from the first of them.
+
+    Raise ``ConfigurationError`` for what is no log of lines: Spark splits a file at its lines.
+    """
+    head = "\n".join(row["value"] for row in logs.select("value").head(SAMPLE))
+    reading = detect(head.encode("utf-8", errors="replace"), False)
+    if reading.form is not Writing.LINES:
+        what = "a whole JSON document" if reading.form is Writing.DOCUMENTS else "a table as text"
+        wanted = "lines with an event each, or Parquet: Spark splits a file at its lines. Replay it without Spark"
+        raise ConfigurationError("paths", what, wanted)
+    return reading.layout
 
 
 def _read(session: SparkSession, paths: Sequence[str], *, parquet: bool) -> DataFrame:

@@ -1,6 +1,6 @@
 """What runs on the executors, in Python: rows are read and events are judged, a record batch at a time.
 
-Reading and judging are those of a replay on one machine: ``read_line`` and ``parse`` for a row, ``loop.Judge`` for the
+Reading and judging are those of a replay on one machine: a ``Layout`` and ``parse`` for a row, ``loop.Judge`` for the
 accounts of a partition. Here are the columns that travel through Spark between the two, and out of them.
 """
 
@@ -17,8 +17,9 @@ from pyspark import TaskContext
 
 from ..errors import ConfigurationError, PayloadError, StoreError
 from ..intake.dialects import FIELDS, TableRow
-from ..intake.logs import read_line
+from ..intake.layouts import ENVELOPE, Layout, Received
 from ..intake.payloads import Payload, parse
+from ..intake.times import TimeReader
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import judge
@@ -142,6 +143,8 @@ class Reading(NamedTuple):
     """When an event counts as received that carries no time."""
     shape: str
     """What a row has: ``fields`` (``FIELDS``), a ``payload``, or a line of a log as ``value``."""
+    layout: Layout = ENVELOPE
+    """Where in a line payload and time stand; a line in which they do not is searched."""
 
     def read(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the events in rows, and what is none; ``mapInArrow`` takes this."""
@@ -150,28 +153,33 @@ class Reading(NamedTuple):
     def _read(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         schema = event_schema(self.position)
         times = map(time_of, rows.column("received_at").cast(pa.int64()).to_pylist())
+        read_line = self.layout.event_reader(TimeReader())
         found: list[tuple[Any, ...]] = []
         places = []
         for place, (at, (payload, raw)) in enumerate(zip(times, self._payloads(rows), strict=True)):
+            events = [Received(payload, at)]
             if self.shape == "value":
-                if not (text := raw.strip()):
-                    continue
-                payload, at = read_line(text)[:2]
-            places.append(place)
-            try:
-                event = parse(payload, self.stamp if at is None else at)
-                provider = None if event.provider is None else str(event.provider)
-                read = (event.account_id, provider, event.status, event.product, event.owner, event.reason)
-                found.append((*read, event.received_at, None, None, None))
-            except PayloadError as error:
-                kept = error.payload if isinstance(raw, TableRow) or error.foreign else raw
-                found.append((*(None,) * (len(FIELDS) + 1), error.field, str(error), kept))
+                events = read_line(text) if (text := raw.strip()) else []
+            for event in events:
+                places.append(place)
+                found.append(self._row(event, raw))
         columns = dict(zip((*FIELDS, "received_at", "field", "refusal", "raw"), zip(*found, strict=True), strict=True))
         positions = rows.column("position").cast(self.position).take(pa.array(places, pa.int64()))
         return pa.RecordBatch.from_arrays(
             [positions if f.name == "position" else pa.array(columns.get(f.name, ()), f.type) for f in schema],
             schema=schema,
         )
+
+    def _row(self, received: Received, raw: Any) -> tuple[Any, ...]:
+        """Return the cells of an event, or of what is none."""
+        try:
+            event = parse(received.payload, self.stamp if received.received_at is None else received.received_at)
+        except PayloadError as error:
+            kept = error.payload if isinstance(raw, TableRow) or error.foreign else raw
+            return (*(None,) * (len(FIELDS) + 1), error.field, str(error), kept)
+        provider = None if event.provider is None else str(event.provider)
+        read = (event.account_id, provider, event.status, event.product, event.owner, event.reason)
+        return (*read, event.received_at, None, None, None)
 
     def _payloads(self, rows: pa.RecordBatch) -> Iterable[tuple[Payload, Any]]:
         """Yield each row's payload, and what is kept of it if that cannot be read."""
