@@ -7,8 +7,7 @@ A deadline of the account that passed before an event is judged before it, whoev
 and told like any other. So it does not matter when, or by whom, the clock is looked at.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import groupby, islice
@@ -53,7 +52,7 @@ from ..stores.opening import open_store
 from ..stores.protocol import Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
-from .batches import RefusedPayloads, in_batches
+from .batches import RefusedPayloads, events_in_body, in_batches, judge_live
 from .deadlines import passed_deadlines
 from .diagnosis import Diagnosis, diagnose
 from .observations import Observation, observed
@@ -140,14 +139,26 @@ class Engine(HookRegistry):
         ``received_at`` that is naive or more than a day in the future; and ``StoreError`` if the store cannot be
         written: then nothing was kept, and the payload may be fed again.
         """
-        now = self._clock()
-        at = now if received_at is None else arrival(received_at, now)
+        at = self._clock() if received_at is None else arrival(received_at, self._clock())
         try:
             event = parse(payload, at)
         except PayloadError as error:
             self._quarantine([(error, at)])
             raise
         return self._advance((event,), is_live=received_at is None)[-1]
+
+    def feed_body(self, body: bytes, headers: Mapping[str, str] | None = None) -> list[Decision]:
+        """Feed all that is in the body of a request, now and in one transaction; return a decision for each event.
+
+        ``headers``: see ``intake.bodies.read_body``. Raise ``PayloadError`` if any of it cannot be read, after that was
+        put into the quarantine and the rest was fed.
+        """
+        events, refusals = events_in_body(body, headers, self._clock())
+        decisions = self._advance(events, is_live=True) if events else []
+        if refusals:
+            self._quarantine(refusals)
+            raise refusals[0][0]
+        return [each for each in decisions if not isinstance(each.event, DeadlinePassed)]
 
     def feed_events(
         self,
@@ -197,7 +208,7 @@ class Engine(HookRegistry):
 
     def _advance(self, events: Sequence[Event], *, is_live: bool = False, quiet: bool = False) -> list[Decision]:
         """Judge and keep events, then tell of what was decided; ``is_live``: they were stamped by the clock now."""
-        judge = partial(_judge_live, judge=self._judge) if is_live else self._judge
+        judge = partial(judge_live, judge=self._judge) if is_live else self._judge
         decisions = self.store.advance(events, judge, self._rules, quiet=quiet)
         self._follow_up(decisions)
         return decisions
@@ -478,13 +489,6 @@ class Engine(HookRegistry):
         situation = account.situation if account else INITIAL_SITUATION
         circumstances = circumstances_of(account.provider if account else None, self.policy.ok_subscribed)
         return BoundModel(situation, _draw, circumstances)
-
-
-def _judge_live(account: Account, event: Event, judge: Judge) -> list[Decision]:
-    """Judge an event that was stamped by a clock of ours, never before the newest one of its account."""
-    if account.newest_at is not None and event.received_at < account.newest_at:
-        event = replace(event, received_at=account.newest_at)
-    return judge(account, event)
 
 
 def _draw(situation: Situation) -> "Digraph":

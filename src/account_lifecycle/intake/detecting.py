@@ -113,6 +113,8 @@ def _is_documents(text: str, lines: list[str]) -> bool:
         return False
     whole = [_json(line) for line in lines[:20]]
     if len(lines) > 1:
+        if isinstance(whole[0], dict):
+            return False
         return sum(isinstance(each, dict | list) for each in whole) * 2 < len(whole)
     return not isinstance(whole[0], dict) or any(EACH in found.path for found in find(whole[0]))
 
