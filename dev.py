@@ -28,8 +28,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed.sha256"
 
-APART = ("tests/spark",)
-"""What runs beside the rest of the suite: it needs no database, and much time in other people's code."""
+APART = ("tests/spark", "tests/lifecycle", "tests/intake", "tests/simulate", "tests/drawing")
+"""What runs beside the rest of the suite, for a second core: it needs no database, and takes about as long."""
 
 COMMANDS: dict[str, list[list[str]]] = {
     "demo": [["account-lifecycle", "demo"]],
