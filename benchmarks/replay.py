@@ -23,13 +23,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from account_lifecycle.replay.lines import Share
 from lives import START, arrivals
 
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.replay.audit import replay_sources
 from account_lifecycle.replay.shards import Task, read_through
+from account_lifecycle.replay.shares import Share
 from account_lifecycle.replay.sources import open_sources
 
 SHAPES = ("envelope.jsonl", "bare.jsonl", "columns.csv", "payloads.csv", "columns.parquet")
@@ -108,7 +108,7 @@ def ours_share(number: int) -> Contender:
         def run() -> int:
             with open_sources([path]) as sources, TemporaryDirectory() as folder:
                 task = Task(tuple(sources), DEFAULT_POLICY, START, None)
-                judge = read_through(task, Share(number, 2), Path(folder), None)
+                judge, _ = read_through(task, Share(number, 2), Path(folder), None)
                 judge.end(judge.last_at or START)
                 return judge.events
 
@@ -120,10 +120,9 @@ def ours_share(number: int) -> Contender:
 def _read(path: Path) -> Iterator[tuple[str, str]]:
     """Yield accounts and words as our own reading has them."""
     with open_sources([path]) as [source]:
-        for _, records in source.blocks():  # type: ignore[union-attr]
-            for _, payload, at, _ in records:
-                event = parse(payload, at or START)
-                yield event.account_id, event.status
+        for payload, at, *_ in source.opened():  # type: ignore[union-attr]
+            event = parse(payload, at or START)
+            yield event.account_id, event.status
 
 
 def _stepped(path: Path, models: dict[str, Any]) -> Callable[[], int]:
