@@ -98,7 +98,7 @@ class _Buffer:
                 piece = self._data[self._at : end]
                 if ends is None or _is_json(piece):
                     self._at = end
-                    return piece if len(piece) <= MAX_LINE_BYTES else too_long(piece, len(piece), "element")
+                    return piece if len(piece) <= MAX_LINE_BYTES else too_long(piece, len(piece), "an element")
                 if tries > MAX_TRIES:
                     return self._lost()
                 begin, tries = end - self._at, tries + 1
@@ -134,7 +134,7 @@ class _Buffer:
                 break
             at = self._at
         if size > MAX_LINE_BYTES:
-            return too_long(kept, size, "element")
+            return too_long(kept, size, "an element")
         return PayloadError("line", "text that is not JSON", "JSON, element by element", kept[: 1 << 16], size)
 
     def _fill(self) -> bool:

@@ -186,10 +186,10 @@ def lines(pieces: Iterator[bytes]) -> Iterator[tuple[int, list[bytes | PayloadEr
         yield number, [rest]
 
 
-def too_long(line: bytes, size: int, what: str = "line") -> PayloadError:
+def too_long(line: bytes, size: int, what: str = "a line") -> PayloadError:
     """Return the refusal of a line that is too long to be read."""
     return PayloadError(
-        "line", f"a {what} of {size:,} bytes", f"at most {MAX_LINE_BYTES:,} bytes", line[:MAX_BYTES], size
+        "line", f"{what} of {size:,} bytes", f"at most {MAX_LINE_BYTES:,} bytes", line[:MAX_BYTES], size
     )
 
 
