@@ -1,6 +1,6 @@
 """Replays of logs in the shapes that are read today, beside other ways to go through the same file.
 
-    python benchmarks/replay.py [--accounts N] [--rounds N] [--million] [--quick]
+    python benchmarks/replay.py [--accounts N] [--rounds N] [--million] [--wrapped] [--quick]
 
 Every contender runs in a process of its own, round after round in turn, and CPU seconds count. Everybody has read the
 log once before the clock starts. Peers that keep an object for each account have all of them by then, and are given the
@@ -18,12 +18,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from lives import START, arrivals
+from lives import START, Arrival, arrivals
 
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
@@ -33,6 +33,8 @@ from account_lifecycle.replay.shares import Share
 from account_lifecycle.replay.sources import open_sources
 
 SHAPES = ("envelope.jsonl", "bare.jsonl", "columns.csv", "payloads.csv", "columns.parquet")
+WRAPPED = {"svix.jsonl": 1.3, "cloudwatch.jsonl": 1.3, "datadog.jsonl": 1.3, "webhook_site.jsonl": 1.6, "whole.json": 3}
+"""Logs as other tools keep them, and how many times as much each may cost as the own envelope."""
 COLUMNS = {"account_id": "account_id", "status": "status", "account_type": "provider", "product": "product"}
 """Of a table, and what of an event stands in each."""
 SLOW_ACCOUNTS = 200
@@ -83,6 +85,53 @@ def write_logs(folder: Path, accounts: int) -> None:
         rows.writerow(["received_at", "payload"])
         rows.writerows(zip(texts, map(bytes.decode, stream), strict=True))
     pq.write_table(pa.table({**columns, "received_at": times}), folder / "columns.parquet")
+    for name in WRAPPED:
+        write_wrapped(folder / name, found)
+
+
+def write_wrapped(path: Path, found: list[Arrival]) -> None:
+    """Write events as another tool would have kept them."""
+    with path.open("w") as file:
+        if path.name == "whole.json":
+            json.dump([{"received_at": at.isoformat(), "payload": json.loads(payload)} for payload, at in found], file)
+            return
+        for number, (payload, at) in enumerate(found):
+            file.write(json.dumps(_wrapped(path.stem, number, payload.decode(), at)) + "\n")
+
+
+def _wrapped(tool: str, number: int, payload: str, at: datetime) -> dict[str, Any]:
+    written = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if tool == "svix":
+        return {
+            "id": f"msg_{number}",
+            "eventType": "account.status",
+            "payload": json.loads(payload),
+            "timestamp": written,
+        }
+    if tool == "cloudwatch":
+        message = f"{written}\treq\tINFO\twebhook {payload}\n"
+        epoch_ms = int(at.timestamp() * 1000)
+        return {"logStreamName": "s", "timestamp": epoch_ms, "message": message, "ingestionTime": epoch_ms + 900}
+    if tool == "datadog":
+        inner = {"timestamp": written, "service": "api", "status": "info", "message": "webhook"}
+        return {
+            "id": f"AQ{number}",
+            "type": "log",
+            "attributes": {**inner, "attributes": {"body": json.loads(payload)}},
+        }
+    headers = {
+        "content-type": ["application/json"],
+        "user-agent": ["webhooks/1.0"],
+        "x-request-id": ["f" * 32],
+        "accept": ["application/json, */*"],
+        "accept-encoding": ["gzip"],
+        "x-forwarded-for": ["203.0.113.7"],
+    }
+    return {
+        "uuid": f"{number:032x}", "type": "web", "token_id": "0" * 32, "ip": "203.0.113.7", "hostname": "webhook.site",
+        "method": "POST", "user_agent": "webhooks/1.0", "content": payload, "query": None, "headers": headers,
+        "url": "https://webhook.site/" + "0" * 32, "created_at": at.strftime("%Y-%m-%d %H:%M:%S"),
+    }  # fmt: skip
 
 
 # ---- Contenders: each goes through one file and returns how many events there were, and what to time -----
@@ -212,6 +261,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--million", action="store_true", help="measure the memory of a million accounts too")
     parser.add_argument("--quick", action="store_true", help="a short look, to see that all of it runs")
+    parser.add_argument("--wrapped", action="store_true", help="measure the logs of other tools only")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--log", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -224,6 +274,9 @@ def main() -> None:
         folder = Path(name)
         write_logs(folder / "logs", accounts)
         write_logs(folder / "short", min(accounts, SLOW_ACCOUNTS))
+        _wrapped_logs(folder / "logs", rounds)
+        if options.wrapped:
+            return
         for shape in SHAPES:
             _against_peers(folder, shape, rounds)
         _two_processes(folder / "logs" / "envelope.jsonl", rounds)
@@ -247,6 +300,16 @@ def _against_peers(folder: Path, shape: str, rounds: int) -> None:
         us, peer = [a.us for a, _ in pairs], [b.us for _, b in pairs]
         _print(f"{shape} / msgspec and pydantic in a loop", us, peer, [a / b for a, b in zip(us, peer, strict=True)],
                "<=", 6)  # fmt: skip
+
+
+def _wrapped_logs(folder: Path, rounds: int) -> None:
+    """Compare logs of other tools with the own envelope of the same events, side by side in each round."""
+    found = [(run("ours", folder / "envelope.jsonl"), *(run("ours", folder / name) for name in WRAPPED))
+             for _ in range(rounds)]  # fmt: skip
+    own = [each[0].us for each in found]
+    for place, (name, limit) in enumerate(WRAPPED.items(), 1):
+        us = [each[place].us for each in found]
+        _print(f"{name} / own envelope", us, own, [a / b for a, b in zip(us, own, strict=True)], "<=", limit)
 
 
 def _two_processes(log: Path, rounds: int) -> None:
