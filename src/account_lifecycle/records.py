@@ -145,6 +145,8 @@ class Quarantined(NamedTuple):
     """Of a foreign webhook: the account that it names, if it names one."""
     sha256: str = ""
     """Of a foreign webhook: the SHA-256 of what came in, in hexadecimal."""
+    dismissed_at: datetime | None = None
+    """When somebody had seen it and wanted no more of it."""
 
     def to_dict(self) -> JsonObject:
         """Return the payload and why it could not be read as a JSON object; ``cut`` if not all of it was kept."""
@@ -157,6 +159,7 @@ class Quarantined(NamedTuple):
             "cut": self.size > len(self.payload) and not self.is_erased and not self.foreign,
             "erased": self.is_erased,
             "released_at": time_text(self.released_at),
+            "dismissed_at": time_text(self.dismissed_at),
             "foreign": self.foreign,
             "account_id": self.account_id,
             "sha256": self.sha256,

@@ -77,6 +77,16 @@ def test_numbers_can_be_named_and_each_is_answered_for(engine: Engine, upgraded:
     assert results[2].error == "there is no number 9 in the quarantine"
 
 
+def test_what_was_dismissed_is_tried_only_if_it_is_named(engine: Engine, clock: Clock, upgraded: None) -> None:
+    refuse(engine, NEW_FORMAT, 1)
+    refuse(engine, NEW_FORMAT, 2)
+    clock.tick(hours=1)
+    assert (engine.dismiss_quarantined([1, 2]), engine.dismiss_quarantined([2])) == (2, 0)
+    assert [kept.dismissed_at for kept in engine.quarantine()] == [clock.now, clock.now]
+    assert engine.replay_quarantine() == []
+    assert [each.decision is not None for each in engine.replay_quarantine([2])] == [True]
+
+
 def test_what_was_cut_or_erased_is_not_tried(engine: Engine, upgraded: None) -> None:
     refuse(engine, {**NEW_FORMAT, "blank": " " * 70_000})
     refuse(engine, {**NEW_FORMAT, "id": "erased"})

@@ -433,6 +433,33 @@ class LedgerContract:
         assert everything_in(store) == before
         store.advance([announced("a", "OK")], as_it_is, releasing=[number])
 
+    def test_what_is_dismissed_is_marked_once_and_kept(self, store: Store) -> None:
+        first, second, third = store.quarantine([Refused(T0, bytes([n]), 1, "payload", "because") for n in range(3)])
+        assert store.dismiss([second, first, second], at(5)) == 2
+        assert store.dismiss([first, third], at(6)) == 1
+        assert [kept.dismissed_at for kept in store.quarantined()] == [at(5), at(5), at(6)]
+        assert [kept.payload for kept in store.quarantined()] == [b"\x00", b"\x01", b"\x02"]
+        assert list(store.faults()) == []
+
+    def test_what_was_fed_or_is_not_there_is_not_dismissed(self, store: Store) -> None:
+        (number,) = store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
+        store.advance([announced("a", "OK")], as_it_is, releasing=[number])
+        before = everything_in(store)
+        assert (store.dismiss([number, number + 1], at(5)), store.dismiss([], at(5))) == (0, 0)
+        assert everything_in(store) == before
+
+    def test_what_was_dismissed_can_be_released_and_erased(self, store: Store) -> None:
+        number, other = store.quarantine([Refused(T0, b'{"account_id": "a"}', 19, "payload", "because")] * 2)
+        store.dismiss([number, other], at(5))
+        store.advance([announced("b", "OK")], as_it_is, releasing=[number])
+        store.erase("a", at(6))
+        kept = list(store.quarantined())
+        assert [(each.dismissed_at, each.released_at is None, each.is_erased) for each in kept] == [
+            (at(5), False, True),
+            (at(5), True, True),
+        ]
+        assert list(store.faults()) == []
+
     def test_of_several_threads_that_release_the_same_one_feeds_it(self, store: Store) -> None:
         (number,) = store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
         start = Barrier(4)

@@ -381,8 +381,7 @@ class Engine(HookRegistry):
         return against_definition(self.store, partial(decide, policy=self.policy), self._rules)
 
     def erase_account(self, account_id: str) -> int:
-        """Erase an account's payloads, owners and the vendor's reasons for good; return how many events and payloads
-        that were.
+        """Erase an account's payloads, owners and the vendor's reasons for good; return how many payloads.
 
         Its events stay, with digests in place of what was erased, so that the ledger still verifies.
         """
@@ -391,6 +390,10 @@ class Engine(HookRegistry):
     def replay_quarantine(self, quarantine_ids: Sequence[int] | None = None) -> list[Replayed]:
         """Feed what can be read by now of the quarantine, each payload once; None means all of it."""
         return replay_quarantine(self.store.quarantined, self._advance_released, quarantine_ids)
+
+    def dismiss_quarantined(self, quarantine_ids: Sequence[int]) -> int:
+        """Mark payloads as seen and done with: they are kept, not tried again unless named; return how many were."""
+        return self.store.dismiss(quarantine_ids, self._clock())
 
     def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
         """Feed an event from the quarantine, which is marked in the same transaction."""

@@ -37,9 +37,10 @@ def refusal(error: PayloadError, at: datetime) -> Refused:
 def replay_quarantine(rows: Rows, advance: Advance, quarantine_ids: Collection[int] | None = None) -> list[Replayed]:
     """Feed what can be read by now, in the order of the quarantine, each payload with its own time of arrival.
 
-    ``quarantine_ids`` None means whatever can be tried: payloads that are kept whole, not erased and not fed yet; the
-    result is about those alone. Of numbers that are named, each has a result. A payload is fed once, even if several
-    processes replay at the same time. Raise ``StoreError`` if the store fails; what was fed until then stays.
+    ``quarantine_ids`` None means whatever can be tried: payloads that are kept whole, not erased, not dismissed and not
+    fed yet; the result is about those alone. Of numbers that are named, each has a result; a dismissed one is tried.
+    A payload is fed once, even if several processes replay at the same time. Raise ``StoreError`` if the store fails;
+    what was fed until then stays.
     """
     asked = None if quarantine_ids is None else set(quarantine_ids)
     chosen = (row for row in rows() if asked is None or row.quarantine_id in asked)
@@ -51,6 +52,8 @@ def replay_quarantine(rows: Rows, advance: Advance, quarantine_ids: Collection[i
 
 def _replay(rows: Rows, advance: Advance, row: Quarantined, *, is_named: bool) -> Replayed | None:
     """Return what became of a payload; None for one that cannot be tried and was not named."""
+    if row.dismissed_at is not None and not is_named:
+        return None
     number, hindrance = row.quarantine_id, hindrance_of(row)
     if not hindrance:
         try:

@@ -90,7 +90,7 @@ def _plain(column: str | int | bytes | None) -> str | int | None:
 
 
 def quarantine_digest(row: Sequence[Any], private: bytes | None = None) -> bytes:
-    """Return the digest of a payload in the quarantine from its first ten columns, and its payload's if erased.
+    """Return the digest of a payload in the quarantine from its first eleven columns, and its payload's if erased.
 
     The payload enters through its own digest, so that it can be erased.
     """

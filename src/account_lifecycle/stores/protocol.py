@@ -1,6 +1,6 @@
 """What the engine asks of a store: writing, reading, proving, and the outbox."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +57,12 @@ class Ledger(Protocol):
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
         """Keep unreadable payloads, in one transaction; return their numbers."""
+
+    def dismiss(self, quarantine_ids: Collection[int], at: datetime) -> int:
+        """Mark payloads in the quarantine as dismissed at a time, in one transaction; return how many were marked.
+
+        Numbers that are not there, and those that were fed or dismissed before, are left as they are.
+        """
 
     def erase(self, account_id: str, at: datetime) -> int:
         """Erase an account's payloads, owners and reasons for good, also from the quarantine; return of how many events

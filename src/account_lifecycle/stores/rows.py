@@ -429,8 +429,9 @@ def _joined_anomaly(row: Row) -> Anomaly:
 
 
 def quarantined_from(row: Row) -> Quarantined:
-    """Make a quarantined payload from its first ten columns and whether it is erased."""
-    quarantine_id, received_at, payload, size, field, reason, released_at, *foreign, is_erased = row
+    """Make a quarantined payload from its first eleven columns and whether it is erased."""
+    quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, *rest = row
+    foreign, account_id, sha256, is_erased = rest
     return Quarantined(
         quarantine_id,
         from_us(received_at),
@@ -440,7 +441,10 @@ def quarantined_from(row: Row) -> Quarantined:
         reason,
         maybe_time(released_at),
         bool(is_erased),
-        *foreign,
+        foreign,
+        account_id,
+        sha256,
+        maybe_time(dismissed_at),
     )
 
 

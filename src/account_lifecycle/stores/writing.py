@@ -86,7 +86,7 @@ def quarantine_rows(numbers: Iterable[int], refused: Sequence[Refused]) -> list[
     """Return the columns of unreadable payloads, their digests last."""
     found = []
     for number, (received_at, payload, size, field, reason, *foreign) in zip(numbers, refused, strict=True):
-        columns = (number, rows.to_us(received_at), payload, size, field, reason, None, *foreign)
+        columns = (number, rows.to_us(received_at), payload, size, field, reason, None, None, *foreign)
         found.append((*columns, chain.quarantine_digest(columns)))
     return found
 
@@ -115,6 +115,16 @@ def release_row(row: Row, released_at: int) -> Row:
     *columns, private = row
     columns[6] = released_at
     return released_at, chain.quarantine_digest(columns, private), columns[0]
+
+
+def dismissed_rows(found: Iterable[Row], at: datetime) -> list[Row]:
+    """Return time, digest and number of the payloads that are dismissed: those neither fed nor dismissed before."""
+    dismissed_at, changed = rows.to_us(at), []
+    for *columns, private in found:
+        if columns[6] is None and columns[7] is None:
+            columns[7] = dismissed_at
+            changed.append((dismissed_at, chain.quarantine_digest(columns, private), columns[0]))
+    return changed
 
 
 def erased_row(row: Row) -> Row:

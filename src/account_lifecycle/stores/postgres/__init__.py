@@ -1,13 +1,13 @@
 """The store in a PostgreSQL database: many processes feed one fleet, each account under its own lock."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
 from ...records import Judge, Refused
 from ..commit_group import CommitGroup
-from ..writing import Feed, quarantine_rows
+from ..writing import Feed, dismissed_rows, quarantine_rows
 from .connection import Connections, in_our_words, prepare
 from .filling import PostgresFiller
 from .ledger import FeedTurn, feed
@@ -74,3 +74,14 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
             return [(row[0], row[-1]) for row in found]
 
         return [number for number, _ in self._transactions.run(keep)] if refused else []
+
+    def dismiss(self, quarantine_ids: Collection[int], at: datetime) -> int:
+        """Mark payloads in the quarantine as dismissed; return how many were neither fed nor dismissed before."""
+        numbers = sorted(set(quarantine_ids))
+
+        def mark(transaction: Transaction[int]) -> int:
+            changed = dismissed_rows(transaction.ask("lock_quarantined", (numbers,)), at)
+            transaction.put_off("dismiss", changed)
+            return len(changed) or transaction.earlier or 0
+
+        return self._transactions.run(mark) if numbers else 0

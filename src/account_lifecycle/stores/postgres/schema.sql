@@ -135,6 +135,7 @@ CREATE TABLE quarantine (
     field          text NOT NULL,
     reason         text NOT NULL,
     released_at    bigint,             -- when it was fed after all
+    dismissed_at   bigint,             -- when somebody had seen it and wanted no more of it
     foreign_kind   text NOT NULL,      -- which other kind of webhook it is, of which no text is kept; or blank
     account_id     text,               -- that such a webhook names
     sha256         text NOT NULL,      -- of such a webhook, in hexadecimal; or blank

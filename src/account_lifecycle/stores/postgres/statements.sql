@@ -107,23 +107,26 @@ FROM blind_window
 SELECT nextval('quarantine_number') FROM generate_series(1, %s)
 
 -- name: quarantine
-INSERT INTO quarantine VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
+INSERT INTO quarantine VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
 
 -- name: is_quarantined
 SELECT 1 FROM quarantine WHERE quarantine_id = %s AND digest = %s
 
 -- name: quarantined
-SELECT quarantine_id, received_at, payload, size, field, reason, released_at, foreign_kind, account_id, sha256,
-       private_digest IS NOT NULL
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,
+       account_id, sha256, private_digest IS NOT NULL
 FROM quarantine ORDER BY quarantine_id
 
 -- name: lock_quarantined
-SELECT quarantine_id, received_at, payload, size, field, reason, released_at, foreign_kind, account_id, sha256,
-       private_digest
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,
+       account_id, sha256, private_digest
 FROM quarantine WHERE quarantine_id = ANY(%s) ORDER BY quarantine_id FOR UPDATE
 
 -- name: release
 UPDATE quarantine SET released_at = %s, digest = %s WHERE quarantine_id = %s
+
+-- name: dismiss
+UPDATE quarantine SET dismissed_at = %s, digest = %s WHERE quarantine_id = %s
 
 -- name: subscribe
 INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -319,8 +322,8 @@ SELECT 'baseline of account ' || b.account_id, b.account_id, 'there is no such a
 FROM baseline b WHERE NOT EXISTS (SELECT FROM account c WHERE c.account_id = b.account_id)
 
 -- name: quarantine_rows
-SELECT quarantine_id, received_at, payload, size, field, reason, released_at, foreign_kind, account_id, sha256,
-       private_digest, digest
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,
+       account_id, sha256, private_digest, digest
 FROM quarantine ORDER BY quarantine_id
 
 -- name: heads

@@ -6,7 +6,7 @@ as long as nobody else has written to the file (``data_version``), which spares 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ...lifecycle.events import Event
 from ...records import Judge, Refused
 from .. import chain, rows, statements
 from ..commit_group import Turn
-from ..writing import Feed, FeedRows, judge_feed, quarantine_rows, release_row, release_times
+from ..writing import Feed, FeedRows, dismissed_rows, judge_feed, quarantine_rows, release_row, release_times
 from .connection import every, pragma
 from .transactions import SQLiteFile
 
@@ -61,6 +61,18 @@ class SQLiteLedger(SQLiteFile):
             numbers = list(range(first, first + len(refused)))
             db.executemany(_SQL["quarantine"], quarantine_rows(numbers, refused))
             return numbers
+
+        return self._write(write)
+
+    def dismiss(self, quarantine_ids: Collection[int], at: datetime) -> int:
+        """Mark payloads in the quarantine as dismissed; return how many were neither fed nor dismissed before."""
+
+        def write(db: apsw.Connection) -> int:
+            numbers = sorted(set(quarantine_ids))
+            found = [row for number in numbers for row in every(db, _SQL["quarantined_row"], (number,))]
+            changed = dismissed_rows(found, at)
+            db.executemany(_SQL["dismiss"], changed)
+            return len(changed)
 
         return self._write(write)
 

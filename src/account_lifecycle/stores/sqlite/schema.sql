@@ -138,6 +138,7 @@ CREATE TABLE quarantine (
     field          TEXT NOT NULL,
     reason         TEXT NOT NULL,
     released_at    INTEGER,            -- when it was fed after all
+    dismissed_at   INTEGER,            -- when somebody had seen it and wanted no more of it
     foreign_kind   TEXT NOT NULL,      -- which other kind of webhook it is, of which no text is kept; or blank
     account_id     TEXT,               -- that such a webhook names
     sha256         TEXT NOT NULL,      -- of such a webhook, in hexadecimal; or blank

@@ -56,20 +56,23 @@ FROM blind_window
 SELECT coalesce(max(quarantine_id), 0) FROM quarantine
 
 -- name: quarantine
-INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
+INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
 
 -- name: quarantined
-SELECT quarantine_id, received_at, payload, size, field, reason, released_at, foreign_kind, account_id, sha256,
-       private_digest IS NOT NULL
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,
+       account_id, sha256, private_digest IS NOT NULL
 FROM quarantine ORDER BY quarantine_id
 
 -- name: quarantined_row
-SELECT quarantine_id, received_at, payload, size, field, reason, released_at, foreign_kind, account_id, sha256,
-       private_digest
+SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,
+       account_id, sha256, private_digest
 FROM quarantine WHERE quarantine_id = ?
 
 -- name: release
 UPDATE quarantine SET released_at = ?, digest = ? WHERE quarantine_id = ?
+
+-- name: dismiss
+UPDATE quarantine SET dismissed_at = ?, digest = ? WHERE quarantine_id = ?
 
 -- name: unerased_payloads
 SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL
