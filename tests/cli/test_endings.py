@@ -19,6 +19,7 @@ QUESTIONS = [
     ("quarantine", "list"),
     ("quarantine", "show", "1"),
     ("quarantine", "replay"),
+    ("quarantine", "dismiss", "1"),
     ("verify",),
     ("db", "check"),
 ]

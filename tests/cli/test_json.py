@@ -19,6 +19,7 @@ DOCUMENTS = {
     "audit": [],
     "replay": ["log.jsonl"],
     "quarantine show": ["1"],
+    "quarantine dismiss": ["1"],
     "explain": ["OK", "ERROR"],
     "config show": [],
     "verify": [],

@@ -1,22 +1,23 @@
-"""``quarantine``: list and show unreadable payloads, and feed those that can be read now.
+"""``quarantine``: list and show unreadable payloads, feed those that can be read now, dismiss the others.
 
 Payloads are strangers' bytes: on a screen they are escaped, and only ``--raw`` writes them as they are.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 import click
 
+from ..intake.logs import hint_of
 from ..intake.quarantine import Replayed
-from ..lifecycle.wording import JsonObject, escaped
+from ..lifecycle.wording import JsonObject, escaped, time_text
 from ..records import Quarantined
 from ..report.tables import Column, style_of
 from ..report.words import counted
-from ..stores.protocol import Reader
 from .commands import CommandGroup, NotFound
 from .opening import open_existing, open_to_read, read_settings
-from .options import json_option, policy_options, store_option
+from .options import MOMENT, json_option, policy_options, store_option
 from .output import (
     Sheet,
     clock,
@@ -40,23 +41,140 @@ def quarantine() -> None:
     """Payloads that could not be read, kept byte for byte."""
 
 
+class _Alike:
+    """Payloads that could not be read for the same reason."""
+
+    def __init__(self, first: Quarantined) -> None:
+        self.first = first
+        self.count = 0
+        self.first_at = self.last_at = first.received_at
+
+    def add(self, each: Quarantined) -> None:
+        """Count one more."""
+        self.count += 1
+        self.first_at = min(self.first_at, each.received_at)
+        self.last_at = max(self.last_at, each.received_at)
+
+    @property
+    def to_do(self) -> str:
+        """What to do about them, in a sentence."""
+        look = f"look at one of them: account-lifecycle quarantine show {self.first.quarantine_id}"
+        return hint_of(self.first.field, self.first.foreign) or look
+
+    def to_dict(self) -> JsonObject:
+        """Return the JSON shape."""
+        first = self.first
+        return {
+            "field": first.field,
+            "foreign": first.foreign,
+            "reason": first.reason,
+            "count": self.count,
+            "first_at": time_text(self.first_at),
+            "last_at": time_text(self.last_at),
+            "example": first.quarantine_id,
+            "to_do": self.to_do,
+        }
+
+
+class _Listed:
+    """The payloads of a period that are listed; as text, what is left out of it, known once they are read."""
+
+    def __init__(self, rows: Iterable[Quarantined], since: datetime | None, *, everything: bool) -> None:
+        self._rows = rows
+        self._since = since
+        self._everything = everything
+        self._fed = self._dismissed = 0
+
+    def __iter__(self) -> Iterator[Quarantined]:
+        for each in self._rows:
+            if self._since is not None and each.received_at < self._since:
+                continue
+            if not self._everything and each.released_at is not None:
+                self._fed += 1
+            elif not self._everything and each.dismissed_at is not None:
+                self._dismissed += 1
+            else:
+                yield each
+
+    def __str__(self) -> str:
+        counts = ((self._fed, "fed later"), (self._dismissed, "dismissed"))
+        told = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+        return f"; left out: {told} (--all lists them too)" if told else ""
+
+
 @quarantine.command(
     "list",
     examples=[
-        ("Unreadable payloads, and why", "account-lifecycle quarantine list"),
-        ("The same for a program", "account-lifecycle quarantine list --json"),
+        ("Unreadable payloads, by what is wrong with them", "account-lifecycle quarantine list"),
+        ("Each one of the last day, for a program", "account-lifecycle quarantine list --since 24h --full --json"),
     ],
 )
+@click.option("--since", type=MOMENT, metavar="TIME", help="Only what was received then or later.")
+@click.option("--full", is_flag=True, help="Every payload by itself; by default they are grouped.")
+@click.option("--all", "everything", is_flag=True, help="Also what was fed later or dismissed.")
 @json_option
 @store_option
-def list_quarantined(as_json: bool, store: str | None) -> None:
-    """List unreadable payloads, oldest first, each with what is wrong with it."""
+def list_quarantined(since: datetime | None, full: bool, everything: bool, as_json: bool, store: str | None) -> None:
+    """List unreadable payloads by what is wrong with them, the commonest first, with what to do.
+
+    What was fed later or dismissed is left out, and counted at the end. --full lists each payload, oldest first.
+    """
     with open_to_read(store) as engine:
-        if as_json:
-            for each in engine.store.quarantined():
-                write_record(each.to_dict())
+        listed = _Listed(engine.store.quarantined(), since, everything=everything)
+        if full:
+            _list_in_full(listed, as_json)
         else:
-            say(counted(_write_list(engine.store), "payload"))
+            _list_groups(listed, as_json)
+
+
+def _list_in_full(listed: _Listed, as_json: bool) -> None:
+    if as_json:
+        for each in listed:
+            write_record(each.to_dict())
+    else:
+        say(f"{counted(_write_list(listed), 'payload')}{listed}")
+
+
+def _list_groups(listed: _Listed, as_json: bool) -> None:
+    groups = _grouped(listed)
+    if as_json:
+        for group in groups:
+            write_record(group.to_dict())
+        return
+    sheet = Sheet(
+        Column("count", right=True), Column("field", 26), Column("first (UTC)", 19), Column("last (UTC)", 19),
+        Column("example", right=True),
+    )  # fmt: skip
+    for group in groups:
+        first = group.first
+        sheet.row(
+            f"{group.count:,}", first.foreign or first.field, clock(group.first_at), clock(group.last_at),
+            str(first.quarantine_id),
+        )  # fmt: skip
+        sheet.note("        ", _wrong(first))
+        sheet.note("        ", f"Try: {group.to_do}")
+    total = sum(group.count for group in groups)
+    say(f"{counted(total, 'payload')}, {counted(len(groups), 'reason')}{listed}")
+    if total:
+        say("Seen and done with: account-lifecycle quarantine dismiss NUMBER... or --reason FIELD")
+
+
+def _grouped(listed: Iterable[Quarantined]) -> list[_Alike]:
+    """Return payloads by what is alike in their reasons, the commonest first."""
+    groups: dict[tuple[str, str], _Alike] = {}
+    for each in listed:
+        key = (each.foreign or each.field, _expected(each.reason))
+        groups.setdefault(key, _Alike(each)).add(each)
+    return sorted(groups.values(), key=lambda group: -group.count)
+
+
+def _expected(reason: str) -> str:
+    """Return what is alike in reasons: what would be right, not what was found."""
+    return reason.rpartition("; expected ")[2]
+
+
+def _wrong(each: Quarantined) -> str:
+    return each.reason.removeprefix(f"{each.field}: ")
 
 
 @quarantine.command(
@@ -97,8 +215,8 @@ def show(number: int, raw: bool, as_json: bool, store: str | None) -> None:
 def replay(numbers: tuple[int, ...], as_json: bool, **options: object) -> None:
     """Feed what can be read now, each payload once, with the time at which it came.
 
-    Without numbers everything is tried that is kept whole and was not fed yet. A payload that is fed stays in
-    the quarantine, with the time at which it was released.
+    Without numbers everything is tried that is kept whole and was neither fed nor dismissed. A payload that is fed
+    stays in the quarantine, with the time at which it was released. What is not fed is told by its reasons.
     """
     with open_existing(read_settings(**options)) as engine:
         results = engine.replay_quarantine(numbers or None)
@@ -112,6 +230,43 @@ def replay(numbers: tuple[int, ...], as_json: bool, **options: object) -> None:
         raise NotFound(f"not in the quarantine: {', '.join(unknown)}. See: account-lifecycle quarantine list")
 
 
+@quarantine.command(
+    short_help="Leave out what needs no more work",
+    examples=[
+        ("Two that were looked at", "account-lifecycle quarantine dismiss 3 7"),
+        ("All with the same field at fault", "account-lifecycle quarantine dismiss --reason AccountStatus.account_id"),
+    ],
+)
+@click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=click.IntRange(min=1))
+@click.option("--reason", metavar="FIELD", help="All with this field at fault, or of this other kind of webhook.")
+@json_option
+@store_option
+def dismiss(numbers: tuple[int, ...], reason: str | None, as_json: bool, store: str | None) -> None:
+    """Dismiss payloads that need no more work: they are neither listed nor tried again.
+
+    They stay in the quarantine, with the time at which they were dismissed: list --all lists them, and replay
+    tries them if it names them. Name numbers, or the FIELD by which list groups them.
+    """
+    if bool(numbers) == (reason is not None):
+        raise click.UsageError("Name either numbers or a --reason. See: account-lifecycle quarantine list")
+    with open_to_read(store) as engine:
+        if reason is None:
+            found = {each.quarantine_id for each in engine.store.quarantined()}.intersection(numbers)
+        else:
+            found = {each.quarantine_id for each in engine.store.quarantined() if reason in (each.field, each.foreign)}
+        missing = ", ".join(str(number) for number in numbers if number not in found)
+        if missing or not found:
+            what = missing or f"anything for {escaped(reason or '')}"
+            raise NotFound(f"not in the quarantine: {what}. See: account-lifecycle quarantine list --all")
+        dismissed = engine.dismiss_quarantined(sorted(found))
+    before = len(found) - dismissed
+    if as_json:
+        write_document({"dismissed": dismissed, "fed_or_dismissed_before": before})
+    else:
+        rest = f", {before:,} fed or dismissed before" if before else ""
+        say(f"{counted(dismissed, 'payload')} dismissed{rest}")
+
+
 def _write_replayed(results: Sequence[Replayed]) -> None:
     sheet = Sheet(
         Column("number", right=True),
@@ -120,15 +275,20 @@ def _write_replayed(results: Sequence[Replayed]) -> None:
         Column("verdict", 8, style=style_of),
         Column("status after", 16),
     )
-    fed = [each for each in results if each.decision]
+    fed, unread = 0, dict[str, list[Replayed]]()
     for each in results:
         if each.decision is None:
-            sheet.note(f"{each.quarantine_id:>6}  ", each.error or "")
-        else:
-            account, event = each.decision.after, each.decision.event
-            cells = (account.account_id, event.status, each.decision.verdict, account.status)
-            sheet.row(str(each.quarantine_id), *cells)
-    say(f"{counted(len(fed), 'payload')} fed, {len(results) - len(fed):,} not")
+            unread.setdefault(_expected(each.error or ""), []).append(each)
+            continue
+        fed += 1
+        account, event = each.decision.after, each.decision.event
+        cells = (account.account_id, event.status, each.decision.verdict, account.status)
+        sheet.row(str(each.quarantine_id), *cells)
+    for alike in sorted(unread.values(), key=len, reverse=True):
+        first = alike[0]
+        which = f"{'the first: ' if len(alike) > 1 else ''}number {first.quarantine_id}"
+        sheet.note(f"{len(alike):>6,} x ", f"not fed ({which}): {first.error}")
+    say(f"{counted(fed, 'payload')} fed, {len(results) - fed:,} not")
 
 
 def _replayed_record(each: Replayed) -> JsonObject:
@@ -136,15 +296,15 @@ def _replayed_record(each: Replayed) -> JsonObject:
     return {"quarantine_id": each.quarantine_id, "decision": decision, "error": each.error}
 
 
-def _write_list(reader: Reader) -> int:
-    """Write the quarantine, one payload a line with what is wrong below it, and return how many there were."""
+def _write_list(listed: Iterable[Quarantined]) -> int:
+    """Write payloads, one a line with what is wrong below it, and return how many there were."""
     sheet = Sheet(
         Column("number", right=True), Column("received (UTC)", 19), Column("bytes", 9, right=True), Column("field", 26)
     )
-    for each in reader.quarantined():
+    for each in listed:
         sheet.row(str(each.quarantine_id), clock(each.received_at), f"{each.size:,}", each.field)
-        fed = " (fed later)" if each.released_at else ""
-        sheet.note("        ", each.reason.removeprefix(f"{each.field}: ") + fed)
+        became = " (fed later)" if each.released_at else " (dismissed)" if each.dismissed_at else ""
+        sheet.note("        ", _wrong(each) + became)
     return sheet.row_count
 
 
@@ -159,8 +319,9 @@ def _write_one(found: Quarantined) -> None:
             ("received", f"{clock(found.received_at)} UTC"),
             ("size", f"{counted(found.size, 'byte')}{cut}"),
             ("field", found.field),
-            ("wrong", found.reason.removeprefix(f"{found.field}: ")),
+            ("wrong", _wrong(found)),
             ("fed", f"later, at {clock(found.released_at)} UTC" if found.released_at else ""),
+            ("dismissed", f"at {clock(found.dismissed_at)} UTC" if found.dismissed_at else ""),
             ("erased", "its bytes were erased on request" if found.is_erased else ""),
         ],
     )

@@ -130,7 +130,7 @@ class Unreadable:
         """The beginning of the first."""
         self.source = source
         self.line = line
-        self.hint = _hint(error)
+        self.hint = hint_of(error.field, error.foreign)
         """What to try."""
 
     def to_dict(self) -> dict[str, object]:
@@ -146,10 +146,11 @@ class Unreadable:
         }
 
 
-def _hint(error: PayloadError) -> str:
-    if error.foreign:
+def hint_of(field: str, foreign: str = "") -> str:
+    """Return what to try where a field is at fault, or another kind of webhook came; blank if nothing is known."""
+    if foreign:
         return "only account status webhooks are judged: subscribe them alone, or filter the log"
-    return _HINTS.get(error.field.rpartition(".")[2], "")
+    return _HINTS.get(field.rpartition(".")[2], "")
 
 
 _HINTS = {
