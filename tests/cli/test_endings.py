@@ -96,3 +96,26 @@ def test_a_word_outside_a_closed_set_is_a_usage_error_that_names_the_set(run: Ru
     ran = run("account", "list", "--status", "FINE")
     assert ran.code == 2
     assert "CREDENTIALS" in ran.err
+
+
+@pytest.mark.parametrize("command", [("feed", "--store", "memory:"), ("replay",)], ids=["feed", "replay"])
+@pytest.mark.parametrize(
+    ("allowed", "code"),
+    [("unreadable", 6), ("unreadable=4.9%", 6), ("unreadable=5%", 0), ("unreadable=100%", 0)],
+)
+def test_a_share_that_cannot_be_read_fails_the_command_only_above_what_fail_on_allows(
+    command: tuple[str, ...], allowed: str, code: int, run: Run, tmp_path: Path
+) -> None:
+    announced = '{"AccountStatus": {"account_id": "acc_%d", "account_type": "LINKEDIN", "message": "CONNECTING"}}\n'
+    lines = [announced % number for number in range(19)] + ['{"AccountStatus": {}}\n']
+    (tmp_path / "mixed.jsonl").write_text("".join(lines))
+    ran = run(command[0], "mixed.jsonl", *command[1:], "--fail-on", allowed)
+    assert ran.code == code
+    assert ("1 of 20 could not be read, which is more than --fail-on allows" in ran.err) is (code == 6)
+
+
+@pytest.mark.parametrize("share", ["unreadable=much", "unreadable=-1%", "unreadable=101%"])
+def test_a_share_that_is_none_is_refused_by_name(share: str, run: Run, log: Path) -> None:
+    ran = run("replay", str(log), "--fail-on", share)
+    assert ran.code == 2
+    assert share in ran.err
