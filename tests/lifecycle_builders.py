@@ -33,10 +33,16 @@ def without(*words: str, **more: Any) -> Policy:
 
 
 def announced(
-    word: str, at: datetime = NOON, *, provider: str | None = None, product: str = "", owner: str | None = None
+    word: str,
+    at: datetime = NOON,
+    *,
+    provider: str | None = None,
+    product: str = "",
+    owner: str | None = None,
+    reason: str = "",
 ) -> StatusAnnounced:
     """One announcement, as ``payloads`` hands it on."""
-    return StatusAnnounced("acc", word, at, provider, product, owner)
+    return StatusAnnounced("acc", word, at, provider, product, owner, reason)
 
 
 def kinds_of(decision: Decision) -> list[str]:
@@ -78,10 +84,12 @@ class Life:
         provider: str | None = None,
         product: str = "",
         owner: str | None = None,
+        reason: str = "",
     ) -> Decision:
         """Tell it one word, ``after`` the previous event; return what became of it."""
         self.now += after
-        return self.meets(announced(word, self.now, provider=provider, product=product, owner=owner))[-1]
+        event = announced(word, self.now, provider=provider, product=product, owner=owner, reason=reason)
+        return self.meets(event)[-1]
 
     def observes(
         self,

@@ -3,67 +3,28 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import pytest
 
-from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
-from account_lifecycle.lifecycle.decide import Decision, judge
-from account_lifecycle.lifecycle.events import ABSENT, DeadlinePassed, StatusAnnounced, StatusObserved
+from account_lifecycle.lifecycle.decide import Decision
+from account_lifecycle.lifecycle.events import ABSENT
 from account_lifecycle.lifecycle.explain import ADVICE, Anomaly
 from account_lifecycle.lifecycle.policy import ALL, DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.providers import ALIASES
-from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.lifecycle.stories import CLOSE
-from account_lifecycle.testing import START
 from lifecycle.expected_table import WAYS, WORDS, Spot, after, cell, expected
+from lifecycle_builders import DAY, HOUR, MINUTE, NOON, SECOND, Life
 
-SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=s) for s in (1, 60, 3600, 86400))
 HOSTILE = "EVIL\r\n\x1b[31m\u202e\x00" + "W" * 5_000
 """A foreign word that would break a log line, and fill it."""
 DEFAULT_SUBSCRIPTION = Policy(subscribed="default")
 
 
-class Story:
-    """One account's life, word by word."""
-
-    def __init__(self, *words: str, policy: Policy = DEFAULT_POLICY, provider: str | None = None) -> None:
-        self.account, self.now, self.policy = Account("acc"), START, policy
-        self.decisions: list[Decision] = []
-        for word in words:
-            self.hears(word, provider=provider)
-
-    def hears(
-        self,
-        word: str,
-        *,
-        after: timedelta = MINUTE,
-        provider: str | None = None,
-        product: str = "",
-        owner: str | None = None,
-        reason: str = "",
-    ) -> Decision:
-        self.now += after
-        return self._meets(StatusAnnounced("acc", word, self.now, provider, product, owner, reason))
-
-    def is_listed(self, word: str, *, after: timedelta = HOUR) -> Decision:
-        self.now += after
-        return self._meets(StatusObserved("acc", word, self.now))
-
-    def waits(self, length: timedelta) -> list[Anomaly]:
-        self.now += length
-        found = judge(self.account, DeadlinePassed("acc", Status.UNSEEN, self.now, self.now, MINUTE), self.policy)
-        self.account = found[-1].after if found else self.account
-        return [anomaly for decision in found for anomaly in decision.anomalies]
-
-    def _meets(self, event: StatusAnnounced | StatusObserved) -> Decision:
-        found = judge(self.account, event, self.policy)
-        self.account = found[-1].after
-        self.decisions += found
-        return found[-1]
+def the_anomalies(decisions: Iterable[Decision]) -> list[Anomaly]:
+    return [anomaly for decision in decisions for anomaly in decision.anomalies]
 
 
 def the_anomaly(decision: Decision, kind: str) -> Anomaly:
@@ -79,17 +40,17 @@ def every_anomaly() -> Iterator[Anomaly]:
             for before, then in ((None, None), (None, "GOOGLE"), ("LINKEDIN", "X"), (None, "SLACK")):
                 for word in (*WORDS, "FROZEN"):
                     for product, pause in (("", MINUTE), ("", 3 * HOUR), ("", 3 * DAY), ("classic", MINUTE)):
-                        life = Story(*words, provider=before, policy=policy)
+                        life = Life(*words, provider=before, policy=policy)
                         yield from life.hears(
                             word, provider=then, product=product, after=pause, reason="Disconnected"
                         ).anomalies
-            yield from Story(*words, policy=policy).waits(DAY)
+            yield from the_anomalies(Life(*words, policy=policy).waits(DAY))
             for word in ("OK", "CREDENTIALS", "CONNECTING"):
-                yield from Story(*words, policy=policy).is_listed(word, after=3 * HOUR).anomalies
-            life = Story(*words, policy=policy)
-            life.is_listed(ABSENT)
-            yield from life.is_listed(ABSENT).anomalies
-            life = Story(*words, policy=policy)
+                yield from Life(*words, policy=policy).observes(word, after=3 * HOUR).anomalies
+            life = Life(*words, policy=policy)
+            life.observes(ABSENT)
+            yield from life.observes(ABSENT).anomalies
+            life = Life(*words, policy=policy)
             yield from life.hears("OK", after=-HOUR).anomalies
             life.hears("OK", owner="user-1")
             yield from life.hears("CREDENTIALS", owner="user-2").anomalies
@@ -237,107 +198,107 @@ def first_story(decision: Decision, kind: str) -> str:
 
 
 def test_the_other_channels_twin_comes_within_minutes_or_names_what_was_not_named() -> None:
-    reconnected = Story("OK", "CREDENTIALS", "RECONNECTED", "OK")
+    reconnected = Life("OK", "CREDENTIALS", "RECONNECTED", "OK")
     assert first_story(reconnected.hears("RECONNECTED", after=10 * SECOND), "LATE_EVENT") == "OTHER_CHANNEL"
-    born = Story("CREATION_SUCCESS", "OK")
+    born = Life("CREATION_SUCCESS", "OK")
     later = born.hears("CREATION_SUCCESS", after=5 * HOUR, provider="LINKEDIN")
     assert first_story(later, "LATE_EVENT") == "OTHER_CHANNEL"
 
 
 def test_the_same_hours_later_is_a_late_redelivery() -> None:
-    life = Story("CREATION_SUCCESS", "OK", provider="LINKEDIN")
+    life = Life("CREATION_SUCCESS", "OK", provider="LINKEDIN")
     assert first_story(life.hears("CREATION_SUCCESS", after=5 * HOUR), "LATE_EVENT") == "LATE_REDELIVERY"
 
 
 def test_a_birth_after_the_first_news_was_overtaken() -> None:
-    assert first_story(Story("OK").hears("CREATION_SUCCESS"), "LATE_EVENT") == "OVERTAKEN"
+    assert first_story(Life("OK").hears("CREATION_SUCCESS"), "LATE_EVENT") == "OVERTAKEN"
 
 
 def test_a_loss_heard_hours_before_newer_news_is_a_late_redelivery_but_may_be_news() -> None:
     found = the_anomaly(
-        Story("OK", "CREDENTIALS", "RECONNECTED", "OK").hears("CREDENTIALS", after=HOUR), "POSSIBLY_STALE"
+        Life("OK", "CREDENTIALS", "RECONNECTED", "OK").hears("CREDENTIALS", after=HOUR), "POSSIBLY_STALE"
     )
     assert [story.kind for story in found.stories] == ["LATE_REDELIVERY", "FRESH_NEWS"]
     assert found.next_step == "reconcile with the vendor"
 
 
 def test_what_the_account_was_waiting_for_is_news_more_often() -> None:
-    decision = Story("OK", "CONNECTING").hears("OK", after=5 * MINUTE)
+    decision = Life("OK", "CONNECTING").hears("OK", after=5 * MINUTE)
     assert first_story(decision, "POSSIBLY_STALE") == "FRESH_NEWS"
 
 
 def test_a_loss_whose_reconnect_came_first_was_overtaken() -> None:
-    life = Story("CREATION_SUCCESS", "OK", "RECONNECTED")
+    life = Life("CREATION_SUCCESS", "OK", "RECONNECTED")
     assert first_story(life.hears("CREDENTIALS"), "POSSIBLY_STALE") == "OVERTAKEN"
 
 
 def test_an_old_ok_again_is_an_unheard_outage_and_a_recent_one_may_be_a_redelivery() -> None:
-    assert first_story(Story("OK").hears("OK", after=3 * DAY), "MISSED_OUTAGE") == "OUTAGE_UNHEARD"
-    assert first_story(Story("OK").hears("OK", after=3 * HOUR), "MISSED_OUTAGE") == "LATE_REDELIVERY"
-    assert first_story(Story("OK", "RECONNECTED").hears("OK", after=3 * HOUR), "MISSED_OUTAGE") == "OUTAGE_UNHEARD"
+    assert first_story(Life("OK").hears("OK", after=3 * DAY), "MISSED_OUTAGE") == "OUTAGE_UNHEARD"
+    assert first_story(Life("OK").hears("OK", after=3 * HOUR), "MISSED_OUTAGE") == "LATE_REDELIVERY"
+    assert first_story(Life("OK", "RECONNECTED").hears("OK", after=3 * HOUR), "MISSED_OUTAGE") == "OUTAGE_UNHEARD"
 
 
 def test_a_recovery_that_nobody_subscribed_to_went_unheard_for_that() -> None:
     bad_news = Policy(subscribed={"CREATION_SUCCESS", "CREATION_FAIL", "ERROR", "CREDENTIALS", "PERMISSIONS"})
     for policy, kind in ((bad_news, "NOT_SUBSCRIBED"), (DEFAULT_POLICY, "RECOVERY_UNHEARD")):
-        life = Story("CREATION_SUCCESS", "CREDENTIALS", policy=policy)
+        life = Life("CREATION_SUCCESS", "CREDENTIALS", policy=policy)
         decision = life.hears("CREDENTIALS", after=5 * DAY)
         assert first_story(decision, "MISSED_RECOVERY") == kind
         assert the_anomaly(decision, "MISSED_RECOVERY").next_step == "ask the user to reconnect"
 
 
 def test_a_reconnect_out_of_nowhere_was_needless_or_a_loss_was_missed() -> None:
-    found = the_anomaly(Story("CREATION_SUCCESS", "OK").hears("RECONNECTED", after=DAY), "UNEXPECTED_RECONNECT")
+    found = the_anomaly(Life("CREATION_SUCCESS", "OK").hears("RECONNECTED", after=DAY), "UNEXPECTED_RECONNECT")
     assert {story.kind for story in found.stories} == {"NEEDLESS_SIGN_IN", "MISSED_NEWS"}
     assert "a loss such as CREDENTIALS was missed" in found.explanation
 
 
 def test_a_reconnect_right_after_the_ok_that_it_led_to_was_overtaken() -> None:
-    life = Story("OK", "CREDENTIALS", "OK")
+    life = Life("OK", "CREDENTIALS", "OK")
     assert first_story(life.hears("RECONNECTED", after=5 * SECOND), "UNEXPECTED_RECONNECT") == "OVERTAKEN"
 
 
 def test_a_reconnect_when_the_session_has_run_out_missed_its_end() -> None:
-    life = Story("CREATION_SUCCESS", "OK", provider="LINKEDIN")
+    life = Life("CREATION_SUCCESS", "OK", provider="LINKEDIN")
     assert first_story(life.hears("RECONNECTED", after=366 * DAY), "UNEXPECTED_RECONNECT") == "MISSED_NEWS"
 
 
 def test_a_sync_soon_after_the_loss_was_under_way_and_days_later_the_account_is_back() -> None:
-    assert first_story(Story("OK", "ERROR").hears("SYNC_SUCCESS"), "SYNC_WHILE_LOST") == "LATE_SYNC"
-    late = Story("OK", "ERROR").hears("SYNC_SUCCESS", after=3 * DAY)
+    assert first_story(Life("OK", "ERROR").hears("SYNC_SUCCESS"), "SYNC_WHILE_LOST") == "LATE_SYNC"
+    late = Life("OK", "ERROR").hears("SYNC_SUCCESS", after=3 * DAY)
     assert first_story(late, "SYNC_WHILE_LOST") == "RECOVERY_UNHEARD"
-    again = Story("OK", "SYNC_SUCCESS", "ERROR").hears("SYNC_SUCCESS", after=30 * MINUTE)
+    again = Life("OK", "SYNC_SUCCESS", "ERROR").hears("SYNC_SUCCESS", after=30 * MINUTE)
     assert "LATE_REDELIVERY" in [story.kind for story in the_anomaly(again, "SYNC_WHILE_LOST").stories]
 
 
 def test_times_a_little_apart_are_clocks_and_far_apart_a_wrong_order() -> None:
     for lead, kind in ((-5 * SECOND, "CLOCK"), (-5 * HOUR, "FED_OUT_OF_ORDER")):
-        assert first_story(Story("OK").hears("CONNECTING", after=lead), "OUT_OF_ORDER") == kind
+        assert first_story(Life("OK").hears("CONNECTING", after=lead), "OUT_OF_ORDER") == kind
 
 
 def test_a_stuck_account_that_never_said_ok_may_not_be_subscribed_to_it() -> None:
-    (found,) = Story("CREATION_SUCCESS", "SYNC_SUCCESS").waits(2 * HOUR)
+    (found,) = the_anomalies(Life("CREATION_SUCCESS", "SYNC_SUCCESS").waits(2 * HOUR))
     assert found.stories[0].kind == "NOT_SUBSCRIBED"
     assert "default subscription leaves it out" in found.explanation
 
-    (found,) = Story("CREATION_SUCCESS", "OK", "CONNECTING", "SYNC_SUCCESS").waits(2 * HOUR)
+    (found,) = the_anomalies(Life("CREATION_SUCCESS", "OK", "CONNECTING", "SYNC_SUCCESS").waits(2 * HOUR))
     assert "NOT_SUBSCRIBED" not in [story.kind for story in found.stories]
 
 
 def test_a_stuck_account_says_since_when_and_what_should_have_followed() -> None:
-    (found,) = Story("CONNECTING").waits(HOUR)
-    assert f"since {START + MINUTE:%Y-%m-%d %H:%M}" in found.explanation
+    (found,) = the_anomalies(Life("CONNECTING").waits(HOUR))
+    assert f"since {NOON + MINUTE:%Y-%m-%d %H:%M}" in found.explanation
     assert "30 min" in found.explanation
     assert "CREATION_SUCCESS should have followed" in found.explanation
 
 
 def test_a_list_that_differs_settles_what_was_in_doubt_or_was_not_subscribed_to() -> None:
-    doubtful = Story("OK", "CREDENTIALS", "RECONNECTED", "OK")
+    doubtful = Life("OK", "CREDENTIALS", "RECONNECTED", "OK")
     doubtful.hears("CREDENTIALS", after=HOUR)
-    assert first_story(doubtful.is_listed("ERROR"), "DRIFT") == "LATE_REDELIVERY"
-    default = Story("OK", policy=Policy(subscribed=ALL - {"STOPPED"}))
-    assert first_story(default.is_listed("STOPPED"), "DRIFT") == "NOT_SUBSCRIBED"
-    assert first_story(Story("OK").is_listed("ERROR"), "DRIFT") == "MISSED_NEWS"
+    assert first_story(doubtful.observes("ERROR"), "DRIFT") == "LATE_REDELIVERY"
+    default = Life("OK", policy=Policy(subscribed=ALL - {"STOPPED"}))
+    assert first_story(default.observes("STOPPED"), "DRIFT") == "NOT_SUBSCRIBED"
+    assert first_story(Life("OK").observes("ERROR"), "DRIFT") == "MISSED_NEWS"
 
 
 # ---- What to do -------------------------------------------------------------------------------------
@@ -345,7 +306,7 @@ def test_a_list_that_differs_settles_what_was_in_doubt_or_was_not_subscribed_to(
 
 @pytest.mark.parametrize("words", [("CREDENTIALS",), ("PERMISSIONS",), ("CREATION_FAIL", "CREDENTIALS")])
 def test_an_account_found_without_credentials_needs_its_user(words: tuple[str, ...]) -> None:
-    assert Story(*words).decisions[-1].anomalies[0].next_step == "ask the user to reconnect"
+    assert Life(*words).decisions[-1].anomalies[0].next_step == "ask the user to reconnect"
 
 
 @each_kind
@@ -359,13 +320,13 @@ def test_a_user_is_never_asked_to_reconnect_an_account_that_does_not_need_it(kin
 
 
 def hostile_decisions() -> Iterator[Decision]:
-    yield Story().hears(HOSTILE)
-    yield Story("DELETED").hears(HOSTILE)
-    yield Story("OK", provider="LINKEDIN").hears("ERROR", provider=HOSTILE)
-    yield Story("OK", provider=HOSTILE).hears("ERROR", provider="LINKEDIN")
-    yield Story("OK", provider="IMAP").hears("ERROR", product=HOSTILE)
-    yield Story().hears("OK", provider=HOSTILE, product=HOSTILE, reason=HOSTILE)
-    yield Story("CREATION_SUCCESS", provider=HOSTILE).hears("CREATION_FAIL", product=HOSTILE)
+    yield Life().hears(HOSTILE)
+    yield Life("DELETED").hears(HOSTILE)
+    yield Life("OK", provider="LINKEDIN").hears("ERROR", provider=HOSTILE)
+    yield Life("OK", provider=HOSTILE).hears("ERROR", provider="LINKEDIN")
+    yield Life("OK", provider="IMAP").hears("ERROR", product=HOSTILE)
+    yield Life().hears("OK", provider=HOSTILE, product=HOSTILE, reason=HOSTILE)
+    yield Life("CREATION_SUCCESS", provider=HOSTILE).hears("CREATION_FAIL", product=HOSTILE)
 
 
 @pytest.mark.parametrize("number", range(7))
@@ -376,12 +337,12 @@ def test_a_foreign_word_is_escaped_and_shortened_for_people_and_whole_for_progra
         assert anomaly.explanation.isprintable()
         assert len(anomaly.explanation) < 900
         assert "W" * 100 not in anomaly.explanation
-    assert r"EVIL\r\n\x1b[31m\u202e\x00WWW" in Story().hears(HOSTILE).explanation
-    assert Story().hears(HOSTILE).anomalies[0].announced == HOSTILE
-    assert Story().hears("OK", provider=HOSTILE).anomalies[0].detail == HOSTILE
+    assert r"EVIL\r\n\x1b[31m\u202e\x00WWW" in Life().hears(HOSTILE).explanation
+    assert Life().hears(HOSTILE).anomalies[0].announced == HOSTILE
+    assert Life().hears("OK", provider=HOSTILE).anomalies[0].detail == HOSTILE
 
 
 @pytest.mark.parametrize("alias", ALIASES)
 def test_a_known_account_type_is_never_called_unknown(alias: str) -> None:
-    decision = Story().hears("CREATION_SUCCESS", provider=ALIASES[alias])
+    decision = Life().hears("CREATION_SUCCESS", provider=ALIASES[alias])
     assert decision.anomalies == ()
