@@ -120,6 +120,12 @@ class Object(dict[str, Any]):
         super().__init__(pairs)
         self.twice = {key for key, value in pairs if self[key] is not value and self[key] != value}
 
+    def only(self, key: str) -> Any:
+        """Return the value of a key. Raise ``KeyError`` if there is none, ``ValueError`` if there are two."""
+        if key in self.twice:
+            raise ValueError("a key has two different values")
+        return self[key]
+
 
 _decoder = json.JSONDecoder(object_pairs_hook=Object)
 
@@ -215,10 +221,7 @@ def at(value: Any, payload: Path, time: Path, when: Any = NOT_THERE, prefix: lis
     if not payload:
         yield value, when
     elif isinstance(value, Object) and payload[0] in value:
-        key = payload[0]
-        if key in value.twice:
-            raise ValueError("a key has two different values")
-        yield from at(value[key], payload[1:], time[1:] if time else (), when, prefix)
+        yield from at(value.only(payload[0]), payload[1:], time[1:] if time else (), when, prefix)
     else:
         yield NOT_THERE, when
 
@@ -228,9 +231,7 @@ def _straight(value: Any, path: Path) -> Any:
         value = unwrapped(value)
         if not isinstance(value, Object) or key not in value:
             return NOT_THERE
-        if key in value.twice:
-            raise ValueError("a key has two different values")
-        value = value[key]
+        value = value.only(key)
     return value
 
 

@@ -335,9 +335,7 @@ def _at(record: Any, path: Path) -> Any:
     for key in path:
         if not isinstance(record, Object) or key not in record:
             return NOT_THERE
-        if key in record.twice:
-            raise ValueError("a key has two different values")
-        record = record[key]
+        record = record.only(key)
     return record
 
 
