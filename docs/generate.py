@@ -120,10 +120,10 @@ def _code(words: Sequence[str | None]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
-def _some_of(members: Sequence[Any], everything: Sequence[Any], told: Callable[[Sequence[Any]], str]) -> str:
-    """Return the members, or what is missing where that is shorter to tell."""
+def _some_of(members: Sequence[Any], everything: Sequence[Any], named: Callable[[Sequence[Any]], str]) -> str:
+    """Return the members, or what is missing where that is shorter."""
     rest = [each for each in everything if each not in members]
-    return f"any but {told(rest)}" if len(members) > len(rest) else told(members)
+    return f"any but {named(rest)}" if len(members) > len(rest) else named(members)
 
 
 # ---- When a kind arises: out of the compiled machine ---------------------------------------------------
@@ -393,7 +393,7 @@ class Line(NamedTuple):
         return DeadlinePassed(ACCOUNT, Status.UNSEEN, self.at, self.at, timedelta(0))
 
 
-def told(clock: str, status: str, account_type: str = "LINKEDIN", **more: str) -> Line:
+def announced(clock: str, status: str, account_type: str = "LINKEDIN", **more: str) -> Line:
     """Return a status webhook at a time of day; each ``+`` before it is a day later."""
     inner = {"account_id": ACCOUNT, "account_type": account_type, "message": status, **more}
     return Line(_time(clock), {"AccountStatus": inner})
@@ -414,47 +414,50 @@ def _time(clock: str) -> datetime:
     return DAY + timedelta(days=clock.count("+"), hours=hours, minutes=minutes, seconds=seconds)
 
 
-_BORN = (added("09:00:00", "CREATION_SUCCESS"), told("09:04:10", "OK"))
+_BORN = (added("09:00:00", "CREATION_SUCCESS"), announced("09:04:10", "OK"))
 
 EXAMPLES: dict[AnomalyKind, tuple[Line, ...]] = {
-    AnomalyKind.ADOPTED: (told("09:12:40", "CREDENTIALS"),),
-    AnomalyKind.SKIPPED_STEP: (added("09:00:00", "CREATION_FAIL"), told("09:27:31", "OK")),
-    AnomalyKind.LATE_EVENT: (*_BORN, told("09:06:02", "CREATION_SUCCESS")),
-    AnomalyKind.OUT_OF_ORDER: (*_BORN, told("09:03:55", "CONNECTING")),
+    AnomalyKind.ADOPTED: (announced("09:12:40", "CREDENTIALS"),),
+    AnomalyKind.SKIPPED_STEP: (added("09:00:00", "CREATION_FAIL"), announced("09:27:31", "OK")),
+    AnomalyKind.LATE_EVENT: (*_BORN, announced("09:06:02", "CREATION_SUCCESS")),
+    AnomalyKind.OUT_OF_ORDER: (*_BORN, announced("09:03:55", "CONNECTING")),
     AnomalyKind.POSSIBLY_STALE: (
-        *_BORN, told("11:30:00", "CREDENTIALS"), told("12:10:00", "RECONNECTED"), told("12:12:30", "OK"),
-        told("14:41:00", "CREDENTIALS"),
+        *_BORN, announced("11:30:00", "CREDENTIALS"), announced("12:10:00", "RECONNECTED"), announced("12:12:30", "OK"),
+        announced("14:41:00", "CREDENTIALS"),
     ),
-    AnomalyKind.STALE_REPEAT: (*_BORN, told("11:30:00", "ERROR"), told("13:05:00", "ERROR")),
-    AnomalyKind.MISSED_OUTAGE: (*_BORN, told("++08:15:00", "OK")),
-    AnomalyKind.MISSED_RECOVERY: (*_BORN, told("11:30:00", "CREDENTIALS"), told("+++16:00:00", "CREDENTIALS")),
-    AnomalyKind.UNEXPECTED_RECONNECT: (*_BORN, told("16:20:00", "RECONNECTED")),
-    AnomalyKind.RECONNECT_FAILED: (*_BORN, told("11:30:00", "CREDENTIALS"), added("11:52:20", "CREATION_FAIL")),
-    AnomalyKind.SYNC_WHILE_LOST: (*_BORN, told("11:30:00", "CREDENTIALS"), told("11:31:15", "SYNC_SUCCESS")),
+    AnomalyKind.STALE_REPEAT: (*_BORN, announced("11:30:00", "ERROR"), announced("13:05:00", "ERROR")),
+    AnomalyKind.MISSED_OUTAGE: (*_BORN, announced("++08:15:00", "OK")),
+    AnomalyKind.MISSED_RECOVERY: (
+        *_BORN, announced("11:30:00", "CREDENTIALS"), announced("+++16:00:00", "CREDENTIALS"),
+    ),
+    AnomalyKind.UNEXPECTED_RECONNECT: (*_BORN, announced("16:20:00", "RECONNECTED")),
+    AnomalyKind.RECONNECT_FAILED: (*_BORN, announced("11:30:00", "CREDENTIALS"), added("11:52:20", "CREATION_FAIL")),
+    AnomalyKind.SYNC_WHILE_LOST: (*_BORN, announced("11:30:00", "CREDENTIALS"), announced("11:31:15", "SYNC_SUCCESS")),
     AnomalyKind.CONTRADICTED_CREATION: (*_BORN, added("14:02:45", "CREATION_FAIL")),
     AnomalyKind.RECREATED: (*_BORN, added("+++10:20:00", "CREATION_SUCCESS")),
-    AnomalyKind.AFTER_DELETION: (*_BORN, told("17:45:00", "DELETED"), told("+++08:00:00", "CREDENTIALS")),
+    AnomalyKind.AFTER_DELETION: (*_BORN, announced("17:45:00", "DELETED"), announced("+++08:00:00", "CREDENTIALS")),
     AnomalyKind.UNSUPPORTED_STATUS: (
-        told("09:00:00", "CREATION_SUCCESS", "GOOGLE_OAUTH"), told("09:02:00", "SYNC_SUCCESS", "GOOGLE_OAUTH"),
+        announced("09:00:00", "CREATION_SUCCESS", "GOOGLE_OAUTH"),
+        announced("09:02:00", "SYNC_SUCCESS", "GOOGLE_OAUTH"),
     ),
     AnomalyKind.UNEXPECTED_PRODUCT: (
-        told("09:00:00", "CREATION_SUCCESS", "WHATSAPP"),
-        told("09:31:00", "SYNC_SUCCESS", "WHATSAPP", product="classic"),
+        announced("09:00:00", "CREATION_SUCCESS", "WHATSAPP"),
+        announced("09:31:00", "SYNC_SUCCESS", "WHATSAPP", product="classic"),
     ),
     AnomalyKind.PROVIDER_CHANGED: (
-        told("09:00:00", "CREATION_SUCCESS", "OUTLOOK"), told("09:10:00", "OK", "TELEGRAM"),
+        announced("09:00:00", "CREATION_SUCCESS", "OUTLOOK"), announced("09:10:00", "OK", "TELEGRAM"),
     ),
     AnomalyKind.OWNER_CHANGED: (
-        *_BORN, told("11:30:00", "CREDENTIALS"), added("12:10:00", "RECONNECTED", "user-8"),
+        *_BORN, announced("11:30:00", "CREDENTIALS"), added("12:10:00", "RECONNECTED", "user-8"),
     ),
-    AnomalyKind.UNKNOWN_PROVIDER: (told("09:00:00", "CREATION_SUCCESS", "SLACK"),),
-    AnomalyKind.UNKNOWN_STATUS: (*_BORN, told("12:00:00", "PAUSED")),
+    AnomalyKind.UNKNOWN_PROVIDER: (announced("09:00:00", "CREATION_SUCCESS", "SLACK"),),
+    AnomalyKind.UNKNOWN_STATUS: (*_BORN, announced("12:00:00", "PAUSED")),
     AnomalyKind.STUCK: (
-        added("09:00:00", "CREATION_SUCCESS"), told("09:40:00", "SYNC_SUCCESS"), Line(_time("11:00:00")),
+        added("09:00:00", "CREATION_SUCCESS"), announced("09:40:00", "SYNC_SUCCESS"), Line(_time("11:00:00")),
     ),
     AnomalyKind.DRIFT: (*_BORN, listed("13:00:00", "CREDENTIALS")),
     AnomalyKind.VANISHED: (*_BORN, listed("13:00:00", ABSENT), listed("13:15:00", ABSENT)),
-    AnomalyKind.NOT_DELETED: (*_BORN, told("13:00:00", "DELETED"), listed("15:00:00", "OK")),
+    AnomalyKind.NOT_DELETED: (*_BORN, announced("13:00:00", "DELETED"), listed("15:00:00", "OK")),
 }  # fmt: skip
 """What leads to each kind: its last line is the one that deviates."""
 if lacking := sorted(set(AnomalyKind) - EXAMPLES.keys()):
@@ -528,8 +531,8 @@ The first of these that settles it does:
 8. Otherwise the table below decides. What is accepted, but was heard within the retry horizon before newer news, is
    `POSSIBLY_STALE` as well, and its effects are `doubtful`.
 
-Deadlines that passed before an event are judged before it, whoever looks first, so that an engine that was closed, a
-replay and a live engine agree.
+Deadlines that passed before an event are judged before it, in every way of feeding, so that an engine that was closed,
+a replay and a live engine agree.
 
 ## The table
 

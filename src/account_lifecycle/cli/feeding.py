@@ -134,8 +134,10 @@ def counting_feed(engine: Engine, counts: FeedCounts, batch_size: int) -> FeedLi
     """Return a function that feeds the engine and counts everything."""
 
     def feed_lines(lines: Iterable[Received]) -> Iterator[Decision]:
-        told = engine.feed_events(lines, batch_size=batch_size, on_unreadable=counts.add_unreadable, deadlines=True)
-        for decision in told:
+        decisions = engine.feed_events(
+            lines, batch_size=batch_size, on_unreadable=counts.add_unreadable, deadlines=True
+        )
+        for decision in decisions:
             counts.add(decision)
             yield decision
 

@@ -98,8 +98,8 @@ class _Listed:
 
     def __str__(self) -> str:
         counts = ((self._fed, "fed later"), (self._dismissed, "dismissed"))
-        told = ", ".join(f"{count:,} {word}" for count, word in counts if count)
-        return f"; left out: {told} (--all lists them too)" if told else ""
+        others = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+        return f"; left out: {others} (--all lists them too)" if others else ""
 
 
 @quarantine.command(
@@ -216,7 +216,7 @@ def replay(numbers: tuple[int, ...], as_json: bool, **options: object) -> None:
     """Feed what can be read now, each payload once, with the time at which it came.
 
     Without numbers everything is tried that is kept whole and was neither fed nor dismissed. A payload that is fed
-    stays in the quarantine, with the time at which it was released. What is not fed is told by its reasons.
+    stays in the quarantine, with the time at which it was released. What is not fed is listed by its reasons.
     """
     with open_existing(read_settings(**options)) as engine:
         results = engine.replay_quarantine(numbers or None)

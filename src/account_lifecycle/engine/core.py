@@ -3,8 +3,8 @@
 ``Engine`` stamps the time, reads the payload, has the store judge and keep it in one transaction, and then shows the
 decision to the observers and runs the hooks. Everything else is asked of the store.
 
-A deadline of the account that passed before an event is judged before it, whoever looks first: its decision is kept
-and told like any other. So it does not matter when, or by whom, the clock is looked at.
+A deadline of the account that passed before an event is judged before it, always: its decision is kept,
+observers and hooks get it like any other. So it does not matter when, or by whom, the clock is looked at.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -5,7 +5,7 @@ order (is it late, who tells it, was it held or heard before, is it OK again) an
 machine's answer; observations and deadlines have shorter lists of their own. ``apply`` then writes what the event
 leaves in the account.
 
-``judge`` puts the clock before both: a deadline that passed before an event is judged before it, whoever looks first,
+``judge`` puts the clock before both: a deadline that passed before an event is judged before it, always,
 so that live engines, batches and replays agree.
 
 "Within X" means less than X ago. Nothing here raises for an unexpected sequence, and nothing looks at a clock, a log

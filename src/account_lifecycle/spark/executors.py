@@ -263,9 +263,9 @@ class Court:
         events = events.cast(event_schema(self._rulebook.position))
         refused = events.filter(pc.is_valid(events.column("refusal")))
         if refused.num_rows:
-            told = refused.select(["position", "field", "refusal", "raw"])
-            told = told.rename_columns([field.name for field in refused_schema(self._rulebook.position)])
-            yield self._tagged("refused", {"refused": told.to_struct_array()})
+            table = refused.select(["position", "field", "refusal", "raw"])
+            table = table.rename_columns([field.name for field in refused_schema(self._rulebook.position)])
+            yield self._tagged("refused", {"refused": table.to_struct_array()})
         events = events.filter(pc.is_null(events.column("refusal")))
         self.judge_of.judge(enumerate(_announcements(events)))
         found = [PlacedAnomaly(*row) for row in self._anomalies.take()]
@@ -298,9 +298,9 @@ class Court:
         kind = _more(self._rulebook.position)
         for first in range(0, len(chosen), 16_384):
             part = chosen[first : first + 16_384]
-            told = batch([account_cells(account) for account in part], schemas().accounts)
+            table = batch([account_cells(account) for account in part], schemas().accounts)
             more = pa.array([self._ahead(account) for account in part], pa.list_(kind))
-            yield self._found("account", told.to_struct_array(), more=more)
+            yield self._found("account", table.to_struct_array(), more=more)
             windows = [account.blind_window for account in part if account.blind_window is not None]
             if windows:
                 yield self._windows_batch(windows)
@@ -328,17 +328,17 @@ class Court:
         return found
 
     def _windows_batch(self, windows: list[BlindWindow]) -> pa.RecordBatch:
-        told = batch([window_cells(window) for window in windows], schemas().windows).to_struct_array()
+        structs = batch([window_cells(window) for window in windows], schemas().windows).to_struct_array()
         as_of = [self.judge_of.accounts[window.account_id].sequence for window in windows]
-        return self._found("window", told, as_of=pa.array(as_of, pa.int64()))
+        return self._found("window", structs, as_of=pa.array(as_of, pa.int64()))
 
     def _anomaly_array(self, rows: list[FindingRow], positions: pa.Array) -> pa.StructArray:
         schema = anomaly_schema(self._rulebook.position)
-        told = batch(rows, schema)
-        return told.set_column(len(schema) - 1, schema.field("position"), positions).to_struct_array()
+        table = batch(rows, schema)
+        return table.set_column(len(schema) - 1, schema.field("position"), positions).to_struct_array()
 
-    def _found(self, record: str, told: pa.StructArray, **more: pa.Array) -> pa.RecordBatch:
-        columns = {"account_id": told.field("account_id"), "as_of": told.field("sequence"), record: told}
+    def _found(self, record: str, structs: pa.StructArray, **more: pa.Array) -> pa.RecordBatch:
+        columns = {"account_id": structs.field("account_id"), "as_of": structs.field("sequence"), record: structs}
         return self._tagged(record, {**columns, **more})
 
     def _tagged(self, record: str, filled: Mapping[str, pa.Array]) -> pa.RecordBatch:

@@ -1,8 +1,8 @@
 """Connections to one database: a pool (``psycopg_pool``), what a new connection is set up with, and what errors say.
 
-The pool connects in a thread of its own and tells whoever waits for a connection nothing but that time is up. A person
-needs to know why, at once: so connecting notes why it failed, and whoever waits looks for that note. A process that is
-forked never touches its parent's connections, neither uses nor closes them: in the child the parent's pool is left
+The pool connects in a thread of its own, and a caller that waits for a connection learns only that time is up. A person
+needs to know why, at once: so connecting notes why it failed, and the waiting caller looks for that note. A forked
+process never touches its parent's connections, neither uses nor closes them: in the child the parent's pool is left
 alone, its sockets are replaced by nothing, and a new pool begins.
 """
 

@@ -3,7 +3,7 @@
 One planner at a time makes deliveries, under an advisory lock, so that those of an account are made in the order of
 its effects. Claiming skips rows that others have locked; that no two deliveries of a lane (one hook and account) run
 at once is kept by a unique index, so a lost race is an error of the database and never a second call. A claim counts
-an attempt and gets a fencing token and a lease; renewing and completing match the token, so that whoever lost its
+an attempt and gets a fencing token and a lease; renewing and completing match the token, so that a worker that lost its
 lease changes nothing. A completion whose COMMIT was never answered is looked up by token and time.
 """
 

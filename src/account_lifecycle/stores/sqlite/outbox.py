@@ -3,8 +3,8 @@
 Every change is a transaction that holds the write lock, so a claim is simply read and written: nobody else can take
 the same delivery, and an ordered one is taken only if no earlier one of its lane (hook and account) is unfinished. A
 claim counts an attempt and gets a fencing token, one more than the last, and a lease. Renewing and completing match
-the token: whoever lost its lease changes nothing. A delivery's number is never used again, or a stale claim could hold.
-Looking for work takes no write lock, so that idle workers keep nobody from writing.
+the token: a worker that lost its lease changes nothing. A delivery's number is never used again, or a stale claim
+could hold. Looking for work takes no write lock, so that idle workers keep nobody from writing.
 """
 
 import json
