@@ -22,28 +22,16 @@ from ..intake.logs import Received
 from ..intake.payloads import Payload, parse
 from ..intake.quarantine import Replayed, refusal, replay_quarantine
 from ..intake.times import arrival, in_utc
-from ..lifecycle.account import Account
-from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.decide import Decision, decide, judge
 from ..lifecycle.events import NOBODY, DeadlinePassed, Event
-from ..lifecycle.evidence import circumstances_of
-from ..lifecycle.explain import Anomaly
-from ..lifecycle.machine import INITIAL_SITUATION, BoundModel, Situation
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
-from ..lifecycle.providers import family_of
 from ..lifecycle.rules import rules_of
-from ..lifecycle.status import Health, Status
-from ..lifecycle.windows import BlindWindow
 from ..records import (
-    AccountFilter,
-    AuditFilter,
     DeliveryFilter,
     DeliveryRecord,
     DeliveryState,
     Judge,
-    LedgerEntry,
     Observer,
-    Quarantined,
     Segment,
     SubscribedHook,
     TimeSource,
@@ -52,15 +40,14 @@ from ..stores.opening import open_store
 from ..stores.protocol import Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
+from .answers import Answers
 from .batches import RefusedPayloads, events_in_body, in_batches, judge_live
 from .deadlines import passed_deadlines
-from .diagnosis import Diagnosis, diagnose
 from .observations import Observation, observed
-from .overview import Overview, overview_of
 from .telemetry import log_anomalies
 
 if TYPE_CHECKING:
-    from graphviz import Digraph
+    pass
 
 BATCH_SIZE = 1000
 """How many payloads ``feed_events`` commits at a time."""
@@ -71,7 +58,7 @@ utc_now = partial(datetime.now, UTC)
 """The present time: aware, UTC."""
 
 
-class Engine(HookRegistry):
+class Engine(Answers, HookRegistry):
     """The life-cycle engine over a store; ``Engine.open`` opens one by its URL.
 
     A context manager, which closes it. Every method may raise ``StoreError`` if the store cannot be used.
@@ -87,9 +74,7 @@ class Engine(HookRegistry):
     ) -> None:
         super().__init__()
         self.store = store
-        """The store itself: its reading side streams what the methods below return as lists."""
         self.policy = policy
-        """The policy in force."""
         self._judge: Judge = judge if policy == DEFAULT_POLICY else partial(judge, policy=policy)
         self._clock = clock
         self._observers = tuple(observers)
@@ -409,92 +394,3 @@ class Engine(HookRegistry):
         the archive's last digest on. Return None if there was nothing to take out.
         """
         return self.store.prune(in_utc("until", until), archive, self._clock())
-
-    # ---- Asking ----------------------------------------------------------------------------------
-
-    def account(self, account_id: str) -> Account | None:
-        """Return the account as it is now, or None if nothing was ever fed for it."""
-        return self.store.account(account_id)
-
-    def accounts(
-        self,
-        *,
-        status: Status | str | None = None,
-        health: Health | str | None = None,
-        provider: str | None = None,
-    ) -> list[Account]:
-        """Return the accounts that fit, in the order of their ids."""
-        which = AccountFilter(
-            None if status is None else Status(status),
-            None if health is None else Health(health),
-            None if provider is None else family_of(provider),
-        )
-        return list(self.store.accounts(which))
-
-    def history(self, account_id: str) -> list[LedgerEntry]:
-        """Return every event ever fed for an account, with its verdict, oldest first."""
-        return list(self.store.history(account_id))
-
-    def audit(
-        self,
-        *,
-        kind: AnomalyKind | str | None = None,
-        severity: Severity | str | None = None,
-        account_id: str | None = None,
-        provider: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> list[Anomaly]:
-        """Return the anomalies that fit, in the order in which their events were fed.
-
-        ``severity`` means at least so severe. ``since`` (included) and ``until`` (not included) are aware times of
-        receipt.
-        """
-        which = AuditFilter(
-            None if kind is None else AnomalyKind(kind),
-            None if severity is None else Severity(severity),
-            account_id,
-            None if provider is None else family_of(provider),
-            None if since is None else in_utc("since", since),
-            None if until is None else in_utc("until", until),
-        )
-        return list(self.store.audit(which))
-
-    def quarantine(self) -> list[Quarantined]:
-        """Return every payload that could not be read, byte for byte, oldest first."""
-        return list(self.store.quarantined())
-
-    def blind_windows(self, *, account_id: str | None = None, open_only: bool = False) -> list[BlindWindow]:
-        """Return the intervals in which accounts were not OK, in the order in which they began."""
-        return list(self.store.blind_windows(account_id, open_only=open_only))
-
-    def explain(self, account_id: str, *, now: datetime | None = None) -> Diagnosis:
-        """Return why an account is down, since when, what was missed, and what may follow.
-
-        ``str()`` of it is text for a person, ``to_dict()`` the same for programs. ``now`` (aware), to which ages are
-        counted, defaults to the clock. An account for which nothing was ever fed is UNSEEN.
-        """
-        account = self.store.account(account_id) or Account(account_id)
-        return diagnose(self.store, account, self.policy, self._clock() if now is None else in_utc("now", now))
-
-    def overview(self, *, now: datetime | None = None) -> Overview:
-        """Return how many accounts stand where, and which words are never announced; ``now`` (aware) is the clock's."""
-        accounts = self.store.accounts(AccountFilter())
-        return overview_of(accounts, self._clock() if now is None else in_utc("now", now), self.policy)
-
-    def machine_for(self, account_id: str) -> BoundModel:
-        """Return a model at the account's situation, bound to the shared ``transitions`` machine.
-
-        For interactive use: ``may_OK()`` asks, ``OK()`` tries, ``get_graph()`` draws. It is a copy: the
-        store is not changed by it. An account for which nothing was ever fed is UNSEEN.
-        """
-        account = self.store.account(account_id)
-        situation = account.situation if account else INITIAL_SITUATION
-        circumstances = circumstances_of(account.provider if account else None, self.policy.ok_subscribed)
-        return BoundModel(situation, _draw, circumstances)
-
-
-def _draw(situation: Situation) -> "Digraph":
-    from ..drawing import draw_situation
-
-    return draw_situation(situation)

@@ -1,0 +1,123 @@
+"""What an engine is asked: accounts and their history, the audit, the quarantine, windows, diagnoses.
+
+Nothing here writes. Each answer comes from the store as it is at the moment; what the rules add to it (ages, advice,
+deadlines) goes by the engine's clock and policy.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..intake.times import in_utc
+from ..lifecycle.account import Account
+from ..lifecycle.anomalies import AnomalyKind, Severity
+from ..lifecycle.evidence import circumstances_of
+from ..lifecycle.explain import Anomaly
+from ..lifecycle.machine import INITIAL_SITUATION, BoundModel, Situation
+from ..lifecycle.policy import Policy
+from ..lifecycle.providers import family_of
+from ..lifecycle.status import Health, Status
+from ..lifecycle.windows import BlindWindow
+from ..records import AccountFilter, AuditFilter, LedgerEntry, Quarantined, TimeSource
+from ..stores.protocol import Store
+from .diagnosis import Diagnosis, diagnose
+from .overview import Overview, overview_of
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+
+class Answers:
+    """The questions that an engine answers from its store."""
+
+    store: Store
+    """The store itself: its reading side streams what the methods below return as lists."""
+    policy: Policy
+    """The policy in force."""
+    _clock: TimeSource
+
+    def account(self, account_id: str) -> Account | None:
+        """Return the account as it is now, or None if nothing was ever fed for it."""
+        return self.store.account(account_id)
+
+    def accounts(
+        self,
+        *,
+        status: Status | str | None = None,
+        health: Health | str | None = None,
+        provider: str | None = None,
+    ) -> list[Account]:
+        """Return the accounts that fit, in the order of their ids."""
+        which = AccountFilter(
+            None if status is None else Status(status),
+            None if health is None else Health(health),
+            None if provider is None else family_of(provider),
+        )
+        return list(self.store.accounts(which))
+
+    def history(self, account_id: str) -> list[LedgerEntry]:
+        """Return every event ever fed for an account, with its verdict, oldest first."""
+        return list(self.store.history(account_id))
+
+    def audit(
+        self,
+        *,
+        kind: AnomalyKind | str | None = None,
+        severity: Severity | str | None = None,
+        account_id: str | None = None,
+        provider: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Anomaly]:
+        """Return the anomalies that fit, in the order in which their events were fed.
+
+        ``severity`` means at least so severe. ``since`` (included) and ``until`` (not included) are aware times of
+        receipt.
+        """
+        which = AuditFilter(
+            None if kind is None else AnomalyKind(kind),
+            None if severity is None else Severity(severity),
+            account_id,
+            None if provider is None else family_of(provider),
+            None if since is None else in_utc("since", since),
+            None if until is None else in_utc("until", until),
+        )
+        return list(self.store.audit(which))
+
+    def quarantine(self) -> list[Quarantined]:
+        """Return every payload that could not be read, byte for byte, oldest first."""
+        return list(self.store.quarantined())
+
+    def blind_windows(self, *, account_id: str | None = None, open_only: bool = False) -> list[BlindWindow]:
+        """Return the intervals in which accounts were not OK, in the order in which they began."""
+        return list(self.store.blind_windows(account_id, open_only=open_only))
+
+    def explain(self, account_id: str, *, now: datetime | None = None) -> Diagnosis:
+        """Return why an account is down, since when, what was missed, and what may follow.
+
+        ``str()`` of it is text for a person, ``to_dict()`` the same for programs. ``now`` (aware), to which ages are
+        counted, defaults to the clock. An account for which nothing was ever fed is UNSEEN.
+        """
+        account = self.store.account(account_id) or Account(account_id)
+        return diagnose(self.store, account, self.policy, self._clock() if now is None else in_utc("now", now))
+
+    def overview(self, *, now: datetime | None = None) -> Overview:
+        """Return how many accounts stand where, and which words are never announced; ``now`` (aware) is the clock's."""
+        accounts = self.store.accounts(AccountFilter())
+        return overview_of(accounts, self._clock() if now is None else in_utc("now", now), self.policy)
+
+    def machine_for(self, account_id: str) -> BoundModel:
+        """Return a model at the account's situation, bound to the shared ``transitions`` machine.
+
+        For interactive use: ``may_OK()`` asks, ``OK()`` tries, ``get_graph()`` draws. It is a copy: the
+        store is not changed by it. An account for which nothing was ever fed is UNSEEN.
+        """
+        account = self.store.account(account_id)
+        situation = account.situation if account else INITIAL_SITUATION
+        circumstances = circumstances_of(account.provider if account else None, self.policy.ok_subscribed)
+        return BoundModel(situation, _draw, circumstances)
+
+
+def _draw(situation: Situation) -> "Digraph":
+    from ..drawing import draw_situation
+
+    return draw_situation(situation)
