@@ -11,6 +11,7 @@ from .engine.diagnosis import Diagnosis
 from .engine.observations import Observation
 from .errors import (
     AccountLifecycleError,
+    AccountNotFound,
     ConfigurationError,
     PayloadError,
     StoreBusy,
@@ -51,6 +52,7 @@ __all__ = [
     "Account",
     "AccountCall",
     "AccountLifecycleError",
+    "AccountNotFound",
     "Anomaly",
     "AnomalyCall",
     "AnomalyKind",

@@ -92,14 +92,31 @@ class StoreFull(StoreError):
     """There is no room left; nothing of the call was kept. Writing goes on as soon as there is room."""
 
 
+class AccountNotFound(AccountLifecycleError, LookupError):
+    """Nothing was ever fed for the account that was asked for."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(account_id)
+        self.account_id = account_id
+
+    def __str__(self) -> str:
+        return f"nothing was ever fed for the account {self.account_id!r}"
+
+
 class ConfigurationError(AccountLifecycleError, ValueError):
-    """A setting that cannot be meant; the message names it and what would be right."""
+    """An invalid setting or argument; the message names it, what was given, and what would be right.
+
+    It is the caller's fault and no payload's: nothing of the call was fed or quarantined.
+    """
 
     def __init__(self, setting: str, found: str, expected: str) -> None:
-        super().__init__(f"{setting}: found {found}; expected {expected}")
+        super().__init__(setting, found, expected)
         self.setting = setting
         self.found = found
         self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.setting}: found {self.found}; expected {self.expected}"
 
 
 class UnreadableLog(AccountLifecycleError, OSError):

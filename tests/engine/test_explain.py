@@ -48,13 +48,6 @@ def test_the_text_says_why_since_when_and_what_was_missed() -> None:
     assert text.splitlines()[-1].startswith("       ! RECREATED: ")
 
 
-def test_an_account_that_was_never_fed_is_unseen() -> None:
-    with Engine.open("memory:") as engine:
-        found = engine.explain("nobody")
-    assert (found.account.status, found.recent, found.window) == ("UNSEEN", (), None)
-    assert "It was never live, so nothing was missed." in str(found)
-
-
 def test_what_strangers_sent_is_escaped_in_the_text() -> None:
     with Engine.open("memory:", observers=()) as engine:
         engine.feed_event({"AccountStatus": {"account_id": "a", "account_type": "LINKEDIN", "message": "\x1b[2J"}})

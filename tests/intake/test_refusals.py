@@ -186,12 +186,12 @@ def test_a_time_of_arrival_that_is_no_moment_is_a_fault_of_the_caller(received_a
 def test_a_time_of_arrival_may_be_a_day_ahead_of_the_clock_and_no_more() -> None:
     day = timedelta(days=1)
 
-    assert arrival(NOON + day, NOON) == NOON + day
-    assert arrival(datetime(2026, 5, 1, 14, tzinfo=timezone(timedelta(hours=2))), NOON) == NOON
+    assert arrival("received_at", NOON + day, NOON) == NOON + day
+    assert arrival("received_at", datetime(2026, 5, 1, 14, tzinfo=timezone(timedelta(hours=2))), NOON) == NOON
     with pytest.raises(ConfigurationError, match="received_at"):
-        arrival(NOON + day + timedelta(microseconds=1), NOON)
+        arrival("received_at", NOON + day + timedelta(microseconds=1), NOON)
     with pytest.raises(ConfigurationError, match="received_at"):
-        arrival("2026-05-01T12:00:00Z", NOON)  # type: ignore[arg-type]
+        arrival("received_at", "2026-05-01T12:00:00Z", NOON)  # type: ignore[arg-type]
 
 
 def test_text_in_place_of_a_time_is_the_fault_of_a_log() -> None:

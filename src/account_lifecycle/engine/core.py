@@ -14,10 +14,11 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ..errors import ConfigurationError, PayloadError, StoreError, logger
+from ..errors import PayloadError, StoreError, logger
 from ..hooks.inline import Runner
 from ..hooks.registry import HookOutcome, HookRegistry
 from ..hooks.worker import Worker
+from ..intake import arguments
 from ..intake.logs import Received
 from ..intake.payloads import Payload, parse
 from ..intake.quarantine import Replayed, refusal, replay_quarantine
@@ -99,6 +100,12 @@ class Engine(Answers, HookRegistry):
         it. Raise ``ConfigurationError`` for a URL that names no store and ``StoreError`` for one that cannot
         be opened.
         """
+        arguments.text("url", url)
+        if not isinstance(policy, Policy):
+            raise arguments.refuse("policy", policy, "a Policy")
+        arguments.called("clock", clock)
+        for observer in arguments.many("observers", observers, "observers"):
+            arguments.called("observers", observer)
         return cls(open_store(url), policy=policy, clock=clock, observers=observers)
 
     def __enter__(self) -> Self:
@@ -124,7 +131,7 @@ class Engine(Answers, HookRegistry):
         ``received_at`` that is naive or more than a day in the future; and ``StoreError`` if the store cannot be
         written: then nothing was kept, and the payload may be fed again.
         """
-        at = self._clock() if received_at is None else arrival(received_at, self._clock())
+        at = self._clock() if received_at is None else arrival("received_at", received_at, self._clock())
         try:
             event = parse(payload, at)
         except PayloadError as error:
@@ -156,13 +163,24 @@ class Engine(Answers, HookRegistry):
         """Feed many payloads, one transaction for each batch; yield a decision for each that can be read.
 
         Deadlines that passed before one are judged before it: observers and hooks are told of these decisions, which
-        are yielded, too, if ``deadlines`` is true. This is a generator: iterate over it, or nothing is fed. A decision
-        is yielded after its batch is committed. Payloads that cannot be read are put into the quarantine and do not
-        stop the feed: each error is passed to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at
-        the end. If ``payloads`` itself raises an error, what was taken from it is fed first.
+        are yielded, too, if ``deadlines`` is true. Iterate over the result, or nothing is fed. A decision is yielded
+        after its batch is committed. Payloads that cannot be read are put into the quarantine and do not stop the feed:
+        each error is passed to ``on_unreadable``; without that, one ``UnreadablePayloads`` is raised at the end. If
+        ``payloads`` itself raises an error, or has something in it that is no payload or was received at no possible
+        time (``ConfigurationError``), what was taken from it before is fed first.
         """
-        if batch_size < 1:
-            raise ConfigurationError("batch_size", str(batch_size), "1 or more")
+        arguments.many("payloads", payloads, "payloads")
+        arguments.count("batch_size", batch_size)
+        arguments.maybe(arguments.called, "on_unreadable", on_unreadable)
+        return self._feed(payloads, batch_size, on_unreadable, deadlines)
+
+    def _feed(
+        self,
+        payloads: Iterable[Payload | Received],
+        batch_size: int,
+        on_unreadable: Callable[[PayloadError], object] | None,
+        deadlines: bool,
+    ) -> Iterator[Decision]:
         unreadable = RefusedPayloads()
         for batch in in_batches(self._dated(payloads), batch_size):
             events: list[tuple[Event, bool]] = []
@@ -186,10 +204,9 @@ class Engine(Answers, HookRegistry):
         """Yield each payload with the time of its arrival, and whether that is now."""
         for item in payloads:
             now = self._clock()
-            if isinstance(item, Received) and item.received_at is not None:
-                yield item.payload, arrival(item.received_at, now), False
-            else:
-                yield item.payload if isinstance(item, Received) else item, now, True
+            payload, given = (item.payload, item.received_at) if isinstance(item, Received) else (item, None)
+            arguments.require_payload(payload)
+            yield payload, now if given is None else arrival("received_at", given, now), given is None
 
     def _advance(self, events: Sequence[Event], *, is_live: bool = False, quiet: bool = False) -> list[Decision]:
         """Judge and keep events, then tell of what was decided; ``is_live``: they were stamped by the clock now."""
@@ -273,7 +290,7 @@ class Engine(Answers, HookRegistry):
         it, whenever it is registered. If one cannot be read, ``ConfigurationError`` is raised, and nothing of its
         thousand, nor of those after it, is kept.
         """
-        rest, found = iter(observations), list[Decision]()
+        rest, found = iter(arguments.many("observations", observations, "observations")), list[Decision]()
         while batch := list(islice(rest, BATCH_SIZE)):
             now = self._clock()
             events = [(observed(each, now), each.observed_at is None) for each in batch]
@@ -298,6 +315,8 @@ class Engine(Answers, HookRegistry):
         for deadlines that have passed at once, and then every minute of the engine's clock. Register the hooks first.
         Closing the engine stops it; calls that are running are waited for.
         """
+        arguments.count("threads", threads)
+        arguments.seconds("poll_s", poll_s)
         if self._worker is None or not self._worker.is_running:
             clock, tick = self._clock, self.check_deadlines
             self._worker = Worker(self.store, self, clock, threads=threads, poll_s=poll_s, tick=tick)
@@ -321,8 +340,7 @@ class Engine(Answers, HookRegistry):
         account_id: str | None = None,
     ) -> list[DeliveryRecord]:
         """Return the deliveries that fit, in the order in which they were made; ``state="dead"``: dead letters."""
-        state = None if state is None else DeliveryState(state)
-        return list(self.store.deliveries(DeliveryFilter(state, hook, account_id)))
+        return list(self.store.deliveries(_which_deliveries(state, hook, account_id)))
 
     def redrive(
         self,
@@ -337,19 +355,19 @@ class Engine(Answers, HookRegistry):
         Without a number or a state this means those that are dead or halt their lane; a number also serves
         for one that is done. Each becomes a new delivery under the same idempotency key.
         """
-        state = None if state is None else DeliveryState(state)
-        records = self.store.deliveries(DeliveryFilter(state, hook, account_id, delivery_id))
+        number = arguments.maybe(arguments.count, "delivery_id", delivery_id)
+        records = self.store.deliveries(_which_deliveries(state, hook, account_id, number))
         if delivery_id is None and state is None:
             records = (record for record in records if record.state in DEAD_LETTERED)
         return self.store.redrive([record.delivery_id for record in records], self._clock())
 
     def enable_hook(self, hook: str) -> bool:
         """Let a disabled hook go on with what waits for it; return False if the store does not know it."""
-        return self.store.enable(hook)
+        return self.store.enable(arguments.text("hook", hook))
 
     def forget_hook(self, hook: str) -> bool:
         """Forget a hook that no process registers any more, with what waits for it; return False if it is unknown."""
-        return self.store.unsubscribe(hook)
+        return self.store.unsubscribe(arguments.text("hook", hook))
 
     # ---- The record ------------------------------------------------------------------------------
 
@@ -370,15 +388,17 @@ class Engine(Answers, HookRegistry):
 
         Its events stay, with digests in place of what was erased, so that the ledger still verifies.
         """
+        account_id = arguments.account_id("account_id", account_id)
         return self.store.erase(account_id, self._clock()) if account_id != NOBODY else 0
 
     def replay_quarantine(self, quarantine_ids: Sequence[int] | None = None) -> list[Replayed]:
         """Feed what can be read by now of the quarantine, each payload once; None means all of it."""
-        return replay_quarantine(self.store.quarantined, self._advance_released, quarantine_ids)
+        asked = arguments.maybe(arguments.numbers, "quarantine_ids", quarantine_ids)
+        return replay_quarantine(self.store.quarantined, self._advance_released, asked)
 
     def dismiss_quarantined(self, quarantine_ids: Sequence[int]) -> int:
         """Mark payloads as seen and done with: they are kept, not tried again unless named; return how many were."""
-        return self.store.dismiss(quarantine_ids, self._clock())
+        return self.store.dismiss(arguments.numbers("quarantine_ids", quarantine_ids), self._clock())
 
     def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
         """Feed an event from the quarantine, which is marked in the same transaction."""
@@ -393,4 +413,15 @@ class Engine(Answers, HookRegistry):
         Accounts, open windows and whatever a hook still waits for stay, and the ledger still verifies, from
         the archive's last digest on. Return None if there was nothing to take out.
         """
-        return self.store.prune(in_utc("until", until), archive, self._clock())
+        return self.store.prune(in_utc("until", until), arguments.file_path("archive", archive), self._clock())
+
+
+def _which_deliveries(
+    state: DeliveryState | str | None, hook: str | None, account_id: str | None, delivery_id: int | None = None
+) -> DeliveryFilter:
+    return DeliveryFilter(
+        None if state is None else arguments.word("state", state, DeliveryState),
+        arguments.maybe(arguments.text, "hook", hook),
+        arguments.maybe(arguments.account_id, "account_id", account_id),
+        delivery_id,
+    )

@@ -5,15 +5,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..errors import ConfigurationError
-from ..intake.times import in_utc
+from ..intake import arguments
+from ..intake.times import arrival
 from ..lifecycle.definition import WORST_FIRST
 from ..lifecycle.events import ABSENT, StatusObserved
 from ..lifecycle.providers import family_of
 from ..lifecycle.wording import one_of, shown
 
 OBSERVABLE = (*WORST_FIRST, ABSENT)
-MAX_ID = 256
-"""How long an account's id may be, in characters."""
 
 
 class Observation(NamedTuple):
@@ -35,7 +34,7 @@ class Observation(NamedTuple):
 def worst_status(words: Iterable[str]) -> str:
     """Return the worst of the words of an account's sources; raise ``ConfigurationError``, which is a ``ValueError``,
     if there is none, or another word than those of ``WORST_FIRST``."""
-    found = {_word(word) for word in words}
+    found = {_word(word) for word in arguments.many("status", words, f"words out of {one_of(WORST_FIRST)}")}
     if ABSENT in found or not found:
         raise ConfigurationError("status", shown(ABSENT) if found else "no word", f"one of {one_of(WORST_FIRST)}")
     return next(status for status in WORST_FIRST if status in found)
@@ -45,19 +44,25 @@ def observed(observation: Observation, now: datetime) -> StatusObserved:
     """Return an observation as an event, which was made ``now`` unless it says when.
 
     Raise ``ConfigurationError``, which is a ``ValueError``, for a word that the list does not have, an account id that
-    is none, and a time without a zone.
+    is none, a time without a zone or more than a day in the future, and anything of a wrong type.
     """
+    if not isinstance(observation, Observation):
+        raise arguments.refuse("observation", observation, "an Observation")
     account_id, status, observed_at, provider, owner, signed_in_at = observation
-    checked = account_id.strip() if isinstance(account_id, str) else ""
-    if not checked or len(checked) > MAX_ID or not checked.isprintable():
-        raise ConfigurationError("account_id", repr(account_id), f"text of 1 to {MAX_ID} printable characters")
+    checked = arguments.account_id("account_id", account_id)
+    if not checked:
+        raise arguments.refuse("account_id", account_id, "an account's id")
+    provider, owner = (
+        arguments.maybe(arguments.text, "provider", provider),
+        arguments.maybe(arguments.text, "owner", owner),
+    )
     return StatusObserved(
         checked,
         _word(status) if isinstance(status, str) else worst_status(status),
-        now if observed_at is None else in_utc("observed_at", observed_at),
+        now if observed_at is None else arrival("observed_at", observed_at, now),
         None if provider is None or not provider.strip() else family_of(provider),
         None if owner is None or not owner.strip() else owner,
-        None if signed_in_at is None else in_utc("signed_in_at", signed_in_at),
+        None if signed_in_at is None else arrival("signed_in_at", signed_in_at, now),
     )
 
 

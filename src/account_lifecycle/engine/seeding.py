@@ -124,7 +124,7 @@ class _Seeder:
     def add(self, item: Received | Event) -> None:
         """Take one event or payload."""
         if isinstance(item, Received):
-            at = self._now if item.received_at is None else arrival(item.received_at, self._now)
+            at = self._now if item.received_at is None else arrival("received_at", item.received_at, self._now)
             try:
                 event: Event = parse(item.payload, at)
             except PayloadError as error:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ..errors import PayloadError
+from .arguments import refuse, text
 from .dialects import DIALECTS
 from .payloads import MAX_BYTES
 
@@ -36,11 +37,21 @@ def read_body(body: bytes, headers: Mapping[str, str] | None = None) -> list[byt
 
     ``headers`` are those of the request, in any case; of them only ``Content-Encoding`` matters (gzip, deflate). A
     body in which no payload can be seen is returned as it is. Raise ``PayloadError`` for one that cannot be unpacked,
-    or is longer than ``MAX_BODY_BYTES``, or has more than ``MAX_PAYLOADS`` payloads.
+    or is longer than ``MAX_BODY_BYTES``, or has more than ``MAX_PAYLOADS`` payloads; raise ``ConfigurationError`` for a
+    body that is no bytes and headers that are no names and values.
     """
+    if not isinstance(body, bytes | bytearray | memoryview):
+        raise refuse("body", body, "the body of the request as it came: bytes")
+    if headers is not None and not hasattr(headers, "items"):
+        raise refuse("headers", headers, "the headers of the request: a mapping of text to text")
+    body = bytes(body)
     if len(body) > MAX_BODY_BYTES:
         _refuse(f"{len(body):,} bytes", f"at most {MAX_BODY_BYTES:,} bytes", body)
-    encodings = [value for name, value in (headers or {}).items() if name.lower() == "content-encoding"]
+    encodings = [
+        text("headers", value)
+        for name, value in (headers or {}).items()
+        if text("headers", name).lower() == "content-encoding"
+    ]
     data = body
     for encoding in reversed(",".join(encodings).lower().replace(" ", "").split(",")):
         data = _unpacked(data, encoding, body)

@@ -33,18 +33,17 @@ from pydantic_core.core_schema import (
     typed_dict_schema,
 )
 
-from ..errors import ConfigurationError, PayloadError
+from ..errors import PayloadError
 from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.events import NOBODY, StatusAnnounced
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.wording import printable, shown
+from .arguments import MAX_ID_CHARACTERS, require_payload
 from .dialects import DIALECTS, FOREIGN, REMARK, TABLE, Dialect, Path, TableRow, check_dialects, write
 from .times import in_utc
 
 MAX_BYTES = 64 * 1024
 """The longest payload that is read, and how much of a longer one is kept."""
-MAX_ID_CHARACTERS = 256
-"""The longest account id."""
 
 Payload = Mapping[str, Any] | str | bytes | bytearray | memoryview | TableRow | PayloadError
 """What can be read: a body in any form, a row of a table, or the refusal of what a log had in place of a payload."""
@@ -242,8 +241,7 @@ def _as_bytes(payload: object) -> bytes:
         return payload.to_bytes()
     if isinstance(payload, PayloadError):
         raise payload
-    if not isinstance(payload, Mapping | list | tuple | int | float | None):
-        raise ConfigurationError("payload", _kind(payload), "the body of a webhook: bytes, text or an object")
+    require_payload(payload)
     try:
         text = json.dumps(payload, ensure_ascii=False, default=_jsonable)
     except (TypeError, ValueError, RecursionError) as error:

@@ -130,13 +130,13 @@ def in_utc(name: str, at: datetime) -> datetime:
         raise ConfigurationError(name, repr(at), "a time that UTC has a year for") from None
 
 
-def arrival(received_at: datetime, now: datetime) -> datetime:
-    """Return the time of arrival that a caller gave, in UTC; ``now`` is the present.
+def arrival(name: str, at: datetime, now: datetime) -> datetime:
+    """Return a time at which something has happened, as a caller gave it, in UTC; ``now`` is the present.
 
-    Raise ``ConfigurationError`` if it is not aware or more than a day in the future: that is a fault of the caller,
-    so there is nothing to quarantine.
+    Raise ``ConfigurationError`` about the argument ``name`` if it is not aware or more than a day in the future: that
+    is a fault of the caller, so there is nothing to quarantine.
     """
-    at = in_utc("received_at", received_at)
-    if at > now + MAX_AHEAD:
-        raise ConfigurationError("received_at", at.isoformat(), f"at most a day after the present, {now.isoformat()}")
-    return at
+    found = in_utc(name, at)
+    if found > now + MAX_AHEAD:
+        raise ConfigurationError(name, found.isoformat(), f"at most a day after the present, {now.isoformat()}")
+    return found

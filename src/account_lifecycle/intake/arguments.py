@@ -1,0 +1,130 @@
+"""Arguments of callers, checked before anything is read, fed or quarantined: what is wrong with one is its caller's
+fault and no payload's.
+
+Each function takes the argument's name and what was given, and returns it as it is used. Each raises
+``ConfigurationError``, which is a ``ValueError``, with the name, the value and what would be right. Times are checked
+in ``times``.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import ConfigurationError, PayloadError
+from ..lifecycle.wording import one_of, printable
+from .dialects import TableRow
+
+LONGEST_SHOWN = 80
+"""How many characters of a wrong value are shown."""
+
+MAX_ID_CHARACTERS = 256
+"""The longest account id."""
+
+ItemT = TypeVar("ItemT")
+WordT = TypeVar("WordT", bound=StrEnum)
+ValueT = TypeVar("ValueT")
+_SENT = (bytes, bytearray, memoryview, str, Mapping, TableRow, PayloadError, list, tuple, int, float, type(None))
+"""A body in any form, any value of JSON, a row of a table, or what a log has in place of a payload."""
+_ONE_VALUE = (str, bytes, bytearray, memoryview)
+"""What can be iterated over and is one value all the same."""
+
+
+def refuse(name: str, value: object, expected: str) -> ConfigurationError:
+    """Return the error about an argument, for ``raise``."""
+    return ConfigurationError(name, in_short(value), expected)
+
+
+def in_short(value: object) -> str:
+    """Return a value as it may stand in a message, whatever it does when it is asked for that."""
+    try:
+        return printable(repr(value), LONGEST_SHOWN)
+    except Exception:
+        return f"a {type(value).__name__} that cannot be shown"
+
+
+def maybe(check: Callable[[str, Any], ValueT], name: str, value: object) -> ValueT | None:
+    """Return None for None, and anything else as ``check`` returns it."""
+    return None if value is None else check(name, value)
+
+
+def text(name: str, value: object) -> str:
+    """Return an argument that has to be text."""
+    if not isinstance(value, str):
+        raise refuse(name, value, "text")
+    return value
+
+
+def account_id(name: str, value: object) -> str:
+    """Return an argument that has to be text as an account's id is: printable and not too long, blanks around it aside.
+
+    Nothing but blanks stands for creations that failed before there was an account.
+    """
+    found = value.strip() if isinstance(value, str) else "\0"
+    if len(found) > MAX_ID_CHARACTERS or not found.isprintable():
+        raise refuse(name, value, f"an account's id: text of at most {MAX_ID_CHARACTERS} printable characters")
+    return found
+
+
+def word(name: str, value: object, words: type[WordT]) -> WordT:
+    """Return an argument that has to be a member of ``words``, or its text."""
+    try:
+        if isinstance(value, str):
+            return words(value)
+    except ValueError:
+        pass
+    raise refuse(name, value, one_of(tuple(words)))
+
+
+def count(name: str, value: object, least: int = 1) -> int:
+    """Return an argument that has to be a whole number, ``least`` or more."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise refuse(name, value, f"a whole number, {least:,} or more")
+    return value
+
+
+def seconds(name: str, value: object) -> float:
+    """Return an argument that has to be a length in seconds, more than none."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise refuse(name, value, "a number of seconds, more than 0")
+    return value
+
+
+def numbers(name: str, value: object) -> Sequence[int]:
+    """Return an argument that has to be a collection of numbers of rows, each a whole number from 1."""
+    if isinstance(value, _ONE_VALUE) or not isinstance(value, Iterable):
+        raise refuse(name, value, "a collection of whole numbers")
+    return [count(name, each) for each in value]
+
+
+def file_path(name: str, value: object) -> Path:
+    """Return an argument that has to be the path of a file."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise refuse(name, value, "the path of a file")
+    return Path(value)
+
+
+def called(name: str, value: ValueT) -> ValueT:
+    """Return an argument that has to be something that can be called."""
+    if not callable(value):
+        raise refuse(name, value, "something that can be called")
+    return value
+
+
+def many(name: str, value: Iterable[ItemT], what: str) -> Iterable[ItemT]:
+    """Return an argument that has to be an iterable of several things, and not one of them: neither text nor bytes
+    nor a mapping; ``what`` they are is for the message."""
+    is_one = isinstance(value, _ONE_VALUE) or hasattr(value, "keys") or hasattr(value, "_fields")
+    if is_one or not isinstance(value, Iterable):
+        raise refuse(name, value, f"an iterable of {what}")
+    return value
+
+
+def require_payload(value: object) -> None:
+    """Raise ``ConfigurationError`` for what nobody can have sent.
+
+    A record of this library, such as a ``Received``, is none either, although it is a tuple.
+    """
+    if not isinstance(value, _SENT) or (hasattr(value, "_fields") and not isinstance(value, TableRow)):
+        raise refuse("payload", value, "the body of a webhook: bytes, text or an object")
