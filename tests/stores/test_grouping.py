@@ -126,3 +126,67 @@ def test_a_child_of_a_fork_begins_anew(ledger: Ledger) -> None:
     with ledger.group.alone():
         ledger.group.renew()
         assert ledger.group.ask("a") == "A"
+
+
+def test_one_who_asks_again_at_once_stands_behind_those_who_wait(ledger: Ledger) -> None:
+    ledger.may_go_on.set()
+    seen: list[list[list[str]]] = []
+
+    def ask_twice() -> None:
+        ledger.group.ask("a")
+        ledger.group.ask("again")
+
+    def look() -> None:
+        with ledger.group.alone():
+            seen.append(list(ledger.written))
+
+    with ThreadPoolExecutor(3) as pool, ledger.group.alone():
+        for number, act in enumerate((ask_twice, look, lambda: ledger.group.ask("b")), 1):
+            pool.submit(act)
+            while len(ledger.group._waiting) < number:
+                sleep(0.001)
+    assert [[sorted(words) for words in written] for written in seen] == [[["a", "b"]]]
+    assert ledger.written[1:] == [["again"]]
+
+
+def test_threads_that_ask_in_a_loop_keep_nobody_out(ledger: Ledger) -> None:
+    ledger.may_go_on.set()
+    is_over = Event()
+
+    def ask_on() -> None:
+        while not is_over.is_set():
+            ledger.group.ask("a")
+
+    with ThreadPoolExecutor(9) as pool:
+        for _ in range(8):
+            pool.submit(ask_on)
+        assert ledger.begun.wait(10)
+        before = len(ledger.written)
+        for _ in range(20):
+            pool.submit(ledger.group.ask, "b").result(10)
+            with ledger.group.alone():
+                pass
+        turns = len(ledger.written) - before
+        is_over.set()
+    assert turns < 20 * 10  # each waits for a few transactions, whatever the threads do
+
+
+def test_an_interrupted_leader_leaves_nobody_asleep(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interrupt comes after the requests of all were taken, and before any of them is written."""
+    ledger.may_go_on.set()
+    write, interrupts = ledger.group._write, [KeyboardInterrupt()]
+
+    def interrupted(turns: Turns) -> None:
+        if len(turns) > 1 and interrupts:
+            raise interrupts.pop()
+        write(turns)
+
+    monkeypatch.setattr(ledger.group, "_write", interrupted)
+    with ThreadPoolExecutor(3) as pool:
+        with ledger.group.alone():
+            asked = [pool.submit(ledger.group.ask, word) for word in "abc"]
+            while len(ledger.group._waiting) < 3:
+                sleep(0.001)
+        errors = [future.exception(10) for future in asked]
+    assert sorted(type(error).__name__ for error in errors) == ["KeyboardInterrupt", "NoneType", "NoneType"]
+    assert len(ledger.written) == 2

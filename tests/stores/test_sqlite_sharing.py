@@ -16,9 +16,10 @@ from account_lifecycle.errors import StoreBusy, StoreFull
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.records import AccountFilter, Refused
+from account_lifecycle.records import AccountFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.sqlite import SQLiteStore, connection
 from account_lifecycle.stores.sqlite.file_lock import FileLock
+from account_lifecycle.stores.sqlite.snapshots import MOST_IDLE
 from account_lifecycle.verify.record import verify
 from builders import T0, announced, as_it_is
 from stores.hooks import hook
@@ -167,6 +168,53 @@ def test_what_was_interrupted_right_after_its_commit_is_known_to_be_kept(
     assert verify(store).is_intact
 
 
+READS: dict[str, Callable[[SQLiteStore], object]] = {
+    "account": lambda store: store.account("a"),
+    "accounts_by_id": lambda store: store.accounts_by_id(["a", "b"]),
+    "accounts": lambda store: list(store.accounts(AccountFilter())),
+    "history": lambda store: list(store.history("a")),
+    "head": SQLiteStore.head,
+    "has_head": lambda store: store.has_head("00"),
+    "segments": SQLiteStore.segments,
+    "subscribed": SQLiteStore.subscribed,
+    "waiting_effects": SQLiteStore.waiting_effects,
+    "expired": lambda store: store.expired(T0, 9),
+    "claim, when there is nothing to do": lambda store: store.claim(["hook"], T0, T0, 9),
+    "deliveries": lambda store: list(store.deliveries(DeliveryFilter())),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_reading_waits_for_nobody_who_writes(store: SQLiteStore, read: Callable[[SQLiteStore], object]) -> None:
+    begun, may_end = Flag(), Flag()
+
+    def step(account: Account, event: Event) -> list[Decision]:
+        begun.set()
+        assert may_end.wait(10), "the reader waits for the one that writes"
+        return [decide(account, event)]
+
+    store.advance([announced("a", "OK")], as_it_is)
+    with ThreadPoolExecutor(1) as pool:
+        fed = pool.submit(store.advance, [announced("a", "ERROR")], step)
+        assert begun.wait(10)
+        read(store)
+        may_end.set()
+        assert fed.result(10)[0].sequence == 2
+    account = store.account("a")
+    assert account is not None
+    assert account.sequence == 2
+
+
+def test_readers_leave_no_connections_behind(store: SQLiteStore) -> None:
+    store.advance([announced("a", "OK")], as_it_is)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: (store.account("a"), list(store.history("a"))), range(200)))
+    assert len(store._snapshots._reading) == 0
+    assert len(store._snapshots._idle) <= MOST_IDLE
+    store.close()
+    assert store._snapshots._idle == []
+
+
 # ---- Processes -----------------------------------------------------------------------------------------
 
 
@@ -288,6 +336,32 @@ def test_who_reads_during_a_fork_reads_on_in_both(store: SQLiteStore) -> None:
 
     assert in_child(read_on) == 0
     assert [entry.sequence for entry in entries] == [2, 3]
+    assert verify(store).is_intact
+
+
+@needs_fork
+def test_a_fork_in_the_midst_of_reading_and_writing_waits_its_turn_and_no_longer(store: SQLiteStore) -> None:
+    """No connection of another thread crosses it, and both sides go on."""
+    is_over = Flag()
+
+    def work(name: str) -> None:
+        while not is_over.is_set():
+            store.advance([announced(name, "OK")], as_it_is)
+            store.account(name)
+            list(store.history(name))
+
+    def act() -> None:
+        assert store._snapshots._reading == set()
+        assert store.advance([announced("child", "OK")], as_it_is)[0].sequence
+
+    with ThreadPoolExecutor(4) as pool:
+        threads = [pool.submit(work, name) for name in "abcd"]
+        try:
+            assert [in_child(act) for _ in range(5)] == [0] * 5
+        finally:
+            is_over.set()
+        assert [thread.exception(10) for thread in threads] == [None] * 4
+    assert len(list(store.history("child"))) == 5
     assert verify(store).is_intact
 
 

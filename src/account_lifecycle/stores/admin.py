@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # whoever copies nothing needs no psycopg
     from .postgres import PostgresStore
     from .postgres.filling import Filling
     from .sqlite import SQLiteStore
-    from .sqlite.transactions import Snapshot
+    from .sqlite.snapshots import Snapshot
 
 _COPIES = "a store in a file, copied to postgresql://USER@HOST/DATABASE. From file to file: db backup"
 

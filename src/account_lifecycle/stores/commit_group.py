@@ -4,7 +4,12 @@ A sync costs milliseconds and judging an event microseconds, so a store that com
 themselves spends its time waiting. Here a caller queues its request. If nobody is writing, its thread becomes the
 leader: it waits for at most half a millisecond for as many others as shared the last commit (whoever is alone waits
 for nobody), takes everything that is queued, and writes it in one transaction. The others sleep until their own
-request is over, or until the leader is done and one of them leads. Nobody returns before its own commit.
+request is over, or until it is their turn to lead. Nobody returns before its own commit.
+
+The queue is served first come, first served, for those who write and for those who want the store to themselves
+alike. The one that leaves hands over to the first that waits, whichever thread runs at that moment: a thread that
+asks again right after its own commit stands behind all who were waiting by then, so each waits for one transaction of
+everybody before it, and a thread that feeds in a loop keeps nobody out.
 
 When a shared transaction fails, nothing of it was kept, and whose fault it was is not known: so each request is
 written again in a transaction of its own, and only the one at fault raises. A store that can tell whose fault it is
@@ -15,10 +20,11 @@ After a fork the child forgets all waiting threads: they do not exist there.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Condition, get_ident
-from typing import Generic, TypeVar
+from threading import Lock, get_ident
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from ..errors import StoreBusy, StoreError
 
@@ -29,12 +35,33 @@ Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
 
-class Turn(Generic[Asked, Given]):
+class Place:
+    """A thread's place in the queue: it sleeps until it is called."""
+
+    __slots__ = ("_sleep", "thread")
+
+    def __init__(self) -> None:
+        self.thread = get_ident()
+        self._sleep = Lock()
+        self._sleep.acquire()
+
+    def wait(self) -> None:
+        """Sleep until somebody calls, also if that was before."""
+        self._sleep.acquire()
+
+    def call(self) -> None:
+        """Let the thread go on."""
+        if self._sleep.locked():
+            self._sleep.release()
+
+
+class Turn(Place, Generic[Asked, Given]):
     """One caller's request on its way, and what came of it."""
 
     __slots__ = ("_error", "_given", "asked", "is_alone", "is_over")
 
     def __init__(self, asked: Asked) -> None:
+        super().__init__()
         self.asked = asked
         self.is_over = False
         self.is_alone = False
@@ -45,10 +72,12 @@ class Turn(Generic[Asked, Given]):
     def give(self, given: Given) -> None:
         """Let the caller return with this: what was asked for is committed."""
         self._given, self.is_over = given, True
+        self.call()
 
     def refuse(self, error: BaseException) -> None:
         """Let the caller raise this: nothing of what was asked for is kept."""
         self._error, self.is_over = error, True
+        self.call()
 
     def outcome(self) -> Given:
         """Return what the caller is to return, or raise what it is to raise."""
@@ -67,16 +96,17 @@ class CommitGroup(Generic[Asked, Given]):
     ``write(turns)`` keeps all of them in one transaction. A request that fails by itself it leaves out and refuses
     (``turn.refuse``). As soon as the transaction is committed, and not before, it gives each of the others its
     result (``turn.give``). If ``write`` raises, nothing of the turns that were neither given nor refused may have
-    been kept; each of them is then written again in a transaction of its own, so that only the one at fault is
+    been kept; each of them is then written again in a transaction of its own, so that only the one at fault
     fails. ``StoreBusy`` alone fails all of them at once, because each has waited as long.
     """
 
     def __init__(self, write: Callable[[Sequence[Turn[Asked, Given]]], None]) -> None:
         self._write = write
-        self._changed = Condition()
-        self._waiting: list[Turn[Asked, Given]] = []
-        self._company = 1  # how many shared the last transaction
+        self._mutex = Lock()  # guards what follows; never held for longer than it takes to change it
+        self._waiting: deque[Place] = deque()  # in the order of their arrival; empty while there is no owner
         self._owner: int | None = None  # the thread that writes, or has the store to itself
+        self._taken: list[Turn[Asked, Given]] = []  # out of the queue, being written together
+        self._company = 1  # how many shared the last transaction
 
     def ask(self, asked: Asked) -> Given:
         """Have a request written; returns once it is committed, or raises what it failed for."""
@@ -88,7 +118,7 @@ class CommitGroup(Generic[Asked, Given]):
             if self.is_mine:
                 self._lead(turn)
         finally:
-            self._leave()
+            self._leave(turn)
         return turn.outcome()
 
     @contextmanager
@@ -97,11 +127,12 @@ class CommitGroup(Generic[Asked, Given]):
         if self.is_mine:
             yield
             return
+        place = Place()
         try:
-            self._enter(None)
+            self._enter(place)
             yield
         finally:
-            self._leave()
+            self._leave(place)
 
     @property
     def is_mine(self) -> bool:
@@ -110,41 +141,46 @@ class CommitGroup(Generic[Asked, Given]):
 
     def renew(self) -> None:
         """In the child of a fork: forget the other threads, which are not there any more, and what they wait for."""
-        self._changed = Condition()
-        self._waiting = []
-        self._company = 1
+        self._mutex = Lock()
+        self._waiting = deque()
         self._owner = None
+        self._taken = []
+        self._company = 1
 
-    def _enter(self, turn: Turn[Asked, Given] | None) -> None:
-        """Wait until nobody is writing, and be the writer; or until the turn is over."""
-        with self._changed:
-            if turn is not None:
-                self._waiting.append(turn)
-            try:
-                while self._owner is not None:
-                    self._changed.wait()
-                    if turn is not None and turn.is_over:
-                        return
-            except BaseException:  # interrupted: whoever writes need not write this one any more
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-                raise
-            self._owner = get_ident()
+    def _enter(self, place: Place) -> None:
+        """Wait until it is this thread's turn to write, or until its request is over."""
+        with self._mutex:
+            is_free = self._owner is None
+            if is_free:
+                self._owner = place.thread
+            if not is_free or isinstance(place, Turn):  # the leader takes its own request out of the queue, too
+                self._waiting.append(place)
+        if not is_free:
+            place.wait()
 
-    def _leave(self) -> None:
-        if self.is_mine:  # and not one whose turn somebody else has written
-            with self._changed:
-                self._owner = None
-                self._changed.notify_all()
+    def _leave(self, place: Place) -> None:
+        """Hand over to the first that waits; an interrupted thread leaves the queue."""
+        with self._mutex:
+            if self.is_mine:
+                self._put_back()
+            if place in self._waiting:  # nobody need write it any more
+                self._waiting.remove(place)
+            if not self.is_mine:
+                return
+            first = self._waiting[0] if self._waiting else None
+            if first is not None and not isinstance(first, Turn):
+                self._waiting.popleft()
+            self._owner = first.thread if first is not None else None
+        if first is not None:
+            first.call()
 
     def _lead(self, own: Turn[Asked, Given]) -> None:
         self._gather()
         while not own.is_over:
-            turns = self._take(own)
             try:
-                self._write(turns)
+                self._write(self._take(own))
             except BaseException as error:
-                self._part(turns, own, error)
+                self._part(own, error)
                 if not isinstance(error, Exception):
                     raise  # it is this thread that was interrupted, whatever it was writing
 
@@ -156,18 +192,28 @@ class CommitGroup(Generic[Asked, Given]):
 
     def _take(self, own: Turn[Asked, Given]) -> list[Turn[Asked, Given]]:
         """Return the turns to write together: everybody's, except those that failed in company before."""
-        with self._changed:
-            turns = [own] if own.is_alone else [turn for turn in self._waiting if not turn.is_alone]
-            self._company = len(turns)
-            self._waiting = [turn for turn in self._waiting if turn not in turns]
-        return turns
+        with self._mutex:
+            self._taken = [own] if own.is_alone else [each for each in self._waiting if _may_be_shared(each)]
+            self._waiting = deque(each for each in self._waiting if each not in self._taken)
+            self._company = len(self._taken)
+        return self._taken
 
-    def _part(self, turns: Sequence[Turn[Asked, Given]], own: Turn[Asked, Given], error: BaseException) -> None:
-        """Fail those who were alone or in vain; let everybody else try again without company."""
-        left = [turn for turn in turns if not turn.is_over]
-        for turn in left:
-            if isinstance(error, StoreBusy) or len(turns) == 1 or (turn is own and not isinstance(error, Exception)):
+    def _part(self, own: Turn[Asked, Given], error: BaseException) -> None:
+        """Fail those who were alone or in vain; let everybody else try again without company, before all others."""
+        for turn in self._taken:
+            if turn.is_over:
+                continue
+            turn.is_alone = len(self._taken) > 1
+            if isinstance(error, StoreBusy) or not turn.is_alone or (turn is own and not isinstance(error, Exception)):
                 turn.refuse(error)
-            turn.is_alone = True
-        with self._changed:
-            self._waiting += [turn for turn in left if not turn.is_over]
+        with self._mutex:
+            self._put_back()
+
+    def _put_back(self) -> None:
+        """Queue what was taken and not written, before all others: it has waited longest."""
+        self._waiting.extendleft(turn for turn in reversed(self._taken) if not turn.is_over)
+        self._taken = []
+
+
+def _may_be_shared(place: Place) -> TypeGuard[Turn[Any, Any]]:
+    return isinstance(place, Turn) and not place.is_alone

@@ -4,7 +4,7 @@ Every change is a transaction that holds the write lock, so a claim is simply re
 the same delivery, and an ordered one is taken only if no earlier one of its lane (hook and account) is unfinished. A
 claim counts an attempt and gets a fencing token, one more than the last, and a lease. Renewing and completing match
 the token: a worker that lost its lease changes nothing. A delivery's number is never used again, or a stale claim
-could hold. Looking for work takes no write lock, so that idle workers keep nobody from writing.
+could hold. Work is looked for in a snapshot, so that idle workers keep nobody from writing.
 """
 
 import json
@@ -26,7 +26,7 @@ from ...records import (
 )
 from .. import chain, outbox_rows, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
-from .connection import every, in_our_words
+from .connection import every
 from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
@@ -58,8 +58,7 @@ class SQLiteOutbox(SQLiteFile):
 
     def subscribed(self) -> list[SubscribedHook]:
         """Return every hook that the store knows, by name."""
-        with self._group.alone(), in_our_words(self.path):
-            return list(_hooks(self._connection()).values())
+        return list(self._ask(_hooks).values())
 
     def unsubscribe(self, hook: str) -> bool:
         """Forget a hook and its unfinished deliveries; return False if it is not known."""
@@ -107,9 +106,8 @@ class SQLiteOutbox(SQLiteFile):
     ) -> list[Delivery]:
         """Take deliveries that are due, in the order of their effects; each counts an attempt, committed on return."""
         wanted = partial(_claimable, hooks=hooks, now=now, limit=limit, account_ids=account_ids)
-        with self._group.alone(), in_our_words(self.path):
-            if not wanted(self._connection(), limit=1):
-                return []  # and nobody is kept from writing
+        if not self._ask(partial(wanted, limit=1)):
+            return []  # and nobody is kept from writing
 
         def write(db: apsw.Connection) -> list[Delivery]:
             taken = [outbox_rows.claimed(row, leased_until) for row in wanted(db)]
@@ -127,9 +125,11 @@ class SQLiteOutbox(SQLiteFile):
 
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
         """Return deliveries whose lease has run out, with the tokens that they were claimed by."""
-        with self._group.alone(), in_our_words(self.path):
-            db = self._connection()
-            return _deliveries(db, [DeliveryRow(*row) for row in every(db, _SQL["expired"], (rows.to_us(now), limit))])
+        return self._ask(
+            lambda db: _deliveries(
+                db, [DeliveryRow(*row) for row in every(db, _SQL["expired"], (rows.to_us(now), limit))]
+            )
+        )
 
     # ---- Completing --------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from .. import chain, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT
 from ..rows import NO_EFFECTS, Row, effects_from
 from .connection import in_our_words, schema
-from .transactions import Snapshot, SQLiteFile
+from .snapshots import Snapshot
+from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
 

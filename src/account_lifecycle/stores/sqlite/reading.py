@@ -1,4 +1,4 @@
-"""The reading side: each stream has a connection and a snapshot of its own, a few rows come by the one that writes."""
+"""The reading side: each answer and each stream has a snapshot of its own."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,6 @@ from ...lifecycle.account import Account
 from .. import statements
 from ..reading import Clause, Read, SQLReader
 from ..rows import Row
-from .connection import in_our_words
 from .ledger import last_link, load
 from .transactions import SQLiteFile
 
@@ -24,13 +23,11 @@ class SQLiteReader(SQLiteFile, SQLReader):
     @override
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Return several accounts at once; those that nothing was fed for are missing."""
-        with self._group.alone(), in_our_words(self.path):
-            return load(self._connection(), account_ids)
+        return self._ask(lambda db: load(db, account_ids))
 
     def head(self) -> str:
         """Return what stands for the whole ledger, in hexadecimal: the digest of its last event."""
-        with self._group.alone(), in_our_words(self.path):
-            return last_link(self._connection())[1].hex()
+        return self._ask(last_link)[1].hex()
 
     @override
     def _read(

@@ -4,9 +4,9 @@ Writing: all threads of a process share one connection. Requests of several thre
 (``commit_group``), under a lock between processes that is fair (``file_lock``); SQLite's own locks keep the file whole
 even without it. A request among others is written within a savepoint, so that one that fails leaves nothing behind.
 
-Reading: each stream opens a connection of its own at its first row and reads one snapshot, while others write. When
-the log has to be emptied (``erase``), or before a fork, streams of this process read their rest into memory, so that
-no old snapshot keeps the bytes alive and no connection crosses the fork.
+Reading: nothing is read by the connection that writes but what a transaction needs. Every answer and every stream has
+a snapshot of its own (``snapshots``), and so neither waits for those who write nor keeps them waiting. When the log has
+to be emptied (``erase``), or before a fork, streams of this process read their rest into memory.
 
 Forking: SQLite forbids a child to use or close what its parent opened. So before a fork the writer ends its
 transaction, and every connection is closed and opened anew on both sides when it is needed. A child that was forked
@@ -14,10 +14,10 @@ within a transaction, by the thread that writes, gets a store that refuses to wo
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -27,8 +27,14 @@ from ...errors import StoreBusy, StoreError
 from ..commit_group import CommitGroup, Turn
 from ..rows import Row
 from . import connection
-from .connection import check_file_system, check_library, every, in_our_words, open_reader, open_writer, prepare
+from .connection import check_file_system, check_library, every, in_our_words, open_writer, prepare
 from .file_lock import FileLock
+from .snapshots import Snapshot, Snapshots
+
+LOG_PATIENCE_MS = 50
+"""How long those who write wait, at most, for those who read in the log, when it is to be emptied, in milliseconds."""
+LOOK_S = 0.02
+"""How soon after that the log is looked at again."""
 
 Kept = TypeVar("Kept")
 
@@ -51,7 +57,7 @@ class SQLiteFile:
         self._closed_because = ""
         self._file_lock = FileLock(path)
         self._db: apsw.Connection | None = None
-        self._snapshots: WeakSet[Snapshot] = WeakSet()
+        self._snapshots = Snapshots(path)
         self._group: CommitGroup[Any, Any] = CommitGroup(self._commit)
         with in_our_words(path):
             db = open_writer(path, synchronous)
@@ -67,6 +73,7 @@ class SQLiteFile:
     def close(self) -> None:
         """Release the file; closing twice is harmless."""
         with self._group.alone():
+            self._snapshots.close()
             self._release_file()
             self._closed_because = self._closed_because or "the store is closed. Open the engine again."
 
@@ -146,22 +153,37 @@ class SQLiteFile:
 
     def _truncate_log(self) -> None:
         """Bring everything into the file and empty the log, once nobody reads what was there before."""
-        self._detach_snapshots()
+        ends = time.monotonic() + connection.BUSY_TIMEOUT_MS / 1000
+        while self._is_log_read():
+            if time.monotonic() > ends:
+                seconds = connection.BUSY_TIMEOUT_MS // 1000
+                raise StoreBusy(
+                    f"{self.path}: it is done, but another process has been reading for {seconds} s, so that the old "
+                    "bytes are in the log yet. Do the same again."
+                )
+            time.sleep(LOOK_S)
+
+    def _is_log_read(self) -> bool:
+        """Empty the log unless somebody reads in it: whoever wants to write does not wait for that."""
+        self._snapshots.detach()
         with self._group.alone(), in_our_words(self.path), self._locked():
-            is_busy = every(self._connection(), "PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
-        if is_busy:
-            seconds = connection.BUSY_TIMEOUT_MS // 1000
-            raise StoreBusy(
-                f"{self.path}: it is done, but another process has been reading for {seconds} s, so that the old "
-                "bytes are in the log yet. Do the same again."
-            )
+            db = self._connection()
+            db.set_busy_timeout(LOG_PATIENCE_MS)
+            try:
+                return bool(every(db, "PRAGMA wal_checkpoint(TRUNCATE)")[0][0])
+            finally:
+                db.set_busy_timeout(connection.BUSY_TIMEOUT_MS)
 
     # ---- Reading ---------------------------------------------------------------------------------
 
+    def _ask(self, ask: Callable[[apsw.Connection], Kept]) -> Kept:
+        """Return what a function reads, from a snapshot of its own."""
+        with self.snapshot() as snapshot, in_our_words(self.path):
+            return snapshot.read(ask)
+
     def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-        """Return a few rows, by the connection that writes."""
-        with self._group.alone(), in_our_words(self.path):
-            return every(self._connection(), sql, bindings)
+        """Return a few rows."""
+        return self._ask(lambda db: every(db, sql, bindings))
 
     def _stream(self, sql: str, bindings: tuple[Any, ...] = ()) -> Iterator[Row]:
         """Yield a statement's rows one by one, from a snapshot of their own."""
@@ -170,21 +192,12 @@ class SQLiteFile:
         with self.snapshot() as snapshot, in_our_words(self.path):
             yield from snapshot.rows(sql, bindings)
 
-    def _detach_snapshots(self) -> None:
-        """Let whoever is reading in this process read on from memory."""
-        for snapshot in list(self._snapshots):
-            snapshot.detach()
-
     @contextmanager
-    def snapshot(self) -> Iterator["Snapshot"]:
+    def snapshot(self) -> Iterator[Snapshot]:
         """Open the file as it is now, to be read at leisure while others write."""
         self._check_open()
-        snapshot = Snapshot(self.path)
-        self._snapshots.add(snapshot)
-        try:
+        with self._snapshots.opened() as snapshot:
             yield snapshot
-        finally:
-            snapshot.close()
 
     # ---- Forks -----------------------------------------------------------------------------------
 
@@ -192,90 +205,19 @@ class SQLiteFile:
         """Wait for the writing to end, then close everything: nothing of SQLite may be inherited."""
         was_mine = self._group.is_mine
         forking.enter_context(self._group.alone())
+        forking.enter_context(self._snapshots.held())
         if not was_mine:
             self._release_file()
-        self._detach_snapshots()
 
     def _in_child(self) -> None:
         """Begin anew. A fork in the middle of a transaction leaves its child a store that cannot be used."""
         self._group.renew()
+        self._snapshots.renew()
         if self._db is not None:
             _INHERITED.append(self._db)  # closing it would be as bad as using it
             self._db = None
             self._closed_because = "the process was forked in the middle of writing. Open the engine again."
             self._file_lock.close()
-
-
-class Snapshot:
-    """What a file holds at one moment, for one reader; opened at the first row."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = RLock()
-        self._db: apsw.Connection | None = None
-        self._cursors: list[apsw.Cursor] = []
-        self._rows: list[SnapshotRows] = []
-
-    def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> "SnapshotRows":
-        """Return the rows of a statement, one by one; after a row that cannot be decoded come the others."""
-        with self._lock:
-            cursor = self._connection().execute(sql, bindings)
-            self._cursors.append(cursor)
-            found = SnapshotRows(cursor, self._lock)
-            self._rows.append(found)
-        return found
-
-    def detach(self) -> None:
-        """Let the file go; what is still to be read is read now."""
-        with self._lock:
-            for found in self._rows:
-                found.read_the_rest()
-            self.close()
-
-    def close(self) -> None:
-        """Let the file go."""
-        with self._lock:
-            if self._db is not None:
-                for cursor in self._cursors:
-                    cursor.close(True)  # a connection that the garbage collector closes does not know them any more
-                self._db.close()
-                self._db, self._cursors = None, []
-
-    def _connection(self) -> apsw.Connection:
-        if self._db is None:
-            self._db = open_reader(self.path)
-            self._db.execute("BEGIN")
-        return self._db
-
-
-class SnapshotRows:
-    """The rows of one statement."""
-
-    def __init__(self, rows: Iterator[Row], lock: RLock) -> None:
-        self._rows = rows
-        self._lock = lock
-
-    def __iter__(self) -> "SnapshotRows":
-        return self
-
-    def __next__(self) -> Row:
-        with self._lock:
-            row = next(self._rows)
-        if isinstance(row, UnicodeDecodeError):
-            raise row
-        return row
-
-    def read_the_rest(self) -> None:
-        """Keep in memory what was not read yet, trouble included."""
-        rest: list[Any] = []
-        while True:
-            try:
-                rest.append(next(self._rows))
-            except StopIteration:
-                break
-            except UnicodeDecodeError as error:
-                rest.append(error)
-        self._rows = iter(rest)
 
 
 def _can_be_kept(value: object) -> bool:
