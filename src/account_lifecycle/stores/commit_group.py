@@ -35,8 +35,8 @@ Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
 
-class Place:
-    """A thread's place in the queue: it sleeps until it is called."""
+class Waiter:
+    """A thread in the queue: it sleeps until it is called."""
 
     __slots__ = ("_sleep", "thread")
 
@@ -55,7 +55,7 @@ class Place:
             self._sleep.release()
 
 
-class Turn(Place, Generic[Asked, Given]):
+class Turn(Waiter, Generic[Asked, Given]):
     """One caller's request on its way, and what came of it."""
 
     __slots__ = ("_error", "_given", "asked", "is_alone", "is_over")
@@ -103,7 +103,7 @@ class CommitGroup(Generic[Asked, Given]):
     def __init__(self, write: Callable[[Sequence[Turn[Asked, Given]]], None]) -> None:
         self._write = write
         self._mutex = Lock()  # guards what follows; never held for longer than it takes to change it
-        self._waiting: deque[Place] = deque()  # in the order of their arrival; empty while there is no owner
+        self._waiting: deque[Waiter] = deque()  # in the order of their arrival; empty while there is no owner
         self._owner: int | None = None  # the thread that writes, or has the store to itself
         self._taken: list[Turn[Asked, Given]] = []  # out of the queue, being written together
         self._company = 1  # how many shared the last transaction
@@ -127,12 +127,12 @@ class CommitGroup(Generic[Asked, Given]):
         if self.is_mine:
             yield
             return
-        place = Place()
+        waiter = Waiter()
         try:
-            self._enter(place)
+            self._enter(waiter)
             yield
         finally:
-            self._leave(place)
+            self._leave(waiter)
 
     @property
     def is_mine(self) -> bool:
@@ -147,24 +147,24 @@ class CommitGroup(Generic[Asked, Given]):
         self._taken = []
         self._company = 1
 
-    def _enter(self, place: Place) -> None:
+    def _enter(self, waiter: Waiter) -> None:
         """Wait until it is this thread's turn to write, or until its request is over."""
         with self._mutex:
             is_free = self._owner is None
             if is_free:
-                self._owner = place.thread
-            if not is_free or isinstance(place, Turn):  # the leader takes its own request out of the queue, too
-                self._waiting.append(place)
+                self._owner = waiter.thread
+            if not is_free or isinstance(waiter, Turn):  # the leader takes its own request out of the queue, too
+                self._waiting.append(waiter)
         if not is_free:
-            place.wait()
+            waiter.wait()
 
-    def _leave(self, place: Place) -> None:
+    def _leave(self, waiter: Waiter) -> None:
         """Hand over to the first that waits; an interrupted thread leaves the queue."""
         with self._mutex:
             if self.is_mine:
                 self._put_back()
-            if place in self._waiting:  # nobody need write it any more
-                self._waiting.remove(place)
+            if waiter in self._waiting:  # nobody need write it any more
+                self._waiting.remove(waiter)
             if not self.is_mine:
                 return
             first = self._waiting[0] if self._waiting else None
@@ -215,5 +215,5 @@ class CommitGroup(Generic[Asked, Given]):
         self._taken = []
 
 
-def _may_be_shared(place: Place) -> TypeGuard[Turn[Any, Any]]:
-    return isinstance(place, Turn) and not place.is_alone
+def _may_be_shared(waiter: Waiter) -> TypeGuard[Turn[Any, Any]]:
+    return isinstance(waiter, Turn) and not waiter.is_alone

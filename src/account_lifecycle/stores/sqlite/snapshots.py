@@ -19,7 +19,7 @@ import apsw
 from ..rows import Row
 from .connection import every, open_reader
 
-Read = TypeVar("Read")
+_Answer = TypeVar("_Answer")
 
 MOST_IDLE = 8
 """How many connections are kept open while nobody reads by them."""
@@ -126,7 +126,7 @@ class Snapshot:
         """Return all rows of a statement."""
         return self.read(lambda db: every(db, sql, bindings))
 
-    def read(self, ask: Callable[[apsw.Connection], Read]) -> Read:
+    def read(self, ask: Callable[[apsw.Connection], _Answer]) -> _Answer:
         """Return what a function reads."""
         with self._connection() as db:
             return ask(db)
