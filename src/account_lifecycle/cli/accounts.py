@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..engine.answers import known_family
 from ..engine.core import Engine
 from ..engine.diagnosis import Diagnosis, age
+from ..errors import AccountNotFound
 from ..lifecycle.account import Account
 from ..lifecycle.events import DeadlineKind, DeadlinePassed, StatusObserved
 from ..lifecycle.machine import Situation
@@ -18,7 +20,7 @@ from ..lifecycle.wording import escaped, health_words, moment, one_of, shown
 from ..records import AccountFilter, LedgerEntry
 from ..report.tables import STYLES, Column, style_of
 from ..report.words import counted
-from .commands import Command, CommandGroup, NotFound
+from .commands import Command, CommandGroup
 from .opening import open_to_read
 from .options import PROVIDER, Keyword, confirm, json_option, now_option, store_option, yes_option
 from .output import (
@@ -68,8 +70,9 @@ def list_accounts(
     status: str | None, health: str | None, provider: str | None, now: datetime, as_json: bool, store: str | None
 ) -> None:
     """List accounts in the order of their ids, each with its status, its health and since when."""
-    wanted = AccountFilter(Status(status) if status else None, Health(health) if health else None, provider)
     with open_to_read(store) as engine:
+        family = None if provider is None else known_family(engine.store, provider)
+        wanted = AccountFilter(Status(status) if status else None, Health(health) if health else None, family)
         found = engine.store.accounts(wanted)
         if as_json:
             for each in found:
@@ -110,7 +113,6 @@ def show(account_id: str, now: datetime, as_json: bool, store: str | None) -> No
 def explain(account_id: str, now: datetime, as_json: bool, store: str | None) -> None:
     """Explain one account: why it is down, since when, what was missed, and what may follow."""
     with open_to_read(store) as engine:
-        find_account(engine, account_id)
         found = engine.explain(account_id, now=now)
     if as_json:
         write_document(found.to_dict())
@@ -140,7 +142,7 @@ def erase(account_id: str, is_confirmed: bool, as_json: bool, store: str | None)
         confirm(f"Erase the payloads and names of account {escaped(account_id)} for good?", is_confirmed)
         erased = engine.erase_account(account_id)
     if not (is_known or erased):
-        raise _not_found(account_id)
+        raise AccountNotFound(account_id)
     if as_json:
         write_document({"account_id": account_id, "erased_payloads": erased})
     else:
@@ -162,8 +164,7 @@ def erase(account_id: str, is_confirmed: bool, as_json: bool, store: str | None)
 def history(account_id: str, last: int | None, as_json: bool, store: str | None) -> None:
     """Show every event ever fed for an account, oldest first, with its verdict and anomalies."""
     with open_to_read(store) as engine:
-        find_account(engine, account_id)
-        entries: Iterable[LedgerEntry] = engine.store.history(account_id)
+        entries: Iterable[LedgerEntry] = engine.store.history(find_account(engine, account_id).account_id)
         if last is not None:
             entries = deque(entries, maxlen=last)
         if as_json:
@@ -229,15 +230,16 @@ def write_accounts(accounts: Iterable[Account], now: datetime) -> int:
 
 
 def find_account(engine: Engine, account_id: str) -> Account:
-    """Return the account. Raise ``NotFound`` if nothing was ever fed for it."""
+    """Return the account. Raise ``AccountNotFound`` if nothing was ever fed for it."""
     found = engine.account(account_id)
     if found is None:
-        raise _not_found(account_id)
+        raise AccountNotFound(account_id)
     return found
 
 
-def _not_found(account_id: str) -> NotFound:
-    return NotFound(f"nothing was ever fed for the account {account_id!r}. See: account-lifecycle account list")
+def id_of(engine: Engine, account_id: str | None) -> str | None:
+    """Return the id that ``--account`` gives, or None. Raise ``AccountNotFound`` if nothing was ever fed for it."""
+    return None if account_id is None else find_account(engine, account_id).account_id
 
 
 def _title(account: Account) -> "Text":

@@ -9,10 +9,12 @@ from typing import TextIO
 
 import click
 
+from ..engine.answers import known_family
 from ..engine.core import Engine, utc_now
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
 from ..records import AuditFilter
+from .accounts import id_of
 from .commands import Command
 from .drawing import traffic_svg
 from .opening import open_to_read
@@ -66,20 +68,21 @@ def audit(
     form = "json" if as_json else form
     if full and form == "html":
         raise click.UsageError("HTML is a report of groups: --full goes with text, json and csv.")
-    wanted = AuditFilter(
-        AnomalyKind(kind) if kind else None,
-        Severity(severity) if severity else None,
-        account_id,
-        provider,
-        since,
-        until,
-    )
     watch = FailOn(fail_on)
-    with open_to_read(store, subscribed=subscribed) as engine, written_to(output) as stream:
-        if full:
-            _write_in_full(watch.seen(engine.store.audit(wanted)), form, stream)
-        else:
-            _write_report(engine, wanted, form, stream, watch)
+    with open_to_read(store, subscribed=subscribed) as engine:
+        wanted = AuditFilter(
+            AnomalyKind(kind) if kind else None,
+            Severity(severity) if severity else None,
+            id_of(engine, account_id),
+            None if provider is None else known_family(engine.store, provider),
+            since,
+            until,
+        )
+        with written_to(output) as stream:
+            if full:
+                _write_in_full(watch.seen(engine.store.audit(wanted)), form, stream)
+            else:
+                _write_report(engine, wanted, form, stream, watch)
     watch.end()
 
 

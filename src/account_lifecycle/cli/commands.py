@@ -6,12 +6,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
+from shlex import quote
 from typing import Any, NoReturn
 
 import click
 from typing_extensions import override
 
-from ..errors import AccountLifecycleError, ConfigurationError
+from ..errors import AccountLifecycleError, AccountNotFound, ConfigurationError
 
 PROGRAM = "account-lifecycle"
 """The name of the program, as the examples write it."""
@@ -83,6 +84,22 @@ class Command(click.Command):
         self.examples = tuple(examples)
 
     @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments. Say, where one begins with a hyphen and is no option, how it is given all the same."""
+        given = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            argument = next((each for each in self.get_params(ctx) if isinstance(each, click.Argument)), None)
+            word = next((each for each in given if _is_about(error.option_name, each)), None)
+            if argument is None or word is None:
+                raise
+            name = argument.make_metavar(ctx).strip("[].")
+            line = f"{ctx.command_path} -- {quote(word)}"
+            message = f"{error.message} If it is the {name}, put options first, then --: {line}"
+            raise click.NoSuchOption(error.option_name, message, error.possibilities, ctx) from None
+
+    @override
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, each under what it is for, then the epilog."""
         if self.examples:
@@ -133,6 +150,8 @@ class Program(CommandGroup):
             return result
         except BrokenPipeError:
             _end_quietly(ctx)
+        except AccountNotFound as error:
+            raise NotFound(f"{error}. See: account-lifecycle account list") from error
         except ConfigurationError as error:
             raise BadSetting(str(error)) from error
         except AccountLifecycleError as error:
@@ -142,6 +161,12 @@ class Program(CommandGroup):
             raise Failed(f"{error.filename}: {error.strerror}" if named else str(error)) from error
         except KeyboardInterrupt:
             raise Interrupted("interrupted") from None
+
+
+def _is_about(option: str, word: str) -> bool:
+    """Return whether an option that there is not, as click names it, was read out of a word of the command line."""
+    is_letters = word[:1] == "-" and word[1:2] != "-"  # -abc may be the options -a, -b and -c
+    return option == word.partition("=")[0] or (is_letters and len(option) == 2 and option[1] in word)
 
 
 def introduced(purpose: str) -> str:

@@ -14,6 +14,7 @@ from ..lifecycle.wording import JsonObject, moment, time_text
 from ..records import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook
 from ..report.tables import Column
 from ..report.words import counted
+from .accounts import id_of
 from .commands import CommandGroup, NotFound
 from .opening import open_to_read
 from .options import Keyword, json_option, now_option, store_option
@@ -107,7 +108,7 @@ def deliveries(state: str | None, hook: str | None, account_id: str | None, as_j
     with open_to_read(store) as engine:
         if hook is not None:
             _find(engine, hook)
-        found = engine.store.deliveries(DeliveryFilter(_state(state), hook, account_id))
+        found = engine.store.deliveries(DeliveryFilter(_state(state), hook, id_of(engine, account_id)))
         if as_json:
             for each in found:
                 write_record(each.to_dict())
@@ -150,6 +151,7 @@ def redrive(
     with open_to_read(store) as engine:
         if hook is not None:
             _find(engine, hook)
+        account_id = id_of(engine, account_id)
         made = _redrive(engine, numbers) if numbers else engine.redrive(state=state, hook=hook, account_id=account_id)
     if as_json:
         write_document({"redriven": len(made), "deliveries": made})

@@ -12,6 +12,7 @@ from ..lifecycle.status import Health
 from ..lifecycle.windows import BlindWindow
 from ..report.tables import Column
 from ..report.words import counted
+from .accounts import id_of
 from .commands import Command
 from .opening import open_existing, open_to_read, read_settings
 from .options import MOMENT, FailOn, fail_on_option, json_option, now_option, policy_options, store_option
@@ -41,7 +42,7 @@ def windows(open_only: bool, account_id: str | None, now: datetime, as_json: boo
     live for much of it.
     """
     with open_to_read(store) as engine:
-        found = engine.store.blind_windows(account_id, open_only=open_only)
+        found = engine.store.blind_windows(id_of(engine, account_id), open_only=open_only)
         if as_json:
             for each in found:
                 write_record(each.to_dict(now))
