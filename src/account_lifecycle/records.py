@@ -18,7 +18,7 @@ from .lifecycle.explain import Anomaly
 from .lifecycle.machine import Situation
 from .lifecycle.policy import Policy
 from .lifecycle.status import Health, Status, Verdict
-from .lifecycle.wording import JsonObject, plain, time_text
+from .lifecycle.wording import JsonObject, event_place, plain, time_text
 
 Decide = Callable[[Account, Event], Decision]
 """The pure step, with the policy in force: account and event in, decision out."""
@@ -86,6 +86,9 @@ class LedgerEntry(NamedTuple):
     def payload(self) -> bytes:
         """What came in, byte for byte; empty for an observation or a deadline, which nobody sent."""
         return getattr(self.event, "payload", b"")
+
+    def __str__(self) -> str:
+        return f"{event_place(self.account_id, self.sequence)}: {self.event}: {self.verdict}, {self.status}"
 
     def to_dict(self) -> JsonObject:
         """Return the entry as a JSON object, with its anomalies and its payload."""

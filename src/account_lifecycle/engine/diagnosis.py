@@ -16,7 +16,7 @@ from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.causes import OF_STATUS, Cause, Need
 from ..lifecycle.compiled import compiled, health_of
 from ..lifecycle.deadlines import next_deadline
-from ..lifecycle.events import DeadlineKind, DeadlinePassed, StatusObserved
+from ..lifecycle.events import DeadlineKind, DeadlinePassed
 from ..lifecycle.evidence import circumstances_of, expected_from
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.policy import Policy
@@ -400,14 +400,11 @@ def _recurring_text(each: Recurring) -> str:
 
 def _what_came(entry: LedgerEntry) -> str:
     """Return an event and what became of it in a few words."""
-    if isinstance(entry.event, DeadlinePassed):
-        return {
-            DeadlineKind.STAY: f"the deadline of {entry.announced} passed",
-            DeadlineKind.REMINDER: "a reminder was due",
-            DeadlineKind.SESSION: "the notice of the session's end was due",
-        }[entry.event.kind]
-    word = f"listed as {entry.announced}" if isinstance(entry.event, StatusObserved) else entry.announced
-    return f"{word}: {entry.verdict}, {entry.status}"
+    return (
+        str(entry.event)
+        if isinstance(entry.event, DeadlinePassed)
+        else f"{entry.event}: {entry.verdict}, {entry.status}"
+    )
 
 
 def _decapitalized(text: str) -> str:

@@ -13,7 +13,7 @@ from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
-from ..lifecycle.wording import JsonObject, plain
+from ..lifecycle.wording import JsonObject, event_place, plain, printable
 from ..records import Delivery, EffectRow, StatusChange
 
 
@@ -54,6 +54,12 @@ class HookCall:
     token: int = 0
     """The fencing token of this attempt, which grows with each attempt of the same delivery: a system to which the hook
     writes can refuse a smaller one than it has seen, should an attempt that was thought dead still be at work."""
+
+    def __str__(self) -> str:
+        marks = ["doubtful"] * self.doubtful + ["no longer current"] * (not self.is_current)
+        what = f"{self.kind} {printable(self.subject)}".rstrip()
+        place = event_place(self.account_id, self.sequence)
+        return f"{what}: {'; '.join([f'{place}, attempt {self.attempt}', *marks])}"
 
     def to_dict(self) -> JsonObject:
         """Return the call as a JSON object, the same for every attempt as long as the account is the same."""

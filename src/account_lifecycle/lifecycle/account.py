@@ -7,7 +7,7 @@ from typing import NamedTuple
 from .machine import INITIAL_SITUATION, Situation
 from .status import Health, Status
 from .windows import BlindWindow
-from .wording import JsonObject, plain, time_text
+from .wording import JsonObject, escaped, moment, plain, printable, time_text
 
 
 class Heard(NamedTuple):
@@ -132,6 +132,12 @@ class Account:
     def last_accepted(self) -> Heard | None:
         """The last announcement that was accepted, with the time it was last heard."""
         return self.heard[-1] if self.heard else None
+
+    def __str__(self) -> str:
+        since = f" since {moment(self.since)}" if self.since else ""
+        marks = [name for name in ("stuck", "presumed", "doubtful") if getattr(self, name)]
+        who = f"{escaped(self.account_id) or 'no account'}, {printable(self.provider or 'provider unknown')}"
+        return "; ".join([f"{who}: {self.status}{since}, {self.health}", *marks])
 
     def to_dict(self, now: datetime | None = None) -> JsonObject:
         """Return the account as a JSON object; without ``now`` (aware), lengths that last until now are None."""

@@ -33,7 +33,7 @@ from .policy import DEFAULT_POLICY, Policy
 from .providers import PERMISSIVE, PROFILES
 from .status import Health, Status, Verdict
 from .windows import BlindWindow
-from .wording import JsonObject, time_text
+from .wording import JsonObject, event_place, time_text
 
 ABSENCE = timedelta(minutes=10)
 """How far apart two looks at the vendor's list must miss an account until it counts as deleted."""
@@ -82,6 +82,13 @@ class Decision:
     def explanation(self) -> str:
         """Every anomaly, explained; blank when there is none."""
         return "\n".join(anomaly.explanation for anomaly in self.anomalies)
+
+    def __str__(self) -> str:
+        before, after = self.before.status, self.after.status
+        move = f"{after}" if before is after else f"{before} → {after}"
+        kinds = f"; {', '.join(anomaly.kind for anomaly in self.anomalies)}" if self.anomalies else ""
+        place = event_place(self.after.account_id, self.sequence)
+        return f"{place}: {self.event}: {self.verdict}; {move}, {self.after.health}{kinds}"
 
     def to_dict(self) -> JsonObject:
         """Return the decision as a JSON object: the event, what became of it, and the account after it."""

@@ -1,11 +1,11 @@
-"""The facts that can happen to an account, in the past tense: a closed union of values."""
+"""The facts that can happen to an account, in the past tense: a closed union of values, each with words for people."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from .status import Status
-from .wording import JsonObject, plain, time_text
+from .wording import JsonObject, plain, printable, time_text
 
 NOBODY = ""
 """The account id of an event that is about nobody's account: a creation that failed before there was one."""
@@ -30,6 +30,9 @@ class StatusAnnounced:
     """Why, in the vendor's own words; blank when it gave none."""
     payload: bytes = b""
     """What came in, byte for byte."""
+
+    def __str__(self) -> str:
+        return printable(self.status)
 
     def to_dict(self) -> JsonObject:
         """Return what was announced as a JSON object, without account, time and payload."""
@@ -69,6 +72,13 @@ class DeadlinePassed:
     """How long after ``since`` it passes."""
     kind: DeadlineKind = DeadlineKind.STAY
 
+    def __str__(self) -> str:
+        return {
+            DeadlineKind.STAY: f"the deadline of {self.status} passed",
+            DeadlineKind.REMINDER: "a reminder was due",
+            DeadlineKind.SESSION: "the notice of the session's end was due",
+        }[self.kind]
+
     def to_dict(self) -> JsonObject:
         """Return which deadline passed as a JSON object, without account and time."""
         return {
@@ -99,6 +109,9 @@ class StatusObserved:
     """Your own user id, if it is known from elsewhere."""
     signed_in_at: datetime | None = None
     """When its user last signed in, if the list tells: aware, UTC."""
+
+    def __str__(self) -> str:
+        return f"listed as {printable(self.status)}"
 
     def to_dict(self) -> JsonObject:
         """Return what was observed as a JSON object, without account and time."""

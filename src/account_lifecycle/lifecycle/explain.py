@@ -10,7 +10,7 @@ from .evidence import MOVING, Facts, facts_from
 from .machine import Situation
 from .status import Health
 from .stories import Story, awaited_by, stories_of, told
-from .wording import JsonObject, lasting, moment, one_of, plain, printable, shown, time_text
+from .wording import JsonObject, event_place, lasting, moment, one_of, plain, printable, shown, time_text
 
 
 class Anomaly(Facts):
@@ -64,6 +64,11 @@ class Anomaly(Facts):
     def explanation(self) -> str:
         """The story for a person, then what to do."""
         return f"{self.story} {ADVICE[self.next_step]}"
+
+    def __str__(self) -> str:
+        what = f"{printable(self.announced)} while {self.situation.status}"
+        place = event_place(self.account_id, self.sequence)
+        return f"{place}: {self.kind} ({self.severity}), {what}: {self.meaning}; next step: {self.next_step}"
 
     def to_dict(self) -> JsonObject:
         """Return the anomaly as a JSON object: its facts, and its explanation for a person."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .status import Status
-from .wording import JsonObject, time_text
+from .wording import JsonObject, escaped, lasting, moment, time_text
 
 
 class BlindWindow(NamedTuple):
@@ -53,6 +53,17 @@ class BlindWindow(NamedTuple):
         account_id, sequence, opened_at, backfill_from, _, _, estimated, causes = self
         end = at if at > opened_at else opened_at
         return BlindWindow(account_id, sequence, opened_at, backfill_from, end, recovered, estimated, causes)
+
+    def __str__(self) -> str:
+        perhaps = "perhaps " if self.estimated else ""
+        if self.closed_at is None:
+            span = f"since {moment(self.opened_at)}, ongoing"
+        else:
+            length = lasting(self.closed_at - self.opened_at)
+            span = f"from {moment(self.opened_at)} to {moment(self.closed_at)}, {length}"
+        start = moment(self.backfill_from) if self.backfill_from else "the beginning"
+        rest = f"backfill from {start}" if self.is_open or self.recovered else "it was deleted"
+        return f"{escaped(self.account_id)}: {perhaps}blind {span}; {rest}"
 
     def to_dict(self, now: datetime | None = None) -> JsonObject:
         """Return the window as a JSON object; an open one is measured to ``now`` (aware), else its length is None."""

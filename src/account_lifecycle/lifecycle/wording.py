@@ -55,6 +55,11 @@ def shown(text: str, limit: int = 40) -> str:
     return f"'{printable(text, limit)}'"
 
 
+def event_place(account_id: str, sequence: int) -> str:
+    """Return which event of which account is meant; a blank id stands for nobody's account."""
+    return f"{escaped(account_id) or 'no account'}, event {sequence:,}"
+
+
 def time_text(at: datetime | None) -> str | None:
     """Return an aware time as ISO 8601 in UTC with a ``Z``; None for None."""
     return None if at is None else at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
