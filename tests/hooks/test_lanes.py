@@ -1,6 +1,7 @@
 """Lanes, late owners and nested calls: who may call what, and in which order."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from account_lifecycle import Engine, HookCall
 from account_lifecycle.hooks.delivery import ABANDONED, Deliverer
@@ -164,3 +165,20 @@ def reap(engine: Engine, clock: Clock) -> None:
     """The lease runs out, and somebody looks."""
     clock.tick(seconds=60)
     Deliverer(engine.store, engine, clock).reap()
+
+
+def test_hooks_that_are_run_while_others_feed_come_to_an_end(tmp_path: Path) -> None:
+    """Each call makes one more effect, by an engine without hooks: it is due when the next run begins."""
+    called, file_url = list[str](), f"sqlite:///{tmp_path}/accounts.db"
+    with Engine.open(file_url, observers=()) as engine, Engine.open(file_url, observers=()) as feeder:
+
+        @engine.on_anomaly(name="mine")
+        def hook(call: HookCall) -> None:
+            called.append(call.account_id)
+            if len(called) < 500:
+                feeder.feed_event(webhook(f"next-{len(called)}", "ODD"))
+
+        engine.run_hooks()
+        feeder.feed_event(webhook("first", "ODD"))
+        assert [len(engine.run_hooks()) for _ in range(5)] == [1] * 5
+    assert called == ["first", *(f"next-{number}" for number in range(1, 5))]

@@ -174,10 +174,9 @@ class Deliverer:
             self._hooks = {subscription.name: subscription for subscription in subscriptions}
 
     def reap(self) -> int:
-        """Take deliveries whose leases have run out, of any hook, as failed attempts; return how many."""
-        count, is_more = 0, True
+        """Take deliveries whose leases have run out by now, of any hook, as failed attempts; return how many."""
+        count, is_more, now = 0, True, self._clock()
         while is_more:
-            now = self._clock()
             expired = self._store.expired(now, OUTBOX_PAGE)
             completions = [failed(delivery, ABANDONED, now) for delivery in expired]
             taken = self._store.complete(completions) if expired else []
@@ -189,23 +188,30 @@ class Deliverer:
         return count
 
     def plan(self) -> int:
-        """Make deliveries of all effects that wait; return of how many events."""
-        count = 0
-        while planned := self._store.plan(self._clock(), OUTBOX_PAGE):
-            count += planned
-        return count
+        """Make deliveries of the next effects that wait, a page of them; return of how many events."""
+        return self._store.plan(self._clock(), OUTBOX_PAGE)
+
+    def waiting(self) -> int:
+        """Return how many events wait to be planned."""
+        return self._store.waiting_effects()
+
+    def now(self) -> datetime:
+        """Return the time by which deliveries are due."""
+        return self._clock()
 
     def plan_for(self, account_ids: Sequence[str]) -> int:
         """Make deliveries of the effects that wait for some accounts; return of how many events."""
         return self._store.plan(self._clock(), OUTBOX_PAGE, account_ids)
 
-    def claim(self, limit: int, account_ids: Sequence[str] | None = None) -> list[Delivery]:
-        """Take at most ``limit`` deliveries that are due, of some accounts or of all.
+    def claim(
+        self, limit: int, account_ids: Sequence[str] | None = None, due_by: datetime | None = None
+    ) -> list[Delivery]:
+        """Take at most ``limit`` deliveries that are due, by now or by an earlier time, of some accounts or of all.
 
         The hooks of one effect come in the order of their registration.
         """
         names = list(self._hooks)
-        claimed = self._store.claim(names, self._clock(), self._leases.until(), limit, account_ids)
+        claimed = self._store.claim(names, due_by or self._clock(), self._leases.until(), limit, account_ids)
         self._leases.hold([claim_of(delivery) for delivery in claimed])
         return sorted(claimed, key=lambda delivery: (delivery.row.effect_id, names.index(delivery.hook.name)))
 
@@ -232,8 +238,11 @@ class Deliverer:
         self,
         called: Sequence[Called],
         uncalled: Sequence[Delivery] = (),
+        due_by: datetime | None = None,
     ) -> list[HookOutcome]:
         """Write what became of calls, and release what was claimed and not called; return the calls' outcomes.
+
+        What is released is due again by the time by which it was claimed, now by default.
 
         The claims are held all the while, and when ``StoreError`` is raised: ``complete`` again, or ``drop`` them.
         """
@@ -242,7 +251,7 @@ class Deliverer:
             if each.disables is not None:
                 self._store.disable(each.outcome.hook, now, each.disables)
         completions = [each.completion for each in called]
-        completions += [released(delivery, now, now) for delivery in uncalled]
+        completions += [released(delivery, now, due_by or now) for delivery in uncalled]
         written = self._store.complete(completions) if completions else []
         return [
             each.outcome if is_written else self._lost(each)

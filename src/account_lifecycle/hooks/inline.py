@@ -4,6 +4,9 @@ Deliveries are claimed and completed by the page, which is what makes many of th
 though, so a hook that kills its process costs its whole page one. That is why what has failed before, or has no
 further attempt, is called with nothing else claimed beside it: a delivery that is dead-lettered was called as often
 as its attempts say, or all but once.
+
+Others may feed all the while, faster than hooks can be called. So each run does what was there when it began, and
+returns; planning and calling alternate, page by page.
 """
 
 import time
@@ -43,21 +46,22 @@ class Runner:
             _Drain(self._deliverer, page, first_attempts_only=True).run()
 
     def run_due(self) -> list[HookOutcome]:
-        """Run everything that is due, each delivery once, until nothing is left; return what happened, in order."""
+        """Run everything that is due by now, each delivery once; return what happened, in order."""
         if not self._registry.subscriptions:
             return []
         self._deliverer.subscribe()
         self._deliverer.reap()
-        self._deliverer.plan()
-        drain = _Drain(self._deliverer)
-        outcomes = drain.run()
-        while self._deliverer.plan():
+        waiting, drain, outcomes = self._deliverer.waiting(), _Drain(self._deliverer), list[HookOutcome]()
+        while True:
+            planned = self._deliverer.plan()
             outcomes += drain.run()
-        return outcomes
+            waiting -= planned
+            if not planned or waiting <= 0:
+                return outcomes
 
 
 class _Drain:
-    """Claims and calls until nothing is due that it has not called already."""
+    """Claims and calls what is due, each delivery once."""
 
     def __init__(
         self, deliverer: Deliverer, account_ids: Sequence[str] | None = None, *, first_attempts_only: bool = False
@@ -66,14 +70,16 @@ class _Drain:
         self._account_ids = account_ids
         self._first_attempts_only = first_attempts_only
         self._page = OUTBOX_PAGE
+        self._due_by = deliverer.now()
         self._called: set[int] = set()
         self._set_aside: list[Delivery] = []  # claimed so that they are out of the way, and released in the end
 
     def run(self) -> list[HookOutcome]:
-        """Claim and call until nothing is due; return what happened, in order."""
-        outcomes: list[HookOutcome] = []
+        """Claim and call until nothing is left of what is due by now; return what happened, in order."""
+        outcomes = list[HookOutcome]()
+        self._due_by = self._deliverer.now()
         try:
-            while claimed := self._deliverer.claim(self._page, self._account_ids):
+            while claimed := self._deliverer.claim(self._page, self._account_ids, self._due_by):
                 outcomes += self._run_page(claimed)
         except BaseException:
             with suppress(StoreError):  # the error under way is the one to be seen
@@ -122,6 +128,6 @@ class _Drain:
     def _complete(self, called: Sequence[Called], uncalled: Sequence[Delivery]) -> list[HookOutcome]:
         """Complete and release; what cannot be written is left to its lease."""
         try:
-            return self._deliverer.complete(called, uncalled)
+            return self._deliverer.complete(called, uncalled, self._due_by)
         finally:
             self._deliverer.drop(called, uncalled)

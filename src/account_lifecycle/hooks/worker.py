@@ -152,14 +152,14 @@ class Worker:
             return is_nudged
 
     def _look(self, is_to_plan: bool) -> None:
-        """Plan, if there may be something to plan, and give every free thread a delivery.
+        """Plan a page, if there may be something to plan, and give every free thread a delivery.
 
         What a dead worker has left is called with nothing beside it, so that a hook which kills its worker does not
         take others along each time.
         """
         self._deliverer.subscribe()
-        if is_to_plan:
-            self._deliverer.plan()
+        if is_to_plan and self._deliverer.plan():
+            self.nudge()  # there may be more, after what is called now
         with self._changed:
             are_all_free = self._free == len(self._threads)
             limit = 0 if self._is_stopping else int(are_all_free) if self._suspects else self._free
