@@ -5,7 +5,7 @@
     python3 dev.py test       the whole test suite; arguments are handed on to pytest
     python3 dev.py check      lint, formatting and types
     python3 dev.py campaign   break it on purpose: kills, power loss, full disks, bit rot; without a name, a list
-    python3 dev.py services   install what some tests need of Debian: PostgreSQL's server, strace, Java 17
+    python3 dev.py services   install what some tests need of Debian: PostgreSQL's server, strace, Java 17, Chromium
     python3 dev.py bench      benchmarks beside peers (--only NAME, --quick); bench-replay, bench-fleet: the long ones
     python3 dev.py diagrams   draw diagrams/ anew from the machine
     python3 dev.py docs       write the generated pages of docs/ anew
@@ -92,7 +92,7 @@ def run_all_tests() -> int:
 
 
 def install_services() -> int:
-    """Install PostgreSQL's server, strace and Java with apt-get, where they are missing; the exit code.
+    """Install PostgreSQL's server, strace, Java and Chromium with apt-get, where they are missing; the exit code.
 
     Tests start a private server themselves; no server of the system is made or started.
     """
@@ -100,6 +100,7 @@ def install_services() -> int:
         "postgresql": bool(server_binaries()),
         "strace": bool(shutil.which("strace")),
         "openjdk-17-jre-headless": bool(shutil.which("java")),
+        "chromium": bool(shutil.which("chromium")),
     }
     missing = [package for package, is_there in wanted.items() if not is_there]
     if not missing:

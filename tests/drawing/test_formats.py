@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 from struct import unpack
 from xml.etree import ElementTree
@@ -41,9 +42,15 @@ def test_svg_tells_its_title_and_names_its_states_only(picture: Picture) -> None
     assert not [title for title in titles if re.search(r"^text_|^sample_|_caption$|_tag$|^health_", title)]
 
 
-def test_svg_asks_for_fonts_that_there_are(picture: Picture) -> None:
-    fonts = set(re.findall(r'font-family="([^"]*)"', picture.svg()))
-    assert fonts == {"Helvetica,Arial,sans-serif"}
+def test_svg_carries_the_font_that_it_asks_for(picture: Picture) -> None:
+    svg = picture.svg()
+    assert set(re.findall(r'font-family="([^"]*)"', svg)) == {"Lifecycle Sans,Helvetica,Arial,sans-serif"}
+    faces = re.findall(r"@font-face\{([^}]*)\}", svg)
+    assert [weight for face in faces for weight in re.findall(r"font-weight:(\w+)", face)] == ["normal", "bold"]
+    for face in faces:
+        embedded = re.search(r"url\(data:font/woff2;base64,([^)]*)\)", face)
+        assert embedded is not None
+        assert b64decode(embedded[1])[:4] == b"wOF2"
 
 
 def test_every_line_of_svg_says_how_long_it_is_so_that_any_browsers_font_fits(picture: Picture) -> None:
