@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import PayloadError, StoreError, logger
+from ..hooks.delivery import in_words
 from ..hooks.inline import Runner
 from ..hooks.registry import HookOutcome, HookRegistry
+from ..hooks.tracebacks import Tracebacks
 from ..hooks.worker import Worker
 from ..intake import arguments
 from ..intake.logs import Received
@@ -79,6 +81,7 @@ class Engine(Answers, HookRegistry):
         self._judge: Judge = judge if policy == DEFAULT_POLICY else partial(judge, policy=policy)
         self._clock = clock
         self._observers = tuple(observers)
+        self._tracebacks = Tracebacks(clock)
         self._runner = Runner(store, self, clock)
         self._worker: Worker | None = None
 
@@ -232,8 +235,10 @@ class Engine(Answers, HookRegistry):
             for observer in self._observers:
                 try:
                     observer(decision)
-                except Exception:
-                    logger().exception("observer failed", account_id=decision.after.account_id)
+                except Exception as error:
+                    name = getattr(observer, "__qualname__", type(observer).__qualname__)
+                    facts = {"observer": name, "account_id": decision.after.account_id, "error": in_words(error)}
+                    logger().error("observer failed", **facts, exc_info=self._tracebacks.due(f"observer {name}", error))
         if not self.subscriptions:
             return
         if self._worker is not None and self._worker.is_running:
@@ -241,8 +246,12 @@ class Engine(Answers, HookRegistry):
             return
         try:
             self._runner.run_events([(d.after.account_id, d.sequence) for d in decisions if d.effects])
-        except StoreError:  # the events are committed all the same; their effects stay pending
-            logger().exception("hooks could not be run; they are due under run_hooks()")
+        except StoreError as error:  # the events are committed all the same; their effects stay pending
+            logger().error(
+                "hooks could not be run; they are due under run_hooks()",
+                error=in_words(error),
+                exc_info=self._tracebacks.due("store", error),
+            )
 
     # ---- Deadlines -------------------------------------------------------------------------------
 

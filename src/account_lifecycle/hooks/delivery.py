@@ -34,6 +34,7 @@ from .calls import HookCall, call_for
 from .leases import LEASE, LONGEST_CALL, Leases
 from .outcomes import Dead, Disable, RetryAt
 from .registry import HookOutcome, HookRegistry, Subscription
+from .tracebacks import Tracebacks
 
 OUTBOX_PAGE = 100
 """How many events or deliveries are taken from the outbox at a time."""
@@ -164,6 +165,7 @@ class Deliverer:
         self._registry = registry
         self._clock = clock
         self._leases = Leases(store, clock, lease, longest)
+        self._tracebacks = Tracebacks(clock)
         self._hooks: dict[str, Subscription] = {}  # in the order of their registration
 
     def subscribe(self) -> None:
@@ -226,7 +228,7 @@ class Deliverer:
             answer = hook(call)
         except BaseException as error:
             completion = failed(delivery, in_words(error), self._clock())
-            _log(delivery, completion, error=error)
+            _log(delivery, completion, error=self._tracebacks.due(delivery.hook.name, error))
             interrupt = None if isinstance(error, Exception) else error
             return Called(_outcome(call, delivery, completion), completion, interrupt=interrupt)
         completion = completed(delivery, answer, self._clock())
@@ -289,7 +291,7 @@ _MESSAGES = {
 
 
 def _log(delivery: Delivery, completion: Completion, answer: object = None, error: BaseException | None = None) -> None:
-    """Log whatever is not simply done."""
+    """Log whatever is not simply done, as a line; ``error`` with its traceback below."""
     if completion.state is DeliveryState.DONE:
         return
     facts: dict[str, object] = {
