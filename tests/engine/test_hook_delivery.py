@@ -126,13 +126,10 @@ def test_a_hook_may_fail_with_whatever_error_and_is_due_again(engine: Engine, er
     assert [call.attempt for call in failing.calls] == [1, 2]
 
 
-@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_in_a_hook_gets_through_and_the_effect_waits(
-    engine: Engine, interrupt: type[BaseException]
-) -> None:
-    hook = Failing(1, interrupt())
+def test_an_interrupt_in_a_hook_gets_through_and_the_effect_waits(engine: Engine) -> None:
+    hook = Failing(1, KeyboardInterrupt())
     engine.on_connected(hook)
-    with pytest.raises(interrupt):
+    with pytest.raises(KeyboardInterrupt):
         engine.feed_event(webhook("a", "OK"))
     assert [entry.sequence for entry in engine.history("a")] == [1]
     assert [outcome.done for outcome in engine.run_hooks()] == [True]

@@ -3,9 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from account_lifecycle import Engine
 from account_lifecycle.testing import Clock
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_structlog() -> None:
+    """Log through the standard library, as long as no test says otherwise: ``capture_logs`` leaves it configured."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """What a hook may answer, and what becomes of its delivery."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from account_lifecycle import Engine
+from account_lifecycle import Engine, HookCall
 from account_lifecycle.hooks.outcomes import Dead, Disable, Done, RetryAt
 from account_lifecycle.records import DeliveryState
 from account_lifecycle.testing import Clock
@@ -172,22 +173,43 @@ def test_the_idempotency_key_is_the_same_for_every_attempt_and_every_redrive(eng
     assert sorted(states(engine)) == ["dead", "dead", "done"]
 
 
-@pytest.mark.parametrize("exit_by", [SystemExit(3), KeyboardInterrupt()], ids=["SystemExit", "KeyboardInterrupt"])
-def test_a_hook_that_ends_its_process_each_time_is_dead_after_its_attempts(
-    engine: Engine, clock: Clock, exit_by: BaseException
-) -> None:
-    hook, other = Answering(exit_by), Answering(None)
+def test_ctrl_c_during_a_hook_is_the_users_and_costs_the_hook_an_attempt(engine: Engine, clock: Clock) -> None:
+    hook, other = Answering(KeyboardInterrupt()), Answering(None)
     feed(engine, "OK")
     engine.on_connected(hook, attempts=3, name="poison")
     engine.on_connected(other, name="other")
     for _ in range(3):
-        with pytest.raises(type(exit_by)):
+        with pytest.raises(KeyboardInterrupt):
             engine.run_hooks()
         clock.tick(hours=7)
     engine.run_hooks()
     assert [call.attempt for call in hook.calls] == [1, 2, 3]
     assert sorted(states(engine)) == ["dead", "done"]
     assert [call.attempt for call in other.calls] == [1]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(3), asyncio.CancelledError(), GeneratorExit(), StopIteration(), StopAsyncIteration(), BaseException()],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("timeout", [None, timedelta(minutes=1)], ids=["no timeout", "a timeout"])
+@pytest.mark.parametrize("is_async", [False, True], ids=["plain", "async"])
+def test_whatever_a_hook_raises_is_its_failure_and_ends_nothing_else(
+    engine: Engine, error: BaseException, timeout: timedelta | None, is_async: bool
+) -> None:
+    plain, other = Answering(error, None), Answering(None)
+
+    async def awaited(call: HookCall) -> object:
+        return plain(call)
+
+    engine.on_connected(awaited if is_async else plain, name="exits", timeout=timeout)
+    engine.on_connected(other, name="other")
+    feed(engine, "OK")
+    (record,) = engine.deliveries(state="waiting")
+    assert type(error).__name__ in str(record.error)
+    assert (record.attempts, len(other.calls)) == (1, 1)
+    assert [outcome.done for outcome in engine.run_hooks()] == [True]
 
 
 # ---- Disabled ----------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ The way of a delivery, each step in a transaction of its own:
 2. **Claim.** A worker takes deliveries that are due under a lease (``leases``). That counts an attempt in advance, so
    that a hook which kills its process is out of attempts some day too. Of an ordered hook's deliveries for one
    account, its lane, only the first unfinished one can be claimed.
-3. **Call.** The hook gets the account as it is now. Whatever it raises ends here, and is a failed attempt.
+3. **Call.** The hook gets the account as it is now. Whatever it raises ends here, and is a failed attempt
+   (``calling``).
 4. **Complete.** Done, waiting (with a due time), dead or halted is written under the claim's fencing token. A refused
    completion means that the lease was lost to another worker, whose completion is the one that counts. What was
    claimed and not called is released: it waits as if it had not been claimed, and the attempt is given back.
@@ -23,6 +24,7 @@ half of it, by a hash of key and attempt, so that what failed together does not 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
+from threading import current_thread, main_thread
 from typing import NamedTuple
 
 from ..errors import logger
@@ -30,8 +32,9 @@ from ..intake.times import in_utc
 from ..lifecycle.account import Account
 from ..records import Claim, Completion, Delivery, DeliveryState, OnDead, TimeSource
 from ..stores.protocol import Store
+from .calling import Calls, RunningCall
 from .calls import HookCall, call_for
-from .leases import LEASE, LONGEST_CALL, Leases
+from .leases import LEASE, Leases
 from .outcomes import Dead, Disable, RetryAt
 from .registry import HookOutcome, HookRegistry, Subscription
 from .tracebacks import Tracebacks
@@ -138,8 +141,8 @@ class Called(NamedTuple):
     completion: Completion
     disables: str | None = None
     """Why the hook is not to be called any more."""
-    interrupt: BaseException | None = None
-    """What the hook raised that is no error of the hook, such as ``KeyboardInterrupt``."""
+    interrupt: KeyboardInterrupt | None = None
+    """The user's Ctrl-C while the hook ran, which ends more than the call."""
 
     @property
     def ends_page(self) -> bool:
@@ -150,6 +153,7 @@ class Called(NamedTuple):
 class Deliverer:
     """Takes deliveries to the hooks of one registry. Safe to share between threads.
 
+    ``timeout`` is how long a hook without one of its own may take; None for as long as it likes.
     Raise ``StoreError`` from every method that reads or writes the store, if that cannot be used.
     """
 
@@ -159,14 +163,20 @@ class Deliverer:
         registry: HookRegistry,
         clock: TimeSource,
         lease: timedelta = LEASE,
-        longest: timedelta = LONGEST_CALL,
+        timeout: timedelta | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._clock = clock
-        self._leases = Leases(store, clock, lease, longest)
+        self._leases = Leases(store, clock, lease)
+        self._calls = Calls(clock, timeout)
         self._tracebacks = Tracebacks(clock)
         self._hooks: dict[str, Subscription] = {}  # in the order of their registration
+
+    @property
+    def running(self) -> list[RunningCall]:
+        """Return the calls that have not returned, oldest first."""
+        return self._calls.running
 
     def subscribe(self) -> None:
         """Make this process's hooks known to the store, if some are new."""
@@ -210,9 +220,9 @@ class Deliverer:
     ) -> list[Delivery]:
         """Take at most ``limit`` deliveries that are due, by now or by an earlier time, of some accounts or of all.
 
-        The hooks of one effect come in the order of their registration.
+        The hooks of one effect come in the order of their registration. Those that hang too often are left out.
         """
-        names = list(self._hooks)
+        names = [name for name in self._hooks if not self._calls.is_blocked(name)]
         claimed = self._store.claim(names, due_by or self._clock(), self._leases.until(), limit, account_ids)
         self._leases.hold([claim_of(delivery) for delivery in claimed])
         return sorted(claimed, key=lambda delivery: (delivery.row.effect_id, names.index(delivery.hook.name)))
@@ -223,13 +233,14 @@ class Deliverer:
 
     def call(self, delivery: Delivery, account: Account | None) -> Called:
         """Call the hook; return what became of that, whatever the hook returned or raised."""
-        hook, call = self._hooks[delivery.hook.name].hook, call_for(delivery, account)
+        call = call_for(delivery, account)
         try:
-            answer = hook(call)
+            answer = self._calls.make(self._hooks[delivery.hook.name], call)
         except BaseException as error:
             completion = failed(delivery, in_words(error), self._clock())
             _log(delivery, completion, error=self._tracebacks.due(delivery.hook.name, error))
-            interrupt = None if isinstance(error, Exception) else error
+            is_main = current_thread() is main_thread()
+            interrupt = error if isinstance(error, KeyboardInterrupt) and is_main else None
             return Called(_outcome(call, delivery, completion), completion, interrupt=interrupt)
         completion = completed(delivery, answer, self._clock())
         _log(delivery, completion, answer)

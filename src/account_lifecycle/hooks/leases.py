@@ -28,11 +28,10 @@ from typing import Protocol
 
 from ..errors import StoreError, logger
 from ..records import Claim, TimeSource
+from .registry import LONGEST_CALL
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds without being renewed."""
-LONGEST_CALL = timedelta(hours=1)
-"""How long a call's lease is renewed; after that another worker may take the delivery over."""
 HEARTBEAT = "account-lifecycle heartbeat"
 """The name of the thread."""
 

@@ -1,7 +1,7 @@
 """The registry: which hooks are called for which effects, and on which terms."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack, overload
 
@@ -9,6 +9,7 @@ from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.status import Health, Status
 from ..records import DeliveryState, OnDead, SubscribedHook
+from .callables import check_hook, is_async, name_of, short_name, twin_of, why_not_lasting
 from .calls import (
     AccountCall,
     AnomalyCall,
@@ -49,13 +50,20 @@ HookT = TypeVar("HookT", bound=Callable[[Any], object])
 Hook = Callable[[CallT], AnswerT]
 AnyHook = Callable[[HookCall], AnswerT]
 Ordering = Literal["account", "none"]
+LONGEST_CALL = timedelta(hours=1)
+"""How long a call's lease is renewed, so that no timeout may be longer."""
+_MISSING: Any = object()
 
 
 class HookOptions(TypedDict, total=False):
     """How a hook is known and run; each may be left out."""
 
     name: str | None
-    """What it is known by, in the store too; its module and qualified name unless given."""
+    """What it is known by, in the store too; its module and qualified name unless given. Required where the store lasts
+    and these do not: for lambdas, partials, instances, and functions of the program that runs."""
+    timeout: timedelta | None
+    """How long a call may take before it has failed, at most an hour. None: in a worker an hour, and in the thread that
+    feeds as long as it takes."""
     ordering: Ordering
     """``"account"``: its calls for one account come one after the other, in the order of the events, and a failed
     one holds back the later ones. ``"none"``: each call is on its own."""
@@ -71,7 +79,14 @@ class Subscription(NamedTuple):
     terms: SubscribedHook
     hook: Callable[[Any], object]
     """Called at least once for each effect that it wants; an exception makes it due again. It may return one of
-    ``outcomes``; anything else means that it is done."""
+    ``outcomes``; anything else means that it is done. What can be awaited is awaited first."""
+    timeout: timedelta | None = None
+    """How long a call may take before it has failed."""
+
+    @property
+    def is_async(self) -> bool:
+        """Return whether a call of the hook only makes what is to be awaited."""
+        return is_async(self.hook)
 
     @property
     def name(self) -> str:
@@ -101,7 +116,7 @@ class On(Generic[CallT]):
         def backfill(call: RecoveredCall) -> None: ...
 
     The options are those of ``HookOptions``. Raise ``ValueError`` for an invalid one and ``TypeError`` for an unknown
-    one, or for a hook that cannot be called.
+    one, or for a hook of which a call with one argument does nothing.
     """
 
     def __init__(self, registry: "HookRegistry", kind: EffectKind, subject: str | None = None) -> None:
@@ -115,12 +130,12 @@ class On(Generic[CallT]):
     def __call__(self, hook: Hook[CallT, AnswerT], /, **options: Unpack[HookOptions]) -> Hook[CallT, AnswerT]: ...
     @overload
     def __call__(self, /, **options: Unpack[HookOptions]) -> Decorator[CallT]: ...
-    def __call__(self, hook: Any = None, /, **options: Any) -> object:
+    def __call__(self, hook: Any = _MISSING, /, **options: Any) -> object:
         """Register a hook and return it; without one, return a decorator that does."""
         known = HookOptions.__annotations__
         if unknown := sorted(options.keys() - known.keys()):
             raise TypeError(f"on_{self._kind}: found {', '.join(unknown)}; expected {', '.join(known)}")
-        if hook is None:
+        if hook is _MISSING:
             return lambda later: self._registry.subscribe(self._kind, self._subject, later, **options)
         return self._registry.subscribe(self._kind, self._subject, hook, **options)
 
@@ -148,9 +163,9 @@ class OnSubject(On[CallT]):
     def __call__(
         self, subject: str | None, hook: Hook[CallT, AnswerT], /, **options: Unpack[HookOptions]
     ) -> Hook[CallT, AnswerT]: ...
-    def __call__(self, subject: Any = None, hook: Any = None, /, **options: Any) -> object:
+    def __call__(self, subject: Any = None, hook: Any = _MISSING, /, **options: Any) -> object:
         """Register a hook and return it; without one, return a decorator that does."""
-        if callable(subject):
+        if not isinstance(subject, str | None):
             subject, hook = None, subject
         word = None if subject is None else self._words(subject)
         return On[CallT](self._registry, self._kind, word)(hook, **options)
@@ -160,11 +175,13 @@ class HookRegistry:
     """The hooks of one engine. Each ``on_…`` method registers a hook for a kind of effect (see ``On``).
 
     A hook is known by its name (its module and qualified name unless ``name`` says otherwise), so that a delivery that
-    failed in one process is tried again by the same hook in the next.
+    failed in one process is tried again by the same hook in the next. ``known`` returns the hooks that a lasting store
+    knows; without it nothing lasts longer than the process, and names need not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Callable[[], Iterable[SubscribedHook]] | None = None) -> None:
         self.subscriptions: list[Subscription] = []
+        self._known = known
 
     def subscribe(
         self,
@@ -173,21 +190,22 @@ class HookRegistry:
         hook: HookT,
         name: str | None = None,
         *,
+        timeout: timedelta | None = None,
         ordering: Ordering = "account",
         attempts: int = 8,
         on_dead: OnDead | Literal["skip", "halt"] = OnDead.SKIP,
     ) -> HookT:
         """Call ``hook`` for every effect of this kind, and with this subject unless that is None.
 
-        Return the hook. Raise ``ValueError`` for invalid options, or if another hook of the effect has the ``name``,
-        and ``TypeError`` for a hook that cannot be called.
+        Return the hook. Raise ``TypeError`` for a hook that cannot be called with one argument, or of which a call does
+        nothing, and ``ValueError`` for invalid options, for a hook without a name that lasts in a store that does, or
+        if another hook of the effect has its name.
         """
-        if not callable(hook):
-            raise TypeError(f"hook: found {hook!r}; expected something that can be called")
-        full_name = self._free_name(f"{kind}:{subject or '*'}:{name or _name_of(hook)}", name)
+        check_hook(hook)
+        full_name = self._free_name(kind, subject, hook, name)
         terms = SubscribedHook(full_name, EffectKind(kind), subject, ordering == "account", attempts, OnDead(on_dead))
-        _check(terms, ordering)
-        self.subscriptions.append(Subscription(terms, hook))
+        _check(terms, ordering, timeout)
+        self.subscriptions.append(Subscription(terms, hook, timeout))
         return hook
 
     @property
@@ -270,26 +288,52 @@ class HookRegistry:
         """Call the hook when an anomaly of a kind is found, or of any."""
         return OnSubject(self, EffectKind.ANOMALY, AnomalyKind)
 
-    def _free_name(self, full_name: str, given: str | None) -> str:
+    def _free_name(self, kind: EffectKind, subject: str | None, hook: object, given: str | None) -> str:
+        """Return the name under which a hook is known; raise ``ValueError`` if it cannot be."""
+        if given is not None:
+            _check_name(given)
+        effect = f"{kind}:{subject or '*'}:"
+        full_name = effect + (name_of(hook) if given is None else given)
         taken = [subscription.name for subscription in self.subscriptions]
-        if full_name in taken and given is not None:
-            what = " ".join(full_name.split(":")[:2])
-            raise ValueError(f"a hook named {given!r} is registered for {what} already: give another name")
-        namesakes = sum(other.split("#")[0] == full_name for other in taken)
-        return f"{full_name}#{namesakes + 1}" if namesakes else full_name
+        if given is not None:
+            if full_name in taken:
+                raise ValueError(f"a hook named {given!r} is registered for {effect[:-1]} already: give another name")
+            return full_name
+        if self._known is None:
+            namesakes = sum(other.split("#")[0] == full_name for other in taken)
+            return f"{full_name}#{namesakes + 1}" if namesakes else full_name
+        why = why_not_lasting(hook)
+        if why is None and full_name in taken:
+            why = "another hook of this name is registered already"
+        if why is None:
+            names = (*taken, *(known.name for known in self._known()))
+            twin = twin_of(hook, (name.removeprefix(effect) for name in names if name.startswith(effect)))
+            why = twin and f"it is known as {twin}, too: the same file under another module path"
+        if why is not None:
+            word = "" if subject is None else f'"{subject}", '
+            short = short_name(hook)
+            raise ValueError(
+                f"hook: found {name_of(hook)} without a name that lasts as long as the store: {why}; expected a name of"
+                f' your own. Write: engine.on_{kind}({word}{short}, name="{short}")'
+            )
+        return full_name
 
 
-def _check(terms: SubscribedHook, ordering: str) -> None:
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"name: found {name!r}; expected a text")
+    if not name.strip() or not name.isprintable():
+        raise ValueError(f"name: found {name!r}; expected a text that can be printed")
+
+
+def _check(terms: SubscribedHook, ordering: str, timeout: object) -> None:
     if ordering not in ("account", "none"):
         raise ValueError(f"ordering: found {ordering!r}; expected 'account' or 'none'")
     if not isinstance(terms.attempts_limit, int) or terms.attempts_limit < 1:
         raise ValueError(f"attempts: found {terms.attempts_limit!r}; expected 1 or more")
     if terms.on_dead is OnDead.HALT and not terms.is_ordered:
         raise ValueError("on_dead: found 'halt' with ordering='none', where nothing waits; expected 'skip'")
-
-
-def _name_of(hook: object) -> str:
-    function = hook if hasattr(hook, "__qualname__") else type(hook)
-    module = getattr(function, "__module__", None)
-    qualified = str(getattr(function, "__qualname__", type(hook).__qualname__))
-    return f"{module}.{qualified}" if module else qualified
+    if not isinstance(timeout, timedelta | None):
+        raise TypeError(f"timeout: found {timeout!r}; expected a length, such as timedelta(seconds=30), or None")
+    if timeout is not None and not timedelta(0) < timeout <= LONGEST_CALL:
+        raise ValueError(f"timeout: found {timeout}; expected more than nothing and at most {LONGEST_CALL}")

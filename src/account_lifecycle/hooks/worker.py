@@ -19,9 +19,10 @@ from typing import Self
 from ..errors import StoreError, logger
 from ..records import Delivery, TimeSource
 from ..stores.protocol import Store
+from .calling import RunningCall, waiting_threads
 from .delivery import Called, Deliverer
 from .leases import LEASE
-from .registry import HookOutcome, HookRegistry
+from .registry import LONGEST_CALL, HookOutcome, HookRegistry
 
 THREADS = "account-lifecycle hooks"
 """What the names of the threads begin with."""
@@ -31,6 +32,8 @@ LONGEST_PAUSE_S = 30.0
 """How long it waits at most."""
 TICK = timedelta(minutes=1)
 """How often deadlines are looked at by default."""
+STOP_S = 30.0
+"""How long a worker that is to stop waits for running calls by default."""
 LAST_TRIES = 5
 """How often a worker that is to stop tries to write completions to such a store before it leaves them to the lease."""
 
@@ -62,7 +65,7 @@ class Worker:
             raise ValueError(f"poll_s: found {poll_s}; expected more than 0 seconds")
         if every <= timedelta(0):
             raise ValueError(f"every: found {every}; expected a length longer than nothing")
-        self._deliverer = Deliverer(store, registry, clock, lease)
+        self._deliverer = Deliverer(store, registry, clock, lease, LONGEST_CALL)
         self._deliverer.subscribe()
         self._poll_s = poll_s
         self._clock, self._every = clock, every
@@ -102,11 +105,17 @@ class Worker:
             self._is_nudged = True
             self._changed.notify_all()
 
-    def stop(self, timeout_s: float | None = None) -> bool:
+    @property
+    def running_calls(self) -> list[RunningCall]:
+        """Return the calls that have not returned, oldest first; those that are stuck have timed out already."""
+        return self._deliverer.running
+
+    def stop(self, timeout_s: float | None = STOP_S) -> bool:
         """Take on nothing more and let running calls finish; stopping twice is harmless.
 
-        What was claimed and not begun is released. Return False if calls are still running after ``timeout_s``: they
-        go on as long as the process lives, and what becomes of them is kept.
+        What was claimed and not begun is released. Return False if something still runs after ``timeout_s`` (None: wait
+        as long as it takes), and log each call that does: it goes on as long as the process lives, which it does not
+        keep from ending, and what becomes of it is written as long as the store is open. ``running_calls`` are those.
         """
         if os.getpid() != self._pid:
             return True
@@ -118,10 +127,15 @@ class Worker:
             self._changed.notify_all()
         ends_s = None if timeout_s is None else time.monotonic() + timeout_s
         everyone = (self._dispatcher, *self._watches, *self._threads)
-        threads = [thread for thread in everyone if thread is not current_thread()]
+        own = {current_thread(), *waiting_threads.get()}  # a hook that stops its worker does not wait for itself
+        threads = [thread for thread in everyone if thread not in own]
         for thread in threads:
             thread.join(None if ends_s is None else max(0.0, ends_s - time.monotonic()))
-        return not any(thread.is_alive() for thread in threads)
+        is_over = not any(thread.is_alive() for thread in threads)
+        for call in () if is_over else self.running_calls:
+            facts = {"hook": call.hook, "account_id": call.account_id, "key": call.key, "since": str(call.since)}
+            logger().warning("the worker stops while a hook is running", **facts)
+        return is_over
 
     # ---- The dispatcher: reaps at every poll, plans at every poll and nudge, claims when a thread is free ----
 
