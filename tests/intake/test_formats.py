@@ -93,7 +93,7 @@ def test_your_user_id_is_handed_back_as_it_is() -> None:
     assert read(notification(name="  Käthe #7 ")).owner == "  Käthe #7 "
 
 
-@pytest.mark.parametrize("number", ["4711", "-1", "0.10", "1e3", "9" * 4_000])
+@pytest.mark.parametrize("number", ["4711", "-1", "0.10", "1e3", "9" * 256])
 def test_your_user_id_may_be_a_number_and_is_the_text_of_it(number: str) -> None:
     data = f'{{"name": {number}, "status": "RECONNECTED", "account_id": "a", "n": {{"name": 5}}}}'
 

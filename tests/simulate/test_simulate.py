@@ -12,7 +12,8 @@ import pytest
 from account_lifecycle.errors import ConfigurationError
 from account_lifecycle.intake import payloads
 from account_lifecycle.intake.dialects import DIALECTS, HOSTED_AUTH, Dialect
-from account_lifecycle.intake.payloads import Wire, provider_of, status_of
+from account_lifecycle.intake.payloads import Wire
+from account_lifecycle.intake.words import provider_of, status_of
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.providers import Provider
 from account_lifecycle.simulate.faults import FAULTS, UNKNOWN_TYPES, UNKNOWN_WORDS, Faults

@@ -53,8 +53,8 @@ def observed(observation: Observation, now: datetime) -> StatusObserved:
     if not checked:
         raise arguments.refuse("account_id", account_id, "an account's id")
     provider, owner = (
-        arguments.maybe(arguments.text, "provider", provider),
-        arguments.maybe(arguments.text, "owner", owner),
+        arguments.maybe(arguments.field, "provider", provider),
+        arguments.maybe(arguments.field, "owner", owner),
     )
     return StatusObserved(
         checked,

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import ConfigurationError, PayloadError
+from ..lifecycle.events import MAX_CHARACTERS
 from ..lifecycle.wording import one_of, printable
 from .dialects import TableRow
 
 LONGEST_SHOWN = 80
 """How many characters of a wrong value are shown."""
-
-MAX_ID_CHARACTERS = 256
-"""The longest account id."""
 
 ItemT = TypeVar("ItemT")
 WordT = TypeVar("WordT", bound=StrEnum)
@@ -56,14 +54,22 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def field(name: str, value: object) -> str:
+    """Return an argument that has to be text, and no longer than a field of a payload may be."""
+    found = text(name, value)
+    if len(found) > MAX_CHARACTERS:
+        raise ConfigurationError(name, f"{len(found):,} characters", f"at most {MAX_CHARACTERS} characters")
+    return found
+
+
 def account_id(name: str, value: object) -> str:
     """Return an argument that has to be text as an account's id is: printable and not too long, blanks around it aside.
 
     Nothing but blanks stands for creations that failed before there was an account.
     """
     found = value.strip() if isinstance(value, str) else "\0"
-    if len(found) > MAX_ID_CHARACTERS or not found.isprintable():
-        raise refuse(name, value, f"an account's id: text of at most {MAX_ID_CHARACTERS} printable characters")
+    if len(found) > MAX_CHARACTERS or not found.isprintable():
+        raise refuse(name, value, f"an account's id: text of at most {MAX_CHARACTERS} printable characters")
     return found
 
 

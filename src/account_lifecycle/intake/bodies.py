@@ -8,7 +8,7 @@ something else is handed on as it is, and feeding it says what it is not.
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -57,7 +57,7 @@ def read_body(body: bytes, headers: Mapping[str, str] | None = None) -> list[byt
         data = _unpacked(data, encoding, body)
     found = _payloads(data, MAX_TEXTS)
     if len(found) > MAX_PAYLOADS:
-        _refuse(f"an array of {len(found):,} elements", f"at most {MAX_PAYLOADS:,}", body)
+        _refuse_many(found, body)
     return found
 
 
@@ -65,13 +65,16 @@ def _payloads(data: bytes, texts: int) -> list[bytes]:
     text = data.strip().removeprefix(b"\xef\xbb\xbf")
     first = text[:1]
     try:
-        if first == b'"' and texts:
-            return _payloads(msgspec.json.decode(text, type=str).encode(), texts - 1)
-        if first == b"[":
-            elements = msgspec.json.decode(text, type=list[msgspec.Raw])
-            return [payload for each in elements for payload in _element(bytes(each), texts)] or [data]
+        inner = msgspec.json.decode(text, type=str).encode() if first == b'"' and texts else None
+        elements = msgspec.json.decode(text, type=list[msgspec.Raw]) if first == b"[" else []
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return [data]
+    if inner is not None:
+        return _payloads(inner, texts - 1)
+    if len(elements) > MAX_PAYLOADS:
+        _refuse_many(elements, data)
+    if elements:
+        return [payload for each in elements for payload in _element(bytes(each), texts)]
     if first not in (b"{", b"") and len(text) <= MAX_BYTES:
         try:
             form = form_in(text.decode())
@@ -130,6 +133,10 @@ def _unpacked(data: bytes, encoding: str, body: bytes) -> bytes:
     if not unpacker.eof:
         _refuse("a body that ends before it is unpacked", f"{encoding}, as the request says", body)
     return found
+
+
+def _refuse_many(elements: Sized, body: bytes) -> NoReturn:
+    _refuse(f"an array of {len(elements):,} elements", f"at most {MAX_PAYLOADS:,}", body)
 
 
 def _refuse(found: str, expected: str, body: bytes) -> NoReturn:

@@ -35,15 +35,18 @@ from pydantic_core.core_schema import (
 
 from ..errors import PayloadError
 from ..lifecycle.definition import ANNOUNCEMENTS
-from ..lifecycle.events import NOBODY, StatusAnnounced
+from ..lifecycle.events import MAX_CHARACTERS, NOBODY, StatusAnnounced
 from ..lifecycle.providers import ALIASES
 from ..lifecycle.wording import printable, shown
-from .arguments import MAX_ID_CHARACTERS, require_payload
-from .dialects import DIALECTS, FOREIGN, REMARK, TABLE, Dialect, Path, TableRow, check_dialects, write
+from .arguments import require_payload
+from .dialects import DIALECTS, FIELDS, FOREIGN, REMARK, TABLE, Dialect, Path, TableRow, check_dialects, write
 from .times import in_utc
+from .words import product_of, provider_of, reason_of, status_of
 
 MAX_BYTES = 64 * 1024
 """The longest payload that is read, and how much of a longer one is kept."""
+MAX_UNCHECKED = MAX_CHARACTERS * 2 // 3
+"""The longest payload whose fields need no measuring: a letter is at most three in another case, and then two bytes."""
 
 Payload = Mapping[str, Any] | str | bytes | bytearray | memoryview | TableRow | PayloadError
 """What can be read: a body in any form, a row of a table, or the refusal of what a log had in place of a payload."""
@@ -91,7 +94,6 @@ def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
     account_id = account_id.strip() if account_id else NOBODY
     if (
         not account_id.isprintable()
-        or len(account_id) > MAX_ID_CHARACTERS
         or not account_id
         or not status
         or (form.statuses and status not in form.statuses)
@@ -100,16 +102,19 @@ def parse(payload: Payload, received_at: datetime) -> StatusAnnounced:
         _refuse_missing(wire, form, fields, status, data)
     account_type, product = fields.get(form.provider), fields.get(form.product)
     name, reason = fields.get(form.name), fields.get(form.reason)
-    return StatusAnnounced(
+    event = StatusAnnounced(
         account_id,
         status,
         received_at,
         None if account_type is None else ALIASES.get(account_type) or provider_of(account_type),
         product_of(product) if product else "",
         None if name is None else _owner_of(name, form, data),
-        reason.strip() if isinstance(reason, str) else "",
+        reason_of(reason) if isinstance(reason, str) else "",
         data,
     )
+    if len(data) > MAX_UNCHECKED:
+        _check_lengths(event, form)
+    return event
 
 
 def without_time(payload: Payload, found: object) -> PayloadError:
@@ -119,22 +124,6 @@ def without_time(payload: Payload, found: object) -> PayloadError:
         _refuse_as("received_at", _found(found), data, "a time with its time zone, such as 2026-05-01T12:00:00Z")
     except PayloadError as error:
         return error
-
-
-def status_of(word: str | None) -> str:
-    """Return a status as it is compared: stripped and upper-cased; blank if it says nothing."""
-    return word.strip().upper() if word else ""
-
-
-def provider_of(account_type: str) -> str | None:
-    """Return the family of an account type, or the unknown word as it is compared; None if it is blank."""
-    word = status_of(account_type)
-    return ALIASES.get(word, word) or None
-
-
-def product_of(product: str) -> str:
-    """Return a product as it is compared: stripped and case-folded."""
-    return product.strip().casefold()
 
 
 # ---- The dialects, compiled ------------------------------------------------------------------------
@@ -350,7 +339,7 @@ def _owner_of(name: object, form: Form, data: bytes) -> str | None:
 def _expected(dialect: Dialect) -> dict[Path, str]:
     """Return what would be right at each place that a dialect knows, objects first."""
     texts = {
-        "account_id": f"the account's id: 1 to {MAX_ID_CHARACTERS} printable characters",
+        "account_id": f"the account's id: 1 to {MAX_CHARACTERS} printable characters",
         "provider": 'text such as "LINKEDIN", or nothing',
         "status": f'a status such as "{dialect.example}"',
         "product": 'text such as "recruiter", or nothing',
@@ -390,9 +379,15 @@ def _refuse_missing(wire: Wire, form: Form, fields: Mapping[str, Any], status: s
             continue
         if not value or value.isspace() or (field == "account_id" and not value.strip().isprintable()):
             _refuse_as(".".join(paths[field]), _found(value), data, form.expected[paths[field]])
-        if field == "account_id" and len(value.strip()) > MAX_ID_CHARACTERS:
-            found = f"{len(value.strip()):,} characters"
-            _refuse_as(".".join(paths[field]), found, data, form.expected[paths[field]])
+
+
+def _check_lengths(event: StatusAnnounced, form: Form) -> None:
+    """Refuse an event with a field that is too long to be remembered, as it is compared."""
+    values = event.account_id, event.provider, event.status, event.product, event.owner
+    for field, value in zip(FIELDS, values, strict=False):  # a reason is cut
+        if value is not None and len(value) > MAX_CHARACTERS:
+            found, expected = f"{len(value):,} characters", f"at most {MAX_CHARACTERS} characters"
+            _refuse_as(".".join(form.dialect.fields[field]), found, event.payload, expected)
 
 
 def _refuse_invalid(form: Form | None, error: ValidationError, data: bytes) -> NoReturn:
@@ -429,7 +424,7 @@ def _foreign_in(data: bytes) -> PayloadError | None:
             error.foreign, error.sha256 = row.kind, sha256(data).hexdigest()
             account_id = found.get("account_id")
             if isinstance(account_id, str) and account_id.strip().isprintable():
-                error.account_id = account_id.strip()[:MAX_ID_CHARACTERS] or None
+                error.account_id = account_id.strip()[:MAX_CHARACTERS] or None
             return error
     return None
 

@@ -27,6 +27,9 @@ from .windows import BlindWindow
 
 MAX_HEARD, MAX_HELD, MAX_FAILED = 16, 8, 1000
 """How many announcements are remembered: of an account that were accepted, that were held, and of nobody's."""
+MAX_PRODUCTS = 32
+"""How many synced products are remembered of an account. Those are the first that were announced since the last
+sign-in: each one more is judged and told of like any other, and not remembered as synced."""
 
 _APPLIED, _HELD, _CONFIRMED = Verdict.APPLIED, Verdict.HELD, Verdict.CONFIRMED
 _AGAIN = AnomalyKind.MISSED_RECOVERY
@@ -101,7 +104,7 @@ def after_acceptance(
         signed_in_at = event.signed_in_at
     if step.signs_in:
         synced = frozenset()
-    elif step.finishes_sync and (product or "") not in synced:
+    elif step.finishes_sync and (product or "") not in synced and len(synced) < MAX_PRODUCTS:
         synced = _with_product(synced, product or "")
     down_since = None
     if now in definition.DOWN:
@@ -316,7 +319,7 @@ def _refreshed(heard: tuple[Heard, ...], word: str, product: str, at: datetime) 
     return tuple([Heard(word, product, at) if e.status == word and e.product == product else e for e in heard])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _with_product(synced: frozenset[str], product: str) -> frozenset[str]:
     return synced | {product}
 

@@ -149,8 +149,9 @@ def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy
         provider, deviations = _provider_deviations(account, event.provider)
     if event.owner is not None and account.owner is not None and event.owner != account.owner:
         deviations = (*deviations, (AnomalyKind.OWNER_CHANGED, event.owner))
-    has_products, answers = _answers(provider, policy.ok_subscribed)
-    if product and not (has_products and word == _SYNC):
+    profile = PROFILES.get(provider, PERMISSIVE)
+    answers = _answers(profile.announces_sync, policy.ok_subscribed)
+    if product and not (profile.has_products and word == _SYNC):
         deviations = (*deviations, (AnomalyKind.UNEXPECTED_PRODUCT, product))
     if account.held and heard_within(account.held, word, product, at, policy.retry_horizon) is not None:
         return _decision(account, event, _REPEATED, None, deviations, policy)
@@ -213,10 +214,9 @@ def _judge_repeat(
 
 
 @cache
-def _answers(provider: str | None, ok_subscribed: bool) -> tuple[bool, Mapping[Situation, Cells]]:
-    """Return whether a provider has products, and the machine's answers about its accounts."""
-    profile = PROFILES.get(provider, PERMISSIVE)
-    return profile.has_products, compiled().cells[profile.announces_sync][ok_subscribed]
+def _answers(announces_sync: bool, ok_subscribed: bool) -> Mapping[Situation, Cells]:
+    """Return the machine's answers about the accounts of providers that announce syncs, or do not."""
+    return compiled().cells[announces_sync][ok_subscribed]
 
 
 def _provider_deviations(account: Account, announced: str) -> tuple[str, Deviations]:
@@ -395,22 +395,22 @@ def _deviating(
             effects = (*effects, Effect(again))
         elif kind is AnomalyKind.RECONNECT_FAILED:
             effects = (*effects, Effect(EffectKind.RECONNECT_FAILED))
-    effects = (*effects, *_anomaly_effects(deviations))
+    effects = (*effects, *_anomaly_effects(tuple([kind for kind, _ in deviations])))
     if any(kind is _STALE for kind, _ in deviations):
         effects = tuple([effect._replace(doubtful=True) for effect in effects])
     anomalies = tuple([_anomaly(account, after, event, kind, detail, policy) for kind, detail in deviations])
     return Decision(after, account, event, verdict, anomalies, effects, window)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _sync_completed(product: str) -> Effect:
     """Cached, as is the next, so that accounts share what is the same."""
     return Effect(EffectKind.SYNC_COMPLETED, product)
 
 
 @lru_cache(maxsize=256)
-def _anomaly_effects(deviations: Deviations) -> tuple[Effect, ...]:
-    return tuple(Effect(EffectKind.ANOMALY, kind) for kind, _ in deviations)
+def _anomaly_effects(kinds: tuple[AnomalyKind, ...]) -> tuple[Effect, ...]:
+    return tuple([Effect(EffectKind.ANOMALY, kind) for kind in kinds])
 
 
 def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, detail: str, policy: Policy) -> Anomaly:

@@ -9,6 +9,8 @@ from .wording import JsonObject, plain, printable, time_text
 
 NOBODY = ""
 """The account id of an event that is about nobody's account: a creation that failed before there was one."""
+MAX_CHARACTERS = 256
+"""The longest text that is taken from outside: an account id, a word, a provider, a product, an owner, a reason."""
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -7,7 +7,7 @@ from .compiled import Choice, Step, compiled, health_of
 from .policy import Policy, policy_from
 from .providers import PROFILES
 
-ORDER_OF_JUDGING = 2
+ORDER_OF_JUDGING = 3
 """Raised whenever ``decide`` or ``apply`` decide anything differently with the same machine: events that were judged
 by an earlier one are told apart by it."""
 

@@ -68,6 +68,7 @@ class Alike(NamedTuple):
     after: Situation
     verdict: Verdict | None
     provider: str | None
+    """Its row: known, other or None."""
     kind: AnomalyKind | None = None
     """Of the first anomaly."""
 
@@ -252,7 +253,8 @@ class Judging:
                 if word not in heard:
                     word = word if word in _KNOWN_WORDS else OTHER_WORDS
                     heard.add(word)
-                key = (before.situation, word, after.situation, decision.verdict, after.provider)
+                provider = after.provider if after.provider in PROFILES else provider_row(after.provider)
+                key = (before.situation, word, after.situation, decision.verdict, provider)
                 sums = alike.get(key) or alike.setdefault(key, [0, _ZERO])
                 sums[0] += 1
                 since, entered = after.since, before.since
@@ -275,7 +277,7 @@ class Judging:
             for decision in judge(account, look_at(account, until), self._policy):
                 self._count(AT_THE_END + position, decision, None)
                 account = decision.after
-            key = (account.situation.status, account.health, account.presumed, account.provider)
+            key = (account.situation.status, account.health, account.presumed, provider_row(account.provider))
             sums = stood.get(key) or stood.setdefault(key, [0, _ZERO])
             sums[0] += 1
             if account.since is not None and until > account.since:
@@ -297,7 +299,7 @@ class Judging:
             if verdict is None:
                 deadlines += count
             else:
-                verdicts[provider_row(provider), verdict] += count
+                verdicts[provider, verdict] += count
         return crossed, verdicts, deadlines
 
     def _count(self, position: int, decision: Decision, verdict: Verdict | None) -> None:
@@ -308,7 +310,7 @@ class Judging:
         if type(event) is StatusAnnounced:
             self._heard.add(word)
         kind = anomalies[0].kind if anomalies else None
-        key = (before.situation, word, after.situation, verdict, after.provider, kind)
+        key = (before.situation, word, after.situation, verdict, provider_row(after.provider), kind)
         sums = self._alike.setdefault(key if anomalies else key[:5], [0, _ZERO])
         sums[0] += 1
         if after.since is not None and before.since is not None and after.since > before.since:
@@ -337,14 +339,13 @@ class Judging:
     def _sums(self, stood: dict[tuple[Any, ...], list[Any]], awaiting: dict[Status, Awaiting]) -> Sums:
         accounts, standing = Counter[str | None](), Counter[tuple[Status, Health, bool]]()
         dwelt: dict[tuple[str | None, Status], timedelta] = {}
-        for (status, health, presumed, provider), (count, length) in stood.items():
-            row = provider_row(provider)
+        for (status, health, presumed, row), (count, length) in stood.items():
             accounts[row] += count
             standing[status, health, presumed] += count
             dwelt[row, status] = dwelt.get((row, status), _ZERO) + length
         for key, (_, length) in self._alike.items():
             alike = Alike(*key)
-            stay = (provider_row(alike.provider), alike.before.status)
+            stay = (alike.provider, alike.before.status)
             dwelt[stay] = dwelt.get(stay, _ZERO) + length
         crossed, verdicts, deadlines = self.counted()
         but_stuck = Counter({account_id: n for (account_id, kind), n in self._anomalies.items() if kind is None})

@@ -65,7 +65,7 @@ def event_text(event: Sequence[Any], private: bytes, rules: str, anomalies: str,
 _NO_MOMENTS = "null,null,null"
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _texts(*texts: str | None) -> str:
     """Return what many events have in common, as JSON."""
     return _array(texts)[1:-1]

@@ -152,9 +152,15 @@ def _window_facts(window: BlindWindow) -> list[Any]:
     return [window.sequence, opened_at, backfill_from, int(window.estimated), list(window.causes)]
 
 
-@lru_cache(maxsize=4096)
 def _memory_facts(memory: Memory) -> dict[str, Any]:
-    """Return what differs from a memory of nothing."""
+    """Return what differs from a memory of nothing. The reason may be erased one day, so that no cache has it."""
+    if memory.reason:
+        return {**_facts_but_reason(memory._replace(reason="")), "reason": memory.reason}
+    return _facts_but_reason(memory)
+
+
+@lru_cache(maxsize=4096)
+def _facts_but_reason(memory: Memory) -> dict[str, Any]:
     pairs = zip(Memory._fields, memory, _NOTHING, strict=True)
     return {name: _plain(value) for name, value, default in pairs if value != default}
 
@@ -308,12 +314,12 @@ def window_from(row: Row) -> BlindWindow:
     )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _causes_text(causes: tuple[Status, ...]) -> str:
     return json.dumps(causes)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _causes_from(text: str) -> tuple[Status, ...]:
     return tuple(_STATUS[cause] for cause in json.loads(text))
 
@@ -344,11 +350,16 @@ def _effects_text(effects: tuple[tuple[str, str | None, bool], ...]) -> str:
 
 def effects_from(text: str, owner: str | None = None) -> tuple[Effect, ...]:
     """Return the effects of an event that names this owner, without the blind window that one of them may be about."""
-    return _effects_from(text, owner if "null" in text else None)
+    return _read_effects(text, owner) if owner and "null" in text else _effects_from(text)
 
 
 @lru_cache(maxsize=1024)
-def _effects_from(text: str, owner: str | None) -> tuple[Effect, ...]:
+def _effects_from(text: str) -> tuple[Effect, ...]:
+    """Return the effects of an event whose owner is not needed for them: no cache has what may be erased one day."""
+    return _read_effects(text, None)
+
+
+def _read_effects(text: str, owner: str | None) -> tuple[Effect, ...]:
     found = [(EffectKind(kind), subject, doubtful == [1]) for kind, subject, *doubtful in json.loads(text)]
     subjects = (_subject_from(kind, (owner or "") if subject is None else subject) for kind, subject, _ in found)
     return tuple([Effect(kind, text, sure) for (kind, _, sure), text in zip(found, subjects, strict=True)])

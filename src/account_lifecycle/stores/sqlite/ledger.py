@@ -2,7 +2,8 @@
 
 All requests that share a transaction are judged in memory first, then written table by table, because SQLite is
 fastest when one statement runs many times. The accounts of the last transactions are remembered: they are current
-as long as nobody else has written to the file (``data_version``), which spares most feeds their only read.
+as long as nobody else has written to the file (``data_version``), which spares most feeds their only read. How many
+are remembered is bounded, and so is how long they are, because an account remembers words from outside.
 """
 
 import json
@@ -26,6 +27,8 @@ from .transactions import SQLiteFile
 
 REMEMBERED_ACCOUNTS = 5_000
 """How many accounts are kept at hand between transactions; more would cost the garbage collector what it saves."""
+REMEMBERED_CHARACTERS = 16 << 20
+"""How much may have been written of accounts until those at hand are read anew: a bound for accounts of long words."""
 
 _SQL = statements("sqlite")
 
@@ -36,6 +39,7 @@ class SQLiteLedger(SQLiteFile):
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:
         self._remembered: dict[str, Account] = {}
         self._remembered_version = -1
+        self._remembered_characters = 0
         self._changed: dict[str, Account] = {}
         super().__init__(path, synchronous)
 
@@ -120,8 +124,9 @@ class SQLiteLedger(SQLiteFile):
             "window": written.windows.values(),
             "effects": written.effects,
             "pending": written.pending,
-            "account": map(rows.account_row, self._changed.values()),
+            "account": [rows.account_row(account) for account in self._changed.values()],
         }
+        self._remembered_characters += sum(len(row[-1]) for row in tables["account"])
         for name, found in tables.items():
             if found:
                 db.executemany(_SQL[f"save_{name}"], found)
@@ -144,8 +149,9 @@ class SQLiteLedger(SQLiteFile):
     @override
     def _committed(self) -> None:
         """Keep what was committed at hand, for the next events of the same accounts."""
-        if len(self._remembered) > REMEMBERED_ACCOUNTS:
+        if len(self._remembered) > REMEMBERED_ACCOUNTS or self._remembered_characters > REMEMBERED_CHARACTERS:
             self._remembered.clear()
+            self._remembered_characters = 0
         self._remembered.update(self._changed)
         self._changed = {}
 
