@@ -13,6 +13,7 @@ CAMPAIGNS = {
     "feeders": "many processes that feed one account, or many",
     "hooks": "workers that are killed or stopped past their lease, receivers that fail, poison",
     "rules": "simulated fleets judged in memory, and held against the truth: faults, stories, windows, effects",
+    "mutants": "small changes to the code where a silent mistake costs most: does a test notice each?",
     "oracle": "deviating accounts by pm4py's alignments with a hand-drawn net, compared with the audit",
 }
 

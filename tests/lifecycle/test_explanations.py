@@ -4,6 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from functools import cache
 
 import pytest
@@ -16,7 +17,7 @@ from account_lifecycle.lifecycle.policy import ALL, DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.providers import ALIASES
 from account_lifecycle.lifecycle.stories import CLOSE
 from lifecycle.expected_table import WAYS, WORDS, Spot, after, cell, expected
-from lifecycle_builders import DAY, HOUR, MINUTE, NOON, SECOND, Life
+from lifecycle_builders import DAY, HOUR, MICROSECOND, MINUTE, NOON, RETRY_HORIZON, SECOND, Life
 
 HOSTILE = "EVIL\r\n\x1b[31m\u202e\x00" + "W" * 5_000
 """A foreign word that would break a log line, and fill it."""
@@ -346,3 +347,11 @@ def test_a_foreign_word_is_escaped_and_shortened_for_people_and_whole_for_progra
 def test_a_known_account_type_is_never_called_unknown(alias: str) -> None:
     decision = Life().hears("CREATION_SUCCESS", provider=ALIASES[alias])
     assert decision.anomalies == ()
+
+
+@pytest.mark.parametrize(("beyond", "remembered"), [(-MICROSECOND, ("OK",)), (timedelta(0), ()), (MICROSECOND, ())])
+def test_what_was_heard_counts_as_evidence_up_to_the_retry_horizon(
+    beyond: timedelta, remembered: tuple[str, ...]
+) -> None:
+    (anomaly,) = Life("CREATION_SUCCESS", "OK").hears("RECONNECTED", after=RETRY_HORIZON + beyond).anomalies
+    assert anomaly.heard == remembered

@@ -179,3 +179,24 @@ def test_a_deleted_account_that_the_list_still_has_after_an_hour_is_told_once() 
     assert outcome(life.observes("OK", after=MICROSECOND)) == ("HELD", ["NOT_DELETED"], [])
     assert outcome(life.observes("OK", after=DAY)) == ("HELD", [], [])
     assert life.account.status == "DELETED"
+
+
+# ---- Equal text is the same, whichever object holds it ------------------------------------------------------
+
+
+def built(text: str) -> str:
+    """The same text in an object of its own, as a parser makes one."""
+    return "".join(list(text))
+
+
+def test_an_owner_who_is_announced_again_in_other_memory_is_the_same_owner() -> None:
+    life = Life("CREATION_SUCCESS", "OK")
+    life.observes("OK", after=5 * MINUTE, owner="user-1")
+    assert outcome(life.observes("OK", after=5 * MINUTE, owner=built("user-1"))) == ("CONFIRMED", [], [])
+    assert kinds_of(life.hears("CREDENTIALS", owner=built("user-1"))) == []
+
+
+def test_absence_is_the_word_and_not_the_object() -> None:
+    life = Life("CREATION_SUCCESS", "OK")
+    life.observes(built("ABSENT"), after=DAY)
+    assert kinds_of(life.observes(built("ABSENT"), after=DAY)) == ["VANISHED"]
