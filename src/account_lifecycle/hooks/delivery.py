@@ -241,7 +241,7 @@ class Deliverer:
             _log(delivery, completion, error=self._tracebacks.due(delivery.hook.name, error))
             is_main = current_thread() is main_thread()
             interrupt = error if isinstance(error, KeyboardInterrupt) and is_main else None
-            return Called(_outcome(call, delivery, completion), completion, interrupt=interrupt)
+            return Called(_outcome(call, delivery, completion, error), completion, interrupt=interrupt)
         completion = completed(delivery, answer, self._clock())
         _log(delivery, completion, answer)
         disables = completion.error if isinstance(answer, Disable) else None
@@ -266,10 +266,14 @@ class Deliverer:
         completions = [each.completion for each in called]
         completions += [released(delivery, now, due_by or now) for delivery in uncalled]
         written = self._store.complete(completions) if completions else []
-        return [
+        outcomes = [
             each.outcome if is_written else self._lost(each)
             for each, is_written in zip(called, written, strict=False)  # the released ones follow
         ]
+        for outcome in outcomes:
+            for watcher in self._registry.watchers:
+                watcher(outcome)
+        return outcomes
 
     def drop(self, called: Sequence[Called], uncalled: Sequence[Delivery] = ()) -> None:
         """Renew the leases of these no more; what was not written is left to its lease."""
@@ -290,8 +294,10 @@ class Deliverer:
         return outcome._replace(error=f"stale: {why}", state=DeliveryState.RUNNING, due_at=None)
 
 
-def _outcome(call: HookCall, delivery: Delivery, completion: Completion) -> HookOutcome:
-    return HookOutcome(delivery.hook.name, call, completion.error, completion.state, completion.due_at)
+def _outcome(
+    call: HookCall, delivery: Delivery, completion: Completion, error: BaseException | None = None
+) -> HookOutcome:
+    return HookOutcome(delivery.hook.name, call, completion.error, completion.state, completion.due_at, error)
 
 
 _MESSAGES = {

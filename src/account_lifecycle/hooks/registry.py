@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeV
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.status import Health, Status
+from ..lifecycle.wording import printable
 from ..records import DeliveryState, OnDead, SubscribedHook
 from .callables import check_hook, is_async, name_of, short_name, twin_of, why_not_lasting
 from .calls import (
@@ -37,6 +38,12 @@ class HookOutcome(NamedTuple):
     """Where its delivery stands after the call. ``running`` means that its lease was lost to another worker."""
     due_at: datetime | None = None
     """When it is called again; None unless its delivery waits."""
+    exception: BaseException | None = None
+    """What it raised, with its traceback."""
+
+    def __str__(self) -> str:
+        became = f"{self.state}: {printable(self.error, 200)}" if self.error else self.state
+        return f"{self.hook}: {self.call}: {became}"
 
     @property
     def done(self) -> bool:
@@ -182,6 +189,8 @@ class HookRegistry:
     def __init__(self, known: Callable[[], Iterable[SubscribedHook]] | None = None) -> None:
         self.subscriptions: list[Subscription] = []
         self._known = known
+        self.watchers: list[Callable[[HookOutcome], object]] = []
+        """Called with the outcome of each call of a hook in this process once it is kept; they must not raise."""
 
     def subscribe(
         self,

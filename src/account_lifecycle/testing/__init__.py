@@ -5,8 +5,9 @@
         list(engine.feed_events(life("CONNECTING CREATION_SUCCESS OK CREDENTIALS")))
         clock.tick(hours=2)
 
-With pytest, the fixtures ``account_engine`` and ``account_clock`` (``testing.plugin``) are there once this package
-is installed. Importing this module does not import pytest.
+``drain`` and ``assert_called`` (``testing.hooks``) run hooks and ask what they were called with. With pytest, the
+fixtures ``account_engine`` and ``account_clock`` (``testing.plugin``) are there once this package is installed.
+Importing this module does not import pytest.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,9 @@ from typing import Any
 from ..intake.dialects import HOSTED_AUTH, STATUS_WEBHOOK, Dialect, write
 from ..intake.logs import Received
 from ..intake.times import in_utc
+from .hooks import HookRecord, assert_called, drain, record_hooks
+
+__all__ = ["START", "Clock", "HookRecord", "assert_called", "drain", "life", "payload", "record_hooks"]
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 """The time at which clocks and lives start by default."""

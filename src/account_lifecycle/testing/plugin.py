@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ..engine.core import Engine
-from . import Clock
+from . import Clock, record_hooks
 
 
 @pytest.fixture
@@ -16,6 +16,11 @@ def account_clock() -> Clock:
 
 @pytest.fixture
 def account_engine(account_clock: Clock) -> Iterator[Engine]:
-    """Provide an engine on an empty store in memory, which logs no anomalies and is closed after the test."""
+    """Provide an engine on an empty store in memory, which is closed after the test.
+
+    It goes by ``account_clock``, logs no anomalies, and records what its hooks are called with, for ``drain(engine)``
+    and ``assert_called(engine, hook, times=1)``.
+    """
     with Engine.open("memory:", clock=account_clock, observers=()) as engine:
+        record_hooks(engine)
         yield engine
