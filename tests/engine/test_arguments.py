@@ -4,6 +4,7 @@ The stories are made from the signatures. A new argument is covered by its type;
 ``RIGHT`` none for an argument without a default, its story is red.
 """
 
+import asyncio
 import inspect
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ NAIVE = datetime(2026, 5, 1)
 NO_TEXT = (7, b"a", ["a"], object())
 NO_TIMES = (NAIVE, date(2026, 5, 1), "2026-05-01T12:00:00Z", 1_777_000_000)
 NO_COUNTS = ("1", 0, -1, 1.5, True)
+NO_LENGTHS = ("1", 0, -1.0, float("nan"), True)
 NO_CALLABLES = (7, "print")
 NOT_SEVERAL = (7, "text", b"bytes", {"a": 1}, object(), Observation("a", "OK"))
 
@@ -51,7 +53,8 @@ WRONG: dict[Any, Sequence[object]] = {
     datetime | None: NO_TIMES,
     int: (*NO_COUNTS, None),
     int | None: NO_COUNTS,
-    float: ("1", 0, -1.0, float("nan"), float("inf"), True, None),
+    float: (*NO_LENGTHS, float("inf"), None),
+    float | None: (*NO_LENGTHS, float("inf")),
     Path: (7, "", b"file", None),
     Policy: ("default", {}, None),
     TimeSource: (*NO_CALLABLES, None),
@@ -71,6 +74,7 @@ WRONG_HERE: dict[tuple[str, str], Sequence[object]] = {
     ("accounts", "provider"): ("NOPE",),
     ("audit", "provider"): ("NOPE",),
     ("account", "account_id"): ("x" * 257, "a\0b", "\ud800"),
+    ("enable_hook", "hook"): ("a\0b", "\ud800"),
     ("feed_event", "received_at"): (IN_A_WEEK,),
     ("observe", "account_id"): ("", " ", "x" * 257, "a\nb"),
     ("observe", "observed_at"): (IN_A_WEEK,),
@@ -139,10 +143,16 @@ def test_a_wrong_argument_is_refused_by_its_name_before_anything_is_kept(
     required = [each.name for each in parameters if each.default is inspect.Parameter.empty]
     before = kept(fed)
     with pytest.raises(ConfigurationError) as refused:
-        call(**{**{each: RIGHT[each] for each in required}, name: value})
+        done(call(**{**{each: RIGHT[each] for each in required}, name: value}))
     assert refused.value.setting == name
     assert str(refused.value).startswith(f"{name}: found {refused.value.found}; expected ")
     assert kept(fed) == before
+
+
+def done(result: object) -> None:
+    """Wait for what a method returns, if it is one to be awaited."""
+    if inspect.iscoroutine(result):
+        asyncio.run(result)
 
 
 def test_a_word_that_no_filter_has_is_refused_with_the_words_that_there_are(fed: Engine) -> None:

@@ -67,7 +67,7 @@ def test_a_hook_may_be_for_one_word_only() -> None:
 
 @pytest.mark.parametrize("kind", ["entered", "left", "health_changed", "anomaly"])
 def test_a_word_that_there_is_not_is_refused_at_once(kind: str) -> None:
-    with pytest.raises(ValueError, match="NO_SUCH_WORD"):
+    with pytest.raises(ValueError, match="subject: found 'NO_SUCH_WORD'; expected "):
         getattr(HookRegistry(), f"on_{kind}")("NO_SUCH_WORD")
 
 
@@ -179,7 +179,7 @@ def test_a_name_is_a_text_that_can_be_printed(name: Any, error: type[Exception])
     ("options", "message"),
     [
         ({"ordering": "global"}, "ordering: found 'global'"),
-        ({"attempts": 0}, "attempts: found 0; expected 1 or more"),
+        ({"attempts": 0}, "attempts: found 0; expected a whole number, 1 or more"),
         ({"attempts": "many"}, "attempts: found 'many'"),
         ({"on_dead": "panic"}, "panic"),
         ({"on_dead": "halt", "ordering": "none"}, "nothing waits"),

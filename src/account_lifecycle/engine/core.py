@@ -372,11 +372,11 @@ class Engine(Answers, HookRegistry):
 
     def enable_hook(self, hook: str) -> bool:
         """Let a disabled hook go on with what waits for it; return False if the store does not know it."""
-        return self.store.enable(arguments.text("hook", hook))
+        return self.store.enable(arguments.hook_name("hook", hook))
 
     def forget_hook(self, hook: str) -> bool:
         """Forget a hook that no process registers any more, with what waits for it; return False if it is unknown."""
-        return self.store.unsubscribe(arguments.text("hook", hook))
+        return self.store.unsubscribe(arguments.hook_name("hook", hook))
 
     # ---- The record ------------------------------------------------------------------------------
 
@@ -430,7 +430,7 @@ def _which_deliveries(
 ) -> DeliveryFilter:
     return DeliveryFilter(
         None if state is None else arguments.word("state", state, DeliveryState),
-        arguments.maybe(arguments.text, "hook", hook),
+        arguments.maybe(arguments.hook_name, "hook", hook),
         arguments.maybe(arguments.account_id, "account_id", account_id),
         delivery_id,
     )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack, overload
 
+from ..intake import arguments
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.status import Health, Status
@@ -174,7 +175,7 @@ class OnSubject(On[CallT]):
         """Register a hook and return it; without one, return a decorator that does."""
         if not isinstance(subject, str | None):
             subject, hook = None, subject
-        word = None if subject is None else self._words(subject)
+        word = None if subject is None else arguments.word("subject", subject, self._words)
         return On[CallT](self._registry, self._kind, word)(hook, **options)
 
 
@@ -212,7 +213,8 @@ class HookRegistry:
         """
         check_hook(hook)
         full_name = self._free_name(kind, subject, hook, name)
-        terms = SubscribedHook(full_name, EffectKind(kind), subject, ordering == "account", attempts, OnDead(on_dead))
+        dead = arguments.word("on_dead", on_dead, OnDead)
+        terms = SubscribedHook(full_name, EffectKind(kind), subject, ordering == "account", attempts, dead)
         _check(terms, ordering, timeout)
         self.subscriptions.append(Subscription(terms, hook, timeout))
         return hook
@@ -338,8 +340,7 @@ def _check_name(name: object) -> None:
 def _check(terms: SubscribedHook, ordering: str, timeout: object) -> None:
     if ordering not in ("account", "none"):
         raise ValueError(f"ordering: found {ordering!r}; expected 'account' or 'none'")
-    if not isinstance(terms.attempts_limit, int) or terms.attempts_limit < 1:
-        raise ValueError(f"attempts: found {terms.attempts_limit!r}; expected 1 or more")
+    arguments.count("attempts", terms.attempts_limit)
     if terms.on_dead is OnDead.HALT and not terms.is_ordered:
         raise ValueError("on_dead: found 'halt' with ordering='none', where nothing waits; expected 'skip'")
     if not isinstance(timeout, timedelta | None):

@@ -73,6 +73,13 @@ def account_id(name: str, value: object) -> str:
     return found
 
 
+def hook_name(name: str, value: object) -> str:
+    """Return an argument that has to be text as the name of a hook is: printable."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise refuse(name, value, "a hook's name: printable text")
+    return value
+
+
 def word(name: str, value: object, words: type[WordT]) -> WordT:
     """Return an argument that has to be a member of ``words``, or its text."""
     try:
