@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from account_lifecycle import Engine, PayloadError
+from account_lifecycle import Engine, PayloadError, UnreadablePayloads
 from builders import webhook
 
 
@@ -30,3 +30,10 @@ def test_what_cannot_be_read_is_quarantined_and_the_rest_is_fed(engine: Engine) 
         engine.feed_body(json.dumps([webhook("a", "OK"), {"AccountStatus": {}}]).encode())
     assert len(engine.history("a")) == 1
     assert len(engine.quarantine()) == 1
+
+
+def test_each_part_that_cannot_be_read_has_its_number_in_the_quarantine(engine: Engine) -> None:
+    with pytest.raises(UnreadablePayloads) as caught:
+        engine.feed_body(json.dumps([{"AccountStatus": {}}, webhook("a", "OK"), {"status": "OK"}]).encode())
+    assert [error.quarantine_id for error in caught.value.errors] == [row.quarantine_id for row in engine.quarantine()]
+    assert len(engine.history("a")) == 1

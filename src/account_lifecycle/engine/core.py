@@ -146,13 +146,18 @@ class Engine(Answers, HookRegistry):
         """Feed all that is in the body of a request, now and in one transaction; return a decision for each event.
 
         ``headers``: see ``intake.bodies.read_body``. Raise ``PayloadError`` if any of it cannot be read, after that was
-        put into the quarantine and the rest was fed.
+        put into the quarantine and the rest was fed; ``UnreadablePayloads``, which is one, if several cannot.
         """
         events, refusals = events_in_body(body, headers, self._clock())
         decisions = self._advance(events, is_live=True) if events else []
         if refusals:
             self._quarantine(refusals)
-            raise refusals[0][0]
+            if len(refusals) == 1:
+                raise refusals[0][0]
+            unreadable = RefusedPayloads()
+            for error, _ in refusals:
+                unreadable.add(error)
+            unreadable.raise_any()
         return [each for each in decisions if not isinstance(each.event, DeadlinePassed)]
 
     def feed_events(

@@ -73,9 +73,21 @@ def verify_signature(
     _check_time(timestamp, now, tolerance_s)
     given = [word.removeprefix(_VERSION) for word in signatures.split() if word.startswith(_VERSION)]
     expected = [_signature(key, webhook_id, timestamp, body) for key in keys]
-    if not any(_is_same(one, other) for one in given for other in expected):
+    if not any(is_same(one, other) for one in given for other in expected):
         raise SignatureError(SIGNATURE, "no signature by any of the secrets", "one over exactly this id, time and body")
     return webhook_id
+
+
+def is_same(one: str, other: str) -> bool:
+    """Compare two signatures or secrets in a time that does not depend on where they differ."""
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
+
+
+def seconds_old(timestamp: str, now: datetime) -> float | None:
+    """Return how long before ``now`` (aware) a header's time is; negative if it is ahead, None if it is no time."""
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        return None
+    return now.timestamp() - int(timestamp)
 
 
 def _key(secret: str, place: int) -> bytes:
@@ -97,11 +109,6 @@ def _signature(key: bytes, webhook_id: str, timestamp: str, body: bytes) -> str:
     return b64encode(hmac.digest(key, content, "sha256")).decode("ascii")
 
 
-def _is_same(one: str, other: str) -> bool:
-    """Compare two signatures in a time that does not depend on where they differ."""
-    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("ascii"))
-
-
 def _header(headers: Mapping[str, str], name: str) -> str:
     value = headers.get(name, "")
     if not value:
@@ -110,9 +117,9 @@ def _header(headers: Mapping[str, str], name: str) -> str:
 
 
 def _check_time(timestamp: str, now: datetime, tolerance_s: float) -> None:
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+    old_s = seconds_old(timestamp, now)
+    if old_s is None:
         raise SignatureError(TIMESTAMP, "something that is not a time", "whole seconds since 1970")
-    off_s = now.timestamp() - int(timestamp)
-    if abs(off_s) > tolerance_s:
-        direction = "old" if off_s > 0 else "ahead"
-        raise SignatureError(TIMESTAMP, f"a time {abs(off_s):.0f} s {direction}", f"at most {tolerance_s:.0f} s off")
+    if abs(old_s) > tolerance_s:
+        direction = "old" if old_s > 0 else "ahead"
+        raise SignatureError(TIMESTAMP, f"a time {abs(old_s):.0f} s {direction}", f"at most {tolerance_s:.0f} s off")
