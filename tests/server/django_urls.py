@@ -1,0 +1,3 @@
+"""The URLs of a Django site that has none."""
+
+urlpatterns: list[object] = []
