@@ -151,7 +151,7 @@ def make_environment(extra_groups: tuple[str, ...] = ()) -> None:
         checked(make, "Could not make .venv. On Debian or Ubuntu: apt-get install python3-venv.")
     pip = ["uv", "pip", "install", "--python", str(PYTHON)] if uv else [str(PYTHON), "-m", "pip", "install"]
     checked(
-        [*pip, "--quiet", "--editable", f"{ROOT}[diagrams,postgres,replay,spark]", *requirements(groups)],
+        [*pip, "--quiet", "--editable", f"{ROOT}[diagrams,postgres,replay,server,spark]", *requirements(groups)],
         "Could not install the project. Is a package index within reach?",
     )
     before = done[1:] if done[:1] == [wanted] else []

@@ -69,6 +69,13 @@ def test_only_a_status_that_passes_can_have_a_deadline(status: Status) -> None:
         ("reminders", "0s", "'0s'"),
         ("batch_size", 0, "'0'"),
         ("batch_size", 1.5, "'1.5'"),
+        ("port", 65_536, "'65536'"),
+        ("host", "", "''"),
+        ("max_bytes", (1 << 20) + 1, "'1048577'"),
+        ("threads", 0, "'0'"),
+        ("waiting", 0, "'0'"),
+        ("grace_s", -1, "'-1'"),
+        ("webhook_secrets", 7, "a value that is no text"),
         ("deadlines", "{", "'{', which is not JSON"),
         ("deadlines", "[]", "'[]'"),
         ("deadlines", '{"LINKEDIN": 5}', "'5'"),
@@ -118,6 +125,7 @@ def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
         "--json",
         ACCOUNT_LIFECYCLE_REDELIVERY_WINDOW="1m",
         ACCOUNT_LIFECYCLE_SUBSCRIBED="default",
+        ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS="s3cret",
     ).document
     assert {name: (row["value"], row["source"]) for name, row in told.items()} == {
         "store": ("sqlite:///account-lifecycle.db", "default"),
@@ -130,6 +138,18 @@ def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
         "reminders": ("1d,7d,30d", "default"),
         "expiry_notice": ("14d", "default"),
         "batch_size": ("7", "option"),
+        "host": ("127.0.0.1", "default"),
+        "port": ("8787", "default"),
+        "webhook_header": ("X-Webhook-Secret", "default"),
+        "webhook_secrets": ("set, not shown", "environment"),
+        "notify_parameter": ("secret", "default"),
+        "notify_secrets": ("none", "default"),
+        "signing_header": ("X-Webhook-Signature", "default"),
+        "signing_secrets": ("none", "default"),
+        "max_bytes": ("1048576", "default"),
+        "threads": ("8, or 32 with PostgreSQL", "default"),
+        "waiting": ("2000", "default"),
+        "grace_s": ("3.0", "default"),
     }
 
 

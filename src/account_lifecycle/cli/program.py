@@ -17,6 +17,7 @@ from .observing import observe_command
 from .opening import config
 from .quarantine import quarantine
 from .replaying import replay_command
+from .serving import serve_command
 from .verifying import verify
 from .windows import deadlines, windows
 from .working import worker
@@ -36,7 +37,7 @@ _SECTIONS = {
     "Start here": ("demo", "simulate", "feed", "observe"),
     "Ask about accounts": ("account", "history", "windows", "deadlines"),
     "Ask what went wrong": ("audit", "replay", "quarantine"),
-    "Act on what happens": ("worker", "hooks"),
+    "Act on what happens": ("serve", "worker", "hooks"),
     "Prove and keep the record": ("verify", "db"),
     "Look at the life cycle": ("diagram", "explain"),
     "Set up": ("config",),
@@ -63,7 +64,7 @@ _COMMANDS = (
     demo, simulate_command, feed, observe_command,
     account, history, windows, deadlines,
     audit, replay_command, quarantine,
-    worker, hooks,
+    serve_command, worker, hooks,
     verify, db,
     diagram, explain,
     config,

@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ..errors import ConfigurationError, without_password
@@ -188,6 +188,21 @@ class Settings(BaseSettings):
     """These eight are the terms of a ``Policy``."""
     batch_size: int = Field(1000, ge=1, le=100_000)
     """How many events are committed at a time."""
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8787, ge=0, le=65_535)
+    """Where ``serve`` listens."""
+    webhook_header: str = Field("X-Webhook-Secret", min_length=1)
+    webhook_secrets: SecretStr = SecretStr("")
+    notify_parameter: str = Field("secret", min_length=1)
+    notify_secrets: SecretStr = SecretStr("")
+    signing_header: str = Field("X-Webhook-Signature", min_length=1)
+    signing_secrets: SecretStr = SecretStr("")
+    """What the receiver asks for: where it stands, and which secrets are valid."""
+    max_bytes: int = Field(1 << 20, ge=1, le=1 << 20)
+    threads: int | None = Field(None, ge=1, le=1_000)
+    waiting: int = Field(2_000, ge=1, le=1_000_000)
+    grace_s: float = Field(3.0, ge=0, le=3_600)
+    """These are the limits of the receiver."""
 
     @classmethod
     def read(cls, **options: object) -> Self:
@@ -222,6 +237,10 @@ class Settings(BaseSettings):
         if name == "subscribed":
             names = [known for known, words in SUBSCRIPTIONS.items() if words == value]
             return names[0] if names else ",".join(word for word in ANNOUNCEMENTS if word in value)
+        if name == "threads":
+            return "8, or 32 with PostgreSQL" if value is None else str(value)
+        if isinstance(value, SecretStr):
+            return _SECRETS_SHOWN[bool(value)]
         if name == "reminders":
             return ",".join(map(written, value)) or "none"
         return written(value) if isinstance(value, timedelta) else str(value)
@@ -260,7 +279,8 @@ def _configuration_error(error: ValidationError, given: dict[str, object]) -> Co
     if first["type"] == "value_error":
         wrong: _Wrong = first["ctx"]["error"]
         return ConfigurationError(setting, wrong.found, wrong.expected)
-    return ConfigurationError(setting, shown(str(first["input"])), _EXPECTED.get(name, _LENGTH_EXPECTED))
+    found = "a value that is no text" if name.endswith("_secrets") else shown(str(first["input"]))
+    return ConfigurationError(setting, found, _EXPECTED.get(name, _LENGTH_EXPECTED))
 
 
 _LENGTH_EXPECTED = f"a length of time such as {A_LENGTH}, at most {LONGEST.days}d"
@@ -270,7 +290,18 @@ _EXPECTED = {
     "deadlines": 'JSON: provider, then status, then seconds or a length, such as {"LINKEDIN": {"CONNECTING": "45min"}}',
     "reminders": "lengths of time with commas between them, such as 1d,7d,30d; or none",
     "batch_size": "a whole number from 1 to 100000",
+    "host": "an address to listen on, such as 127.0.0.1",
+    "port": "a whole number from 0, which is any that is free, to 65535",
+    "webhook_header": "the name of a header",
+    "notify_parameter": "the name of a parameter of a query",
+    "signing_header": "the name of a header",
+    **dict.fromkeys(("webhook_secrets", "notify_secrets", "signing_secrets"), "secrets with commas, or file:PATH"),
+    "max_bytes": "a whole number from 1 to 1048576",
+    "threads": "a whole number from 1 to 1000",
+    "waiting": "a whole number from 1 to 1000000",
+    "grace_s": "seconds from 0 to 3600",
 }
+_SECRETS_SHOWN = {False: "none", True: "set, not shown"}
 POLICY_TERMS = (
     "redelivery_window", "retry_horizon", "delivery_margin", "settling", "subscribed", "deadlines", "reminders",
     "expiry_notice",

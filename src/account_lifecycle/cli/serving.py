@@ -1,0 +1,115 @@
+"""``serve``: receive the vendor's webhooks, run hooks and look for deadlines, until a signal comes."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..engine.core import Engine
+from ..stores.opening import SERVERS
+from .commands import BadSetting, Command, ExitCode, Failed
+from .opening import read_settings
+from .options import store_option
+from .output import say
+from .working import find_register
+
+if TYPE_CHECKING:
+    from ..server.credentials import Credential
+    from ..server.receiver import Receiver
+    from .settings import Settings
+
+_EXTRA = ("uvicorn", "httptools", "starlette")
+_SHORT = 16
+"""A secret with fewer characters can be guessed."""
+_OPEN = "No secret is set: whoever reaches this address is let in, so it is one of this machine."
+
+
+@click.command(
+    "serve",
+    cls=Command,
+    short_help="Receive webhooks over HTTP until stopped",
+    examples=[
+        ("On this machine, to try it", "account-lifecycle serve"),
+        (
+            "For the vendor, with the hooks of hooks.py",
+            "ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS=file:secrets account-lifecycle serve --hooks hooks",
+        ),
+        ("Receive only; workers run the hooks", "account-lifecycle serve --no-hooks"),
+    ],
+)
+@click.option("--host", metavar="ADDRESS", help="Listen on this address.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), metavar="NUMBER",
+              help="Listen on this port; 0 is any that is free.  [default: 8787]")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, metavar="COUNT",
+              help="Serve in this many processes; at most 2 with a SQLite file.")  # fmt: skip
+@click.option("--hooks", "spec", metavar="MODULE[:FUNCTION]",
+              help="FUNCTION(engine) in MODULE registers your hooks.")  # fmt: skip
+@click.option("--no-hooks", is_flag=True, help="Run no hooks and look for no deadlines: workers do both.")
+@click.option("--access-log/--no-access-log", default=True, show_default=True,
+              help="Log each request, without its query, to stderr.")  # fmt: skip
+@store_option
+def serve_command(
+    host: str | None, port: int | None, workers: int, spec: str | None, no_hooks: bool, access_log: bool,
+    store: str | None,
+) -> None:  # fmt: skip
+    """Receive the vendor's webhooks at /hooks, until Ctrl-C or SIGTERM.
+
+    A webhook is answered with 200 once it is on disk. Hooks and deadlines run in threads of the same process. Secrets
+    are set by variables: ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS for the header that you register with the webhook,
+    ACCOUNT_LIFECYCLE_NOTIFY_SECRETS for the query of notify_url. Without one, only this machine is listened to.
+
+    Needs the extra: pip install "account-lifecycle[server]"
+    """
+    if spec and no_hooks:
+        raise BadSetting("--hooks and --no-hooks: expected one or the other")
+    settings = read_settings(store=store, host=host, port=port)
+    if workers > 1 and settings.store.startswith("memory:"):
+        raise BadSetting("--workers: found several with the store 'memory:'; expected one, or a store that they share")
+    try:
+        from ..server.serving import Serving, check_serving, serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        needed = f'{error.name}, which is not installed. Run: pip install "account-lifecycle[server]"'
+        raise Failed(f"serve needs {needed}") from error
+    register = find_register(spec) if spec else None
+    is_server = settings.store.startswith(SERVERS)
+    how = Serving(settings.host, settings.port, workers, settings.grace_s, access_log, not no_hooks)
+    credentials = _credentials(settings)
+    check_serving(how, is_open=not credentials, is_file=not is_server)
+
+    def opening() -> "tuple[Engine, Receiver]":
+        from ..server.receiver import FEEDING_THREADS, FEEDING_THREADS_ON_A_SERVER, Receiver
+
+        engine = Engine.open(settings.store, policy=settings.policy())
+        if register is not None:
+            register(engine)
+        threads = settings.threads or (FEEDING_THREADS_ON_A_SERVER if is_server else FEEDING_THREADS)
+        return engine, Receiver(engine, credentials, settings.max_bytes, threads=threads, waiting=settings.waiting)
+
+    def started(url: str) -> None:
+        if not credentials:
+            say(_OPEN)
+        say(f"receiving webhooks at {url}; stop with Ctrl-C")
+
+    if code := serve(opening, how, started):
+        click.get_current_context().exit(ExitCode(code))
+    say("stopped")
+
+
+def _credentials(settings: "Settings") -> "list[Credential]":
+    """Return the credentials for which secrets are set, and warn of secrets that can be guessed."""
+    from ..server.credentials import QuerySecret, SharedHeader, V2Signature, secrets_from
+    from .settings import VARIABLE_PREFIX
+
+    found: list[Credential] = []
+    for name, kind, place in (
+        ("webhook_secrets", SharedHeader, settings.webhook_header),
+        ("notify_secrets", QuerySecret, settings.notify_parameter),
+        ("signing_secrets", V2Signature, settings.signing_header),
+    ):
+        variable = f"{VARIABLE_PREFIX}{name.upper()}"
+        if secrets := secrets_from(variable, getattr(settings, name).get_secret_value()):
+            found.append(kind(place, *secrets))
+        if any(len(secret) < _SHORT for secret in secrets):
+            say(f"{variable}: a secret of less than {_SHORT} characters can be guessed")
+    return found

@@ -1,0 +1,279 @@
+"""``serve``: receiver, hooks and deadlines in one process, over one listening socket; several processes if asked.
+
+    the socket ── uvicorn (LimitedProtocol) ── access line ── receiver at /hooks ── everything else (Starlette)
+                                                                   │
+                                                   threads that feed ── engine ── runner: hooks, deadlines
+
+With several workers the parent only listens: it forks before anything is opened, starts a worker again that dies, and
+hands on the signal to stop. A worker whose parent was killed stops as well.
+
+SIGTERM drains: no new connection, the requests that are there are answered, for ``grace_s`` at most, then the hooks
+that run are waited for, and the store is closed. What was fed by then is on disk, answered or not.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from ipaddress import ip_address
+from threading import Thread
+from time import perf_counter
+from types import FrameType
+from typing import NamedTuple, NoReturn
+
+import uvicorn
+from starlette.applications import Starlette
+from typing_extensions import override
+
+from ..engine.core import Engine
+from ..errors import ConfigurationError, logger
+from ..lifecycle.wording import escaped
+from .asgi import ASGIApp, ASGIMessage, ASGIMount, Receive, Scope, Send
+from .connections import LimitedProtocol
+from .receiver import Receiver
+
+MOST_WORKERS_ON_A_FILE = 2
+"""More processes than this writing to one file only wait for each other: four have half the throughput of one."""
+BACKLOG = 2_048
+"""How many connections may wait to be accepted."""
+SHORTEST_LIFE_S = 2.0
+"""A worker that dies sooner would die again: then the server ends."""
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Serving(NamedTuple):
+    """How to serve."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    """0: any that is free."""
+    workers: int = 1
+    grace_s: float = 3.0
+    """How long requests that are there may take after the signal to stop, in seconds."""
+    logs_access: bool = True
+    """Whether each request is logged, without its query."""
+    runs_hooks: bool = True
+    """Whether hooks and deadlines run in these processes."""
+
+
+Opening = Callable[[], tuple[Engine, Receiver]]
+"""Opens what one process serves, hooks registered."""
+
+
+def serve(opening: Opening, how: Serving, started: Callable[[str], object]) -> int:
+    """Serve until SIGTERM or Ctrl-C; return the exit code.
+
+    ``opening`` is called in each process that serves, ``started`` once, with the URL of the receiver. Raise
+    ``OSError`` if the address cannot be listened on.
+    """
+    with listening(how.host, how.port) as listener:
+        host, port = listener.getsockname()[:2]
+        started(f"http://[{host}]:{port}/hooks" if ":" in host else f"http://{host}:{port}/hooks")
+        if how.workers == 1:
+            _serve_here(listener, opening, how)
+            return 0
+        return _Workers(listener, opening, how).run()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a host's address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_serving(how: Serving, *, is_open: bool, is_file: bool) -> None:
+    """Raise ``ConfigurationError`` for what must not be served; ``is_open``: no credential is asked for."""
+    if is_open and not is_loopback(how.host):
+        raise ConfigurationError(
+            "host", f"{how.host!r} without a secret", "a loopback address, or ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS"
+        )
+    if is_file and how.workers > MOST_WORKERS_ON_A_FILE:
+        raise ConfigurationError("workers", str(how.workers), f"1 or {MOST_WORKERS_ON_A_FILE} with a SQLite file")
+
+
+def application(engine: Engine, receiver: Receiver) -> ASGIMount:  # noqa: ARG001
+    """Return all that one process answers: the receiver, and beside it the routes of pages and answers."""
+    routes = Starlette(routes=[])
+    return receiver.asgi(routes, at="/hooks")
+
+
+def logging_access(app: ASGIApp) -> ASGIApp:
+    """Return an application that logs each request as one line: never its query, in which there may be a secret."""
+
+    async def logged(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        begun_s, status = perf_counter(), 0
+
+        async def noting(message: ASGIMessage) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await app(scope, receive, noting)
+        finally:
+            logger().info(
+                "request",
+                method=scope["method"],
+                path=escaped(scope["path"]),
+                status=status,
+                ms=round((perf_counter() - begun_s) * 1000, 1),
+                client=scope["client"][0] if scope.get("client") else "",
+            )
+
+    return logged
+
+
+# ---- One process -------------------------------------------------------------------------------------------
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn's server, which a signal drains and does not kill; a second one ends it without waiting."""
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _serve_here(listener: socket.socket, opening: Opening, how: Serving, parent: int | None = None) -> None:
+    """Open, serve and close; ``parent`` is a pipe that ends when the parent does."""
+    _log_to_stderr(how.logs_access)
+    _allow_many_files()
+    engine, receiver = opening()
+    with engine, closing(application(engine, receiver)) as app:
+        config = uvicorn.Config(
+            logging_access(app) if how.logs_access else app,
+            http=LimitedProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=how.grace_s,  # type: ignore[arg-type] # it is handed to asyncio as it is
+        )
+        server = DrainingServer(config)
+        if parent is not None:
+            Thread(target=_stop_with_parent, args=(parent, server), daemon=True).start()
+        if how.runs_hooks:
+            engine.start_runner()
+        server.run(sockets=[listener])
+
+
+def _stop_with_parent(parent: int, server: uvicorn.Server) -> None:
+    os.read(parent, 1)  # nothing is ever written: it ends
+    server.should_exit = True
+
+
+def _log_to_stderr(logs_access: bool) -> None:
+    """Log to stderr unless logging is configured already: warnings, and this package's information."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    if logs_access:
+        logging.getLogger("account_lifecycle").setLevel(logging.INFO)
+
+
+def _allow_many_files() -> None:
+    """Allow as many connections as the machine does: each is a file."""
+    if os.name != "posix":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a listening socket of which asyncio knows that it is TCP: else each answer waits 40 ms for Nagle."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+# ---- Several processes -------------------------------------------------------------------------------------
+
+
+class _Workers:
+    """The parent of processes that serve one socket. It has no thread and no store, so it may fork at any time."""
+
+    def __init__(self, listener: socket.socket, opening: Opening, how: Serving) -> None:
+        self._listener, self._opening, self._how = listener, opening, how
+        self._begun_s: dict[int, float] = {}  # when each worker that lives was started, by its process id
+        self._is_stopping = False
+        self._code = 0
+        self._reader, self._writer = os.pipe()
+
+    def run(self) -> int:
+        """Start the workers and stay until all of them have ended; return the exit code."""
+        previous: Mapping[int, object] = {number: signal.signal(number, self._stop) for number in _STOP_SIGNALS}
+        try:
+            for _ in range(self._how.workers):
+                self._start()
+            while self._begun_s:
+                self._bury(*os.wait())
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)  # type: ignore[arg-type]
+            os.close(self._reader)
+            os.close(self._writer)
+        return self._code
+
+    def _start(self) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._work()
+        self._begun_s[pid] = time.monotonic()
+        if self._is_stopping:  # the signal came while it was being started
+            os.kill(pid, signal.SIGTERM)
+
+    def _work(self) -> NoReturn:
+        """Serve in the child, which must never return into what the parent was doing."""
+        code = 1
+        try:
+            for number in _STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            os.close(self._writer)
+            _serve_here(self._listener, self._opening, self._how, self._reader)
+            code = 0
+        except BaseException as error:
+            logger().error("a worker could not serve", error=str(error), exc_info=error)
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _bury(self, pid: int, status: int) -> None:
+        lived_s = time.monotonic() - self._begun_s.pop(pid, time.monotonic())
+        if self._is_stopping:
+            return
+        code = os.waitstatus_to_exitcode(status)
+        logger().error("a worker ended", pid=pid, exit_code=code, lived_s=round(lived_s, 1))
+        if lived_s < SHORTEST_LIFE_S:
+            self._code = 1
+            self._stop(signal.SIGTERM, None)
+        else:
+            self._start()
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_stopping = True
+        for pid in list(self._begun_s):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
