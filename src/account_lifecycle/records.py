@@ -18,7 +18,7 @@ from .lifecycle.explain import Anomaly
 from .lifecycle.machine import Situation
 from .lifecycle.policy import Policy
 from .lifecycle.status import Health, Status, Verdict
-from .lifecycle.wording import JsonObject, event_place, plain, time_text
+from .lifecycle.wording import JsonObject, event_place, moment, plain, printable, time_text
 
 Decide = Callable[[Account, Event], Decision]
 """The pure step, with the policy in force: account and event in, decision out."""
@@ -150,6 +150,9 @@ class Quarantined(NamedTuple):
     """Of a foreign webhook: the SHA-256 of what came in, in hexadecimal."""
     dismissed_at: datetime | None = None
     """When somebody had seen it and wanted no more of it."""
+
+    def __str__(self) -> str:
+        return f"{self.quarantine_id}: {moment(self.received_at)}, {self.size:,} bytes: {printable(self.reason, 200)}"
 
     def to_dict(self) -> JsonObject:
         """Return the payload and why it could not be read as a JSON object; ``cut`` if not all of it was kept."""
@@ -336,6 +339,11 @@ class DeliveryRecord(NamedTuple):
     """Why its last attempt failed."""
     redrive_of: int | None
     """The delivery that this one tries again."""
+
+    def __str__(self) -> str:
+        place = event_place(self.account_id, self.sequence)
+        error = f": {printable(self.error, 200)}" if self.error else ""
+        return f"{self.delivery_id}: {self.hook}: {place}: {self.state}, attempt {self.attempts:,}{error}"
 
     def to_dict(self) -> JsonObject:
         """Return the delivery as a JSON object."""

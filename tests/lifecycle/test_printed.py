@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from account_lifecycle import Account, Engine, HookCall, Observation
+from account_lifecycle import Account, Engine, HookCall, Observation, PayloadError
 from account_lifecycle.testing import Clock, life, payload
 
 LONGEST_LINE = 200
@@ -67,6 +67,20 @@ def test_a_call_of_a_hook_is_a_line_too(account_engine: Engine) -> None:
     calls.clear()
     account_engine.feed_event(payload("OK", "a"))
     assert calls == []
+
+
+def test_what_is_in_quarantine_and_what_a_hook_is_owed_are_lines_without_payloads(account_engine: Engine) -> None:
+    def fail(call: HookCall) -> None:
+        raise RuntimeError("no\npaper")
+
+    account_engine.on_anomaly(fail, name="report")
+    account_engine.feed_event(payload("OK", "a"))
+    with pytest.raises(PayloadError):
+        account_engine.feed_event("not\nJSON " + "x" * 10_000)
+    (kept,), (owed,) = account_engine.quarantine(), account_engine.deliveries()
+    assert str(kept).startswith("1: 2026-05-01 12:00:00 UTC, 10,009 bytes: payload: found ")
+    assert str(owed) == "1: anomaly:*:report: a, event 1: waiting, attempt 1: RuntimeError: no\\npaper"
+    assert str(kept).isprintable()
 
 
 @pytest.mark.parametrize("word", ["\x1b[2J", "line\nbreak", "x" * 250])
