@@ -21,7 +21,7 @@ from lives import START, arrivals
 from account_lifecycle import Account, Anomaly, AnomalyKind, Decision, Status
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.apply import after_acceptance
-from account_lifecycle.lifecycle.compiled import Step, recorded_step
+from account_lifecycle.lifecycle.compiled import Step, compiled
 from account_lifecycle.lifecycle.deadlines import deadline_before
 from account_lifecycle.lifecycle.decide import _effects, decide, judge
 from account_lifecycle.lifecycle.events import ABSENT, Event, StatusAnnounced, StatusObserved
@@ -111,7 +111,7 @@ def parts(effort: Effort) -> Iterator[Row]:
     for event in events:
         decided = decide(accounts.get(event.account_id) or Account(event.account_id), event)
         accounts[event.account_id] = decided.after
-        step = recorded_step(Status(event.status), decided.before.situation, decided.after.situation, True)
+        step = compiled().recorded_step(Status(event.status), decided.before.situation, decided.after.situation, True)
         made.append((decided.before, event, decided, step))
 
     def nothing() -> None:

@@ -372,7 +372,7 @@ class Evidence(NamedTuple):
     effects: tuple[tuple[EffectKind, str, bool], ...]
     """Kind and subject of each, and whether it is doubtful."""
     rules: str
-    """What it was judged by, as ``rules_of`` names it; blank when that is not known."""
+    """What it was judged by, the name of its ``Rules``; blank when that is not known."""
 
 
 class Fault(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 
 from account_lifecycle import Engine
 from account_lifecycle.lifecycle.decide import judge
+from account_lifecycle.lifecycle.rules import Rules
 from builders import announced
 from cli.shell import LOG, Run, webhook
 
@@ -67,7 +68,7 @@ def test_a_changed_row_for_programs(run: Run, store: Path) -> None:
 def judged_by_other_rules(store: Path) -> int:
     """A store with an event of unknown rules; returns how many events cannot be judged again for it."""
     with Engine.open(f"sqlite:///{store}") as engine:
-        engine.store.advance([announced("acc_old", "OK")], judge, "0123456789ab/{}")
+        engine.store.advance([announced("acc_old", "OK")], judge, Rules("0123456789ab"))
     return 1
 
 

@@ -28,6 +28,7 @@ from account_lifecycle.lifecycle.events import (
 )
 from account_lifecycle.lifecycle.machine import Situation
 from account_lifecycle.lifecycle.providers import Provider
+from account_lifecycle.lifecycle.rules import Rules
 from account_lifecycle.lifecycle.status import Health, Status, Verdict
 from account_lifecycle.lifecycle.windows import BlindWindow
 from account_lifecycle.records import (
@@ -393,7 +394,7 @@ class LedgerContract:
 
     def test_what_comes_from_the_quarantine_is_marked_with_it(self, store: Store) -> None:
         first, second, third = store.quarantine([Refused(T0, bytes([n]), 1, "payload", "because") for n in range(3)])
-        (decision,) = store.advance([announced("a", "OK")], as_it_is, "rules", releasing=[second])
+        (decision,) = store.advance([announced("a", "OK")], as_it_is, Rules("rules"), releasing=[second])
         assert decision == judged([announced("a", "OK")])[0]
         kept = {each.quarantine_id: each for each in store.quarantined()}
         assert [kept[number].released_at is None for number in (first, second, third)] == [True, False, True]

@@ -8,7 +8,7 @@ import pytest
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
-from account_lifecycle.lifecycle.rules import rules_of
+from account_lifecycle.lifecycle.rules import UNNAMED, Rules, rules_of
 from account_lifecycle.records import DeliveryState, Evidence, OnDead, Refused
 from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, as_it_is, at, deadline_of
@@ -44,7 +44,7 @@ def told(proofs: Iterable[Evidence]) -> list[object]:
 
 
 def feeds(store: Store, folder: Path) -> None:
-    store.advance(events_with_every_anomaly(), as_it_is, "some rules")
+    store.advance(events_with_every_anomaly(), as_it_is, Rules("some rules"))
     for event in events_with_every_window():
         store.advance([event], as_it_is)
 
@@ -119,7 +119,7 @@ class ProverContract:
 
     def test_evidence_is_everything_that_was_decided_by_account_and_sequence(self, store: Store) -> None:
         log = [*events_with_every_window(), *events_with_every_anomaly()]
-        decisions = [store.advance([event], as_it_is, "rules")[0] for event in log]
+        decisions = [store.advance([event], as_it_is, Rules("rules"))[0] for event in log]
         assert told(store.evidence()) == told(evidence_of(decisions, "rules"))
 
     def test_accounts_come_in_the_order_of_their_ids_in_every_proof(self, store: Store) -> None:
@@ -132,10 +132,11 @@ class ProverContract:
         assert windows == [(account_id, n) for account_id in sorted(ids) for n in (1, 3)]
 
     def test_every_event_keeps_the_rules_that_it_was_judged_by(self, store: Store) -> None:
-        rules = [rules_of(DEFAULT_POLICY), "", "older/600000000", 'odd "rules" \N{SNOWMAN}']
-        for minute, name in enumerate(rules):
-            store.advance([announced("a", ["OK", "ERROR"][minute % 2], minute)] * 2, as_it_is, name)
-        assert [proof.rules for proof in store.evidence()] == [name for name in rules for _ in range(2)]
+        rules = [rules_of(DEFAULT_POLICY), UNNAMED, Rules("older/600000000"), Rules('odd "rules" \N{SNOWMAN}', b"data")]
+        for minute, each in enumerate(rules):
+            store.advance([announced("a", ["OK", "ERROR"][minute % 2], minute)] * 2, as_it_is, each)
+        assert [proof.rules for proof in store.evidence()] == [each.name for each in rules for _ in range(2)]
+        assert store.rules() == sorted([rules[0], rules[3]])
 
     def test_rules_that_are_not_named_are_blank(self, store: Store) -> None:
         feed(store, "a", "OK")
@@ -143,7 +144,7 @@ class ProverContract:
 
     def test_a_passed_deadline_is_evidence_too(self, store: Store) -> None:
         (decision,) = feed(store, "a", "CONNECTING")
-        late = store.advance([deadline_of(decision.after, 60)], as_it_is, "rules")
+        late = store.advance([deadline_of(decision.after, 60)], as_it_is, Rules("rules"))
         assert told(store.evidence())[1:] == told(evidence_of(late, "rules"))
 
     def test_every_window_is_told_as_it_is_now(self, store: Store) -> None:

@@ -16,6 +16,7 @@ from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.explain import Anomaly
+from account_lifecycle.lifecycle.rules import Rules
 from account_lifecycle.records import (
     AccountFilter,
     AuditFilter,
@@ -228,7 +229,7 @@ class RetentionContract:
 
     def test_the_archive_tells_every_event_as_it_was_in_order(self, store: Store, tmp_path: Path) -> None:
         log = [*events_with_every_anomaly(), announced("z", "OK", 101, None, "p", "user-1", b"\x00\xff{}")]
-        decisions = store.advance(log, as_it_is, "rules")
+        decisions = store.advance(log, as_it_is, Rules("rules"))
         segment = self.prune(store, 10_000, tmp_path)
         lines = archived(segment.path)
         assert [(line["account_id"], line["sequence"]) for line in lines] == [

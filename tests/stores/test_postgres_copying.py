@@ -7,6 +7,7 @@ import apsw
 import pytest
 
 from account_lifecycle.errors import StoreError
+from account_lifecycle.lifecycle.rules import Rules
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, DeliveryState, Refused
 from account_lifecycle.stores.admin import copy_store
 from account_lifecycle.stores.postgres import PostgresStore
@@ -69,10 +70,10 @@ def test_everything_is_copied_and_proves_itself_whatever_was_done(
 def test_a_copy_has_the_head_that_feeding_the_same_would_have_come_to(
     source: SQLiteStore, target: PostgresStore, emptied: Callable[[], str]
 ) -> None:
-    source.advance(events_with_every_anomaly(), as_it_is, "rules")
+    source.advance(events_with_every_anomaly(), as_it_is, Rules("rules"))
     head = copy_store(source, target).head
     emptied()
-    target.advance(events_with_every_anomaly(), as_it_is, "rules")
+    target.advance(events_with_every_anomaly(), as_it_is, Rules("rules"))
     assert target.head() == head
 
 

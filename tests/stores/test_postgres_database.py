@@ -16,6 +16,7 @@ import pytest
 
 from account_lifecycle.errors import ConfigurationError, StoreError
 from account_lifecycle.lifecycle.effects import EffectKind
+from account_lifecycle.lifecycle.rules import Rules
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.postgres import PostgresStore
 from account_lifecycle.stores.postgres.connection import SCHEMA_VERSION, encoded, nul_escaped, nul_unescaped
@@ -353,7 +354,7 @@ def test_whatever_is_changed_behind_the_store_s_back_is_found(
     store: PostgresStore, database: str, statement: str
 ) -> None:
     for event in events_with_every_window():
-        store.advance([event], as_it_is, "rules")
+        store.advance([event], as_it_is, Rules("rules"))
     store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
     planned(store, hook())
     assert list(store.faults()) == []

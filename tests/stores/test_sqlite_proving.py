@@ -16,7 +16,7 @@ from builders import T0, announced, as_it_is, at
 from stores.hooks import back_off, claim, complete, hook, one_for_each_kind, planned
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
-LEFT_TO_VERIFY = ("account", "blind_window")
+LEFT_TO_VERIFY = ("account", "blind_window", "rules")
 """What may look right by itself, and is wrong only by what follows from the events."""
 RULES = rules_of(DEFAULT_POLICY)
 

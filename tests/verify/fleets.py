@@ -10,14 +10,14 @@ from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
-from account_lifecycle.lifecycle.rules import rules_of
+from account_lifecycle.lifecycle.rules import Rules, rules_of
 from account_lifecycle.records import SubscribedHook
 from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, as_it_is
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
-OLD_RULES = "0123456789ab/{}"
-"""What a machine of another day was called."""
+OLD_RULES = Rules("0123456789abcdef0123456789abcdef")
+"""What another day judged by, of which nothing is kept."""
 
 NAMED = (
     announced("named", "CREATION_SUCCESS", 200, None, name="user-7", payload=b'{"name": "user-7"}'),
@@ -31,8 +31,8 @@ def everything() -> list[Event]:
     return [*events_with_every_anomaly(), *events_with_every_window(), *NAMED]
 
 
-def feed(store: Store, events: Sequence[Event], policy: Policy = DEFAULT_POLICY, rules: str | None = None) -> None:
-    """Feed events that have been read already, one batch; ``rules`` if they are to be called something else."""
+def feed(store: Store, events: Sequence[Event], policy: Policy = DEFAULT_POLICY, rules: Rules | None = None) -> None:
+    """Feed events that have been read already, one batch; ``rules`` if they are to be others."""
     name = rules_of(policy) if rules is None else rules
     store.advance(events, partial(as_it_is, policy=policy), name)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..lifecycle.machine import Situation
-from ..lifecycle.policy import ALL
-from ..lifecycle.rules import policy_of
+from ..lifecycle.policy import DEFAULT_POLICY
+from ..lifecycle.rules import Rulebook
 from ..lifecycle.wording import JsonObject, escaped, lasting, one_of, time_text
 from ..report.words import counted, short
 from ..verify.record import Verification
@@ -69,6 +69,7 @@ def verify(against_definition: bool, expect_head: str | None, as_json: bool, **o
         seconds = time.perf_counter() - began
         is_head_there = expect_head is None or engine.store.has_head(expect_head)
         differences = engine.verify_against_definition() if against_definition else None
+        judged_by = [_rules_text(name, Rulebook(engine.store.rules)) for name in found.checked_by_rules]
     if as_json:
         write_document(
             {
@@ -89,7 +90,7 @@ def verify(against_definition: bool, expect_head: str | None, as_json: bool, **o
             }
         )
     else:
-        _write(found, seconds, differences)
+        _write(found, seconds, differences, judged_by)
     _end(found, is_head_there, differences)
 
 
@@ -103,7 +104,7 @@ def summary(found: Verification) -> str:
     return f"not proved: {found.not_judged:,} of {events} could not be judged again"
 
 
-def _write(found: Verification, seconds: float, differences: Differences | None) -> None:
+def _write(found: Verification, seconds: float, differences: Differences | None, judged_by: list[str]) -> None:
     console = screen()
     if found.is_proved:
         console.print(styled("The record holds", "bold green"))
@@ -112,7 +113,7 @@ def _write(found: Verification, seconds: float, differences: Differences | None)
         console.print(styled(title, "bold yellow"))
     else:
         console.print(styled(f"The record does not hold: {counted(found.fault_count, 'fault')}", "bold red"))
-    judged = [f"{count:,} {_rules_text(rules)}" for rules, count in found.checked_by_rules.items()]
+    judged = [f"{count:,} {text}" for text, count in zip(judged_by, found.checked_by_rules.values(), strict=True)]
     not_judged = f"{found.not_judged:,}, judged by other rules: only their order and where each begins was checked"
     write_fields(
         console,
@@ -135,18 +136,20 @@ def _write(found: Verification, seconds: float, differences: Differences | None)
         say("Note the head down elsewhere: later, --expect-head checks that it is still in the ledger.")
 
 
-def _rules_text(rules: str) -> str:
-    policy = policy_of(rules)
+def _rules_text(rules: str, rulebook: Rulebook) -> str:
+    policy = rulebook.policy(rules)
     if policy is None:
-        return "by another machine than today's"
+        return f"by the rules {rules}"
     terms = [
         f"redelivery window {lasting(policy.redelivery_window)}",
         f"retry horizon {lasting(policy.retry_horizon)}",
         f"delivery margin {lasting(policy.delivery_margin)}",
     ]
-    if missing := tuple(sorted(ALL - policy.subscribed)):
+    source = policy.table.source
+    if missing := tuple(sorted({*source.words} - policy.subscribed)):
         terms.append(f"{one_of(missing, 'and')} not subscribed")
-    return f"by today's machine, {', '.join(terms)}"
+    definition = "today's definition" if source == DEFAULT_POLICY.table.source else "the definition of another day"
+    return f"by {definition}, {', '.join(terms)}"
 
 
 def _end(found: Verification, is_head_there: bool, differences: Differences | None) -> None:

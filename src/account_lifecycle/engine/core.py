@@ -28,7 +28,7 @@ from ..intake.times import arrival, in_utc
 from ..lifecycle.decide import Decision, decide, judge
 from ..lifecycle.events import NOBODY, DeadlinePassed, Event
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
-from ..lifecycle.rules import rules_of
+from ..lifecycle.rules import Rules, rules_of
 from ..records import (
     DeliveryFilter,
     DeliveryRecord,
@@ -224,8 +224,8 @@ class Engine(Answers, HookRegistry):
         return decisions
 
     @cached_property
-    def _rules(self) -> str:
-        """What events are judged by, as it is kept with each."""
+    def _rules(self) -> Rules:
+        """What events are judged by, as it is kept with them."""
         return rules_of(self.policy)
 
     def _quarantine(self, refusals: Sequence[tuple[PayloadError, datetime]]) -> None:
@@ -395,7 +395,7 @@ class Engine(Answers, HookRegistry):
 
     def verify_against_definition(self) -> Differences:
         """Return what today's rules and this engine's policy would decide differently about every event ever fed."""
-        return against_definition(self.store, partial(decide, policy=self.policy), self._rules)
+        return against_definition(self.store, partial(decide, policy=self.policy), self._rules.name)
 
     def erase_account(self, account_id: str) -> int:
         """Erase an account's payloads, owners and the vendor's reasons for good; return how many payloads.

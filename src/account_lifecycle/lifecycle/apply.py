@@ -16,12 +16,11 @@ from functools import lru_cache
 from . import definition
 from .account import Account, Heard, Memory
 from .anomalies import AnomalyKind
-from .compiled import Step, health_of, recorded_step
+from .compiled import Step
 from .deadlines import is_due
 from .events import ABSENT, NOBODY, DeadlineKind, DeadlinePassed, Event, StatusAnnounced, StatusObserved
 from .machine import Situation
 from .policy import Policy
-from .providers import PERMISSIVE, PROFILES
 from .status import Health, Status, Verdict
 from .windows import BlindWindow
 
@@ -72,7 +71,7 @@ def applied(
     step = None
     if verdict is _APPLIED and account.account_id != NOBODY:
         word = definition.TERMINAL if event.status == ABSENT else Status(event.status)
-        step = recorded_step(word, before, after, policy.ok_subscribed)
+        step = policy.table.recorded_step(word, before, after, policy.ok_subscribed)
     return apply(account, event, verdict, step, kinds, policy)[0]
 
 
@@ -232,7 +231,7 @@ def _after_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> 
     if event.kind is DeadlineKind.SESSION:
         return _one_later(account, account.memory._replace(session_noticed=True), account.newest_at), None
     presumed = not policy.ok_subscribed and _is_presumed(account.status, True, account.provider, policy)
-    now = health_of(account.situation, stuck=True, ever_live=last_live_at is not None, presumed=presumed)
+    now = policy.table.source.healths[account.situation][True][last_live_at is not None][presumed]
     window, changed = account.blind_window, None
     if now is _LIVE:
         last_live_at = last_live_at or at
@@ -290,9 +289,9 @@ def _provider_after(account: Account, announced: str | None) -> tuple[str | None
 
 def _is_presumed(status: Status, stuck: bool, provider: str | None, policy: Policy) -> bool:
     """Return whether an account counts as live although OK, which is not subscribed, was not announced."""
-    if status in definition.PRESUMED_LIVE:
+    if status in policy.table.source.presumed_live:
         return True
-    is_quiet = policy.presumes_created or not PROFILES.get(provider, PERMISSIVE).announces_sync
+    is_quiet = policy.presumes_created or not policy.table.traits(provider).announces_sync
     return status is definition.BIRTH and stuck and is_quiet
 
 

@@ -8,13 +8,16 @@ event is then a look-up. The live engine, replays, diagrams and explanations all
 Circumstances are the guards that an event brings with it (``machine.CIRCUMSTANCES``). Those of the provider and the
 subscription select one of four tables; those of time matter in few cells, and only there is the clock asked: such a
 cell is a ``Choice`` of steps.
+
+Everything of the definition that judging depends on is in the table's ``source``, as plain data. It can be kept
+(``rules``), and a table that is made of it again judges as this one does, whatever has become of the definition since.
 """
 
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -24,6 +27,7 @@ from . import definition
 from .anomalies import AnomalyKind
 from .definition import Deviation, Guard, Transition
 from .machine import CIRCUMSTANCES, INITIAL_SITUATION, USUAL, LifecycleModel, Situation, build_machine
+from .providers import PERMISSIVE, PROFILES
 from .status import Health, Status, Verdict
 
 SETTINGS = (Guard.ANNOUNCES_SYNC, Guard.OK_SUBSCRIBED)
@@ -84,12 +88,56 @@ Cells = Mapping[str, Step | Choice]
 """By announcement."""
 
 
-@dataclass(slots=True)
-class CompiledTable:
-    """Every answer: ``cells[announces_sync][ok_subscribed][situation][announcement]``."""
+class Outcome(NamedTuple):
+    """What an announcement does under certain circumstances."""
 
-    situations: tuple[Situation, ...]
-    cells: tuple[tuple[Mapping[Situation, Cells], ...], ...]
+    after: Situation
+    accepted: bool
+    deviation: AnomalyKind | None
+
+
+class Answers(NamedTuple):
+    """What an announcement does in a situation, by the circumstances that matter there."""
+
+    guards: tuple[Guard, ...]
+    outcomes: Mapping[tuple[bool, ...], Outcome]
+
+
+class Traits(NamedTuple):
+    """What judging depends on of a provider."""
+
+    announces_sync: bool
+    has_products: bool
+
+
+class Source(NamedTuple):
+    """Everything of the definition that judging depends on, as plain data."""
+
+    answers: Mapping[tuple[Situation, Status], Answers]
+    observed: Mapping[tuple[Situation, Status], Situation]
+    """Where an account stands after a word that the vendor's list said of it."""
+    healths: Mapping[Situation, Healths]
+    """Of every situation that an account can come to."""
+    providers: Mapping[str | None, Traits]
+    permissive: Traits
+    """Of an account whose provider is unknown or was never announced."""
+    words: tuple[Status, ...]
+    losses: tuple[Status, ...]
+    signs_in: tuple[Status, ...]
+    presumed_live: tuple[Status, ...]
+    settles_into_ok: tuple[Status, ...]
+
+
+class CompiledTable:
+    """Every answer: ``cells[announces_sync][ok_subscribed][situation][announcement]``. Compared by identity."""
+
+    __slots__ = ("_recorded", "cells", "situations", "source")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._recorded: dict[tuple[Status, Situation, Situation, bool], Step] = {}
+        self.situations = tuple(sorted({situation for situation, _ in source.answers}, key=_reading_order))
+        self.cells = tuple(tuple(self._cells(sync, ok) for ok in (False, True)) for sync in (False, True))
 
     def step(self, situation: Situation, announced: Status, circumstances: frozenset[Guard] = USUAL) -> Step:
         """Return the answer for one announcement in one situation, where exactly these circumstances hold."""
@@ -100,8 +148,56 @@ class CompiledTable:
     def rows(self, circumstances: frozenset[Guard] = USUAL) -> Iterator[Step]:
         """Yield every answer under these circumstances, situation by situation."""
         for situation in self.situations:
-            for announced in definition.ANNOUNCEMENTS:
+            for announced in self.source.words:
                 yield self.step(situation, announced, circumstances)
+
+    def traits(self, provider: str | None) -> Traits:
+        """Return what judging depends on of a provider."""
+        return self.source.providers.get(provider, self.source.permissive)
+
+    def observed_step(self, word: Status, situation: Situation, ok_subscribed: bool) -> Step:
+        """Return the step of a word that the vendor's list said of an account."""
+        return self.recorded_step(word, situation, self.source.observed[situation, word], ok_subscribed)
+
+    def recorded_step(self, announced: Status, before: Situation, after: Situation, ok_subscribed: bool) -> Step:
+        """Return the step of an announcement that was accepted, from what is on record of it."""
+        key = announced, before, after, ok_subscribed
+        if (found := self._recorded.get(key)) is None:
+            found = self._recorded[key] = self._step(before, announced, Outcome(after, True, None), ok_subscribed)
+        return found
+
+    def _cells(self, sync: bool, ok_subscribed: bool) -> Mapping[Situation, Cells]:
+        setting = {Guard.ANNOUNCES_SYNC: sync, Guard.OK_SUBSCRIBED: ok_subscribed}
+        return {s: {word.value: self._cell(s, word, setting) for word in self.source.words} for s in self.situations}
+
+    def _cell(self, situation: Situation, announced: Status, setting: Mapping[Guard, bool]) -> Step | Choice:
+        """Return the cell of one setting: the circumstances of time alone are left open in it."""
+        answers = self.source.answers[situation, announced]
+        times = tuple(guard for guard in answers.guards if guard in TIMES)
+        steps = {}
+        for held in product((False, True), repeat=len(times)):
+            facts = {**setting, **dict(zip(times, held, strict=True))}
+            outcome = answers.outcomes[tuple([facts[guard] for guard in answers.guards])]
+            steps[held] = self._step(situation, announced, outcome, setting[Guard.OK_SUBSCRIBED])
+        return Choice(times, steps) if times else steps[()]
+
+    def _step(self, situation: Situation, announced: Status, outcome: Outcome, ok_subscribed: bool) -> Step:
+        source, (after, accepted, deviation) = self.source, outcome
+        proofs = (definition.PROVES_LIFE,) if ok_subscribed else (definition.PROVES_LIFE, *source.presumed_live)
+        return Step(
+            announced,
+            situation,
+            after,
+            Verdict.APPLIED if accepted else Verdict.HELD,
+            after.status is not situation.status,
+            deviation,
+            is_loss=announced in source.losses,
+            proves_life=accepted and announced in proofs,
+            finishes_sync=accepted and announced is definition.FINISHES_SYNC,
+            signs_in=accepted and announced in source.signs_in,
+            gives_birth=accepted and announced is definition.BIRTH,
+            healths=source.healths[after],
+        )
 
 
 @cache
@@ -109,14 +205,22 @@ def compiled() -> CompiledTable:
     """Return the table, compiled at first use (a few milliseconds) and shared from then on."""
     with _quiet_machine():
         answers = _explore()
-    situations = tuple(sorted({situation for situation, _ in answers}, key=_reading_order))
-
-    def cells(sync: bool, subscribed: bool) -> Mapping[Situation, Cells]:
-        setting = {Guard.ANNOUNCES_SYNC: sync, Guard.OK_SUBSCRIBED: subscribed}
-        return {s: {a.value: answers[s, a].cell(s, a, setting) for a in definition.ANNOUNCEMENTS} for s in situations}
-
-    by_setting = tuple(tuple(cells(sync, subscribed) for subscribed in (False, True)) for sync in (False, True))
-    return CompiledTable(situations, by_setting)
+    words = definition.ANNOUNCEMENTS
+    observed = {(here, word): here.moved_to(word).after(word) for here in {s for s, _ in answers} for word in words}
+    return CompiledTable(
+        Source(
+            answers,
+            observed,
+            {situation: healths_of(situation) for situation in {*observed.values(), *(s for s, _ in answers)}},
+            {provider: Traits(row.announces_sync, row.has_products) for provider, row in PROFILES.items()},
+            Traits(PERMISSIVE.announces_sync, PERMISSIVE.has_products),
+            words,
+            definition.LOSSES,
+            definition.SIGNS_IN,
+            definition.PRESUMED_LIVE,
+            definition.SETTLES_INTO_OK,
+        )
+    )
 
 
 def health_of(situation: Situation, *, stuck: bool = False, ever_live: bool = False, presumed: bool = False) -> Health:
@@ -144,29 +248,6 @@ def healths_of(situation: Situation) -> Healths:
 # ---- Firing ---------------------------------------------------------------------------------------------
 
 
-class _Outcome(NamedTuple):
-    after: Situation
-    accepted: bool
-    deviation: AnomalyKind | None
-
-
-class _Answers(NamedTuple):
-    """What an announcement does in a situation, by the circumstances that matter there."""
-
-    guards: tuple[Guard, ...]
-    outcomes: Mapping[tuple[bool, ...], _Outcome]
-
-    def cell(self, situation: Situation, announced: Status, setting: Mapping[Guard, bool]) -> Step | Choice:
-        """Return the cell of one setting: the circumstances of time alone are left open in it."""
-        times = tuple(guard for guard in self.guards if guard in TIMES)
-        steps = {}
-        for held in product((False, True), repeat=len(times)):
-            facts = {**setting, **dict(zip(times, held, strict=True))}
-            outcome = self.outcomes[tuple([facts[guard] for guard in self.guards])]
-            steps[held] = _step(situation, announced, outcome, setting[Guard.OK_SUBSCRIBED])
-        return Choice(times, steps) if times else steps[()]
-
-
 @contextmanager
 def _quiet_machine() -> Iterator[None]:
     """Keep the hundreds of firings below out of a log that listens to ``transitions``."""
@@ -178,9 +259,9 @@ def _quiet_machine() -> Iterator[None]:
         log.disabled = was_disabled
 
 
-def _explore() -> dict[tuple[Situation, Status], _Answers]:
+def _explore() -> dict[tuple[Situation, Status], Answers]:
     """Fire everything everywhere, starting from an account that nothing was heard of."""
-    found: dict[tuple[Situation, Status], _Answers] = {}
+    found: dict[tuple[Situation, Status], Answers] = {}
     frontier = [INITIAL_SITUATION]
     seen = {INITIAL_SITUATION}
     while frontier:
@@ -195,7 +276,7 @@ def _explore() -> dict[tuple[Situation, Status], _Answers]:
                 if outcome.after not in seen:
                     seen.add(outcome.after)
                     frontier.append(outcome.after)
-            found[situation, announced] = _Answers(guards, outcomes)
+            found[situation, announced] = Answers(guards, outcomes)
     return found
 
 
@@ -207,18 +288,18 @@ def _circumstances_of(status: Status, announced: Status) -> tuple[Guard, ...]:
     return tuple(guard for guard in CIRCUMSTANCES if guard in mentioned)
 
 
-def _fire(model: LifecycleModel, announced: Status) -> _Outcome:
+def _fire(model: LifecycleModel, announced: Status) -> Outcome:
     situation = model.situation
     try:
         expected = build_machine().events[announced.value].trigger(model)
     except MachineError:
         expected = False
     if expected:
-        return _Outcome(model.situation, accepted=True, deviation=None)
+        return Outcome(model.situation, accepted=True, deviation=None)
     row = _deviation(model, announced)
     if row.moves:
-        return _Outcome(situation.moved_to(announced).after(announced), accepted=True, deviation=row.kind)
-    return _Outcome(situation, accepted=False, deviation=row.kind)
+        return Outcome(situation.moved_to(announced).after(announced), accepted=True, deviation=row.kind)
+    return Outcome(situation, accepted=False, deviation=row.kind)
 
 
 def _deviation(model: LifecycleModel, announced: Status) -> Deviation:
@@ -231,34 +312,6 @@ def _deviation(model: LifecycleModel, announced: Status) -> Deviation:
         ):
             return row
     raise AssertionError(f"the definition does not say what {announced} does in {model.situation}")
-
-
-# ---- From outcomes to steps ------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=2048)
-def recorded_step(announced: Status, before: Situation, after: Situation, ok_subscribed: bool) -> Step:
-    """Return the step of an announcement that was accepted, from what is on record of it."""
-    return _step(before, announced, _Outcome(after, accepted=True, deviation=None), ok_subscribed)
-
-
-def _step(situation: Situation, announced: Status, outcome: _Outcome, ok_subscribed: bool) -> Step:
-    after, accepted, deviation = outcome
-    proofs = (definition.PROVES_LIFE,) if ok_subscribed else (definition.PROVES_LIFE, *definition.PRESUMED_LIVE)
-    return Step(
-        announced,
-        situation,
-        after,
-        Verdict.APPLIED if accepted else Verdict.HELD,
-        after.status is not situation.status,
-        deviation,
-        is_loss=announced in definition.LOSSES,
-        proves_life=accepted and announced in proofs,
-        finishes_sync=accepted and announced is definition.FINISHES_SYNC,
-        signs_in=accepted and announced in definition.SIGNS_IN,
-        gives_birth=accepted and announced is definition.BIRTH,
-        healths=healths_of(after),
-    )
 
 
 def _reading_order(situation: Situation) -> tuple[int, bool, bool, bool]:

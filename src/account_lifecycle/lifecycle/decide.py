@@ -12,25 +12,22 @@ so that live engines, batches and replays agree.
 or a store.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from . import definition
 from .account import Account, Heard
 from .anomalies import AnomalyKind
 from .apply import after_acceptance, apply, heard_within, is_life_again, missed_outage
-from .compiled import TIMES, Cells, Choice, Step, compiled, recorded_step
+from .compiled import TIMES, Choice, Step
 from .deadlines import deadline_before, is_due
 from .definition import Guard
 from .effects import Effect, EffectKind, effects_of
 from .events import ABSENT, NOBODY, DeadlineKind, DeadlinePassed, Event, StatusAnnounced, StatusObserved
 from .explain import Anomaly
-from .machine import Situation
 from .policy import DEFAULT_POLICY, Policy
-from .providers import PERMISSIVE, PROFILES
 from .status import Health, Status, Verdict
 from .windows import BlindWindow
 from .wording import JsonObject, event_place, time_text
@@ -146,12 +143,13 @@ def _judge_announcement(account: Account, event: StatusAnnounced, policy: Policy
         return _decision(account, event, _HELD, None, ((AnomalyKind.OUT_OF_ORDER, ""),), policy)
     deviations: Deviations = ()
     if event.provider is not None and (event.provider != provider or account.memory.disputed_provider is not None):
-        provider, deviations = _provider_deviations(account, event.provider)
+        provider, deviations = _provider_deviations(account, event.provider, policy)
     if event.owner is not None and account.owner is not None and event.owner != account.owner:
         deviations = (*deviations, (AnomalyKind.OWNER_CHANGED, event.owner))
-    profile = PROFILES.get(provider, PERMISSIVE)
-    answers = _answers(profile.announces_sync, policy.ok_subscribed)
-    if product and not (profile.has_products and word == _SYNC):
+    table = policy.table
+    traits = table.traits(provider)
+    answers = table.cells[traits.announces_sync][policy.ok_subscribed]
+    if product and not (traits.has_products and word == _SYNC):
         deviations = (*deviations, (AnomalyKind.UNEXPECTED_PRODUCT, product))
     if account.held and heard_within(account.held, word, product, at, policy.retry_horizon) is not None:
         return _decision(account, event, _REPEATED, None, deviations, policy)
@@ -203,8 +201,8 @@ def _judge_repeat(
     if heard_at is not None and is_last:
         if at - heard_at < policy.redelivery_window or (is_recent and word == _SYNC):
             return _decision(account, event, _REPEATED, None, deviations, policy)
-        if word in definition.LOSSES and not is_recent:
-            step = cell if isinstance(cell, Step) else cell.step(frozenset())
+        step = cell if isinstance(cell, Step) else cell.step(frozenset())
+        if step.is_loss and not is_recent:
             return _decision(account, event, _APPLIED, step, (*deviations, (_AGAIN, "")), policy)
         if word != _SYNC:
             return _decision(account, event, _REPEATED, None, (*deviations, (AnomalyKind.STALE_REPEAT, "")), policy)
@@ -213,17 +211,13 @@ def _judge_repeat(
     return None
 
 
-@cache
-def _answers(announces_sync: bool, ok_subscribed: bool) -> Mapping[Situation, Cells]:
-    """Return the machine's answers about the accounts of providers that announce syncs, or do not."""
-    return compiled().cells[announces_sync][ok_subscribed]
-
-
-def _provider_deviations(account: Account, announced: str) -> tuple[str, Deviations]:
+def _provider_deviations(account: Account, announced: str, policy: Policy) -> tuple[str, Deviations]:
     """Return the provider in force once an account type is announced, and what deviates in it."""
     known = account.provider
     if known is None:
-        return announced, () if announced in PROFILES else ((AnomalyKind.UNKNOWN_PROVIDER, announced),)
+        return announced, () if announced in policy.table.source.providers else (
+            (AnomalyKind.UNKNOWN_PROVIDER, announced),
+        )
     if announced in (known, account.memory.disputed_provider):
         return announced, ()
     return known, ((AnomalyKind.PROVIDER_CHANGED, announced),)
@@ -301,10 +295,10 @@ def _judge_observation(account: Account, event: StatusObserved, policy: Policy) 
         return _decision(account, event, _HELD, None, deviations, policy)
     deviations = ()
     if event.provider is not None:
-        deviations = _provider_deviations(account, event.provider)[1]
+        deviations = _provider_deviations(account, event.provider, policy)[1]
     if event.owner is not None and account.owner is not None and event.owner != account.owner:
         deviations = (*deviations, (AnomalyKind.OWNER_CHANGED, event.owner))
-    if word == status or (word == Status.CONNECTING and status in definition.SETTLES_INTO_OK):
+    if word == status or (word == Status.CONNECTING and status in policy.table.source.settles_into_ok):
         return _decision(account, event, _CONFIRMED, None, deviations, policy)
     is_news = status is not definition.INITIAL and not (word == _OK and not policy.ok_subscribed)
     if is_news:
@@ -313,8 +307,7 @@ def _judge_observation(account: Account, event: StatusObserved, policy: Policy) 
 
 
 def _observed_step(account: Account, word: Status, policy: Policy) -> Step:
-    situation = account.situation
-    return recorded_step(word, situation, situation.moved_to(word).after(word), policy.ok_subscribed)
+    return policy.table.observed_step(word, account.situation, policy.ok_subscribed)
 
 
 def _judge_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> Decision:
@@ -444,7 +437,7 @@ def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, d
         before.memory.known_since,
         before.last_live_at,
         tuple([entry.status for entry in before.held if at - entry.at < policy.retry_horizon]),
-        tuple([word for word in definition.ANNOUNCEMENTS if word not in policy.subscribed]),
+        tuple([word for word in policy.table.source.words if word not in policy.subscribed]),
         policy.retry_horizon,
         after.health,
         after.status is not before.status,

@@ -6,7 +6,7 @@ Deviations are no part of it: an unexpected trigger raises ``MachineError``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from transitions import EventData, Machine
@@ -70,6 +70,23 @@ class Situation:
 def situation_of(status: Status, exists: bool, lost: bool, needs_user: bool) -> Situation:
     """Return the one object for a situation."""
     return Situation(status, exists, lost, needs_user)
+
+
+@lru_cache(maxsize=256)
+def situation_text(situation: Situation) -> str:
+    """Return a situation as it is kept: its status, then those of exists, lost and needs_user that hold."""
+    status, exists, lost, needs_user = situation.key
+    return " ".join([status, *(["exists"] * exists), *(["lost"] * lost), *(["needs_user"] * needs_user)])
+
+
+@lru_cache(maxsize=256)
+def situation_from(text: str) -> Situation:
+    """Return the situation of such a text; raise ``ValueError`` for any other."""
+    status, *facts = text.split(" ")
+    situation = situation_of(Status(status), "exists" in facts, "lost" in facts, "needs_user" in facts)
+    if situation_text(situation) != text:
+        raise ValueError(f"{text!r} is no situation")
+    return situation
 
 
 INITIAL_SITUATION = situation_of(definition.INITIAL, False, False, False)

@@ -1,15 +1,15 @@
 """What a team may set about judging, checked when it is made."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from ..errors import ConfigurationError
+from .compiled import CompiledTable, compiled
 from .definition import ANNOUNCEMENTS, FINISHES_SYNC, PRESUMED_LIVE, PROVES_LIFE
 from .providers import ALIASES, PERMISSIVE, PROFILES, profile_of
 from .status import Status
-from .wording import one_of, shown
+from .wording import JsonObject, one_of, shown
 
 ALL = frozenset(ANNOUNCEMENTS)
 """Every word that can be subscribed to."""
@@ -36,6 +36,7 @@ class Policy:
     """
 
     __slots__ = (
+        "_table",
         "_terms",
         "deadlines",
         "delivery_margin",
@@ -75,15 +76,27 @@ class Policy:
         self.reports_outages = Status.CONNECTING in self.subscribed
         """Whether every outage is announced, so that one that was not is worth an anomaly."""
         self._terms: dict[str | None, tuple[Mapping[Status, timedelta], timedelta | None]] = {}
+        self._table: CompiledTable | None = None
+
+    @property
+    def table(self) -> CompiledTable:
+        """The answers that it judges by: the definition's, unless it is what an event of another day was judged by."""
+        return self._table or compiled()
+
+    def judging_by(self, table: CompiledTable) -> "Policy":
+        """Return the same policy over other answers than the definition's."""
+        other = Policy(*(getattr(self, name) for name in _SET))
+        other._table = table
+        return other
 
     def __repr__(self) -> str:
         return f"Policy({', '.join(f'{name}={getattr(self, name)!r}' for name in _SET)})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Policy) and all(getattr(self, n) == getattr(other, n) for n in _SET)
+        return isinstance(other, Policy) and all(getattr(self, n) == getattr(other, n) for n in (*_SET, "_table"))
 
     def __hash__(self) -> int:
-        return hash((self.text, self.reminders, self.expiry_notice))
+        return hash((*(getattr(self, name) for name in _JUDGING), self.subscribed, self.reminders, self.expiry_notice))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Policy, tuple(getattr(self, name) for name in _SET)
@@ -111,33 +124,24 @@ class Policy:
         tables = [PERMISSIVE.deadlines, *(p.deadlines for p in PROFILES.values()), *self.deadlines.values()]
         return tuple(status for status in Status if any(status in table for table in tables))
 
-    @property
-    def text(self) -> str:
-        """What judging depends on, as canonical JSON: what differs from the defaults, lengths in microseconds.
+    def to_dict(self) -> JsonObject:
+        """Return what judging depends on as a JSON object, lengths in microseconds.
 
         Deadlines, reminders and notices are no part of it: an event of a clock carries its own length.
         """
-        judged: dict[str, Any] = {
-            name: getattr(self, name) // _MICROSECOND
-            for name in _JUDGING
-            if getattr(self, name) != getattr(DEFAULT_POLICY, name)
-        }
-        if self.subscribed != ALL:
-            judged["subscribed"] = sorted(self.subscribed)
-        return json.dumps(judged, separators=(",", ":"), sort_keys=True)
+        lengths = {name: getattr(self, name) // _MICROSECOND for name in _JUDGING}
+        return {**lengths, "subscribed": sorted(self.subscribed)}
 
 
 _JUDGING = ("redelivery_window", "retry_horizon", "delivery_margin", "settling")
 _SET = (*_JUDGING, "subscribed", "deadlines", "reminders", "expiry_notice")
 
 
-def policy_from(text: str) -> Policy:
-    """Return the policy that judges as ``text`` says; raise ``ValueError`` for text that no policy writes."""
-    judged = json.loads(text)
-    if not isinstance(judged, dict) or not judged.keys() <= {*_JUDGING, "subscribed"}:
-        raise ValueError(f"no policy writes {shown(text)}")
-    lengths = {name: value * _MICROSECOND for name, value in judged.items() if name in _JUDGING}
-    return Policy(**lengths, subscribed=judged.get("subscribed", ALL))
+def policy_from(found: JsonObject) -> Policy:
+    """Return the policy that judges as ``found`` says; raise ``ValueError`` for what no policy writes."""
+    if found.keys() != {*_JUDGING, "subscribed"}:
+        raise ValueError(f"no policy writes {shown(str(found))}")
+    return Policy(**{name: found[name] * _MICROSECOND for name in _JUDGING}, subscribed=found["subscribed"])
 
 
 # ---- Checks ---------------------------------------------------------------------------------------------

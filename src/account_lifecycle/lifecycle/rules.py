@@ -1,59 +1,196 @@
-"""What an event was judged by, as a short name that is kept with it."""
+"""What an event is judged by, as data that is kept with the ledger.
 
-from functools import cache, lru_cache
+Judging is code over data: ``decide`` and ``apply`` over the compiled table's source and a policy. The data is written
+as JSON, and an event names it by its digest. So an event can be judged again after providers, words, rows of the
+definition or defaults of the policy have changed: by the same code, over the data of its day. What is in code has a
+version, ``ORDER_OF_JUDGING``, which is part of the data; what another version judged cannot be judged again.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
+from itertools import product
+from typing import Any, NamedTuple
 
-from .compiled import Choice, Step, compiled, health_of
+from . import apply, decide, definition
+from .anomalies import AnomalyKind
+from .compiled import Answers, CompiledTable, Healths, Outcome, Source, Traits
+from .definition import Guard
+from .machine import Situation, situation_from, situation_text
 from .policy import Policy, policy_from
-from .providers import PROFILES
+from .status import Health, Status
+from .wording import JsonObject
 
 ORDER_OF_JUDGING = 3
-"""Raised whenever ``decide`` or ``apply`` decide anything differently with the same machine: events that were judged
-by an earlier one are told apart by it."""
+"""Raised whenever ``decide`` or ``apply`` decide anything differently over the same data."""
+NAME_LENGTH = 32
+"""How many hexadecimal digits of its SHA-256 the data is named by."""
+MAX_BYTES = 1 << 20
+"""The longest data that is read."""
 
 
-def rules_of(policy: Policy) -> str:
-    """Return the name of the rules in force: the machine's version, and what of the policy judging depends on."""
-    return f"{machine_version()}/{policy.text}"
+class Rules(NamedTuple):
+    """What an event is judged by."""
+
+    name: str
+    """Hexadecimal digits, computed from the data; blank for a step that has none."""
+    content: bytes = b""
+    """The data: JSON, compressed by zlib."""
 
 
-@lru_cache(maxsize=64)
-def policy_of(rules: str) -> Policy | None:
-    """Return the policy of rules whose machine is the one of today; None for any other."""
-    version, _, text = rules.partition("/")
-    if version != machine_version():
-        return None
+UNNAMED = Rules("")
+"""Of a step that cannot be named: what it decides cannot be judged again."""
+
+
+def rules_of(policy: Policy) -> Rules:
+    """Return the rules in force: the data that a policy judges by, and its name."""
+    found = {"code": _code(), "policy": policy.to_dict(), **_table_dict(policy.table)}
+    text = json.dumps(found, separators=(",", ":")).encode()
+    return Rules(_name_of(text), zlib.compress(text, 9))
+
+
+def policy_of(rules: Rules) -> Policy | None:
+    """Return the policy that judges as it did when these rules were in force; None if this version cannot.
+
+    It cannot if other code judged, or if the data is not what its name says.
+    """
     try:
-        return policy_from(text)
-    except (ValueError, TypeError):
+        text = _text_of(rules)
+        found = json.loads(text) if text is not None else None
+        if found is None or found["code"] != _code():
+            return None
+        return policy_from(found["policy"]).judging_by(_table_from(found))
+    except (ValueError, TypeError, LookupError, AttributeError):
         return None
 
 
-@cache
-def machine_version() -> str:
-    """Return twelve hexadecimal digits that change whenever the machine would answer anything differently."""
-    table = compiled()
-    answers = [
-        (str(situation), word, *_told(cell))
-        for by_sync in table.cells
-        for by_subscription in by_sync
-        for situation, cells in by_subscription.items()
-        for word, cell in cells.items()
-    ]
-    healths = [
-        str(health_of(situation, stuck=stuck, ever_live=live, presumed=presumed))
-        for situation in table.situations
-        for stuck in (False, True)
-        for live in (False, True)
-        for presumed in (False, True)
-    ]
-    profiles = [(str(p), row.announces_sync, row.has_products, row.session_length) for p, row in PROFILES.items()]
-    return sha256(repr((ORDER_OF_JUDGING, answers, healths, profiles)).encode()).hexdigest()[:12]
+class Rulebook:
+    """The policies by which events were judged, by the names of their rules."""
+
+    def __init__(self, load: Callable[[], Iterable[Rules]]) -> None:
+        """``load`` returns what is kept of them; it is called again for a name that was not there before."""
+        self._load = load
+        self._policies: dict[str, Policy | None] = {"": None}
+
+    def policy(self, name: str) -> Policy | None:
+        """Return the policy of a name; None if its data is not there, or this version cannot judge by it."""
+        if name not in self._policies:
+            found = {each.name: each for each in self._load() if each.name not in self._policies}
+            self._policies |= {name: None, **{each: policy_of(rules) for each, rules in found.items()}}
+        return self._policies[name]
 
 
-def _told(cell: Step | Choice) -> list[object]:
-    """Return everything that a cell answers, as text."""
-    if isinstance(cell, Choice):
-        return [[guard.value for guard in cell.guards], [(held, _told(step)) for held, step in cell.steps.items()]]
-    facts = (cell.is_loss, cell.proves_life, cell.finishes_sync, cell.signs_in, cell.gives_birth)
-    return [str(cell.before), str(cell.after), cell.verdict.value, str(cell.deviation), *facts]
+def is_named_rightly(rules: Rules) -> bool:
+    """Return whether the data is what its name says."""
+    return _text_of(rules) is not None
+
+
+def _name_of(text: bytes) -> str:
+    return sha256(text).hexdigest()[:NAME_LENGTH]
+
+
+def _text_of(rules: Rules) -> bytes | None:
+    try:
+        text = zlib.decompressobj().decompress(rules.content, MAX_BYTES)
+    except (zlib.error, TypeError):
+        return None
+    return text if _name_of(text) == rules.name else None
+
+
+def _code() -> list[Any]:
+    """Return what of judging is no data: the version of the code, and what the code takes for granted."""
+    words = (
+        definition.INITIAL,
+        definition.TERMINAL,
+        definition.BIRTH,
+        definition.PROVES_LIFE,
+        definition.FINISHES_SYNC,
+    )
+    lengths = [length.total_seconds() for length in (decide.ABSENCE, decide.SURVIVAL)]
+    return [
+        ORDER_OF_JUDGING,
+        *words,
+        *definition.DOWN,
+        *lengths,
+        apply.MAX_HEARD,
+        apply.MAX_HELD,
+        apply.MAX_FAILED,
+        apply.MAX_PRODUCTS,
+    ]
+
+
+# ---- The table as JSON ------------------------------------------------------------------------------------
+
+
+def _table_dict(table: CompiledTable) -> JsonObject:
+    source = table.source
+    return {
+        "words": source.words,
+        "losses": source.losses,
+        "signs_in": source.signs_in,
+        "presumed_live": source.presumed_live,
+        "settles_into_ok": source.settles_into_ok,
+        "providers": {str(provider): traits for provider, traits in sorted(source.providers.items(), key=str)},
+        "permissive": source.permissive,
+        "healths": _by_text((situation_text(here), healths) for here, healths in source.healths.items()),
+        "observed": _nested((here, word, situation_text(after)) for (here, word), after in source.observed.items()),
+        "answers": _nested((here, word, _answers_list(answers)) for (here, word), answers in source.answers.items()),
+    }
+
+
+def _by_text(pairs: Iterable[tuple[str, Any]]) -> JsonObject:
+    return dict(sorted(pairs, key=lambda pair: pair[0]))
+
+
+def _nested(cells: Iterable[tuple[Situation, Status, Any]]) -> JsonObject:
+    rows: dict[str, dict[str, Any]] = {}
+    for here, word, value in cells:
+        rows.setdefault(situation_text(here), {})[word] = value
+    return _by_text((here, _by_text(row.items())) for here, row in rows.items())
+
+
+def _answers_list(answers: Answers) -> list[Any]:
+    """Return guards, and outcomes in the order of their truths, false before true."""
+    outcomes = [answers.outcomes[held] for held in sorted(answers.outcomes)]
+    return [answers.guards, [[situation_text(o.after), int(o.accepted), o.deviation] for o in outcomes]]
+
+
+def _table_from(found: JsonObject) -> CompiledTable:
+    """Return the table that was written; raise ``ValueError`` for a word that this version does not have."""
+    return CompiledTable(
+        Source(
+            {cell: _answers_from(*answers) for cell, answers in _cells(found["answers"])},
+            {cell: situation_from(after) for cell, after in _cells(found["observed"])},
+            {situation_from(here): _healths(rows) for here, rows in found["healths"].items()},
+            {provider: Traits(*traits) for provider, traits in found["providers"].items()},
+            Traits(*found["permissive"]),
+            _words(found["words"]),
+            _words(found["losses"]),
+            _words(found["signs_in"]),
+            _words(found["presumed_live"]),
+            _words(found["settles_into_ok"]),
+        )
+    )
+
+
+def _cells(rows: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[tuple[Situation, Status], Any]]:
+    return (((situation_from(here), Status(word)), cell) for here, row in rows.items() for word, cell in row.items())
+
+
+def _answers_from(guards: list[str], outcomes: list[list[Any]]) -> Answers:
+    truths = product((False, True), repeat=len(guards))
+    found = [
+        Outcome(situation_from(after), bool(accepted), None if kind is None else AnomalyKind(kind))
+        for after, accepted, kind in outcomes
+    ]
+    return Answers(tuple(map(Guard, guards)), dict(zip(truths, found, strict=True)))
+
+
+def _words(found: list[str]) -> tuple[Status, ...]:
+    return tuple(map(Status, found))
+
+
+def _healths(rows: Any) -> Healths:
+    """Return healths, which are nested three levels deep, as members of their enum."""
+    return tuple(tuple(tuple(map(Health, pair)) for pair in pairs) for pairs in rows)  # type: ignore[misc]

@@ -115,6 +115,7 @@ class _Origin:
     def tables(self) -> Iterator[tuple[str, Iterator[Row]]]:
         """Yield every table with its rows; each is to be read to its end before the next."""
         yield "baseline", self._baselines()
+        yield "rules", self._ask("SELECT * FROM rules")
         yield "event", self._events()
         yield "account", ((*row, self._heads[row[0]]) for row in self._ask("SELECT * FROM account"))
         yield "anomaly", self._ask("SELECT * FROM anomaly")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.machine import situation_from
 from ..lifecycle.status import Health
 from ..records import (
     Completion,
@@ -17,7 +18,7 @@ from ..records import (
     StatusChange,
     SubscribedHook,
 )
-from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us, situation_from, to_us, window_from
+from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
 
 EFFECTS_PER_EVENT = 16
 """More than any event can have: an effect's id is its event's id times this, plus its own place."""

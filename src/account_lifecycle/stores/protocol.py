@@ -9,6 +9,7 @@ from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.rules import UNNAMED, Rules
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 from ..records import (
@@ -37,7 +38,7 @@ class Ledger(Protocol):
         self,
         events: Sequence[Event],
         judge: Judge,
-        rules: str = "",
+        rules: Rules = UNNAMED,
         *,
         releasing: Sequence[int] = (),
         released_at: datetime | None = None,
@@ -46,13 +47,13 @@ class Ledger(Protocol):
         """Judge events in order and keep everything, in one transaction; return all decisions in order.
 
         ``judge`` may decide about deadlines of the account first, each of which becomes an event of its own, and about
-        a ``DeadlinePassed``, which stands for a look at the clock, nothing at all. ``rules`` names what it judges by
-        (``rules_of``); blank for a step that cannot be named, whose decisions can later be verified by the chain but
-        not judged again. ``releasing`` are numbers in the quarantine from which these events come: they are marked as
-        released in the same transaction, at ``released_at`` or else at the events' own time, and if one of them was
-        released before, ``StoreError`` is raised and nothing is kept. ``quiet`` events are kept like any other, their
-        effects included, but the effects wait for nobody: no delivery is ever planned from them, for no hook, whenever
-        it becomes known.
+        a ``DeadlinePassed``, which stands for a look at the clock, nothing at all. ``rules`` is what it judges by
+        (``rules_of``): each event names it, and its data is kept with the first that does; ``UNNAMED`` for a step that
+        cannot be named, whose decisions can later be verified by the chain but not judged again. ``releasing`` are
+        numbers in the quarantine from which these events come: they are marked as released in the same transaction, at
+        ``released_at`` or else at the events' own time, and if one of them was released before, ``StoreError`` is
+        raised and nothing is kept. ``quiet`` events are kept like any other, their effects included, but the effects
+        wait for nobody: no delivery is ever planned from them, for no hook, whenever it becomes known.
         """
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
@@ -127,6 +128,9 @@ class Prover(Protocol):
 
     def windows_by_account(self) -> Iterator[BlindWindow]:
         """Yield every blind window in the order of account id and sequence."""
+
+    def rules(self) -> list[Rules]:
+        """Return what events were judged by, as it was kept."""
 
     def segments(self) -> list[Segment]:
         """Return the parts of the ledger that were archived, oldest first."""

@@ -14,6 +14,7 @@ from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.definition import DOWN
 from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.rules import Rules
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 from ..records import (
@@ -146,6 +147,10 @@ class SQLReader(ABC):
     def windows_by_account(self) -> Iterator[BlindWindow]:
         """Yield every blind window in the order of account id and sequence."""
         return self._read(_windows_in_order, "blind_windows", (), "ORDER BY account_id, sequence")
+
+    def rules(self) -> list[Rules]:
+        """Return what events were judged by, as it was kept."""
+        return list(self._read(partial(map, rows.rules_from), "rules"))
 
     def segments(self) -> list[Segment]:
         """Return the parts of the ledger that were archived, oldest first."""

@@ -20,9 +20,9 @@ from ..lifecycle.decide import Decision
 from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.events import DeadlineKind, DeadlinePassed, Event, StatusAnnounced, StatusObserved
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.machine import Situation, situation_of
-from ..lifecycle.policy import DEFAULT_POLICY, Policy, policy_from
-from ..lifecycle.providers import ALIASES
+from ..lifecycle.machine import situation_from, situation_of, situation_text
+from ..lifecycle.providers import Provider
+from ..lifecycle.rules import Rules
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.windows import BlindWindow
 from ..records import Evidence, LedgerEntry, Quarantined, Segment
@@ -32,6 +32,7 @@ Row = tuple[Any, ...]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _STATUS: dict[str | None, Status] = {status.value: status for status in Status}
+_PROVIDER: dict[str, str] = {provider.value: provider for provider in Provider}
 _VERDICT = {verdict.value: verdict for verdict in Verdict}
 _json = json.JSONEncoder(separators=(",", ":")).encode
 """Canonical as long as keys are written in one order."""
@@ -58,34 +59,8 @@ def maybe_time(us: int | None) -> datetime | None:
 
 
 def provider_from(word: str | None) -> str | None:
-    """Return a provider as a member of ``Provider`` where it is one."""
-    return None if word is None else ALIASES.get(word, word)
-
-
-@lru_cache(maxsize=256)
-def situation_text(situation: Situation) -> str:
-    """Return a situation as it is kept: its status, then those of exists, lost and needs_user that hold."""
-    status, exists, lost, needs_user = situation.key
-    return " ".join([status, *(["exists"] * exists), *(["lost"] * lost), *(["needs_user"] * needs_user)])
-
-
-@lru_cache(maxsize=256)
-def situation_from(text: str) -> Situation:
-    """Return the situation of such a text; raise ``ValueError`` for any other."""
-    status, *facts = text.split(" ")
-    situation = situation_of(Status(status), "exists" in facts, "lost" in facts, "needs_user" in facts)
-    if situation_text(situation) != text:
-        raise ValueError(f"{text!r} is no situation")
-    return situation
-
-
-@lru_cache(maxsize=64)
-def recorded_policy(rules: str) -> Policy:
-    """Return the policy that rules name, whichever machine they belong to; the default one if they name none."""
-    try:
-        return policy_from(rules.partition("/")[2])
-    except (ValueError, TypeError, AttributeError):
-        return DEFAULT_POLICY
+    """Return a provider as a member of ``Provider`` where it is one; what was an unknown word then stays one."""
+    return None if word is None else _PROVIDER.get(word, word)
 
 
 # ---- Accounts -------------------------------------------------------------------------------------
@@ -457,6 +432,12 @@ def quarantined_from(row: Row) -> Quarantined:
         sha256,
         maybe_time(dismissed_at),
     )
+
+
+def rules_from(row: Row) -> Rules:
+    """Make rules from their columns."""
+    name, content = row
+    return Rules(name, bytes(content))
 
 
 def segment_row(segment: Segment) -> Row:

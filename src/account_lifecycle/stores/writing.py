@@ -13,6 +13,7 @@ from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
+from ..lifecycle.rules import Rules
 from ..records import Judge, Refused
 from . import chain, rows
 from .rows import Row
@@ -23,7 +24,7 @@ class Feed(NamedTuple):
 
     events: Sequence[Event]
     judge: Judge
-    rules: str
+    rules: Rules
     releasing: Sequence[int]
     released_at: datetime | None
     quiet: bool
@@ -57,6 +58,8 @@ class FeedRows:
         """The last state of each, by account id and sequence."""
         self.effects: list[Row] = []
         self.pending: list[Row] = []
+        self.rules: set[Rules] = set()
+        """What the events were judged by, as far as it has data."""
 
     def add(self, number: int, decision: Decision, feed: Feed, previous: bytes) -> bytes:
         """Add an event's rows and return its digest, which goes on from ``previous``."""
@@ -71,8 +74,10 @@ class FeedRows:
                 self.pending.append((row[1], number))
         if window := decision.blind_window:
             self.windows[window.account_id, window.sequence] = rows.window_row(window, row[2])
-        digest = chain.sealed(previous, row, feed.rules, anomalies, effects)
-        self.events.append((*row, feed.rules, digest))
+        if feed.rules.content:
+            self.rules.add(feed.rules)
+        digest = chain.sealed(previous, row, feed.rules.name, anomalies, effects)
+        self.events.append((*row, feed.rules.name, digest))
         return digest
 
 

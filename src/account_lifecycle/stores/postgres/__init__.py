@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
+from ...lifecycle.rules import UNNAMED, Rules
 from ...records import Judge, Refused
 from ..commit_group import CommitGroup
 from ..writing import Feed, dismissed_rows, quarantine_rows
@@ -27,6 +28,8 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
 
     def __init__(self, url: str) -> None:
         self._feeds: CommitGroup[Feed, list[Decision]] = CommitGroup(self._feed)
+        self._rules: frozenset[Rules] = frozenset()
+        """Those that are in the database for sure."""
         self._connections = Connections(url, self._feeds.renew)
         self._transactions = Transactions(self._connections)
         place = self._connections.place
@@ -47,7 +50,7 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
         self,
         events: Sequence[Event],
         judge: Judge,
-        rules: str = "",
+        rules: Rules = UNNAMED,
         *,
         releasing: Sequence[int] = (),
         released_at: datetime | None = None,
@@ -57,7 +60,8 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
         return self._feeds.ask(Feed(events, judge, rules, releasing, released_at, quiet))
 
     def _feed(self, turns: Sequence[FeedTurn]) -> None:
-        fed = self._transactions.run(lambda transaction: feed(transaction, turns))
+        fed = self._transactions.run(lambda transaction: feed(transaction, turns, self._rules))
+        self._rules |= fed.rules
         for turn, decisions in fed.decided:
             turn.give(decisions)
 

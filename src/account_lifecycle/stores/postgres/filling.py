@@ -13,8 +13,8 @@ from .proving import faults_in, joined
 from .transactions import Transaction
 
 FILLED_TABLES = (
-    "account", "event", "anomaly", "blind_window", "effect", "pending", "hook", "delivery", "quarantine", "segment",
-    "baseline",
+    "account", "rules", "event", "anomaly", "blind_window", "effect", "pending", "hook", "delivery", "quarantine",
+    "segment", "baseline",
 )  # fmt: skip
 """Everything that a store keeps."""
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
+from ...lifecycle.rules import Rules
 from .. import chain, rows
 from ..commit_group import Turn
 from ..rows import Row
@@ -26,10 +27,15 @@ class Fed(NamedTuple):
     decided: list[tuple[FeedTurn, list[Decision]]]
     witness: tuple[int, bytes] | None
     """Number and digest of one of the events: if it is there, everything is."""
+    rules: frozenset[Rules]
+    """What they were judged by."""
 
 
-def feed(transaction: Transaction[Fed], turns: Sequence[FeedTurn]) -> Fed:
-    """Judge what is asked for and put off its writing; a request that fails by itself is refused and left out."""
+def feed(transaction: Transaction[Fed], turns: Sequence[FeedTurn], known_rules: frozenset[Rules]) -> Fed:
+    """Judge what is asked for and put off its writing; a request that fails by itself is refused and left out.
+
+    ``known_rules`` are those whose data is in the database for sure.
+    """
     turns = [turn for turn in turns if not turn.is_over]
     account_ids = sorted({event.account_id for turn in turns for event in turn.asked.events})
     desk = _Desk(transaction, account_ids, turns)
@@ -42,7 +48,7 @@ def feed(transaction: Transaction[Fed], turns: Sequence[FeedTurn]) -> Fed:
             decided.append((turn, desk.judge(turn.asked)))
         except Exception as error:
             turn.refuse(error)
-    return Fed(decided, desk.write())
+    return Fed(decided, *desk.write(known_rules))
 
 
 class _Desk:
@@ -89,8 +95,8 @@ class _Desk:
         self._released.update(times)
         return decisions
 
-    def write(self) -> tuple[int, bytes] | None:
-        """Put off the writing of everything that was decided, table by table."""
+    def write(self, known_rules: frozenset[Rules]) -> tuple[tuple[int, bytes] | None, frozenset[Rules]]:
+        """Put off the writing of everything that was decided, table by table; return a witness and the rules."""
         written, lacking = FeedRows(), len(self._decided) - len(self._numbers)
         if lacking > 0:  # deadlines that had passed became events too
             self._numbers += [number for (number,) in self._transaction.ask("event_numbers", (lacking,))]
@@ -98,6 +104,7 @@ class _Desk:
             head = self._heads[decision.after.account_id]
             self._heads[decision.after.account_id] = written.add(number, decision, feed, head)
         put_off = self._transaction.put_off
+        put_off("save_rules", sorted(written.rules - known_rules))
         put_off("save_event", written.events)
         put_off("save_anomaly", written.anomalies)
         put_off("save_window", list(written.windows.values()))
@@ -108,7 +115,8 @@ class _Desk:
         put_off("release", [release_row(self._quarantined[number], at) for number, at in self._released.items()])
         left = [account_id for account_id in self._account_ids if account_id not in self._accounts]
         put_off("leave_accounts", [(left,)] if left else [])
-        return (written.events[-1][0], written.events[-1][-1]) if written.events else None
+        witness = (written.events[-1][0], written.events[-1][-1]) if written.events else None
+        return witness, frozenset(written.rules)
 
     def _account_row(self, account: Account) -> Row:
         account_id, *columns = rows.account_row(account)

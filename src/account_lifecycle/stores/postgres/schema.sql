@@ -38,13 +38,19 @@ CREATE TABLE event (
     owner            text,
     reason           text NOT NULL,    -- in the vendor's words
     payload          bytea,             -- of an announcement: byte for byte; NULL when erased
-    rules            text NOT NULL,    -- what it was judged by; blank when that is not known
+    rules            text NOT NULL,    -- the name of what it was judged by; blank when that is not known
     private_digest   bytea,             -- of an erased event: what stands for its owner, reason and payload
     digest           bytea NOT NULL     -- over the account's event before it, and this one
 );
 
 CREATE SEQUENCE event_number OWNED BY event.event_id;
 CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
+
+-- What events were judged by: as data, so that they can be judged again whatever becomes of the rules.
+CREATE TABLE rules (
+    name    text COLLATE "C" PRIMARY KEY, -- 32 hexadecimal digits of the data's SHA-256
+    content bytea NOT NULL             -- JSON, compressed by zlib
+);
 
 -- Deviations found. What they share with their event is read from there.
 CREATE TABLE anomaly (

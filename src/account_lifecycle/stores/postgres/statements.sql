@@ -61,6 +61,12 @@ SELECT nextval('event_number') FROM generate_series(1, %s)
 -- name: is_event_kept
 SELECT 1 FROM event WHERE event_id = %s AND digest = %s
 
+-- name: rules
+SELECT name, content FROM rules ORDER BY name
+
+-- name: save_rules
+INSERT INTO rules VALUES (%s, %s) ON CONFLICT (name) DO NOTHING
+
 -- name: save_event
 INSERT INTO event VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
 from ...lifecycle.events import Event
+from ...lifecycle.rules import UNNAMED, Rules
 from ...records import Judge, Refused
 from .. import chain, rows, statements
 from ..commit_group import Turn
@@ -41,13 +42,16 @@ class SQLiteLedger(SQLiteFile):
         self._remembered_version = -1
         self._remembered_characters = 0
         self._changed: dict[str, Account] = {}
+        self._rules: set[Rules] = set()
+        """Those that are in the file for sure."""
+        self._new_rules: set[Rules] = set()
         super().__init__(path, synchronous)
 
     def advance(
         self,
         events: Sequence[Event],
         judge: Judge,
-        rules: str = "",
+        rules: Rules = UNNAMED,
         *,
         releasing: Sequence[int] = (),
         released_at: datetime | None = None,
@@ -118,7 +122,9 @@ class SQLiteLedger(SQLiteFile):
         for turn, decisions in judged:
             for number, decision in enumerate(decisions, number + 1):  # noqa: B020 - goes on where the last ended
                 digest = written.add(number, decision, turn.asked, digest)
+        self._new_rules = written.rules - self._rules
         tables = {
+            "rules": self._new_rules,
             "event": written.events,
             "anomaly": written.anomalies,
             "window": written.windows.values(),
@@ -153,12 +159,13 @@ class SQLiteLedger(SQLiteFile):
             self._remembered.clear()
             self._remembered_characters = 0
         self._remembered.update(self._changed)
-        self._changed = {}
+        self._rules |= self._new_rules
+        self._changed, self._new_rules = {}, set()
 
     @override
     def _forget(self) -> None:
         self._remembered.clear()
-        self._changed = {}
+        self._changed, self._new_rules = {}, set()
 
 
 def load(db: apsw.Connection, account_ids: Iterable[str]) -> dict[str, Account]:

@@ -36,12 +36,18 @@ CREATE TABLE event (
     owner            TEXT,
     reason           TEXT NOT NULL,    -- in the vendor's words
     payload          BLOB,             -- of an announcement: byte for byte; NULL when erased
-    rules            TEXT NOT NULL,    -- what it was judged by; blank when that is not known
+    rules            TEXT NOT NULL,    -- the name of what it was judged by; blank when that is not known
     private_digest   BLOB,             -- of an erased event: what stands for its owner, reason and payload
     digest           BLOB NOT NULL     -- over the row before it, and everything that was decided about this one
 ) STRICT;
 
 CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
+
+-- What events were judged by: as data, so that they can be judged again whatever becomes of the rules.
+CREATE TABLE rules (
+    name    TEXT PRIMARY KEY,          -- 32 hexadecimal digits of the data's SHA-256
+    content BLOB NOT NULL              -- JSON, compressed by zlib
+) STRICT, WITHOUT ROWID;
 
 -- Deviations found. What they share with their event is read from there.
 CREATE TABLE anomaly (

@@ -12,6 +12,12 @@ SELECT event_id, digest FROM event ORDER BY event_id DESC LIMIT 1
 -- name: last_segment
 SELECT (SELECT sum(events) FROM segment), head FROM segment ORDER BY segment_id DESC LIMIT 1
 
+-- name: rules
+SELECT name, content FROM rules ORDER BY name
+
+-- name: save_rules
+INSERT OR IGNORE INTO rules VALUES (?, ?)
+
 -- name: save_event
 INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
 
