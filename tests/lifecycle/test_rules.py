@@ -141,9 +141,10 @@ def test_rules_of_other_code_or_with_words_that_are_not_there_any_more_judge_not
     assert policy_of(another_name(rules, answers=[])) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"no zlib", zlib.compress(b"{}"), zlib.compress(bytes(3 << 20))])
-def test_data_that_is_not_what_its_name_says_judges_nothing(content: bytes) -> None:
-    rules = Rules(rules_of(DEFAULT_POLICY).name, content)
+@pytest.mark.parametrize("content", [b"", b"no zlib", zlib.compress(b"{}"), zlib.compress(bytes(3 << 20)), "more"])
+def test_data_that_is_not_what_its_name_says_judges_nothing(content: bytes | str) -> None:
+    original = rules_of(DEFAULT_POLICY)
+    rules = Rules(original.name, content if isinstance(content, bytes) else original.content + b"more")
     assert not is_named_rightly(rules)
     assert policy_of(rules) is None
 

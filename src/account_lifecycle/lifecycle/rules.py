@@ -91,11 +91,12 @@ def _name_of(text: bytes) -> str:
 
 
 def _text_of(rules: Rules) -> bytes | None:
+    reader = zlib.decompressobj()
     try:
-        text = zlib.decompressobj().decompress(rules.content, MAX_BYTES)
+        text = reader.decompress(rules.content, MAX_BYTES)
     except (zlib.error, TypeError):
         return None
-    return text if _name_of(text) == rules.name else None
+    return text if reader.eof and not reader.unused_data and _name_of(text) == rules.name else None
 
 
 def _code() -> list[Any]:
