@@ -17,7 +17,7 @@ from account_lifecycle.lifecycle import rules as naming
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.providers import PERMISSIVE, PROFILES
-from account_lifecycle.lifecycle.rules import UNNAMED, Rulebook, Rules, is_named_rightly, policy_of, rules_of
+from account_lifecycle.lifecycle.rules import UNNAMED, RecordedPolicies, Rules, is_named_rightly, policy_of, rules_of
 from builders import announced, judged
 from lifecycle.pinning import digest_of, pinned
 from lifecycle_builders import DAY, HOUR, MICROSECOND, without
@@ -149,15 +149,15 @@ def test_data_that_is_not_what_its_name_says_judges_nothing(content: bytes | str
     assert policy_of(rules) is None
 
 
-def test_a_rulebook_knows_what_is_kept_by_now_and_no_policy_of_any_other_name() -> None:
+def test_recorded_policies_knows_what_is_kept_by_now_and_no_policy_of_any_other_name() -> None:
     kept: list[Rules] = []
-    rulebook = Rulebook(lambda: kept)
-    assert rulebook.policy(UNNAMED.name) is None
-    assert rulebook.policy("0" * 32) is None
+    policies = RecordedPolicies(lambda: kept)
+    assert policies.policy(UNNAMED.name) is None
+    assert policies.policy("0" * 32) is None
     kept.append(rules_of(DEFAULT_POLICY))
-    policy = rulebook.policy(kept[0].name)
+    policy = policies.policy(kept[0].name)
     assert policy is not None
-    assert policy is rulebook.policy(kept[0].name)
+    assert policy is policies.policy(kept[0].name)
 
 
 # ---- The version of the code -----------------------------------------------------------------------------

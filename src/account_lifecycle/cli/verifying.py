@@ -8,7 +8,7 @@ import click
 
 from ..lifecycle.machine import Situation
 from ..lifecycle.policy import DEFAULT_POLICY
-from ..lifecycle.rules import Rulebook
+from ..lifecycle.rules import RecordedPolicies
 from ..lifecycle.wording import JsonObject, escaped, lasting, one_of, time_text
 from ..report.words import counted, short
 from ..verify.record import Verification
@@ -69,7 +69,7 @@ def verify(against_definition: bool, expect_head: str | None, as_json: bool, **o
         seconds = time.perf_counter() - began
         is_head_there = expect_head is None or engine.store.has_head(expect_head)
         differences = engine.verify_against_definition() if against_definition else None
-        judged_by = [_rules_text(name, Rulebook(engine.store.rules)) for name in found.checked_by_rules]
+        judged_by = [_rules_text(name, RecordedPolicies(engine.store.rules)) for name in found.checked_by_rules]
     if as_json:
         write_document(
             {
@@ -136,8 +136,8 @@ def _write(found: Verification, seconds: float, differences: Differences | None,
         say("Note the head down elsewhere: later, --expect-head checks that it is still in the ledger.")
 
 
-def _rules_text(rules: str, rulebook: Rulebook) -> str:
-    policy = rulebook.policy(rules)
+def _rules_text(rules: str, policies: RecordedPolicies) -> str:
+    policy = policies.policy(rules)
     if policy is None:
         return f"by the rules {rules}"
     terms = [

@@ -88,7 +88,7 @@ Cells = Mapping[str, Step | Choice]
 """By announcement."""
 
 
-class Outcome(NamedTuple):
+class CellOutcome(NamedTuple):
     """What an announcement does under certain circumstances."""
 
     after: Situation
@@ -96,14 +96,14 @@ class Outcome(NamedTuple):
     deviation: AnomalyKind | None
 
 
-class Answers(NamedTuple):
+class CellAnswers(NamedTuple):
     """What an announcement does in a situation, by the circumstances that matter there."""
 
     guards: tuple[Guard, ...]
-    outcomes: Mapping[tuple[bool, ...], Outcome]
+    outcomes: Mapping[tuple[bool, ...], CellOutcome]
 
 
-class Traits(NamedTuple):
+class ProviderTraits(NamedTuple):
     """What judging depends on of a provider."""
 
     announces_sync: bool
@@ -113,13 +113,13 @@ class Traits(NamedTuple):
 class Source(NamedTuple):
     """Everything of the definition that judging depends on, as plain data."""
 
-    answers: Mapping[tuple[Situation, Status], Answers]
+    answers: Mapping[tuple[Situation, Status], CellAnswers]
     observed: Mapping[tuple[Situation, Status], Situation]
     """Where an account stands after a word that the vendor's list said of it."""
     healths: Mapping[Situation, Healths]
     """Of every situation that an account can come to."""
-    providers: Mapping[str | None, Traits]
-    permissive: Traits
+    providers: Mapping[str | None, ProviderTraits]
+    permissive: ProviderTraits
     """Of an account whose provider is unknown or was never announced."""
     words: tuple[Status, ...]
     losses: tuple[Status, ...]
@@ -151,7 +151,7 @@ class CompiledTable:
             for announced in self.source.words:
                 yield self.step(situation, announced, circumstances)
 
-    def traits(self, provider: str | None) -> Traits:
+    def traits(self, provider: str | None) -> ProviderTraits:
         """Return what judging depends on of a provider."""
         return self.source.providers.get(provider, self.source.permissive)
 
@@ -163,7 +163,7 @@ class CompiledTable:
         """Return the step of an announcement that was accepted, from what is on record of it."""
         key = announced, before, after, ok_subscribed
         if (found := self._recorded.get(key)) is None:
-            found = self._recorded[key] = self._step(before, announced, Outcome(after, True, None), ok_subscribed)
+            found = self._recorded[key] = self._step(before, announced, CellOutcome(after, True, None), ok_subscribed)
         return found
 
     def _cells(self, sync: bool, ok_subscribed: bool) -> Mapping[Situation, Cells]:
@@ -181,7 +181,7 @@ class CompiledTable:
             steps[held] = self._step(situation, announced, outcome, setting[Guard.OK_SUBSCRIBED])
         return Choice(times, steps) if times else steps[()]
 
-    def _step(self, situation: Situation, announced: Status, outcome: Outcome, ok_subscribed: bool) -> Step:
+    def _step(self, situation: Situation, announced: Status, outcome: CellOutcome, ok_subscribed: bool) -> Step:
         source, (after, accepted, deviation) = self.source, outcome
         proofs = (definition.PROVES_LIFE,) if ok_subscribed else (definition.PROVES_LIFE, *source.presumed_live)
         return Step(
@@ -212,8 +212,8 @@ def compiled() -> CompiledTable:
             answers,
             observed,
             {situation: healths_of(situation) for situation in {*observed.values(), *(s for s, _ in answers)}},
-            {provider: Traits(row.announces_sync, row.has_products) for provider, row in PROFILES.items()},
-            Traits(PERMISSIVE.announces_sync, PERMISSIVE.has_products),
+            {provider: ProviderTraits(row.announces_sync, row.has_products) for provider, row in PROFILES.items()},
+            ProviderTraits(PERMISSIVE.announces_sync, PERMISSIVE.has_products),
             words,
             definition.LOSSES,
             definition.SIGNS_IN,
@@ -259,9 +259,9 @@ def _quiet_machine() -> Iterator[None]:
         log.disabled = was_disabled
 
 
-def _explore() -> dict[tuple[Situation, Status], Answers]:
+def _explore() -> dict[tuple[Situation, Status], CellAnswers]:
     """Fire everything everywhere, starting from an account that nothing was heard of."""
-    found: dict[tuple[Situation, Status], Answers] = {}
+    found: dict[tuple[Situation, Status], CellAnswers] = {}
     frontier = [INITIAL_SITUATION]
     seen = {INITIAL_SITUATION}
     while frontier:
@@ -276,7 +276,7 @@ def _explore() -> dict[tuple[Situation, Status], Answers]:
                 if outcome.after not in seen:
                     seen.add(outcome.after)
                     frontier.append(outcome.after)
-            found[situation, announced] = Answers(guards, outcomes)
+            found[situation, announced] = CellAnswers(guards, outcomes)
     return found
 
 
@@ -288,18 +288,18 @@ def _circumstances_of(status: Status, announced: Status) -> tuple[Guard, ...]:
     return tuple(guard for guard in CIRCUMSTANCES if guard in mentioned)
 
 
-def _fire(model: LifecycleModel, announced: Status) -> Outcome:
+def _fire(model: LifecycleModel, announced: Status) -> CellOutcome:
     situation = model.situation
     try:
         expected = build_machine().events[announced.value].trigger(model)
     except MachineError:
         expected = False
     if expected:
-        return Outcome(model.situation, accepted=True, deviation=None)
+        return CellOutcome(model.situation, accepted=True, deviation=None)
     row = _deviation(model, announced)
     if row.moves:
-        return Outcome(situation.moved_to(announced).after(announced), accepted=True, deviation=row.kind)
-    return Outcome(situation, accepted=False, deviation=row.kind)
+        return CellOutcome(situation.moved_to(announced).after(announced), accepted=True, deviation=row.kind)
+    return CellOutcome(situation, accepted=False, deviation=row.kind)
 
 
 def _deviation(model: LifecycleModel, announced: Status) -> Deviation:

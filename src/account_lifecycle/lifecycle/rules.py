@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from . import apply, decide, definition
 from .anomalies import AnomalyKind
-from .compiled import Answers, CompiledTable, Healths, Outcome, Source, Traits
+from .compiled import CellAnswers, CellOutcome, CompiledTable, Healths, ProviderTraits, Source
 from .definition import Guard
 from .machine import Situation, situation_from, situation_text
 from .policy import Policy, policy_from
@@ -26,7 +26,7 @@ ORDER_OF_JUDGING = 3
 """Raised whenever ``decide`` or ``apply`` decide anything differently over the same data."""
 NAME_LENGTH = 32
 """How many hexadecimal digits of its SHA-256 the data is named by."""
-MAX_BYTES = 1 << 20
+MAX_RULES_BYTES = 1 << 20
 """The longest data that is read."""
 
 
@@ -65,8 +65,10 @@ def policy_of(rules: Rules) -> Policy | None:
         return None
 
 
-class Rulebook:
+class RecordedPolicies:
     """The policies by which events were judged, by the names of their rules."""
+
+    __slots__ = ("_load", "_policies")
 
     def __init__(self, load: Callable[[], Iterable[Rules]]) -> None:
         """``load`` returns what is kept of them; it is called again for a name that was not there before."""
@@ -93,7 +95,7 @@ def _name_of(text: bytes) -> str:
 def _text_of(rules: Rules) -> bytes | None:
     reader = zlib.decompressobj()
     try:
-        text = reader.decompress(rules.content, MAX_BYTES)
+        text = reader.decompress(rules.content, MAX_RULES_BYTES)
     except (zlib.error, TypeError):
         return None
     return text if reader.eof and not reader.unused_data and _name_of(text) == rules.name else None
@@ -151,7 +153,7 @@ def _nested(cells: Iterable[tuple[Situation, Status, Any]]) -> JsonObject:
     return _by_text((here, _by_text(row.items())) for here, row in rows.items())
 
 
-def _answers_list(answers: Answers) -> list[Any]:
+def _answers_list(answers: CellAnswers) -> list[Any]:
     """Return guards, and outcomes in the order of their truths, false before true."""
     outcomes = [answers.outcomes[held] for held in sorted(answers.outcomes)]
     return [answers.guards, [[situation_text(o.after), int(o.accepted), o.deviation] for o in outcomes]]
@@ -164,8 +166,8 @@ def _table_from(found: JsonObject) -> CompiledTable:
             {cell: _answers_from(*answers) for cell, answers in _cells(found["answers"])},
             {cell: situation_from(after) for cell, after in _cells(found["observed"])},
             {situation_from(here): _healths(rows) for here, rows in found["healths"].items()},
-            {provider: Traits(*traits) for provider, traits in found["providers"].items()},
-            Traits(*found["permissive"]),
+            {provider: ProviderTraits(*traits) for provider, traits in found["providers"].items()},
+            ProviderTraits(*found["permissive"]),
             _words(found["words"]),
             _words(found["losses"]),
             _words(found["signs_in"]),
@@ -179,13 +181,13 @@ def _cells(rows: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[tuple[Situat
     return (((situation_from(here), Status(word)), cell) for here, row in rows.items() for word, cell in row.items())
 
 
-def _answers_from(guards: list[str], outcomes: list[list[Any]]) -> Answers:
+def _answers_from(guards: list[str], outcomes: list[list[Any]]) -> CellAnswers:
     truths = product((False, True), repeat=len(guards))
     found = [
-        Outcome(situation_from(after), bool(accepted), None if kind is None else AnomalyKind(kind))
+        CellOutcome(situation_from(after), bool(accepted), None if kind is None else AnomalyKind(kind))
         for after, accepted, kind in outcomes
     ]
-    return Answers(tuple(map(Guard, guards)), dict(zip(truths, found, strict=True)))
+    return CellAnswers(tuple(map(Guard, guards)), dict(zip(truths, found, strict=True)))
 
 
 def _words(found: list[str]) -> tuple[Status, ...]:

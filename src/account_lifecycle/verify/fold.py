@@ -20,7 +20,7 @@ from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
 from ..lifecycle.policy import Policy
-from ..lifecycle.rules import Rulebook
+from ..lifecycle.rules import RecordedPolicies
 from ..lifecycle.status import Verdict
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import printable
@@ -33,9 +33,9 @@ MAX_SHOWN = 200
 class Fold:
     """An account as it follows from its events, judged one after the other."""
 
-    def __init__(self, begins: Account, rulebook: Rulebook) -> None:
+    def __init__(self, begins: Account, policies: RecordedPolicies) -> None:
         self.account = begins
-        self._rulebook = rulebook
+        self._policies = policies
         self.began = begins.sequence
         self.is_certain = True
         self.windows: dict[int, BlindWindow] = {}
@@ -54,7 +54,7 @@ class Fold:
 
     def judge(self, evidence: Evidence) -> tuple[list[Fault], bool]:
         """Judge the next event again; return what does not hold, and whether it could be judged at all."""
-        policy = self._rulebook.policy(evidence.rules) if self.is_certain else None
+        policy = self._policies.policy(evidence.rules) if self.is_certain else None
         if policy is None:
             return self._follow(evidence.entry), False
         entry, decision = evidence.entry, _decided_again(self.account, evidence, policy)
@@ -67,7 +67,7 @@ class Fold:
     def assume(self, evidence: Evidence) -> None:
         """Apply the next event as stored, without comparing it; where it cannot be judged again, or comes to something
         else, the fold is no longer certain."""
-        entry, policy = evidence.entry, self._rulebook.policy(evidence.rules)
+        entry, policy = evidence.entry, self._policies.policy(evidence.rules)
         is_known = self.is_certain and policy is not None
         decision = _decided_again(self.account, evidence, policy) if is_known and policy is not None else None
         if decision is None or (decision.verdict, decision.after.situation) != (entry.verdict, entry.after):

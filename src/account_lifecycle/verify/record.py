@@ -28,7 +28,7 @@ from typing import Generic, NamedTuple, TypeVar
 from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.events import NOBODY
-from ..lifecycle.rules import Rulebook, is_named_rightly
+from ..lifecycle.rules import RecordedPolicies, is_named_rightly
 from ..lifecycle.wording import printable
 from ..records import Evidence, Fault
 from ..stores.protocol import Store
@@ -137,7 +137,7 @@ class _Examination:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._head = store.head()
-        self._rulebook = Rulebook(store.rules)
+        self._policies = RecordedPolicies(store.rules)
         self._events = self._accounts = self._not_judged = self._fault_count = 0
         self._by_rules: Counter[str] = Counter()
         self._faults: list[Fault] = []
@@ -190,7 +190,7 @@ class _Examination:
     def _examine(self, account_id: str) -> None:
         """Judge an account's events again, and compare what is stored of it with the outcome."""
         begins = [*self._baselines.take(account_id)]
-        fold = Fold(begins[0] if begins else Account(account_id), self._rulebook)
+        fold = Fold(begins[0] if begins else Account(account_id), self._policies)
         suspected: list[Fault] = []  # to be read again: others may have written meanwhile
         for evidence in self._evidence.take(account_id):
             self._events += 1
@@ -210,7 +210,7 @@ class _Examination:
                 windows = list(self._store.blind_windows(account_id, open_only=False))
             suspected += fold.account_faults(stored) + fold.window_faults(windows)
             if suspected and len(self._faults) < MAX_FAULTS:
-                suspected = _confirmed(self._store, account_id, fold.is_certain, self._rulebook)
+                suspected = _confirmed(self._store, account_id, fold.is_certain, self._policies)
         except UNREADABLE as error:
             place = f"account {printable(account_id, MAX_SHOWN)} or one of its blind windows"
             suspected = [Fault(place, damage(error), account_id)]
@@ -231,17 +231,17 @@ class _Examination:
 # ---- An account, read again ------------------------------------------------------------------------
 
 
-def _confirmed(store: Store, account_id: str, is_certain: bool, rulebook: Rulebook) -> list[Fault]:
+def _confirmed(store: Store, account_id: str, is_certain: bool, policies: RecordedPolicies) -> list[Fault]:
     """Return what does not hold about an account even when everything about it is read again."""
     faults: list[Fault] = []
     for _ in range(ATTEMPTS):
-        faults = _read_again(store, account_id, is_certain, rulebook)
+        faults = _read_again(store, account_id, is_certain, policies)
         if not faults:
             break
     return faults
 
 
-def _read_again(store: Store, account_id: str, is_certain: bool, rulebook: Rulebook) -> list[Fault]:
+def _read_again(store: Store, account_id: str, is_certain: bool, policies: RecordedPolicies) -> list[Fault]:
     """Compare an account with its history as of the event up to which it was stored, whatever is fed meanwhile.
 
     Its windows are read between two reads of the account, so they have to be right at one of the events from the
@@ -251,7 +251,7 @@ def _read_again(store: Store, account_id: str, is_certain: bool, rulebook: Ruleb
     windows = list(store.blind_windows(account_id, open_only=False))
     later = _account(store, account_id)
     baselines = (each for each in store.baselines() if each.account_id == account_id) if store.segments() else iter(())
-    fold = Fold(next(baselines, Account(account_id)), rulebook)
+    fold = Fold(next(baselines, Account(account_id)), policies)
     fold.is_certain = is_certain
     first, last = (read.sequence if read else 0 for read in (stored, later))
     gaps: list[Fault] = []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...lifecycle.account import Account
 from ...lifecycle.policy import DEFAULT_POLICY
-from ...lifecycle.rules import Rulebook
+from ...lifecycle.rules import RecordedPolicies
 from ...records import Evidence, Segment, without_person
 from .. import chain, rows
 from ..archive import write_archive
@@ -126,7 +126,7 @@ class _Baselines:
         self._accounts: dict[str, Account] = {}
         self._heads: dict[str, bytes] = {}
         self._changed: set[str] = set()
-        self._rulebook = Rulebook(lambda: map(rows.rules_from, transaction.ask("rules")))
+        self._policies = RecordedPolicies(lambda: map(rows.rules_from, transaction.ask("rules")))
         for row in transaction.ask("baselines", where=""):
             account = rows.account_from(row[:-1])
             self._accounts[account.account_id], self._heads[account.account_id] = account, bytes(row[-1])
@@ -138,7 +138,7 @@ class _Baselines:
             proof, digest = next(rows.evidence_from(iter(together))), bytes(together[0][rows.EVENT_COLUMNS + 3])
             account_id = proof.entry.account_id
             before = self._accounts.get(account_id) or Account(account_id)
-            policy = self._rulebook.policy(proof.rules) or DEFAULT_POLICY
+            policy = self._policies.policy(proof.rules) or DEFAULT_POLICY
             self._accounts[account_id] = proof.entry.applied_to(before, policy)
             self._heads[account_id] = digest
             self._changed.add(account_id)

@@ -23,7 +23,7 @@ import apsw
 from ...errors import StoreError
 from ...lifecycle.account import Account
 from ...lifecycle.policy import DEFAULT_POLICY
-from ...lifecycle.rules import Rulebook
+from ...lifecycle.rules import RecordedPolicies
 from ...records import Evidence, Segment, without_person
 from .. import chain, rows, statements
 from ..archive import write_archive
@@ -172,14 +172,14 @@ def _taken(db: apsw.Connection, cut: int) -> Iterator[tuple[Evidence, bytes | No
 
 def _carry_baselines(db: apsw.Connection, cut: int) -> None:
     """Carry each account's baseline past its events that go."""
-    rulebook = Rulebook(lambda: map(rows.rules_from, every(db, _SQL["rules"])))
+    policies = RecordedPolicies(lambda: map(rows.rules_from, every(db, _SQL["rules"])))
     for account_id, sequence in every(db, _SQL["accounts_taken_out"], (cut,)):
         known = every(db, _SQL["baselines"].format(where="WHERE account_id = ?"), (account_id,))
         account = rows.account_from(known[0][:-1]) if known else Account(account_id)
         sql = _SQL["evidence"].format(where="WHERE e.account_id = ? AND e.sequence <= ?")
         events = db.execute(f"{sql}\nORDER BY e.sequence, a.ordinal", (account_id, sequence))
         for proof in rows.evidence_from(iter(events)):
-            account = proof.entry.applied_to(account, rulebook.policy(proof.rules) or DEFAULT_POLICY)
+            account = proof.entry.applied_to(account, policies.policy(proof.rules) or DEFAULT_POLICY)
         _save_baseline(db, account)
 
 
