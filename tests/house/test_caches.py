@@ -33,9 +33,7 @@ FEW = {
     "webhooks/endpoint.py:_user_agent": "no arguments",
     "lifecycle/compiled.py:compiled": "no arguments",
     "lifecycle/compiled.py:healths_of": "situations of the compiled machine",
-    "lifecycle/decide.py:_answers": "two truths",
     "lifecycle/effects.py:effects_of": "members of Status and Health",
-    "lifecycle/rules.py:machine_version": "no arguments",
     "lifecycle/machine.py:situation_of": "a member of Status and three truths",
     "lifecycle/machine.py:build_machine": "no arguments",
 }

@@ -10,7 +10,7 @@ import pytest
 from account_lifecycle import AnomalyKind, Engine, Policy, Verdict
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.compiled import compiled
-from account_lifecycle.lifecycle.decide import _answers, decide
+from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.evidence import expected_from, shortest_path
 from account_lifecycle.lifecycle.machine import build_machine
 from account_lifecycle.lifecycle.rules import Rules, rules_of
@@ -18,7 +18,7 @@ from account_lifecycle.verify.rejudge import against_definition
 from builders import announced, at
 from verify.fleets import everything, feed, judged_otherwise, nothing_waits, words
 
-CACHES = (compiled, _answers, build_machine, expected_from, shortest_path)
+CACHES = (compiled, build_machine, expected_from, shortest_path)
 
 pytest_plugins = ("postgres_server",)
 
