@@ -1,5 +1,6 @@
 """Pictures in a real browser: its text is in the font that it was measured in, and stays inside its box."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -70,3 +71,34 @@ def test_without_its_font_a_picture_would_be_lettered_otherwise(browser: "Browse
         .replace('font-family="Lifecycle Sans,Helvetica,Arial,sans-serif"', 'font-family="monospace"')
     )
     assert measured(browser, svg)["stretched"]
+
+
+def test_a_picture_in_an_img_follows_the_scheme_that_its_reader_prefers(browser: "Browser") -> None:
+    source = b64encode(PICTURES["path"].svg().encode()).decode()
+    page_of = f'<html style="color-scheme:light dark"><img id="it" src="data:image/svg+xml;base64,{source}">'
+    darkness = {scheme: ground_in(browser, page_of, scheme) for scheme in ("light", "dark")}
+    assert darkness == {"light": [255, 255, 255], "dark": [22, 25, 29]}
+
+
+def ground_in(browser: "Browser", page_of: str, scheme: str) -> Any:
+    """Return the red, green and blue of a corner of the page's picture."""
+    page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
+    try:
+        page.set_content(page_of)
+        page.wait_for_function("document.getElementById('it').complete")
+        shot = b64encode(page.locator("#it").screenshot()).decode()
+        return page.evaluate(CORNER, f"data:image/png;base64,{shot}")
+    finally:
+        page.close()
+
+
+CORNER = """
+async (source) => {
+    const image = new Image();
+    image.src = source;
+    await image.decode();
+    const canvas = document.createElement("canvas").getContext("2d");
+    canvas.drawImage(image, 0, 0);
+    return [...canvas.getImageData(3, 3, 1, 1).data].slice(0, 3);
+}
+"""

@@ -1,5 +1,6 @@
 """Legibility: nothing overlaps, nothing is cut, everything can be read."""
 
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -7,10 +8,21 @@ import pytest
 
 from account_lifecycle import drawing
 from account_lifecycle.drawing import Crossing, PathStep, Picture
+from account_lifecycle.drawing.dot import digraph
 from account_lifecycle.drawing.gallery import pictures
 from account_lifecycle.drawing.geometry import NAME_SIZE, Box, around, text_width
 from account_lifecycle.drawing.placement import Placement
-from account_lifecycle.drawing.sketch import FRAME_PAINT, GROUP, GROUP_NAME, HEALTH_PAINT, PENS, WHITE, Look
+from account_lifecycle.drawing.sketch import (
+    DARK_GROUNDS,
+    DARK_INKS,
+    FRAME_PAINT,
+    GROUP,
+    GROUP_NAME,
+    HEALTH_PAINT,
+    PENS,
+    WHITE,
+    Look,
+)
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.status import Health, Status, Verdict
 
@@ -113,6 +125,27 @@ def test_every_name_can_be_read_on_its_colour(health: Health) -> None:
 @pytest.mark.parametrize("look", [look for look in Look if look is not Look.FAINT])
 def test_every_arrow_and_its_label_can_be_told_from_the_ground(look: Look) -> None:
     assert min(contrast(PENS[look].colour, ground) for ground in (WHITE, FRAME_PAINT.fill)) >= 4.5
+
+
+@pytest.mark.parametrize("health", Health)
+def test_every_name_can_be_read_on_its_colour_in_a_dark_scheme(health: Health) -> None:
+    paint = HEALTH_PAINT[health]
+    fill, text, line = DARK_GROUNDS.get(paint.fill, paint.fill), DARK_INKS.get(paint.text, WHITE), DARK_INKS[paint.line]
+    assert contrast(fill, text) >= 4.5
+    assert contrast(line, DARK_GROUNDS[WHITE]) >= 3
+
+
+@pytest.mark.parametrize("look", [look for look in Look if look is not Look.FAINT])
+def test_every_arrow_and_its_label_can_be_told_from_a_dark_ground(look: Look) -> None:
+    grounds = DARK_GROUNDS[WHITE], DARK_GROUNDS[FRAME_PAINT.fill]
+    assert min(contrast(DARK_INKS[PENS[look].colour], ground) for ground in grounds) >= 4.5
+
+
+@every_picture
+def test_a_dark_scheme_has_an_answer_to_every_colour_of_a_picture(placement: Placement) -> None:
+    source = str(digraph(placement).source)
+    stay = {WHITE, HEALTH_PAINT[Health.LIVE].fill, HEALTH_PAINT[Health.GONE].fill}
+    assert {*re.findall(r"#[0-9a-f]{6}", source)} <= {*DARK_GROUNDS, *DARK_INKS} | stay
 
 
 @pytest.mark.parametrize("look", Look)

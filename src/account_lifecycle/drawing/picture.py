@@ -25,7 +25,7 @@ from .dot import GRAPH_NAME, digraph
 from .geometry import text_width
 from .mermaid import flowchart
 from .placement import Placement, place_sketch
-from .sketch import Sketch
+from .sketch import DARK_GROUNDS, DARK_INKS, Sketch
 
 _LAYOUT = "nop2"
 """Every coordinate is in the DOT: Graphviz has nothing to lay out."""
@@ -68,9 +68,12 @@ class Picture:
         return flowchart(self.sketch)
 
     def svg(self) -> str:
-        """Return SVG that carries its font. Raise ``DrawingError`` if nothing here can render it."""
+        """Return SVG that carries its font, and colours for a dark scheme.
+
+        Raise ``DrawingError`` if nothing here can render it.
+        """
         dot = self.dot()
-        svg = _lettered(_fitted(_tidied(_by_library(dot) or _by_command(dot, "svg"))))
+        svg = _styled(_fitted(_tidied(_by_library(dot) or _by_command(dot, "svg"))))
         return svg.replace(f"<title>{GRAPH_NAME}</title>", f"<title>{escape(self.sketch.title)}</title>", 1)
 
     def png(self) -> bytes:
@@ -173,12 +176,24 @@ def _fitted(svg: str) -> str:
     return _TEXT.sub(fitted, svg)
 
 
-def _lettered(svg: str) -> str:
-    """Return SVG with the font in it that its text was measured in: a viewer may have no such font, and a picture in
-    an ``<img>`` may load none."""
+def _styled(svg: str) -> str:
+    """Return SVG with the font in it that its text was measured in, and with its colours for a dark scheme.
+
+    A viewer may have no such font, and a picture in an ``<img>`` may load none.
+    """
     used = [name for name, weight in _WEIGHTS.items() if weight == "normal" or f'font-weight="{weight}"' in svg]
     end = svg.index(">", svg.index("<svg")) + 1
-    return f"{svg[:end]}\n<style>{''.join(map(_font_face, used))}</style>{svg[end:]}"
+    style = "".join([*map(_font_face, used), _dark_scheme()])
+    return f"{svg[:end]}\n<style>{style}</style>{svg[end:]}"
+
+
+@cache
+def _dark_scheme() -> str:
+    """Return rules for each colour: a box is a path, an arrowhead a polygon."""
+    rules = [f'path[fill="{light}"],polygon[fill="{light}"]{{fill:{dark}}}' for light, dark in DARK_GROUNDS.items()]
+    for light, dark in DARK_INKS.items():
+        rules.append(f'text[fill="{light}"],polygon[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}')
+    return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
 
 
 @cache

@@ -84,6 +84,34 @@ PENS: dict[Look, Pen] = {
     Look.FAINT: Pen("#d1d5db", 1.2),
 }
 
+DARK_GROUNDS = {
+    "white": "#16191d",
+    WHITE: "#16191d",
+    FRAME_PAINT.fill: "#1f242b",
+    HEALTH_PAINT[Health.UNKNOWN].fill: "#2a3038",
+    HEALTH_PAINT[Health.STARTING].fill: "#1b2f52",
+    HEALTH_PAINT[Health.INTERRUPTED].fill: "#42310b",
+    HEALTH_PAINT[Health.ACTION_REQUIRED].fill: "#47194f",
+    HEALTH_PAINT[Health.RECOVERING].fill: "#0f3d39",
+    HEALTH_PAINT[Health.FAILED].fill: "#34302d",
+}
+"""What boxes are filled with where the reader prefers a dark scheme. Those that are dark already stay as they are."""
+DARK_INKS = {
+    INK: "#f3f4f6",
+    SOFT_INK: "#b6bec9",
+    FAINT_PAINT.line: "#3f4752",
+    FAINT_PAINT.text: "#7b8594",
+    **{PENS[look].colour: ink for look, ink in (
+        (Look.INFO, "#8ab4ff"), (Look.WARNING, "#f0b35a"), (Look.ERROR, "#ff8a80"),
+    )},
+    HEALTH_PAINT[Health.UNKNOWN].line: "#9aa4b2",
+    HEALTH_PAINT[Health.LIVE].line: "#4ade80",
+    HEALTH_PAINT[Health.ACTION_REQUIRED].line: "#e08cf0",
+    HEALTH_PAINT[Health.RECOVERING].line: "#5fd3c4",
+    HEALTH_PAINT[Health.FAILED].line: "#a8a29e",
+}  # fmt: skip
+"""The same of text, lines and arrowheads; white text stays white."""
+
 
 ANOMALOUS = (Look.INFO, Look.WARNING, Look.ERROR)
 """The looks of anomalies, the mildest first."""

@@ -8,6 +8,7 @@ script or a link does nothing.
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, TextIO
 
@@ -27,6 +28,7 @@ MAX_GROUPS_OF_A_KIND = 8
 MAX_SOURCES_ON_PAGE = 20
 """How many logs the page names; JSON has all of them."""
 
+_ROW, _CELL = re.compile(r"<tr>.*?</tr>", re.DOTALL), re.compile(r"<(t[dh]\b[^>]*)>")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC")
 _MARKS = {Severity.ERROR: "#d6453d", Severity.WARNING: "#b7791f", Severity.INFO: "#3b82c4"}
 """Colours for a notebook, which stand out from white as from black."""
@@ -63,7 +65,7 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
     )
     templates.globals.update(words=words, definition=definition, MAX_SOURCES_ON_PAGE=MAX_SOURCES_ON_PAGE)
-    templates.filters.update(moment=moment, time_text=time_text, timed=_timed, number="{:,}".format)
+    templates.filters.update(moment=moment, time_text=time_text, timed=_timed, labelled=_labelled, number="{:,}".format)
     return templates
 
 
@@ -77,3 +79,14 @@ def _timed(text: str) -> "Markup":
     from markupsafe import Markup, escape
 
     return Markup(_TIME.sub(r'<span class="when">\g<0></span>', str(escape(escaped(text)))))
+
+
+def _labelled(rows: "Markup", columns: Sequence[tuple[str, str]]) -> "Markup":
+    """Return rows whose cells say the title of their column, for a screen so narrow that they are stacked."""
+    from markupsafe import Markup, escape
+
+    def labelled(row: re.Match[str]) -> str:
+        titles = iter(columns)
+        return _CELL.sub(lambda cell: f'<{cell[1]} data-label="{escape(next(titles)[0])}">', row[0])
+
+    return Markup(_ROW.sub(labelled, rows))
