@@ -33,7 +33,7 @@ TimeSource = Callable[[], datetime]
 class Observer(Protocol):
     """Sees every decision after it is committed; it cannot change it, and its failures are logged only."""
 
-    def __call__(self, decision: Decision, /) -> None:
+    def __call__(self, decision: Decision, /) -> object:
         """See one decision."""
 
 

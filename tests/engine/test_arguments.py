@@ -54,7 +54,7 @@ WRONG: dict[Any, Sequence[object]] = {
     int: (*NO_COUNTS, None),
     int | None: NO_COUNTS,
     float: (*NO_LENGTHS, float("inf"), None),
-    float | None: (*NO_LENGTHS, float("inf")),
+    float | None: (*(each for each in NO_LENGTHS if each != 0), float("inf")),
     Path: (7, "", b"file", None),
     Policy: ("default", {}, None),
     TimeSource: (*NO_CALLABLES, None),

@@ -7,19 +7,22 @@ A deadline of the account that passed before an event is judged before it, alway
 observers and hooks get it like any other. So it does not matter when, or by whom, the clock is looked at.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from inspect import isawaitable, iscoroutine
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import PayloadError, StoreError, logger
+from ..hooks.callables import is_async
 from ..hooks.delivery import in_words
 from ..hooks.inline import Runner
 from ..hooks.registry import HookOutcome, HookRegistry
 from ..hooks.tracebacks import Tracebacks
-from ..hooks.worker import Worker
+from ..hooks.worker import STOP_S, Worker
 from ..intake import arguments
 from ..intake.logs import Received
 from ..intake.payloads import Payload, parse
@@ -46,6 +49,7 @@ from ..verify.rejudge import Differences, against_definition
 from .answers import Answers
 from .batches import RefusedPayloads, events_in_body, in_batches, judge_live
 from .deadlines import passed_deadlines
+from .handover import Handover
 from .observations import Observation, observed
 from .telemetry import log_anomalies
 
@@ -81,9 +85,13 @@ class Engine(Answers, HookRegistry):
         self._judge: Judge = judge if policy == DEFAULT_POLICY else partial(judge, policy=policy)
         self._clock = clock
         self._observers = tuple(observers)
+        for observer in self._observers:
+            if is_async(observer):
+                raise arguments.refuse("observers", observer, "functions that are not async: nobody awaits them")
         self._tracebacks = Tracebacks(clock)
         self._runner = Runner(store, self, clock)
         self._worker: Worker | None = None
+        self._handover = Handover()
 
     @classmethod
     def open(
@@ -117,9 +125,19 @@ class Engine(Answers, HookRegistry):
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Stop the runner, if one was started, and release the store; closing twice is harmless."""
-        self.stop_runner()
+    def close(self, timeout_s: float | None = STOP_S) -> None:
+        """Finish what was handed over by ``afeed_…``, stop the runner if one was started, and release the store.
+
+        Both are waited for until ``timeout_s`` seconds are over (None: for as long as it takes). What runs on is
+        logged; a call that does is made again, by the worker that takes it over once its lease has run out. Closing
+        twice is harmless.
+        """
+        arguments.maybe(arguments.waiting_time, "timeout_s", timeout_s)
+        ends_s = None if timeout_s is None else time.monotonic() + timeout_s
+        self._handover.finish(timeout_s)
+        self.stop_runner(timeout_s=None if ends_s is None else max(0.0, ends_s - time.monotonic()))
+        if self._worker is not None:
+            self._worker.abandon()
         self.store.close()
 
     # ---- Feeding ---------------------------------------------------------------------------------
@@ -159,6 +177,17 @@ class Engine(Answers, HookRegistry):
                 unreadable.add(error)
             unreadable.raise_any()
         return [each for each in decisions if not isinstance(each.event, DeadlinePassed)]
+
+    async def afeed_event(self, payload: Payload, *, received_at: datetime | None = None) -> Decision:
+        """Feed one payload as ``feed_event`` does, in a thread, while the event loop goes on.
+
+        If the task that awaits this is cancelled, the payload is fed all the same.
+        """
+        return await self._handover.call(partial(self.feed_event, payload, received_at=received_at))
+
+    async def afeed_body(self, body: bytes, headers: Mapping[str, str] | None = None) -> list[Decision]:
+        """Feed the body of a request as ``feed_body`` does, in a thread; a cancelled request is fed all the same."""
+        return await self._handover.call(partial(self.feed_body, body, headers))
 
     def feed_events(
         self,
@@ -239,8 +268,13 @@ class Engine(Answers, HookRegistry):
         for decision in decisions:
             for observer in self._observers:
                 try:
-                    observer(decision)
-                except Exception as error:
+                    if isawaitable(answer := observer(decision)):
+                        if iscoroutine(answer):
+                            answer.close()
+                        raise TypeError("it returned what nobody awaits; expected a function that does its work itself")
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # nothing that an observer raises may keep hooks from running
                     name = getattr(observer, "__qualname__", type(observer).__qualname__)
                     facts = {"observer": name, "account_id": decision.after.account_id, "error": in_words(error)}
                     logger().error("observer failed", **facts, exc_info=self._tracebacks.due(f"observer {name}", error))
@@ -327,7 +361,7 @@ class Engine(Answers, HookRegistry):
 
         The runner looks for what is due every ``poll_s`` seconds, and at once after a feed of this process. It looks
         for deadlines that have passed at once, and then every minute of the engine's clock. Register the hooks first.
-        Closing the engine stops it; calls that are running are waited for.
+        Closing the engine stops it; calls that are running are waited for, for a time.
         """
         arguments.count("threads", threads)
         arguments.seconds("poll_s", poll_s)
@@ -336,11 +370,16 @@ class Engine(Answers, HookRegistry):
             self._worker = Worker(self.store, self, clock, threads=threads, poll_s=poll_s, tick=tick)
         return self._worker
 
-    def stop_runner(self) -> None:
-        """Stop the runner that ``start_runner`` started; harmless if there is none."""
-        if self._worker is not None:
-            self._worker.stop()
+    def stop_runner(self, *, timeout_s: float | None = STOP_S) -> bool:
+        """Stop the runner that ``start_runner`` started, as ``Worker.stop`` does; harmless if there is none.
+
+        Return False if something still runs after ``timeout_s`` seconds; each call that does is logged.
+        """
+        arguments.maybe(arguments.waiting_time, "timeout_s", timeout_s)
+        is_over = self._worker is None or self._worker.stop(timeout_s)
+        if is_over:
             self._worker = None
+        return is_over
 
     def subscribed_hooks(self) -> list[SubscribedHook]:
         """Return every hook that the store knows, of whichever process, by name."""

@@ -279,6 +279,10 @@ class Deliverer:
         """Renew the leases of these no more; what was not written is left to its lease."""
         self._leases.drop([*(each.completion.claim for each in called), *map(claim_of, uncalled)])
 
+    def abandon(self) -> None:
+        """Renew no leases any more; what still runs is left to them."""
+        self._leases.abandon()
+
     def _lost(self, called: Called) -> HookOutcome:
         """Return the outcome of a call whose completion was refused, as its lease was lost to another worker."""
         why = self._leases.loss_of(called.completion.claim) or "its lease ran out"

@@ -109,6 +109,12 @@ class Leases:
                 lost = [claim for claim, is_held in zip(page, holds, strict=True) if not is_held]
                 self._lose(lost, "its lease ran out while it ran")
 
+    def abandon(self) -> None:
+        """Renew nothing any more that is held by now."""
+        with _heartbeat.changed:
+            self._held.clear()
+            _heartbeat.forget(self)
+
     def clear(self) -> None:
         """Forget every claim, in a forked child: they are the parent's."""
         self._held.clear()

@@ -137,6 +137,10 @@ class Worker:
             logger().warning("the worker stops while a hook is running", **facts)
         return is_over
 
+    def abandon(self) -> None:
+        """Leave the deliveries of a stopped worker whose hooks still run to others, once their leases have run out."""
+        self._deliverer.abandon()
+
     # ---- The dispatcher: reaps at every poll, plans at every poll and nudge, claims when a thread is free ----
 
     def _dispatch(self) -> None:

@@ -104,6 +104,13 @@ def seconds(name: str, value: object) -> float:
     return value
 
 
+def waiting_time(name: str, value: object) -> float:
+    """Return an argument that has to be how many seconds to wait, which may be none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise refuse(name, value, "0 seconds or more")
+    return value
+
+
 def numbers(name: str, value: object) -> Sequence[int]:
     """Return an argument that has to be a collection of numbers of rows, each a whole number from 1."""
     if isinstance(value, _ONE_VALUE) or not isinstance(value, Iterable):
