@@ -23,6 +23,7 @@ FEW = {
     "simulate/lives.py:traits_of": "members of Provider",
     "report/tables.py:_codes": "styles that this package is written with",
     "report/as_html.py:_templates": "no arguments",
+    "drawing/picture.py:_dark_scheme": "no arguments",
     "drawing/picture.py:_font_face": "the faces that the package ships",
     "drawing/routes.py:cache(_disturbance)": "lives as long as one call",
     "drawing/table.py:deviant_kinds": "no arguments",
