@@ -4,15 +4,10 @@ Each carries its facts as attributes, and its message says what happened, why, a
 """
 
 import logging
-import re
 from functools import cache
 from typing import Any
 
-
-def without_password(url: str) -> str:
-    """A store's URL as it may be shown: a password in it is nobody's business."""
-    hidden = re.sub(r"(?<=://)([^/@]*:)[^/]*@", r"\1***@", url)
-    return re.sub(r"(?<=[?&]password=)[^&]*", "***", hidden)
+from .urls import hide_urls
 
 
 class AccountLifecycleError(Exception):
@@ -110,6 +105,7 @@ class ConfigurationError(AccountLifecycleError, ValueError):
     """
 
     def __init__(self, setting: str, found: str, expected: str) -> None:
+        found = hide_urls(found)  # of a store, most likely, with a password in it
         super().__init__(setting, found, expected)
         self.setting = setting
         self.found = found
@@ -121,6 +117,9 @@ class ConfigurationError(AccountLifecycleError, ValueError):
 
 class UnreadableLog(AccountLifecycleError, OSError):
     """A log that cannot be read, or not to its end; the message says how far it was read, and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(hide_urls(message))  # a store's URL in place of a log's name
 
 
 # ---- Where failures are reported that nobody can be told of ------------------------------------------------

@@ -8,7 +8,7 @@ import account_lifecycle
 PACKAGE = Path(account_lifecycle.__file__).parent
 
 LAYERS = (
-    ("errors",),
+    ("errors", "urls"),
     ("lifecycle",),
     ("records",),
     ("intake",),
@@ -71,8 +71,9 @@ def test_imports_go_down_and_never_up() -> None:
     assert upward == []
 
 
-def test_only_errors_and_records_stand_beside_the_parts() -> None:
-    assert {name for name, path in MODULES.items() if path.parent == PACKAGE} == {"__init__", "errors", "records"}
+def test_only_errors_urls_and_records_stand_beside_the_parts() -> None:
+    beside = {name for name, path in MODULES.items() if path.parent == PACKAGE}
+    assert beside == {"__init__", "errors", "records", "urls"}
 
 
 def test_the_life_cycle_knows_only_the_standard_library_and_transitions() -> None:

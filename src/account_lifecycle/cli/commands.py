@@ -13,6 +13,7 @@ import click
 from typing_extensions import override
 
 from ..errors import AccountLifecycleError, AccountNotFound, ConfigurationError
+from ..urls import hide_urls
 
 PROGRAM = "account-lifecycle"
 """The name of the program, as the examples write it."""
@@ -85,8 +86,22 @@ class Command(click.Command):
 
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments. Say, where one begins with a hyphen and is no option, how it is given all the same."""
+        """Read the arguments. Say, where one begins with a hyphen and is no option, how it is given all the same.
+
+        What is said of wrong ones quotes no URL, in which there may be a password.
+        """
         given = [*args]
+        try:
+            return self._parse(ctx, args, given)
+        except click.UsageError as error:
+            said = message = error.format_message()
+            for word in given:
+                said = said.replace(word, hide_urls(word)).replace(repr(word), repr(hide_urls(word)))
+            if said == message:
+                raise
+            raise click.UsageError(said, ctx) from None
+
+    def _parse(self, ctx: click.Context, args: list[str], given: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -95,7 +110,7 @@ class Command(click.Command):
             if argument is None or word is None:
                 raise
             name = argument.make_metavar(ctx).strip("[].")
-            line = f"{ctx.command_path} -- {quote(word)}"
+            line = f"{ctx.command_path} -- {quote(hide_urls(word))}"
             message = f"{error.message} If it is the {name}, put options first, then --: {line}"
             raise click.NoSuchOption(error.option_name, message, error.possibilities, ctx) from None
 
@@ -158,7 +173,7 @@ class Program(CommandGroup):
             raise Failed(str(error)) from error
         except OSError as error:
             named = error.filename and error.strerror
-            raise Failed(f"{error.filename}: {error.strerror}" if named else str(error)) from error
+            raise Failed(f"{hide_urls(str(error.filename))}: {error.strerror}" if named else str(error)) from error
         except KeyboardInterrupt:
             raise Interrupted("interrupted") from None
 

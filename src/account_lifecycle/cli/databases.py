@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from ..errors import without_password
 from ..report.words import counted
 from ..stores.admin import back_up, copy
+from ..urls import public_url
 from .commands import CommandGroup, ExitCode, Failed
 from .opening import open_to_read
 from .options import MOMENT, confirm, json_option, store_option, yes_option
@@ -94,12 +94,12 @@ def copy_command(target: str, as_json: bool, store: str | None) -> None:
     with open_to_read(store) as engine, waiting_for("Copying"):
         copied = copy(engine.store, target)
     if as_json:
-        write_document({"to": without_password(target), "rows": dict(copied.rows), "head": copied.head})
+        write_document({"to": public_url(target), "rows": dict(copied.rows), "head": copied.head})
     else:
         write_fields(
             screen(), [*((table, f"{count:,}") for table, count in copied.rows.items()), ("head", copied.head)]
         )
-        say(f"Copied to {without_password(target)}, and proved. Name it with --store, or ACCOUNT_LIFECYCLE_STORE.")
+        say(f"Copied to {public_url(target)}, and proved. Name it with --store, or ACCOUNT_LIFECYCLE_STORE.")
 
 
 @db.command(

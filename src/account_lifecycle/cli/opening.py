@@ -8,6 +8,7 @@ from ..engine.core import Engine
 from ..errors import ConfigurationError, StoreError
 from ..report.tables import Column
 from ..stores.opening import store_file
+from ..urls import public_url
 from .commands import CommandGroup
 from .options import batch_option, json_option, policy_options, store_option
 from .output import Sheet, say, write_document
@@ -39,10 +40,14 @@ def require_store(settings: "Settings") -> None:
     """Raise an error for settings that name a store that is not there, or one that ends with the command."""
     url = settings.store
     if url.startswith("memory:"):
-        raise ConfigurationError("store", repr(url), "a store that outlives a command, such as sqlite:///accounts.db")
+        raise ConfigurationError(
+            "store", repr(public_url(url)), "a store that outlives a command, such as sqlite:///accounts.db"
+        )
     path = store_file(url)
     if path is not None and not (path.exists() and path.stat().st_size):
-        raise StoreError(f"{path}: there is no store here. Fill one: account-lifecycle feed LOG --store {url}")
+        raise StoreError(
+            f"{path}: there is no store here. Fill one: account-lifecycle feed LOG --store {public_url(url)}"
+        )
 
 
 def read_settings(**options: object) -> "Settings":

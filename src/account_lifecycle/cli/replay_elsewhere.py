@@ -13,13 +13,14 @@ import click
 
 from ..engine.core import utc_now
 from ..engine.seeding import Seeding, seed
-from ..errors import AccountLifecycleError, ConfigurationError, PayloadError, without_password
+from ..errors import AccountLifecycleError, ConfigurationError, PayloadError
 from ..intake.files import STDIN
 from ..intake.logs import Log, Received
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.wording import JsonObject, escaped, time_text
 from ..replay.sources import LedgerSource, Logs
 from ..report.words import counted
+from ..urls import public_url
 from .commands import Failed, Interrupted
 from .endings import fail_if_unreadable, say_unreadable
 from .opening import open_to_write, read_settings
@@ -42,11 +43,13 @@ def seed_logs(request: LogRequest, into: str, as_json: bool) -> None:
     """Seed a new store with logs, and print what is in it then."""
     settings, now, began = read_settings(store=into), utc_now(), perf_counter()
     if into.startswith("memory:"):
-        raise ConfigurationError("into", repr(into), "a store that outlives a command, such as sqlite:///accounts.db")
+        raise ConfigurationError(
+            "into", repr(public_url(into)), "a store that outlives a command, such as sqlite:///accounts.db"
+        )
     with opened(request) as found:
         for source in found:
             if isinstance(source, LedgerSource):
-                name = repr(without_password(source.name))
+                name = repr(public_url(source.name))
                 raise ConfigurationError("log", name, "a log. A store is copied with: account-lifecycle db copy")
         logs = [source.opened() for source in found if isinstance(source, Logs)]
         way = _Way(logs)
@@ -91,7 +94,7 @@ class _Way:
     @contextmanager
     def ending(self, into: str) -> Iterator[None]:
         """Say, if it ends early, that what is there is of no use."""
-        url, rest = without_password(into), "and not the whole history: delete it, and begin with a new store"
+        url, rest = public_url(into), "and not the whole history: delete it, and begin with a new store"
         try:
             yield
         except KeyboardInterrupt:
@@ -104,7 +107,7 @@ class _Way:
 
 def _print_seeded(seeded: Seeding, seconds: float, into: str, as_json: bool) -> None:
     """Print what the store holds, on stdout; on stderr how long it took, and that no hook is called for it."""
-    url, rate = without_password(into), seeded.events / seconds if seconds else 0
+    url, rate = public_url(into), seeded.events / seconds if seconds else 0
     if as_json:
         write_document({**seeded._asdict(), "store": url, "seconds": round(seconds, 3), "events_per_s": round(rate)})
     else:

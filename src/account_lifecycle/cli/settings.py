@@ -14,12 +14,13 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ..errors import ConfigurationError, without_password
+from ..errors import ConfigurationError
 from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.policy import DEFAULT_POLICY, SUBSCRIPTIONS, Policy
 from ..lifecycle.providers import ALIASES, PERMISSIVE, PROFILES, Provider
 from ..lifecycle.status import Status
 from ..lifecycle.wording import one_of, shown
+from ..urls import hide_urls, public_url
 
 VARIABLE_PREFIX = "ACCOUNT_LIFECYCLE_"
 """What every environment variable that is read here begins with."""
@@ -175,7 +176,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=VARIABLE_PREFIX, extra="ignore", frozen=True)
 
-    store: str = Field(DEFAULT_STORE, min_length=1)
+    store: str = Field(DEFAULT_STORE, min_length=1, repr=False)
     """The URL of the store."""
     redelivery_window: _LengthField = DEFAULT_POLICY.redelivery_window
     retry_horizon: _LengthField = DEFAULT_POLICY.retry_horizon
@@ -231,7 +232,7 @@ class Settings(BaseSettings):
     def _as_text(self, name: str) -> str:
         value = getattr(self, name)
         if name == "store":
-            return without_password(value)
+            return public_url(value)
         if name == "deadlines":
             return json.dumps({p: {s: written(t) for s, t in table.items()} for p, table in value.items()})
         if name == "subscribed":
@@ -279,7 +280,7 @@ def _configuration_error(error: ValidationError, given: dict[str, object]) -> Co
     if first["type"] == "value_error":
         wrong: _Wrong = first["ctx"]["error"]
         return ConfigurationError(setting, wrong.found, wrong.expected)
-    found = "a value that is no text" if name.endswith("_secrets") else shown(str(first["input"]))
+    found = "a value that is no text" if name.endswith("_secrets") else shown(hide_urls(str(first["input"])))
     return ConfigurationError(setting, found, _EXPECTED.get(name, _LENGTH_EXPECTED))
 
 

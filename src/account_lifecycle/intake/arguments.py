@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ..errors import ConfigurationError, PayloadError
 from ..lifecycle.events import MAX_CHARACTERS
 from ..lifecycle.wording import one_of, printable
+from ..urls import hide_urls
 from .dialects import TableRow
 
 LONGEST_SHOWN = 80
@@ -37,7 +38,7 @@ def refuse(name: str, value: object, expected: str) -> ConfigurationError:
 def in_short(value: object) -> str:
     """Return a value as it may stand in a message, whatever it does when it is asked for that."""
     try:
-        return printable(repr(value), LONGEST_SHOWN)
+        return printable(hide_urls(repr(value)), LONGEST_SHOWN)
     except Exception:
         return f"a {type(value).__name__} that cannot be shown"
 

@@ -8,13 +8,14 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import ConfigurationError, StoreError, UnreadableLog, without_password
+from ..errors import ConfigurationError, StoreError, UnreadableLog
 from ..intake.files import STDIN
 from ..intake.logs import HowToRead, Log, open_log
 from ..intake.tables import check_columns
 from ..lifecycle.account import Account
 from ..lifecycle.events import Event
 from ..stores.protocol import Store
+from ..urls import public_url
 from .parquet import Parquet, open_parquet
 
 READABLE = 'a file of JSON, CSV or Parquet, packed or not; "-" for standard input; or the URL of a store'
@@ -107,10 +108,10 @@ def open_sources(
         for log in map(str, logs):
             if _URL.match(log):
                 if open_store is None:
-                    raise ConfigurationError("log", repr(without_password(log)), READABLE.rpartition("; or")[0])
+                    raise ConfigurationError("log", repr(public_url(log)), READABLE.rpartition("; or")[0])
                 store = open_store(log)
                 closing.callback(store.close)
-                found.append(LedgerSource(without_password(log), store))
+                found.append(LedgerSource(public_url(log), store))
                 continue
             place = place if files else len(found)
             files += [STDIN] if log == STDIN else [_of_file(path, columns) for path in _paths(log)]

@@ -11,7 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ConfigurationError, StoreError, without_password
+from ..errors import ConfigurationError, StoreError
+from ..urls import public_url
 from . import chain
 from .opening import SERVERS, open_store
 from .protocol import Store
@@ -57,7 +58,7 @@ def copy(source: Store, target_url: str) -> Copied:
     from .sqlite import SQLiteStore
 
     if not (isinstance(source, SQLiteStore) and target_url.startswith(SERVERS)):
-        raise ConfigurationError("to", repr(without_password(target_url)), _COPIES)
+        raise ConfigurationError("to", repr(public_url(target_url)), _COPIES)
     target = open_store(target_url)
     try:
         from .postgres import PostgresStore

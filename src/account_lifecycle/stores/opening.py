@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ..errors import ConfigurationError, StoreError, without_password
+from ..errors import ConfigurationError, StoreError
+from ..urls import public_url
 from .protocol import Store
 
 SCHEMES = "memory:, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
@@ -16,8 +17,15 @@ _FILE = "sqlite:///"
 
 
 def store_file(url: str) -> Path | None:
-    """Return the file that a store's URL names, or None if it names none."""
-    return Path(url.removeprefix(_FILE)) if url.startswith(_FILE) else None
+    """Return the file that a store's URL names, or None if it names none.
+
+    Raise ``ConfigurationError`` for a URL with parameters, of which none would be heeded.
+    """
+    if not url.startswith(_FILE):
+        return None
+    if "?" in url:
+        raise ConfigurationError("store", repr(public_url(url)), "sqlite:///FILE, without parameters")
+    return Path(url.removeprefix(_FILE))
 
 
 def open_store(url: str) -> Store:
@@ -25,18 +33,18 @@ def open_store(url: str) -> Store:
 
     Raises ``ConfigurationError`` for a URL that names none, and ``StoreError`` if the store cannot be opened.
     """
-    scheme, _, rest = url.partition(":")
+    file, (scheme, _, rest) = store_file(url), url.partition(":")
     if url in ("memory:", "memory://"):
         from .sqlite import TemporaryStore
 
         return TemporaryStore()
-    if scheme == "sqlite" and rest.startswith("///") and rest[3:] not in ("", ":memory:") and "\0" not in rest:
+    if file is not None and rest[3:] not in ("", ":memory:") and "\0" not in rest:
         from .sqlite import SQLiteStore
 
-        return SQLiteStore(Path(rest[3:]))
+        return SQLiteStore(file)
     if scheme in ("postgresql", "postgres") and rest.startswith("//"):
         return _open_postgres(url)
-    raise ConfigurationError("store", repr(without_password(url)), SCHEMES)
+    raise ConfigurationError("store", repr(public_url(url)), SCHEMES)
 
 
 def _open_postgres(url: str) -> Store:

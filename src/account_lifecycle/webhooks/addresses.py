@@ -26,7 +26,8 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import ConfigurationError
-from ..lifecycle.wording import printable, shown
+from ..lifecycle.wording import shown
+from ..urls import public_url
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -41,6 +42,7 @@ _AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[^][@]+)\]|(?P<host>[^][@:]+))(?::(?P<po
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_PLAIN = re.compile(r"[a-z0-9_.-]+")
 _EXAMPLE = "such as https://crm.example.com/hooks"
 
 
@@ -103,7 +105,10 @@ class Target(NamedTuple):
     """In ASCII and lower case, without brackets and without a dot at the end."""
     port: int
     path: str
-    """With the query, if it has one."""
+    """With the query, if it has one. Either may hold a secret."""
+
+    def __repr__(self) -> str:
+        return f"<Target {self.scheme}://{self.authority}>"
 
     @property
     def is_secure(self) -> bool:
@@ -127,8 +132,8 @@ def read_url(url: str, allowance: Allowance) -> Target:
         raise _invalid("a blank, backslash, fragment or foreign letter", "ASCII (xn-- for the host, %xx for the rest)")
     try:
         parts = urlsplit(url)
-    except ValueError as error:
-        raise _invalid(printable(str(error), 80), _EXAMPLE) from None
+    except ValueError:
+        raise _invalid("a host in brackets that is no IPv6 address", _EXAMPLE) from None
     host, address, port = _read_authority(parts)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     target = Target(parts.scheme, host, DEFAULT_PORTS[parts.scheme] if port is None else port, path)
@@ -139,17 +144,18 @@ def read_url(url: str, allowance: Allowance) -> Target:
 def _read_authority(parts: SplitResult) -> tuple[str, Address | None, int | None]:
     """Return the host, the address that it spells out if it does, and the port if one is given."""
     if parts.scheme not in DEFAULT_PORTS:
-        raise _invalid(f"the scheme {shown(parts.scheme)}", "https (or http, to a host in allow)")
+        raise _invalid(f"the URL {shown(public_url(parts.geturl()))}", "https (or http, to a host in allow)")
     if "@" in parts.netloc:
         raise _invalid("credentials in it", "none: receivers know a webhook by its signature")
     found = _AUTHORITY.fullmatch(parts.netloc.lower())
     if found is None:
-        raise _invalid(f"{shown(parts.netloc)} for a host" if parts.netloc else "no host", _EXAMPLE)
+        raise _invalid("something else for a host and a port" if parts.netloc else "no host", _EXAMPLE)
     host = (found["host"] or found["ipv6"]).removesuffix(".")
     address = _literal(host)
     is_plain = isinstance(address, IPv6Address) if found["ipv6"] else address is not None or is_host_name(host)
     if not is_plain:
-        raise _invalid(f"the host {shown(host)}", "a host name, a.b.c.d or [IPv6], in its plain spelling")
+        named = f"the host {shown(host, 80)}" if _PLAIN.fullmatch(host) else "a host with other characters"
+        raise _invalid(named, "a host name, a.b.c.d or [IPv6], in its plain spelling")
     return host, address, None if found["port"] is None else int(found["port"])
 
 

@@ -14,23 +14,27 @@ that a thread that hangs keeps no circuit open. The state is that of one endpoin
 
 import json
 import math
+import re
 import ssl
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from hashlib import sha256
+from html import escape
 from http import HTTPStatus
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from typing import NamedTuple
+from urllib.parse import unquote, unquote_plus
 
 from ..errors import ConfigurationError
 from ..hooks.calls import HookCall
 from ..hooks.outcomes import Disable, Done, HookAnswer, RetryAt
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.wording import printable, time_text
+from ..urls import HIDDEN, public_url
 from .addresses import RefusedAddress, Resolver, checked_addresses, read_allowance, read_url, resolve
 from .exchange import Answer, Deadline, exchange
 from .signing import read_secrets, safe_id, signed_headers
@@ -138,7 +142,7 @@ class WebhookEndpoint:
             return RetryAt(reason=f"{host} did not answer within {self._timeout_s:g} s")
         except (OSError, HTTPException) as error:
             return RetryAt(reason=f"{host}: {_failure(error)}")
-        return outcome_of(answer, host, self._clock())
+        return outcome_of(answer._replace(excerpt=without_path(answer.excerpt, self._target.path)), host, self._clock())
 
     def _exchange(self, call: HookCall) -> Answer:
         deadline = Deadline(self._timeout_s)
@@ -177,12 +181,27 @@ def outcome_of(answer: Answer, host: str, now: datetime) -> HookAnswer:
     if status == HTTPStatus.GONE:
         return Disable(f"{_answered(answer, host)}. It wants no more webhooks; enable the hook when it does")
     if 300 <= status < 400:
-        where = f" to {printable(answer.location, _MAX_WORDS)}" if answer.location else ""
+        where = f" to {printable(public_url(answer.location), _MAX_WORDS)}" if answer.location else ""
         return RetryAt(
             reason=f"{_answered(answer, host)}: a redirect{where}, which is not followed. Give its final URL"
         )
     heeded = status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500
     return RetryAt(read_retry_after(answer.retry_after, now) if heeded else None, _answered(answer, host))
+
+
+def without_path(excerpt: bytes, path: str) -> bytes:
+    """Return what a receiver answered without the parts of the path and the query that it was asked by.
+
+    Many a server says "Cannot POST /hooks/TOKEN", and what is said is kept with the delivery.
+    """
+    said = excerpt.decode("utf-8", "replace")
+    parts = {part for part in re.split(r"[/?&=;#]", path) if len(part) > 2}
+    parts |= {unquote(part) for part in parts} | {unquote_plus(part) for part in parts}
+    for part in sorted(parts | {escape(part) for part in parts}, key=len, reverse=True):
+        said = re.sub(re.escape(part), HIDDEN, said, flags=re.IGNORECASE)
+        begun = next((n for n in range(len(part) - 1, 2, -1) if said.lower().endswith(part[:n].lower())), 0)
+        said = said[: len(said) - begun]  # an excerpt may end anywhere
+    return said.encode()
 
 
 def read_retry_after(text: str | None, now: datetime) -> datetime | None:

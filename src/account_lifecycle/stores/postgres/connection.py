@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, NamedTuple, Self
@@ -24,7 +24,8 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper, TextBinaryLoader, TextLoader
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from ...errors import ConfigurationError, StoreBusy, StoreError, StoreFull, without_password
+from ...errors import ConfigurationError, StoreBusy, StoreError, StoreFull
+from ...urls import HIDDEN, public_url
 from .. import schema_script, statements
 
 MOST_CONNECTIONS = 64
@@ -73,7 +74,10 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """Connect and set up; ``owner`` among the parameters learns why if that fails."""
         owner: Connections = parameters.pop("owner")
         try:
-            connection = super().connect(conninfo, **parameters)
+            try:
+                connection = super().connect(conninfo, **parameters)
+            except psycopg.Error as error:
+                raise type(error)(reason_of_failure(error, parameters)) from None
             try:
                 owner.set_up(connection)
             except BaseException:
@@ -91,8 +95,8 @@ class Connections:
     def __init__(self, url: str, forked: Callable[[], None] = lambda: None) -> None:
         self._forked = forked  # called in the child of a fork
         self._parameters = _parameters(url)
-        self.place = _place(self._parameters)
-        """What messages call the database; never with a password."""
+        self.place = public_url(url)
+        """What messages call the database."""
         self._is_closed = False
         self._renew()
         _EVERY.add(self)
@@ -170,18 +174,28 @@ class Connections:
 def _parameters(url: str) -> dict[str, Any]:
     try:
         given = conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError:  # whose words may have the password in them
+    except (psycopg.ProgrammingError, UnicodeError):  # whose words may have the password in them
         raise ConfigurationError(
-            "store", repr(without_password(url)), "a URL as libpq reads it: postgresql://USER@HOST:PORT/DATABASE"
+            "store", repr(public_url(url)), "a URL as libpq reads it: postgresql://USER@HOST:PORT/DATABASE"
         ) from None
     defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "account-lifecycle"}
     return {**defaults, **given, "client_encoding": "UTF8"}
 
 
-def _place(parameters: dict[str, Any]) -> str:
-    host, port = parameters.get("host"), parameters.get("port")
-    where = f"{host or ''}{f':{port}' if port else ''}"
-    return f"postgresql://{where}/{parameters.get('dbname') or ''}"
+def reason_of_failure(error: psycopg.Error, parameters: Mapping[str, object]) -> str:
+    """Return why a connection failed without any value of a setting that libpq quotes.
+
+    Of a malformed URL that may be a password, or a part of one.
+    """
+    said = str(error)
+    signs = [sign for sign in _REFUSALS if sign in said]
+    for value in sorted(map(str, parameters.values()), key=len, reverse=True):
+        said = said.replace(value, HIDDEN) if len(value) > 2 else said
+    said = _QUOTED.sub(HIDDEN, said)
+    return ": ".join([*(sign for sign in signs if sign not in said), said])
+
+
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|\"[^\"]*$")
 
 
 def _check_server(connection: Connection, place: str) -> None:
@@ -275,7 +289,7 @@ def in_our_words(place: str) -> Iterator[None]:
 
 
 def plainly(place: str, error: psycopg.Error) -> StoreError:
-    """Return an error in our words; the server's never hold the password."""
+    """Return an error in our words."""
     kind, advice = _advice(error)
     said = (error.diag.message_primary or str(error)).strip().replace("\n", " ").removesuffix(".")
     return kind(f"{place}: {advice} PostgreSQL says: {said}.")
