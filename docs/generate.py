@@ -26,6 +26,7 @@ from account_lifecycle.lifecycle.policy import DEFAULT, DEFAULT_POLICY
 from account_lifecycle.lifecycle.providers import ALIASES, PERMISSIVE, PROFILES
 from account_lifecycle.lifecycle.status import Health
 from account_lifecycle.lifecycle.wording import HEALTH_WORDS, PRESUMED, lasting, one_of
+from account_lifecycle.outputs.drafts import drafted
 
 HERE = Path(__file__).parent
 ACCOUNT = "acc-4711"
@@ -70,7 +71,8 @@ def main(arguments: Sequence[str]) -> int:
         if is_check:
             sys.stderr.write(f"docs/{name} is out of date: run python docs/generate.py\n")
         else:
-            (HERE / name).write_text(text, encoding="utf-8", newline="\n")
+            with drafted(HERE / name, replace=True) as draft:
+                draft.text().write(text)
             sys.stderr.write(f"docs/{name} written\n")
     return int(is_check and bool(stale))
 

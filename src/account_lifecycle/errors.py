@@ -122,6 +122,14 @@ class UnreadableLog(AccountLifecycleError, OSError):
         super().__init__(hide_urls(message))  # a store's URL in place of a log's name
 
 
+class OutputError(AccountLifecycleError):
+    """A file that is not written; the message says why, and what to do. What was there before is as it was."""
+
+
+class OutputExists(OutputError):
+    """A file that is there already, and was not to be replaced."""
+
+
 # ---- Where failures are reported that nobody can be told of ------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """``audit``: what deviated, grouped or in full, in four formats."""
 
 import csv
+import json
 from pathlib import Path
 
 from cli.shell import LOG, Run
@@ -72,8 +73,21 @@ def test_how_many_findings_were_named_is_told_on_stderr(run: Run, store: Path) -
 
 def test_a_file_that_cannot_be_written_is_one_plain_line(run: Run, store: Path) -> None:
     ran = run("audit", "--output", "nowhere/audit.txt")
-    assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "Error: nowhere/audit.txt: No such file or directory\n"
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith(
+        "Error: Invalid value for '--output': nowhere/audit.txt: there is no folder nowhere. Make it first.\n"
+    )
+
+
+def test_json_is_one_document_or_lines_and_the_name_says_which(run: Run, store: Path, tmp_path: Path) -> None:
+    assert run("audit", "--output", "audit.json").code == 0
+    assert json.loads((tmp_path / "audit.json").read_text())["totals"]["anomalies"] == 5
+    assert run("audit", "--full", "--output", "audit.jsonl").code == 0
+    assert len((tmp_path / "audit.jsonl").read_text().splitlines()) == 5
+    for words in (("--full", "--output", "other.json"), ("--output", "other.jsonl")):
+        ran = run("audit", *words)
+        assert ran.code == 2
+        assert "end FILE in" in ran.err
 
 
 def test_a_store_without_anomalies_says_so(run: Run) -> None:

@@ -65,11 +65,11 @@ def test_a_backup_is_a_store_like_any_other_with_the_same_head(run: Run, store: 
 
 
 def test_a_backup_never_replaces_a_file(run: Run, store: Path, tmp_path: Path) -> None:
-    (tmp_path / "precious.txt").write_text("mine")
-    ran = run("db", "backup", tmp_path / "precious.txt")
-    assert ran.code == 1
+    (tmp_path / "precious.db").write_text("mine")
+    ran = run("db", "backup", tmp_path / "precious.db")
+    assert ran.code == 2
     assert "exists already" in ran.err
-    assert (tmp_path / "precious.txt").read_text() == "mine"
+    assert (tmp_path / "precious.db").read_text() == "mine"
 
 
 # ---- copy ---------------------------------------------------------------------------------------------
@@ -150,9 +150,9 @@ def test_a_prune_that_finds_nothing_says_so(run: Run, store: Path, tmp_path: Pat
 
 
 def test_an_archive_is_never_overwritten_and_then_nothing_is_taken_out(run: Run, store: Path, tmp_path: Path) -> None:
-    (tmp_path / "precious.txt").write_text("mine")
-    assert run(*WITHOUT_QUESTION, tmp_path / "precious.txt").code == 1
-    assert (tmp_path / "precious.txt").read_text() == "mine"
+    (tmp_path / "precious.jsonl.gz").write_text("mine")
+    assert run(*WITHOUT_QUESTION, tmp_path / "precious.jsonl.gz").code == 2
+    assert (tmp_path / "precious.jsonl.gz").read_text() == "mine"
     with Engine.open(f"sqlite:///{store}") as engine:
         assert engine.store.segments() == []
 

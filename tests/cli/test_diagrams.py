@@ -33,8 +33,8 @@ def test_a_file_is_written_in_the_format_of_its_name(name: str, start: bytes, ru
 
 
 def test_the_format_can_be_told(run: Run, tmp_path: Path) -> None:
-    run("diagram", "--format", "mermaid", "--output", "life.txt")
-    assert (tmp_path / "life.txt").read_text("utf-8") == run("diagram", "--format", "mermaid").out
+    run("diagram", "--format", "mermaid", "--output", "life.mmd")
+    assert (tmp_path / "life.mmd").read_text("utf-8") == run("diagram", "--format", "mermaid").out
 
 
 def test_bytes_of_a_picture_go_into_a_pipe(run: Run) -> None:

@@ -165,7 +165,7 @@ def test_the_same_seed_gives_the_same_log_today_and_tomorrow(run: Run, tmp_path:
 
 def test_a_clean_log_has_no_fault_but_those_that_are_named(run: Run) -> None:
     def faults(*options: str) -> set[str]:
-        rates = run("simulate", "fleet.jsonl", "--accounts", "2", *options, "--json").document["rates"]
+        rates = run("simulate", "fleet.jsonl", "--force", "--accounts", "2", *options, "--json").document["rates"]
         return {name for name, rate in rates.items() if rate}
 
     assert faults("--clean") == set()

@@ -259,7 +259,7 @@ def test_a_table_takes_its_form_from_its_ending(run: Run, log: Path, tmp_path: P
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_read(run: Run, log: Path, tmp_path: Path) -> None:
     for option in ("--report", "--anomalies", "--refused"):
         ran = run("replay", "log.jsonl", option, "nowhere/file.jsonl")
-        assert ran.code == 1
+        assert ran.code == 2
         assert "nowhere" in ran.err
         assert "replayed in" not in ran.err
     assert list(tmp_path.iterdir()) == [log]
@@ -267,7 +267,9 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_read(run: Run,
 
 def test_no_file_is_read_and_written_at_once_and_none_written_twice(run: Run, log: Path) -> None:
     before = log.read_bytes()
-    assert run("replay", "log.jsonl", "--refused", "./log.jsonl").code == 2
+    Path("twin.jsonl").hardlink_to(log)
+    for words in (("--refused", "./log.jsonl"), ("--anomalies", "./log.jsonl"), ("--anomalies", "twin.jsonl")):
+        assert run("replay", "log.jsonl", *words, "--force").code == 2, words
     assert run("replay", "log.jsonl", "--anomalies", "log.jsonl").code == 2
     assert run("replay", "log.jsonl", "--anomalies", "x.csv", "--windows", "x.csv").code == 2
     assert log.read_bytes() == before
@@ -276,9 +278,9 @@ def test_no_file_is_read_and_written_at_once_and_none_written_twice(run: Run, lo
 def test_a_pattern_never_matches_what_is_being_written(run: Run, log: Path, tmp_path: Path) -> None:
     assert events_in(run("replay", "*", "--report", "audit.html", "--json")) == 16
     (tmp_path / "refused-logs.jsonl").unlink()
-    ran = run("replay", "*", "--report", "audit.html")
+    ran = run("replay", "*", "--report", "audit.html", "--force")
     assert ran.code == 2
-    assert "audit.html" in ran.err
+    assert "audit.html, which is being read" in ran.err
 
 
 def test_a_side_file_is_named_after_its_run_and_never_overwritten(run: Run, log: Path) -> None:
@@ -301,11 +303,11 @@ def test_a_log_of_which_less_than_half_can_be_read_ends_with_an_error(run: Run) 
 def test_a_file_is_replaced_only_when_its_successor_is_whole(run: Run, tmp_path: Path) -> None:
     (tmp_path / "damaged.parquet").write_bytes(b"PAR1" + bytes(100))
     (tmp_path / "audit.html").write_text("the old one")
-    ran = run("replay", "damaged.parquet", "--report", "audit.html")
+    ran = run("replay", "damaged.parquet", "--report", "audit.html", "--force")
     assert ran.code == 1
     assert "cannot be read as Parquet" in ran.err
     assert (tmp_path / "audit.html").read_text() == "the old one"
-    assert list(tmp_path.glob("*.part")) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["audit.html", "damaged.parquet"]
 
 
 def test_a_log_that_is_damaged_before_its_first_event_fails(run: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ LAYERS = (
     ("errors", "urls"),
     ("lifecycle",),
     ("records",),
-    ("intake",),
+    ("intake", "outputs"),
     ("stores", "hooks", "verify"),
     ("webhooks",),
     ("report", "drawing", "simulate"),

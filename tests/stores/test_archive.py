@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import random
+import resource
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -125,18 +127,20 @@ def test_an_archive_that_breaks_in_the_middle_leaves_nothing(path: Path) -> None
 
 
 def test_a_full_disk_leaves_nothing_and_takes_nothing_out(path: Path) -> None:
-    """/dev/full is a disk that is always full."""
-    full = path.with_name(f".{path.name}.part")
-    full.symlink_to("/dev/full")
+    """A limit on the size of files is met like a full disk."""
     store = TemporaryStore()
-    store.advance([announced("a", "OK", payload=bytes(range(256)) * 256)], as_it_is)
-    with pytest.raises(StoreError, match="could not be written"):
-        store.prune(at(9), path, at(9))
+    store.advance([announced("a", "OK", payload=random.Random(1).randbytes(1 << 16))], as_it_is)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, hard))
+    try:
+        with pytest.raises(StoreError, match="could not be written"):
+            store.prune(at(9), path, at(9))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert len(list(store.ledger())) == 1
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_draft_that_a_crash_left_behind_is_in_nobodys_way(path: Path) -> None:
-    path.with_name(f".{path.name}.part").write_bytes(b"half of")
-    assert write_archive(path, proofs())[0] == 3
-    assert list(path.parent.iterdir()) == [path]
+def test_only_its_owner_may_read_an_archive(path: Path) -> None:
+    write_archive(path, proofs())
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -92,7 +92,7 @@ def test_a_copy_holds_everything_and_is_one_file(path: Path, tmp_path: Path) -> 
 
 def test_no_copy_takes_the_place_of_another_file(path: Path, tmp_path: Path) -> None:
     store = SQLiteStore(path)
-    there = tmp_path / "there"
+    there = tmp_path / "there.db"
     there.write_text("mine")
     with pytest.raises(StoreError, match="exists already and is not overwritten"):
         store.backup(there)
@@ -102,7 +102,7 @@ def test_no_copy_takes_the_place_of_another_file(path: Path, tmp_path: Path) -> 
 
 def test_a_copy_that_cannot_be_written_leaves_nothing(path: Path, tmp_path: Path) -> None:
     store = SQLiteStore(path)
-    with pytest.raises(StoreError, match="cannot be opened or made"):
+    with pytest.raises(StoreError, match="there is no folder"):
         store.backup(tmp_path / "missing" / "copy.db")
     store.close()
 

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TextIO
 
 import click
@@ -13,6 +12,9 @@ from ..engine.answers import known_family
 from ..engine.core import Engine, utc_now
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
+from ..outputs.drafts import drafted
+from ..outputs.endings import REPORT_ENDINGS
+from ..outputs.targets import OutputTarget
 from ..records import AuditFilter
 from .accounts import id_of
 from .commands import Command
@@ -20,6 +22,7 @@ from .drawing import traffic_svg
 from .opening import open_to_read
 from .options import MOMENT, PROVIDER, FailOn, Keyword, fail_on_option, store_option, subscribed_option
 from .output import say
+from .outputs import OutputFile, chosen_form, force_option
 
 FORMATS = ("text", "json", "csv", "html")
 
@@ -43,9 +46,15 @@ FORMATS = ("text", "json", "csv", "html")
 @click.option("--since", type=MOMENT, metavar="TIME", help="Only what was received then or later.")
 @click.option("--until", type=MOMENT, metavar="TIME", help="Only what was received before then.")
 @click.option("--full", is_flag=True, help="Every anomaly by itself; by default they are grouped.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: as FILE ends, or text]")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to this file.")
+@click.option(
+    "--output",
+    type=OutputFile(REPORT_ENDINGS, streams=True),
+    metavar="FILE",
+    help="Write to this file: .txt, .json (with --full .jsonl), .csv or .html.",
+)
+@force_option
 @subscribed_option
 @fail_on_option
 @store_option
@@ -57,15 +66,15 @@ def audit(
     since: datetime | None,
     until: datetime | None,
     full: bool,
-    form: str,
+    form: str | None,
     as_json: bool,
-    output: Path | None,
+    output: OutputTarget | None,
     subscribed: str | None,
     fail_on: tuple[str, ...],
     store: str | None,
 ) -> None:
     """Report every anomaly: grouped, explained, with what to do about it."""
-    form = "json" if as_json else form
+    form = _form(output, "json" if as_json else form, full)
     if full and form == "html":
         raise click.UsageError("HTML is a report of groups: --full goes with text, json and csv.")
     watch = FailOn(fail_on)
@@ -86,15 +95,24 @@ def audit(
     watch.end()
 
 
+def _form(output: OutputTarget | None, form: str | None, full: bool) -> str:
+    """Return the format to write in. JSON is one document, and of every anomaly by itself JSON Lines."""
+    as_lines = "jsonl" if full else "json"
+    chosen = chosen_form(output, as_lines if form == "json" else form, "text")
+    if chosen in ("json", "jsonl") and chosen != as_lines:
+        raise click.UsageError(f"JSON is one document, and lines with --full: end FILE in .{as_lines}.")
+    return "json" if chosen == "jsonl" else chosen
+
+
 @contextmanager
-def written_to(output: Path | None) -> Iterator[TextIO]:
+def written_to(output: OutputTarget | None) -> Iterator[TextIO]:
     """Open the file that was named, or standard output."""
     if output is None:
         yield sys.stdout
         return
-    with output.open("w", encoding="utf-8", newline="") as file:
-        yield file
-    say(f"Written: {output}")
+    with drafted(output.path, replace=output.replace) as draft:
+        yield draft.text()
+    say(f"Written: {output.path}")
 
 
 def _write_in_full(anomalies: Iterable[Anomaly], form: str, stream: TextIO) -> None:

@@ -77,6 +77,14 @@ class Interrupted(click.ClickException):
     exit_code = ExitCode.INTERRUPTED
 
 
+class CheckedType(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A type whose values are checked when all options are known, before the command does anything."""
+
+    def checked(self, value: Any, param: click.Parameter, ctx: click.Context) -> Any:
+        """Return what the command gets in place of the value; fail if that cannot be used."""
+        raise NotImplementedError
+
+
 class Command(click.Command):
     """A command whose help ends with examples."""
 
@@ -113,6 +121,15 @@ class Command(click.Command):
             line = f"{ctx.command_path} -- {quote(hide_urls(word))}"
             message = f"{error.message} If it is the {name}, put options first, then --: {line}"
             raise click.NoSuchOption(error.option_name, message, error.possibilities, ctx) from None
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        """Check what has to be checked, and run."""
+        for param in self.params:
+            value = ctx.params.get(param.name or "")
+            if isinstance(param.type, CheckedType) and value is not None:
+                ctx.params[param.name or ""] = param.type.checked(value, param, ctx)
+        return super().invoke(ctx)
 
     @override
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

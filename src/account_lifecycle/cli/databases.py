@@ -1,10 +1,11 @@
 """``db``: check, back up, copy and prune the database that a store is kept in."""
 
 from datetime import datetime
-from pathlib import Path
 
 import click
 
+from ..outputs.endings import ARCHIVE_ENDINGS, STORE_ENDINGS
+from ..outputs.targets import OutputTarget
 from ..report.words import counted
 from ..stores.admin import back_up, copy
 from ..urls import public_url
@@ -12,6 +13,7 @@ from .commands import CommandGroup, ExitCode, Failed
 from .opening import open_to_read
 from .options import MOMENT, confirm, json_option, store_option, yes_option
 from .output import clock, say, screen, write_document, write_fields
+from .outputs import OutputFile
 from .progress import waiting_for
 from .verifying import summary
 
@@ -59,22 +61,23 @@ def check(as_json: bool, store: str | None) -> None:
     short_help="Copy a store's file while others feed",
     examples=[("A backup, at any time", "account-lifecycle db backup backup.db")],
 )
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=OutputFile(STORE_ENDINGS, replaceable=False))
 @json_option
 @store_option
-def backup(file: Path, as_json: bool, store: str | None) -> None:
+def backup(file: OutputTarget, as_json: bool, store: str | None) -> None:
     """Copy the store into FILE, as it is at one moment, while others go on feeding.
 
-    FILE must not be there yet. It is a store like any other: verify --store sqlite:///FILE proves it. For
-    PostgreSQL use its own means, such as pg_dump.
+    FILE, such as backup.db, must not be there yet, and only you may read it. It is a store like any other: verify
+    --store sqlite:///FILE proves it. For PostgreSQL use its own means, such as pg_dump.
     """
     with open_to_read(store) as engine, waiting_for("Backing up"):
         head = engine.store.head()
-        back_up(engine.store, file)
+        back_up(engine.store, file.path)
+    size = file.path.stat().st_size
     if as_json:
-        write_document({"file": str(file), "bytes": file.stat().st_size, "head": head})
+        write_document({"file": str(file.path), "bytes": size, "head": head})
     else:
-        say(f"Written: {file}, {file.stat().st_size:,} bytes")
+        say(f"Written: {file.path}, {size:,} bytes")
 
 
 @db.command(
@@ -113,27 +116,28 @@ def copy_command(target: str, as_json: bool, store: str | None) -> None:
 @click.option(
     "--archive",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(ARCHIVE_ENDINGS, replaceable=False),
     metavar="FILE",
-    help="Where they are written to, as gzipped JSON Lines.",
+    help="Where they are written to, as gzipped JSON Lines: a new file that ends in .jsonl.gz.",
 )
 @yes_option
 @json_option
 @store_option
-def prune(before: datetime, archive: Path, is_confirmed: bool, as_json: bool, store: str | None) -> None:
+def prune(before: datetime, archive: OutputTarget, is_confirmed: bool, as_json: bool, store: str | None) -> None:
     """Archive the events received before a time, and take them out of the store.
 
     Accounts stay as they are, and so does what hooks still wait for. The ledger goes on from the archive's last
     digest, so it still verifies.
     """
+    path = archive.path
     with open_to_read(store) as engine:
-        confirm(f"Take the events received before {clock(before)} UTC out, and write them to {archive}?", is_confirmed)
+        confirm(f"Take the events received before {clock(before)} UTC out, and write them to {path}?", is_confirmed)
         with waiting_for("Pruning"):
-            segment = engine.prune(before, archive)
+            segment = engine.prune(before, path)
     if as_json:
         write_document({"segment": segment and segment.to_dict()})
     elif segment is None:
         say("There was nothing to take out")
     else:
         write_fields(screen(), [("sha256", segment.archive_sha256), ("head", segment.head)])
-        say(f"{counted(segment.events, 'event')} taken out, archived in {archive}. Keep that file, and note down both.")
+        say(f"{counted(segment.events, 'event')} taken out, archived in {path}. Keep that file, and note down both.")

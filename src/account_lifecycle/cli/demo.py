@@ -11,24 +11,27 @@ from typing import TYPE_CHECKING
 import click
 
 from ..engine.core import BATCH_SIZE, Engine, utc_now
+from ..errors import ConfigurationError
 from ..intake.logs import open_log
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import Severity
 from ..lifecycle.decide import Decision
 from ..lifecycle.providers import Provider
 from ..lifecycle.status import Health
+from ..outputs.drafts import drafted
 from ..report.audit import AuditReport, build_report
 from ..report.tables import STYLES
 from ..report.words import blindness, counted, headline
 from ..simulate.faults import Faults
 from ..simulate.log import Simulation, simulate
 from ..simulate.score import Listened, Score, score
-from ..simulate.truth import truth_path
+from ..simulate.truth import read_truth, truth_path
 from .accounts import write_accounts
 from .commands import Command, introduced
 from .drawing import draw_path, draw_traffic, save
 from .feeding import ScoredLines, counting_feed, feeding, write_counts
 from .output import composed, say, screen, styled, write_fields, write_heading, write_paragraph
+from .outputs import OutputFolder
 from .progress import FeedCounts, LogReader, waiting_for
 from .windows import write_windows
 
@@ -54,9 +57,18 @@ class DemoFiles:
         self.store = folder / "fleet.db"
         self.url = f"sqlite:///{self.store}"
 
+    @classmethod
+    def are_in(cls, folder: Path) -> bool:
+        """Return whether an earlier demo left them in a folder: the truth is that about its fleet."""
+        try:
+            header = read_truth(cls(folder).truth).header
+        except (OSError, ConfigurationError):
+            return False
+        return (header["accounts"], header["days"], header["seed"]) == (FLEET_SIZE, DAYS, SEED)
+
     def clear(self) -> None:
         """Make the folder, and delete the store of an earlier demo but nothing else."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         for suffix in ("", "-wal", "-shm"):
             self.store.with_name(self.store.name + suffix).unlink(missing_ok=True)
 
@@ -72,11 +84,11 @@ class DemoFiles:
 @click.option(
     "--keep",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("demo"),
+    type=OutputFolder(DemoFiles.are_in),
+    default="demo",
     show_default=True,
     metavar="DIR",
-    help="The folder for the log, the store, the pictures and the report.",
+    help="The folder for the log, the store, the pictures and the report: a new one, or that of an earlier demo.",
 )
 def demo(folder: Path) -> None:
     """Show everything at work on a simulated fleet: feeding, the audit, blind windows, pictures, a report.
@@ -87,7 +99,7 @@ def demo(folder: Path) -> None:
     files = DemoFiles(folder)
     files.clear()
     simulation = _simulation()
-    simulation.write(files.log)
+    simulation.write(files.log, force=True)
     console = screen()
     with Engine.open(files.url, observers=()) as engine:
         write_paragraph(
@@ -104,9 +116,9 @@ def demo(folder: Path) -> None:
         _window_section(console, engine, report, now)
         example = _example(engine)
         with waiting_for("Drawing the pictures and writing the report"):
-            written = _write_files(engine, files, example, report)
+            fields = _write_files(engine, files, example, report)
         write_heading(console, "Files")
-        write_fields(console, written)
+        write_fields(console, fields)
         _next_section(console, files.url, example)
 
 
@@ -142,8 +154,8 @@ def _write_files(engine: Engine, files: DemoFiles, example: Account, report: Aud
     for reason in sorted(missing):
         say(reason)
     page = files.folder / "audit.html"
-    with page.open("w", encoding="utf-8") as file:
-        write_html(report, file, "".join(p.read_text("utf-8") for p in traffic if p.suffix == ".svg"))
+    with drafted(page, replace=True) as draft:
+        write_html(report, draft.text(), "".join(p.read_text("utf-8") for p in traffic if p.suffix == ".svg"))
     return [
         ("report", str(page)),
         ("life cycle", _endings(life_cycle)),

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ..lifecycle.account import Account
+from ..outputs.drafts import drafted
+from ..outputs.endings import PICTURE_ENDINGS
+from ..outputs.targets import OutputTarget
 from ..stores.protocol import Reader
 from .accounts import find_account
 from .commands import Command
 from .opening import open_to_read
 from .options import KNOWN_PROVIDER, store_option
 from .output import say
+from .outputs import OutputFile, chosen_form, force_option
 
 if TYPE_CHECKING:
     from ..drawing import Picture
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
 
 PICTURE_FORMATS = {"svg": ".svg", "png": ".png", "dot": ".dot", "mermaid": ".mmd"}
 """The formats, and how their files end."""
-_BY_SUFFIX = {suffix: form for form, suffix in PICTURE_FORMATS.items()} | {".gv": "dot", ".mermaid": "mermaid"}
 
 
 @click.command(
@@ -40,7 +43,8 @@ _BY_SUFFIX = {suffix: form for form, suffix in PICTURE_FORMATS.items()} | {".gv"
 @click.option("--account", "account_id", metavar="ID", help="The path of this account.")
 @click.option("--traffic", is_flag=True, help="The traffic of the whole fleet.")
 @click.option("--format", "form", type=click.Choice(tuple(PICTURE_FORMATS)), help="[default: as FILE ends, or dot]")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to this file.")
+@click.option("--output", type=OutputFile(PICTURE_ENDINGS, streams=True), metavar="FILE", help="Write to this file.")
+@force_option
 @store_option
 def diagram(
     provider: str | None,
@@ -48,7 +52,7 @@ def diagram(
     account_id: str | None,
     traffic: bool,
     form: str | None,
-    output: Path | None,
+    output: OutputTarget | None,
     store: str | None,
 ) -> None:
     """Draw the life cycle, or what happened on it, from the machine that runs.
@@ -58,15 +62,16 @@ def diagram(
     """
     if sum(map(bool, (provider, deviations, account_id, traffic))) > 1:
         raise click.UsageError("--provider, --deviations, --account and --traffic exclude each other.")
-    form = form or _BY_SUFFIX.get(output.suffix.lower() if output else "", "dot")
+    form = chosen_form(output, form, "dot")
     if output is None and form == "png" and sys.stdout.isatty():
         raise click.UsageError("A PNG cannot be shown on a terminal: name a file with --output.")
     drawn = in_format(_picture(provider, deviations, account_id, traffic, store), form)
     if output is None:
         sys.stdout.buffer.write(drawn)
     else:
-        output.write_bytes(drawn)
-        say(f"Written: {output}")
+        with drafted(output.path, replace=output.replace) as draft:
+            draft.file.write(drawn)
+        say(f"Written: {output.path}")
 
 
 def _picture(
@@ -135,13 +140,13 @@ def save(picture: "Picture", stem: Path, missing: set[str]) -> list[Path]:
     """Write a picture in every format and return the files; add to ``missing`` why one cannot be rendered."""
     from ..drawing import DrawingError
 
-    written = []
+    saved = []
     for suffix in PICTURE_FORMATS.values():
         try:
-            written.append(picture.write(stem.with_suffix(suffix)))
+            saved.append(picture.write(stem.with_suffix(suffix), force=True))
         except DrawingError as error:
             missing.add(str(error))
-    return written
+    return saved
 
 
 def _svg(picture: "Picture") -> str:

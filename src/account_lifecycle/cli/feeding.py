@@ -18,11 +18,14 @@ from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.providers import Provider
 from ..lifecycle.status import Verdict
 from ..lifecycle.wording import JsonObject, escaped, one_of
+from ..outputs.endings import LOG_ENDINGS
+from ..outputs.targets import OutputTarget
 from ..report.tables import STYLES
 from ..report.words import counted
 from ..simulate.faults import Faults
 from ..simulate.log import simulate
 from ..simulate.score import Listened, Score, score
+from ..simulate.truth import truth_path
 from .commands import Command, Interrupted
 from .endings import fail_if_unreadable, needing_extra, print_readings, say_unreadable
 from .opening import open_to_write, read_settings
@@ -39,6 +42,7 @@ from .options import (
     store_option,
 )
 from .output import composed, say, screen, styled, write_document, write_fields
+from .outputs import OutputFile, force_option
 from .progress import STANDARD_INPUT, FeedCounts, LogReader, Pace, showing
 
 if TYPE_CHECKING:
@@ -287,7 +291,8 @@ class ScoredLines:
         ("A large log, without a fault", "account-lifecycle simulate --accounts 20000 --days 365 --clean big.jsonl"),
     ],
 )
-@click.argument("log", metavar="FILE", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.argument("log", metavar="FILE", type=OutputFile(LOG_ENDINGS, beside=truth_path))
+@force_option
 @click.option(
     "--accounts",
     type=click.IntRange(1, 10_000_000),
@@ -332,7 +337,7 @@ class ScoredLines:
 @click.option("--bare", is_flag=True, help="Bare payloads, without the times of their arrival.")
 @json_option  # fmt: skip
 def simulate_command(
-    log: Path,
+    log: OutputTarget,
     accounts: int,
     days: float,
     seed: int,
@@ -346,7 +351,7 @@ def simulate_command(
 ) -> None:
     """Write a log of webhooks for a simulated fleet, and the truth about every fault in it.
 
-    FILE is JSON Lines, ready for "feed"; FILE.truth.jsonl beside it lists the faults, ready for
+    FILE, which ends in .jsonl, is ready for "feed"; FILE.truth.jsonl beside it lists the faults, ready for
     "feed --truth". The accounts' lives follow the machine; the faults are what happens to webhooks on
     their way: dropped, late, delivered twice, broken.
     """
@@ -362,13 +367,13 @@ def simulate_command(
         providers=[Provider(word) for word in providers] or tuple(Provider),
         bare=bare,
     )
-    truth = simulation.write(log)
+    truth = simulation.write(log.path, force=log.replace)
     if as_json:
-        write_document({"log": str(log), "truth": str(truth), **simulation.header})
+        write_document({"log": str(log.path), "truth": str(truth), **simulation.header})
         return
     lines, faults = counted(simulation.events, "line"), counted(len(simulation.faults), "fault")
-    say(f"{log}: {lines} of {counted(accounts, 'account')}; {truth}: {faults}")
-    say(f"Feed it: account-lifecycle feed {log} --truth {truth}")
+    say(f"{log.path}: {lines} of {counted(accounts, 'account')}; {truth}: {faults}")
+    say(f"Feed it: account-lifecycle feed {log.path} --truth {truth}")
 
 
 def _rate(text: str) -> tuple[str, float]:

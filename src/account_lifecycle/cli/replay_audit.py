@@ -3,7 +3,7 @@
 import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from ..errors import OutputError
+from ..intake.files import STDIN
 from ..intake.logs import HowToRead
 from ..lifecycle.policy import Policy
 from ..lifecycle.wording import JsonObject, escaped
+from ..outputs.drafts import Draft
+from ..outputs.targets import OutputTarget, check_apart
 from ..replay import Audit, Progress
 from ..replay.audit import replay_sources
 from ..replay.findings import schemas
@@ -25,7 +29,7 @@ from ..report.audit import MAX_LISTED, AuditReport
 from ..report.words import counted
 from ..stores.opening import open_store
 from ..stores.protocol import Store
-from .commands import Failed, Interrupted
+from .commands import Interrupted
 from .drawing import crossings_svg
 from .endings import fail_if_unreadable, say_unreadable
 from .opening import read_settings, require_store
@@ -35,10 +39,6 @@ from .progress import Pace, showing, waiting_for
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PART = ".part"
-"""How a file's name ends while it is being written."""
-_PARQUET, _CSV = ".parquet", ".csv"
 
 
 class LogRequest(NamedTuple):
@@ -64,28 +64,26 @@ class OutputTable(NamedTuple):
 
 
 class Output(NamedTuple):
-    """A table and the file that it is written to, in the form that the ending of its name asks for."""
+    """A table and the file that it is written to."""
 
-    path: Path
+    target: OutputTarget
     table: OutputTable
-
-    @property
-    def form(self) -> str:
-        """The ending of its name."""
-        return self.path.suffix.lower()
 
 
 class Written(NamedTuple):
     """The files that are to be written."""
 
-    report: Path | None
+    report: OutputTarget | None
     tables: tuple[Output, ...]
     refused: Path | None
 
-    def files(self) -> list[Path]:
+    def targets(self) -> list[OutputTarget]:
+        """Return those that are written whatever is found."""
+        return [*([self.report] if self.report else []), *(output.target for output in self.tables)]
+
+    def paths(self) -> list[Path]:
         """Return all of them."""
-        found = [self.report, *(output.path for output in self.tables), self.refused]
-        return [path for path in found if path is not None]
+        return [*(target.path for target in self.targets()), *([self.refused] if self.refused else [])]
 
 
 @contextmanager
@@ -102,15 +100,12 @@ def _open_store(url: str) -> Store:
 
 def audit_logs(request: LogRequest, written: Written, watch: FailOn, as_json: bool) -> None:
     """Replay logs, write what is to be written, and print what was found."""
-    if any(output.form == _PARQUET for output in written.tables):
+    if any(output.target.form == "parquet" for output in written.tables):
         import_module("pyarrow.parquet")  # which had better be missing now than when all is read
-    if written.refused is not None and not written.refused.resolve().parent.is_dir():
-        raise Failed(f"{written.refused}: there is no such folder")
     run = _Run(request)
-    paths = [path for path in written.files() if path != written.refused]
     with run.interruptible(), opened(request) as sources:
         _check_apart(sources, written)  # before there are files that a pattern could match
-        with targets(paths) as made, run.replayed(sources, written.refused) as audit:
+        with drafts(written.targets()) as made, run.replayed(sources, written.refused) as audit:
             report = audit.report(max_listed=MAX_LISTED if written.report else 0)
             run.tell()
             run.write(audit, report, written, made)
@@ -160,20 +155,20 @@ class _Run:
         rate = events / self._seconds if self._seconds else 0
         say(f"{counted(events, 'event')} replayed in {self._seconds:,.2f} s, {rate:,.0f} a second")
 
-    def write(self, audit: Audit, report: AuditReport, written: Written, made: "dict[Path, OutputFile]") -> None:
+    def write(self, audit: Audit, report: AuditReport, written: Written, made: dict[OutputTarget, Draft]) -> None:
         """Write every file; each gets its name when it is whole."""
         for output in written.tables:
-            with waiting_for(f"Writing {output.path}"):
-                write_table(audit, output, made[output.path])
-            self._finish(made[output.path])
+            with waiting_for(f"Writing {output.target.path}"):
+                write_table(audit, output, made[output.target])
+            self._finish(made[output.target])
         if written.report is not None:
             _write_page(audit, report, made[written.report])
             self._finish(made[written.report])
 
-    def _finish(self, target: "OutputFile") -> None:
-        target.finish()
-        self._finished.append(target.path)
-        say(f"Written: {target.path}")
+    def _finish(self, draft: Draft) -> None:
+        draft.commit()
+        self._finished.append(draft.target)
+        say(f"Written: {draft.target}")
 
     def _follow(self, progress: Progress) -> None:
         self._progress = progress
@@ -197,80 +192,55 @@ def without_collector() -> Iterator[None]:
 
 def _check_apart(sources: Sequence[AnySource], written: Written) -> None:
     """Refuse to write what is being read."""
-    names = [name for s in sources if not isinstance(s, LedgerSource) for name in s.names]
-    read = {Path(name).resolve() for name in names}
-    for path in written.files():
-        if path.resolve() in read:
-            raise click.UsageError(f"{path} is a log: it cannot be read and written at once.")
+    logs = [log for s in sources if not isinstance(s, LedgerSource) for log in s.logs]
+    read = [Path(log if isinstance(log, str) else log.name) for log in logs if log != STDIN]
+    for path in written.paths():
+        try:
+            check_apart(path, read)
+        except OutputError as error:
+            raise click.UsageError(str(error)) from None
 
 
-def _write_page(audit: Audit, report: AuditReport, target: "OutputFile") -> None:
+def _write_page(audit: Audit, report: AuditReport, draft: Draft) -> None:
     from ..report.as_html import write_html
 
-    with target.written_to.open("w", encoding="utf-8", newline="") as stream:
-        write_html(report, stream, crossings_svg(audit.traffic))
+    write_html(report, draft.text(), crossings_svg(audit.traffic))
 
 
 # ---- Files -----------------------------------------------------------------------------------------------
 
 
-def outputs_of(anomalies: Path | None, accounts: Path | None, windows: Path | None) -> tuple[Output, ...]:
+def outputs_of(
+    anomalies: OutputTarget | None, accounts: OutputTarget | None, windows: OutputTarget | None
+) -> tuple[Output, ...]:
     """Return the tables that were asked for."""
     asked = ((anomalies, ANOMALIES), (accounts, ACCOUNTS), (windows, WINDOWS))
-    return tuple(Output(path, table) for path, table in asked if path is not None)
-
-
-class OutputFile:
-    """A file under a name of its own until it is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        is_special = path.exists() and not path.is_file()
-        self.written_to = path if is_special else path.resolve().with_name(path.name + PART)
-        self.written_to.open("wb").close()  # a folder that is not there is reported before anything is read
-
-    def finish(self) -> None:
-        """Give it its name."""
-        if self.written_to != self.path:
-            self.written_to.replace(self.path.resolve())
-
-    def abandon(self) -> None:
-        """Leave nothing half written behind."""
-        if self.written_to != self.path:
-            with suppress(OSError):
-                self.written_to.unlink()
+    return tuple(Output(target, table) for target, table in asked if target is not None)
 
 
 @contextmanager
-def targets(paths: Iterable[Path]) -> Iterator[dict[Path, OutputFile]]:
-    """Make room for files; what is not finished when this ends goes."""
-    made: dict[Path, OutputFile] = {}
-    try:
-        for path in paths:
-            made[path] = OutputFile(path)
-        yield made
-    finally:
-        for target in made.values():
-            target.abandon()
+def drafts(targets: Iterable[OutputTarget]) -> Iterator[dict[OutputTarget, Draft]]:
+    """Begin files, so that one that cannot be written is reported before anything is read; what is not whole goes."""
+    with ExitStack() as closing:
+        yield {each: closing.enter_context(Draft(each.path, replace=each.replace)) for each in targets}
 
 
-def write_table(audit: Audit, output: Output, target: OutputFile) -> None:
+def write_table(audit: Audit, output: Output, draft: Draft) -> None:
     """Write one table in the form that its name asks for, some rows at a time."""
     table = output.table
-    if output.form == _PARQUET:
+    if output.target.form == "parquet":
         import pyarrow.parquet as pq
 
         schema = getattr(schemas(), table.name)
-        writer: AbstractContextManager[pq.ParquetWriter] = pq.ParquetWriter(target.written_to, schema)
+        writer: AbstractContextManager[pq.ParquetWriter] = pq.ParquetWriter(draft.file, schema)
         with writer as file:
             for batch in table.batches(audit):
                 file.write_batch(batch)
         return
-    with target.written_to.open("w", encoding="utf-8", newline="") as stream:
-        if output.form == _CSV:
-            write_csv_rows(table.columns, map(_flat, table.records(audit)), stream)
-        else:
-            write_json_lines(table.records(audit), stream)
+    if output.target.form == "csv":
+        write_csv_rows(table.columns, map(_flat, table.records(audit)), draft.text())
+    else:
+        write_json_lines(table.records(audit), draft.text())
 
 
 def _anomalies(audit: Audit) -> Iterator[JsonObject]:

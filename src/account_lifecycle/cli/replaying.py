@@ -1,32 +1,18 @@
 """``replay``: the audit of logs, however large, without a store."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..outputs.endings import LOG_ENDINGS, PAGE_ENDINGS, TABLE_ENDINGS
+from ..outputs.targets import OutputTarget
 from .commands import Command
 from .endings import needing_extra, print_readings, refused_file
 from .opening import read_settings
 from .options import MOMENT, FailOn, fail_on_option, how_to_read, json_option, policy_options, reading_options
-
-_FORMS = (".parquet", ".jsonl", ".csv")
-
-
-class TableFile(click.Path):
-    """A file whose ending says in which form a table is written."""
-
-    def __init__(self) -> None:
-        super().__init__(dir_okay=False, path_type=Path)
-
-    def convert(self, value: "str | Path", param: click.Parameter | None, ctx: click.Context | None) -> Path:  # type: ignore[override, unused-ignore]
-        """The path, if its ending is known."""
-        path = Path(str(super().convert(str(value), param, ctx)))
-        if path.suffix.lower() not in _FORMS:
-            self.fail(f"{str(path)!r} does not end in {', '.join(_FORMS[:-1])} or {_FORMS[-1]}.", param, ctx)
-        return path
+from .outputs import OutputFile, OutputFolder, force_option
 
 
 @click.command(
@@ -44,18 +30,21 @@ class TableFile(click.Path):
     ],
 )  # fmt: skip
 @click.argument("logs", metavar="LOG...", nargs=-1, required=True)
+@click.option("--report", "report_to", type=OutputFile(PAGE_ENDINGS), metavar="FILE", help="Write an HTML page.")
 @click.option(
-    "--report", "report_to", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write an HTML page."
+    "--anomalies", type=OutputFile(TABLE_ENDINGS), metavar="FILE", help="Write every anomaly: .parquet, .jsonl or .csv."
 )
-@click.option("--anomalies", type=TableFile(), metavar="FILE", help="Write every anomaly: .parquet, .jsonl or .csv.")
-@click.option("--accounts", type=TableFile(), metavar="FILE", help="Write every account as it was at the end.")
-@click.option("--windows", type=TableFile(), metavar="FILE", help="Write every blind window.")
+@click.option(
+    "--accounts", type=OutputFile(TABLE_ENDINGS), metavar="FILE", help="Write every account as it was at the end."
+)
+@click.option("--windows", type=OutputFile(TABLE_ENDINGS), metavar="FILE", help="Write every blind window.")
 @click.option(
     "--refused",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(LOG_ENDINGS, replaceable=False),
     metavar="FILE",
     help="Keep what cannot be read in this file.  [default: refused-LOG.jsonl, with a number if that is there]",
 )
+@force_option
 @reading_options
 @click.option(
     "--until",
@@ -74,19 +63,19 @@ class TableFile(click.Path):
 @click.option("--spark", "master", metavar="MASTER", help="Let Spark do it, such as local[4].")
 @click.option(
     "--output-folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFolder(),
     metavar="FOLDER",
-    help="Where Spark writes its tables.",
+    help="Where Spark writes its tables: a new folder.",
 )
 @fail_on_option
 @json_option
 def replay_command(
     logs: tuple[str, ...],
-    report_to: Path | None,
-    anomalies: Path | None,
-    accounts: Path | None,
-    windows: Path | None,
-    refused: Path | None,
+    report_to: OutputTarget | None,
+    anomalies: OutputTarget | None,
+    accounts: OutputTarget | None,
+    windows: OutputTarget | None,
+    refused: OutputTarget | None,
     detect: bool,
     until: datetime | None,
     jobs: int | None,
@@ -109,8 +98,8 @@ def replay_command(
     """
     from .replay_audit import LogRequest, Written, audit_logs, outputs_of
 
-    written = Written(report_to, outputs_of(anomalies, accounts, windows), refused)
-    _check(written.files(), into, master, output_folder, fail_on, refused)
+    written = Written(report_to, outputs_of(anomalies, accounts, windows), refused and refused.path)
+    _check(written.paths(), into, master, output_folder, fail_on)
     reading = how_to_read(options)
     if detect:
         print_readings(logs, reading, as_json)
@@ -127,17 +116,16 @@ def replay_command(
 
             replay_on_spark(request, master, output_folder, watch, as_json)
         else:
-            audit_logs(request, written._replace(refused=refused or refused_file(logs[0])), watch, as_json)
+            audit_logs(request, written._replace(refused=written.refused or refused_file(logs[0])), watch, as_json)
     watch.end()
 
 
 def _check(
-    files: Sequence[Path],
+    files: list[Path],
     into: str | None,
     master: str | None,
     output_folder: Path | None,
     fail_on: tuple[str, ...],
-    refused: Path | None,
 ) -> None:
     """Refuse options that exclude each other."""
     if into is not None and master is not None:
@@ -148,9 +136,6 @@ def _check(
         raise click.UsageError(
             "--into makes no audit and keeps all in the store: it goes without --report, tables, --refused, --fail-on."
         )
-    for path in files:
-        if path == refused and path.is_file():
-            raise click.UsageError(f"{path} is there already, and is not overwritten: name another file.")
     if master is not None and files:
         raise click.UsageError("Spark writes its own tables: --output-folder names where.")
     names = [path.resolve() for path in files]

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..lifecycle.providers import Provider
+from ..outputs.drafts import drafted
 from .life_cycle import sketch_deviations, sketch_lifecycle, sketch_provider
 from .picture import Picture
 
@@ -27,19 +28,20 @@ def pictures() -> Iterator[tuple[str, Picture]]:
 def write_gallery(folder: Path) -> list[Path]:
     """Write every picture in every format and an index that shows them, and return the files in that order."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    drawn = []
     index = [
         "# Pictures of the machine",
         f"Drawn from the compiled machine by `{COMMAND}`, and never edited. {renderer_versions()}",
     ]
     for name, picture in pictures():
-        written += [picture.write(folder / f"{name}{suffix}") for suffix in GALLERY_SUFFIXES]
+        drawn += [picture.write(folder / f"{name}{suffix}", force=True) for suffix in GALLERY_SUFFIXES]
         links = " · ".join(f"[{suffix[1:]}]({name}{suffix})" for suffix in GALLERY_SUFFIXES)
         title = picture.sketch.title
         index += [f"## {title}", f"![{title}]({name}.svg)", links]
     page = folder / INDEX
-    page.write_text("\n\n".join(index) + "\n", encoding="utf-8", newline="\n")
-    return [*written, page]
+    with drafted(page, replace=True) as draft:
+        draft.text().write("\n\n".join(index) + "\n")
+    return [*drawn, page]
 
 
 def renderer_versions() -> str:
@@ -56,8 +58,8 @@ def renderer_versions() -> str:
 def run_command(arguments: list[str]) -> int:
     """Write the gallery into the folder that is named."""
     folder = Path(arguments[0] if arguments else "diagrams")
-    written = write_gallery(folder)
-    sys.stdout.write(f"Written: {len(written)} files in {folder}\n")
+    drawn = write_gallery(folder)
+    sys.stdout.write(f"Written: {len(drawn)} files in {folder}\n")
     return 0
 
 

@@ -21,6 +21,8 @@ from xml.sax.saxutils import escape
 from graphviz import Digraph
 
 from ..errors import AccountLifecycleError
+from ..outputs.drafts import drafted
+from ..outputs.endings import PICTURE_ENDINGS, ending_of
 from .dot import GRAPH_NAME, digraph
 from .geometry import text_width
 from .mermaid import flowchart
@@ -81,21 +83,22 @@ class Picture:
         dot = self.dot()
         return _png_by_library(dot) or _by_command(dot, "png")
 
-    def write(self, path: Path | str) -> Path:
-        """Write a file in the format that its suffix names. Raise ``DrawingError`` if that names none."""
+    def write(self, path: Path | str, *, force: bool = False) -> Path:
+        """Write a file in the format that its ending names; ``force`` replaces one that is there.
+
+        Raise ``DrawingError`` if the ending names no format, and ``OutputError`` if the file cannot be written.
+        """
         path = Path(path)
         formats: dict[str, Callable[[], str | bytes]] = {
-            ".dot": self.dot,
-            ".gv": self.dot,
-            ".mmd": self.mermaid,
-            ".mermaid": self.mermaid,
-            ".svg": self.svg,
-            ".png": self.png,
-        }
-        if path.suffix.lower() not in formats:
-            raise DrawingError(f"{path.name!r} names no format of a picture; end it in one of {', '.join(formats)}.")
-        drawn = formats[path.suffix.lower()]()
-        path.write_bytes(drawn.encode("utf-8") if isinstance(drawn, str) else drawn)
+            "dot": self.dot, "mermaid": self.mermaid, "svg": self.svg, "png": self.png,
+        }  # fmt: skip
+        if (form := PICTURE_ENDINGS.get(ending_of(path))) is None:
+            raise DrawingError(
+                f"{path.name!r} names no format of a picture; end it in one of {', '.join(PICTURE_ENDINGS)}."
+            )
+        drawn = formats[form]()
+        with drafted(path, replace=force) as draft:
+            draft.file.write(drawn.encode("utf-8") if isinstance(drawn, str) else drawn)
         return path
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from heapq import merge
+from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
@@ -23,6 +24,7 @@ from ..lifecycle.machine import Situation, situation_of
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import time_text
+from ..outputs.drafts import drafted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,14 +169,11 @@ def _rows(path: Path) -> Iterator[Any]:
 
 
 def write_refused(lines: Iterable[RefusedLine], path: Path) -> None:
-    """Write refused lines as JSON Lines; no line, no file. Raise ``FileExistsError`` if there is one."""
-    file = None
-    for line in lines:
-        if file is None:
-            file = path.open("x" if path.is_file() else "w", encoding="ascii", newline="\n")
-        file.write(json.dumps(line.record()) + "\n")
-    if file is not None:
-        file.close()
+    """Write refused lines as JSON Lines; no line, no file. Raise ``OutputError`` if there is a file of that name."""
+    each = iter(lines)
+    if (first := next(each, None)) is not None:
+        with drafted(path) as draft:
+            draft.text().writelines(json.dumps(line.record()) + "\n" for line in chain([first], each))
 
 
 # ---- Arrow ---------------------------------------------------------------------------------------------

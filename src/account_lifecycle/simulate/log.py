@@ -30,6 +30,7 @@ from ..lifecycle.evidence import circumstances_of
 from ..lifecycle.machine import INITIAL_SITUATION, Situation
 from ..lifecycle.providers import DEADLINES, Provider, profile_of
 from ..lifecycle.status import Status, Verdict
+from ..outputs.drafts import Draft
 from .delays import QUICK_US
 from .faults import FAULTS, Faults, Later, Message, Occasion, Plan
 from .lives import Announcement, Channel, draw_character, live
@@ -151,12 +152,17 @@ class Simulation:
         for account_id, provider, timeline in self._timelines:
             yield Lived(account_id, provider, tuple((moment(at), word, what) for at, word, what in timeline))
 
-    def write(self, log: Path) -> Path:
-        """Write the log, and the truth beside it; return the path of the truth."""
-        with log.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{line}\n" for line in self)
+    def write(self, log: Path, *, force: bool = False) -> Path:
+        """Write the log, and the truth beside it; return the path of the truth.
+
+        ``force`` replaces files that are there. Raise ``OutputError`` if either cannot be written.
+        """
         path = truth_path(log)
-        write_truth(path, self.header, (*self.faults, *self.lives()))
+        with Draft(log, replace=force) as lines, Draft(path, replace=force) as truth:
+            lines.text().writelines(f"{line}\n" for line in self)
+            write_truth(truth.text(), self.header, (*self.faults, *self.lives()))
+            lines.commit()
+            truth.commit()
         return path
 
     # ---- The agenda: what comes next ----------------------------------------------------------

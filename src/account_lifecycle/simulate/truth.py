@@ -6,7 +6,7 @@ Its first line is a header, then comes a line for each fault, then one for each 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from ..errors import ConfigurationError
 
@@ -64,11 +64,10 @@ def truth_path(log: Path) -> Path:
     return log.with_suffix(".truth.jsonl")
 
 
-def write_truth(path: Path, header: Mapping[str, Any], rows: Iterable[Injected | Lived]) -> None:
-    """Write a truth file."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(f"{json.dumps(header)}\n")
-        file.writelines(f"{json.dumps(row._asdict())}\n" for row in rows)
+def write_truth(file: TextIO, header: Mapping[str, Any], rows: Iterable[Injected | Lived]) -> None:
+    """Write the lines of a truth file."""
+    file.write(f"{json.dumps(header)}\n")
+    file.writelines(f"{json.dumps(row._asdict())}\n" for row in rows)
 
 
 def read_truth(path: Path) -> Truth:

@@ -83,12 +83,15 @@ class SparkAudit:
         return self._of("refused").select("refused.*")
 
     def write(self, folder: str) -> None:
-        """Write the four tables as Parquet into folders of ``folder``, and the totals as JSON text into ``totals``."""
+        """Write the four tables as Parquet into folders of ``folder``, and the totals as JSON text into ``totals``.
+
+        Spark refuses to write where there is such a folder already.
+        """
         for name in ("anomalies", "windows", "accounts", "refused"):
-            getattr(self, name).write.mode("overwrite").parquet(f"{folder}/{name}")
+            getattr(self, name).write.mode("errorifexists").parquet(f"{folder}/{name}")
         totals = {**self.totals._asdict(), "until": self.until}
         text = self.findings.sparkSession.createDataFrame([(json.dumps(totals, default=str),)], "value string")
-        text.coalesce(1).write.mode("overwrite").text(f"{folder}/totals")
+        text.coalesce(1).write.mode("errorifexists").text(f"{folder}/totals")
 
     def _of(self, record: str) -> DataFrame:
         return self.findings.where(F.col("record") == record)

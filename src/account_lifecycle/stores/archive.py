@@ -1,21 +1,21 @@
 """Archives: the part of the ledger that was taken out of a store, as a file that needs no store to be read: gzip, JSON
-Lines, one event a line in the ledger's order. A file gets its name only when it is whole and on the disk.
+Lines, one event a line in the ledger's order. Only the owner may read it, and it never takes another file's place.
 """
 
 import gzip
 import json
-import os
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import StoreError
+from ..errors import OutputError, StoreError
 from ..lifecycle.events import DeadlinePassed, StatusObserved
 from ..lifecycle.explain import Anomaly
+from ..outputs.drafts import drafted
+from ..outputs.endings import ARCHIVE_ENDINGS, form_of
 from ..records import Evidence, LedgerEntry
 from .rows import ANNOUNCED, OBSERVED, evidence_text
 
@@ -28,13 +28,17 @@ def write_archive(path: Path, evidence: Iterable[tuple[Evidence, bytes | None]])
     On return the file is on the disk. Raises ``StoreError`` if there is a file of that name or if it cannot be
     written; then nothing is left behind, and an existing file is as it was.
     """
-    with _new_file(path) as file:
-        sink = _Hashed(file)
-        count = 0
-        with gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0) as lines:
-            for proof, digest in evidence:
-                lines.write(json.dumps(_record(proof, digest), separators=(",", ":")).encode() + b"\n")
-                count += 1
+    count = 0
+    try:
+        form_of(path, ARCHIVE_ENDINGS)
+        with drafted(path, private=True) as draft:
+            sink = _Hashed(draft.file)
+            with gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0) as lines:
+                for proof, digest in evidence:
+                    lines.write(json.dumps(_record(proof, digest), separators=(",", ":")).encode() + b"\n")
+                    count += 1
+    except OutputError as error:
+        raise StoreError(f"The archive is not written: {error} Nothing was taken out.") from error
     return count, sink.hexdigest()
 
 
@@ -78,9 +82,6 @@ def _anomaly(anomaly: Anomaly) -> dict[str, Any]:
     return {"kind": anomaly.kind, "provider": anomaly.provider, "detail": anomaly.detail, "evidence": evidence}
 
 
-# ---- The disk -------------------------------------------------------------------------------------
-
-
 class _Hashed:
     """A file that is hashed while it is written."""
 
@@ -97,44 +98,3 @@ class _Hashed:
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """Make a file that gets its name when it is whole and on the disk."""
-    draft = path.with_name(f".{path.name}.part")
-    _reserve(path)
-    try:
-        with draft.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        _sync_folder(path.parent)
-    except BaseException as error:
-        draft.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise StoreError(f"The archive {path} could not be written ({error}). Nothing was taken out.") from error
-        raise
-
-
-def _reserve(path: Path) -> None:
-    """Take the name with an empty file, so that nobody else's is ever replaced."""
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError:
-        raise StoreError(
-            f"{path} exists already and is not overwritten. Nothing was taken out: name another file."
-        ) from None
-    except OSError as error:
-        raise StoreError(f"The archive {path} cannot be made ({error}). Nothing was taken out.") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Keep the name too: a file's own sync does not."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,10 +1,11 @@
 """Connections to a SQLite file: which files are ours, how they are opened, and what errors say."""
 
 import errno
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,13 @@ def check_library(version: str) -> None:
 
 
 def open_writer(path: Path, synchronous: str) -> apsw.Connection:
-    """Open the connection that writes, and make the file if it does not exist.
+    """Open the connection that writes, and make the file if it does not exist: for its owner only.
 
     ``synchronous`` is SQLite's setting of that name: FULL syncs the disk at every commit, OFF never.
     """
-    db = _open(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+    with suppress(OSError):  # what cannot be made cannot be opened either, which SQLite says
+        os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    db = _open(path, apsw.SQLITE_OPEN_READWRITE)
     every(db, f"PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -{CACHE_KIB}")
     return db
 

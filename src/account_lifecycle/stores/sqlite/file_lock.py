@@ -51,7 +51,7 @@ class FileLock:
 
     def _open(self) -> int:
         if self._handle is None:
-            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
             self._closing = finalize(self, os.close, self._handle)  # a lock that is forgotten is closed all the same
             with suppress(OSError):
                 _share(self._handle, self._guarded)

@@ -8,22 +8,21 @@ also carries each account's baseline (the account as it was where the ledger beg
 segment: number, archive and last digest of what was taken out. The chain goes on from that digest. If the transaction
 is rolled back the archive is removed; after an interrupt nobody knows, and it stays.
 
-A backup is SQLite's own, into a draft that is checked, synced and then linked to its name: never over another file.
+A backup is SQLite's own, into a draft that is checked, synced and then named: never over another file.
 """
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
 import apsw
 
-from ...errors import StoreError
+from ...errors import OutputError, StoreError
 from ...lifecycle.account import Account
 from ...lifecycle.policy import DEFAULT_POLICY
 from ...lifecycle.rules import RecordedPolicies
+from ...outputs.drafts import drafted
 from ...records import Evidence, Segment, without_person
 from .. import chain, rows, statements
 from ..archive import write_archive
@@ -79,16 +78,11 @@ class SQLiteRetention(SQLiteFile):
         """
         self._check_open()
         path = path.absolute()
-        if path.exists():
-            raise StoreError(f"{path} exists already and is not overwritten. Name another file.")
-        draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            with in_our_words(path):
-                _copy(self.path, draft)
-                _give_name(draft, path)
-        finally:
-            with suppress(OSError):  # the copy has its own name by then, or there is none
-                draft.unlink(missing_ok=True)
+            with drafted(path, private=True) as draft, in_our_words(path):
+                _copy(self.path, draft.path)
+        except OutputError as error:
+            raise StoreError(str(error)) from error
 
 
 # ---- Erasing ----------------------------------------------------------------------------------------
@@ -187,7 +181,6 @@ def _carry_baselines(db: apsw.Connection, cut: int) -> None:
 
 
 def _copy(source: Path, draft: Path) -> None:
-    draft.unlink(missing_ok=True)
     reader, copy = open_reader(source), apsw.Connection(str(draft))
     try:
         with copy.backup("main", reader, "main") as backup:
@@ -202,18 +195,3 @@ def _copy(source: Path, draft: Path) -> None:
     finally:
         copy.close()
         reader.close()
-
-
-def _give_name(draft: Path, path: Path) -> None:
-    """Sync the copy, name it, and sync its folder; never over another file."""
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        raise StoreError(f"{path} exists already and is not overwritten. Name another file.") from None
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
