@@ -84,8 +84,11 @@ class _Layer(apsw.VFS):
         if name is None:
             return apsw.VFSFile(SYSTEM_VFS, name, flags)
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
-        if not os.path.exists(path):  # noqa: PTH110 - SQLite's names are text
-            self._log.append(Create(Path(path).name))
+        created = Create(Path(path).name)
+        is_there = os.path.exists(path)  # noqa: PTH110 - SQLite's names are text
+        is_made_for_sqlite = is_there and not Path(path).stat().st_size and created not in self._log
+        if not is_there or is_made_for_sqlite:  # a store's file is made empty, so that it has its permissions at once
+            self._log.append(created)
         return _File(self._log, name, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:

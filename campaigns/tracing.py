@@ -21,6 +21,8 @@ CALLS = (
     "fdatasync",
     "ftruncate",
     "fallocate",
+    "link",
+    "linkat",
     "unlink",
     "unlinkat",
     "rename",
@@ -28,7 +30,18 @@ CALLS = (
     "renameat2",
 )
 """Everything by which a file or its folder changes."""
-TAKES_ROOM = ("pwrite64", "write", "fsync", "fdatasync", "fallocate", "rename", "renameat", "renameat2")
+TAKES_ROOM = (
+    "pwrite64",
+    "write",
+    "fsync",
+    "fdatasync",
+    "fallocate",
+    "link",
+    "linkat",
+    "rename",
+    "renameat",
+    "renameat2",
+)
 """Those that can find the disk full."""
 
 _PTRACER, _ANYBODY = 0x59616D61, ctypes.c_ulong(-1)
