@@ -90,3 +90,12 @@ def test_a_provider_that_was_never_announced_is_a_fault_of_usage_with_the_words_
         ran = run(*command, "--provider", "NOPE")
         assert (ran.code, ran.out) == (2, "")
         assert "provider: found 'NOPE'; expected LINKEDIN, WHATSAPP," in ran.err
+
+
+@pytest.mark.parametrize(
+    "command", ["hooks redrive", "quarantine show", "quarantine replay", "quarantine dismiss", "history a --last"]
+)
+def test_a_number_that_no_row_can_have_is_a_fault_of_usage_and_no_damage(command: str, run: Run, store: Path) -> None:
+    ran = run(*command.split(), str(2**63))
+    assert (ran.code, ran.out) == (2, "")
+    assert "9223372036854775808 is not in the range 1<=x<=9223372036854775807" in ran.err

@@ -145,7 +145,8 @@ def test_a_function_that_fails_is_one_plain_line_that_says_where(run: Run, hooks
     ran = run("worker", "--hooks", f"{hooks}:broken", "--once")
     assert ran.code == 1
     assert ran.err.count("\n") == 1
-    assert "broken() failed: ValueError: 'SNAFU'" in ran.err
+    assert "broken() failed: ConfigurationError: subject: found 'SNAFU'; expected UNSEEN, CONNECTING," in ran.err
+    assert f"{hooks}.py, line " in ran.err
 
 
 # ---- On and on -------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ IN_A_WEEK = START + timedelta(days=7)
 NAIVE = datetime(2026, 5, 1)
 NO_TEXT = (7, b"a", ["a"], object())
 NO_TIMES = (NAIVE, date(2026, 5, 1), "2026-05-01T12:00:00Z", 1_777_000_000)
-NO_COUNTS = ("1", 0, -1, 1.5, True)
+NO_COUNTS = ("1", 0, -1, 1.5, True, 2**63)
 NO_LENGTHS = ("1", 0, -1.0, float("nan"), True)
 NO_CALLABLES = (7, "print")
 NOT_SEVERAL = (7, "text", b"bytes", {"a": 1}, object(), Observation("a", "OK"))
@@ -63,8 +63,8 @@ WRONG: dict[Any, Sequence[object]] = {
     Iterable[Payload | Received]: (*NOT_SEVERAL, None),
     Iterable[Observation]: (*NOT_SEVERAL, None),
     Sequence[Observer]: (*NOT_SEVERAL, None, [7]),
-    Sequence[int]: (*NOT_SEVERAL, None, ["1"], [0]),
-    Sequence[int] | None: (*NOT_SEVERAL, ["1"], [0]),
+    Sequence[int]: (*NOT_SEVERAL, None, ["1"], [0], [2**63]),
+    Sequence[int] | None: (*NOT_SEVERAL, ["1"], [0], [2**63]),
     str | Iterable[str]: (7, b"OK", None, {"OK": 1}, "LIV", "", [], ["OK", "LIV"], [7]),
     **{words | str | None: ("LIV", *NO_TEXT) for words in (Status, Health, AnomalyKind, Severity, DeliveryState)},
 }

@@ -15,7 +15,7 @@ from account_lifecycle.hooks.registry import HookOptions, OnSubject, Ordering
 WRONG: dict[Any, Sequence[object]] = {
     bool: (),
     str | None: (7, b"a", ["a"], "", " ", "a\nb"),
-    int: ("1", 0, -1, 1.5, True, None),
+    int: ("1", 0, -1, 1.5, True, None, 2**63),
     Ordering: ("none such", 7, None, []),
     OnDead | Literal["skip", "halt"]: ("none such", 7, None, []),
     timedelta | None: (5, "5s", timedelta(0), timedelta(-1), timedelta(days=10_000)),

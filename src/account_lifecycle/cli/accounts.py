@@ -22,7 +22,7 @@ from ..report.tables import STYLES, Column, style_of
 from ..report.words import counted
 from .commands import Command, CommandGroup
 from .opening import open_to_read
-from .options import PROVIDER, Keyword, confirm, json_option, now_option, store_option, yes_option
+from .options import NUMBER, PROVIDER, Keyword, confirm, json_option, now_option, store_option, yes_option
 from .output import (
     Sheet,
     about,
@@ -158,7 +158,7 @@ def erase(account_id: str, is_confirmed: bool, as_json: bool, store: str | None)
     ],
 )
 @click.argument("account_id")
-@click.option("--last", type=click.IntRange(min=1), metavar="COUNT", help="Only the last so many events.")
+@click.option("--last", type=NUMBER, metavar="COUNT", help="Only the last so many events.")
 @json_option
 @store_option
 def history(account_id: str, last: int | None, as_json: bool, store: str | None) -> None:

@@ -17,7 +17,7 @@ from ..report.words import counted
 from .accounts import id_of
 from .commands import CommandGroup, NotFound
 from .opening import open_to_read
-from .options import Keyword, json_option, now_option, store_option
+from .options import NUMBER, Keyword, json_option, now_option, store_option
 from .output import Sheet, clock, say, write_document, write_record
 
 _OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *DEAD_LETTERED)
@@ -124,7 +124,7 @@ def deliveries(state: str | None, hook: str | None, account_id: str | None, as_j
         ("Everything that is dead-lettered", "account-lifecycle hooks redrive --all"),
     ],
 )
-@click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=click.IntRange(min=1))
+@click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=NUMBER)
 @click.option("--all", "is_all", is_flag=True, help="Everything that is dead-lettered.")
 @state_option
 @hook_option

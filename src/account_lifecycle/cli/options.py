@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from ..engine.core import utc_now
+from ..intake.arguments import MAX_NUMBER
 from ..intake.logs import HowToRead, Layout, layout_of
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
@@ -156,6 +157,8 @@ class FailOnWord(Keyword):
 
 _UNREADABLE = "unreadable"
 MOMENT = Moment()
+NUMBER = click.IntRange(1, MAX_NUMBER)
+"""The number of a row, or how many of them."""
 LENGTH = Length()
 PROVIDER = ProviderWord(known_only=False)
 KNOWN_PROVIDER = ProviderWord(known_only=True)

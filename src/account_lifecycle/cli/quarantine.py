@@ -17,7 +17,7 @@ from ..report.tables import Column, style_of
 from ..report.words import counted
 from .commands import CommandGroup, NotFound
 from .opening import open_existing, open_to_read, read_settings
-from .options import MOMENT, json_option, policy_options, store_option
+from .options import MOMENT, NUMBER, json_option, policy_options, store_option
 from .output import (
     Sheet,
     clock,
@@ -183,7 +183,7 @@ def _wrong(each: Quarantined) -> str:
         ("Its bytes, exactly, into a file", "account-lifecycle quarantine show 3 --raw > payload.bin"),
     ]
 )
-@click.argument("number", type=click.IntRange(min=1))
+@click.argument("number", type=NUMBER)
 @click.option("--raw", is_flag=True, help="Write the payload's bytes and nothing else.")
 @json_option
 @store_option
@@ -208,7 +208,7 @@ def show(number: int, raw: bool, as_json: bool, store: str | None) -> None:
         ("Only these, for a program", "account-lifecycle quarantine replay 3 7 --json"),
     ],
 )
-@click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=click.IntRange(min=1))
+@click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=NUMBER)
 @policy_options
 @json_option
 @store_option
@@ -237,7 +237,7 @@ def replay(numbers: tuple[int, ...], as_json: bool, **options: object) -> None:
         ("All with the same field at fault", "account-lifecycle quarantine dismiss --reason AccountStatus.account_id"),
     ],
 )
-@click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=click.IntRange(min=1))
+@click.argument("numbers", metavar="[NUMBER]...", nargs=-1, type=NUMBER)
 @click.option("--reason", metavar="FIELD", help="All with this field at fault, or of this other kind of webhook.")
 @json_option
 @store_option

@@ -54,7 +54,7 @@ from .outputs import OutputFile, OutputFolder, force_option
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000),
     metavar="N",
     help="How many processes share the accounts of a log.  [default: one, of a large log one for each core]",
 )

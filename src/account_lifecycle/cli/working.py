@@ -14,7 +14,7 @@ from types import FrameType, ModuleType
 
 import click
 
-from ..engine.core import Engine
+from ..engine.core import MAX_THREADS, Engine
 from ..records import DeliveryState
 from ..report.words import counted
 from .commands import BadSetting, Command, Failed
@@ -50,7 +50,7 @@ _OUTCOMES = {
     metavar="MODULE[:FUNCTION]",
     help="FUNCTION(engine) in MODULE registers your hooks.  [default: register]",
 )
-@click.option("--threads", type=click.IntRange(1, 1_000), default=4, show_default=True, metavar="COUNT",
+@click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=4, show_default=True, metavar="COUNT",
               help="Call up to this many hooks at a time.")  # fmt: skip
 @click.option("--poll", type=LENGTH, default="1s", show_default=True, metavar="LENGTH",
               help="Look for what is due this often.")  # fmt: skip
@@ -118,9 +118,14 @@ def _import(spec: str, name: str) -> ModuleType:
         raise _failed(f"--hooks {spec}: {name} could not be imported", error) from error
 
 
+_HERE = str(Path(__file__).parents[1])
+"""Where this package is: an error that it raises is an error of the line that called it."""
+
+
 def _failed(what: str, error: Exception) -> Failed:
     """Return an error of the user's code as one line that says where it was raised."""
-    frame = extract_tb(error.__traceback__)[-1]
+    frames = extract_tb(error.__traceback__)
+    frame = next((each for each in reversed(frames) if not each.filename.startswith(_HERE)), frames[-1])
     place = "" if frame.filename.startswith("<") else f" ({frame.filename}, line {frame.lineno})"
     return Failed(f"{what}: {type(error).__name__}: {error}{place}")
 

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 1000
 """How many payloads ``feed_events`` commits at a time."""
+MAX_THREADS = 1_000
+"""How many threads of a runner may call hooks."""
 DEAD_LETTERED = (DeliveryState.DEAD, DeliveryState.HALTED)
 """The deliveries that ``redrive`` means by default."""
 
@@ -363,7 +365,7 @@ class Engine(Answers, HookRegistry):
         for deadlines that have passed at once, and then every minute of the engine's clock. Register the hooks first.
         Closing the engine stops it; calls that are running are waited for, for a time.
         """
-        arguments.count("threads", threads)
+        arguments.count("threads", threads, most=MAX_THREADS)
         arguments.seconds("poll_s", poll_s)
         if self._worker is None or not self._worker.is_running:
             clock, tick = self._clock, self.check_deadlines

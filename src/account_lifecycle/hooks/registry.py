@@ -60,6 +60,8 @@ AnyHook = Callable[[HookCall], AnswerT]
 Ordering = Literal["account", "none"]
 LONGEST_CALL = timedelta(hours=1)
 """How long a call's lease is renewed, so that no timeout may be longer."""
+MAX_ATTEMPTS = 1_000_000
+"""How many attempts a delivery may have."""
 _MISSING: Any = object()
 
 
@@ -340,7 +342,7 @@ def _check_name(name: object) -> None:
 def _check(terms: SubscribedHook, ordering: str, timeout: object) -> None:
     if ordering not in ("account", "none"):
         raise ValueError(f"ordering: found {ordering!r}; expected 'account' or 'none'")
-    arguments.count("attempts", terms.attempts_limit)
+    arguments.count("attempts", terms.attempts_limit, most=MAX_ATTEMPTS)
     if terms.on_dead is OnDead.HALT and not terms.is_ordered:
         raise ValueError("on_dead: found 'halt' with ordering='none', where nothing waits; expected 'skip'")
     if not isinstance(timeout, timedelta | None):

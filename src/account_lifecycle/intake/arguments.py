@@ -18,6 +18,8 @@ from ..lifecycle.wording import one_of, printable
 from ..urls import hide_urls
 from .dialects import TableRow
 
+MAX_NUMBER = 2**63 - 1
+"""The largest number that a row of a store can have."""
 LONGEST_SHOWN = 80
 """How many characters of a wrong value are shown."""
 
@@ -91,10 +93,10 @@ def word(name: str, value: object, words: type[WordT]) -> WordT:
     raise refuse(name, value, one_of(tuple(words)))
 
 
-def count(name: str, value: object, least: int = 1) -> int:
-    """Return an argument that has to be a whole number, ``least`` or more."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise refuse(name, value, f"a whole number, {least:,} or more")
+def count(name: str, value: object, least: int = 1, most: int = MAX_NUMBER) -> int:
+    """Return an argument that has to be a whole number from ``least`` to ``most``."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise refuse(name, value, f"a whole number from {least:,} to {most:,}")
     return value
 
 
