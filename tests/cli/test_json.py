@@ -38,8 +38,8 @@ STREAMS = {
 }
 PICTURES = {"diagram", "demo"}
 """What is there to be looked at."""
-WITH_A_SERVER = {"db copy"}
-"""What needs a server of its own (``test_databases``)."""
+WITH_A_SERVER = {"db copy", "serve"}
+"""What needs a server of its own (``test_databases``), or is one (``test_serving``)."""
 
 WITH_HOOKS = {"worker", "hooks list", "hooks deliveries", "hooks redrive", "hooks enable", "hooks forget"}
 """What needs hooks of its own (``test_worker``, ``test_hooks``)."""
