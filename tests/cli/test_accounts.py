@@ -181,3 +181,21 @@ def test_payloads_in_the_quarantine_are_erased_even_if_nothing_was_ever_fed(run:
     assert run("account", "erase", "acc_1", "--yes", "--json").document["erased_payloads"] == 1
     assert "user-9" not in run("quarantine", "show", "1").out
     assert "its bytes were erased on request" in run("quarantine", "show", "1").out
+
+
+# ---- The past ----------------------------------------------------------------------------------------
+
+
+def test_an_account_is_shown_as_it_was(run: Run, store: Path) -> None:
+    ran = run("account", "show", "acc_down", "--as-of", "2026-05-02", "--json")
+    assert ran.code == 0
+    assert (ran.document["status"], ran.document["health"], ran.document["sequence"]) == ("OK", "LIVE", 4)
+    assert ran.document["in_status_s"] == 56940  # since 08:11 of the day before
+    assert "OK" in run("account", "show", "acc_down", "--as-of", "2026-05-02").out
+    assert run("account", "show", "acc_down", "--json").document["status"] == "CREDENTIALS"
+
+
+def test_what_was_not_known_yet_is_not_found(run: Run, store: Path) -> None:
+    ran = run("account", "show", "acc_down", "--as-of", "2026-04-30")
+    assert ran.code == 3
+    assert "nothing had been fed for the account 'acc_down' by 2026-04-30 00:00:00 UTC" in " ".join(ran.err.split())

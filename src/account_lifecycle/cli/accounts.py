@@ -20,9 +20,9 @@ from ..lifecycle.wording import escaped, health_words, moment, one_of, shown
 from ..records import AccountFilter, LedgerEntry
 from ..report.tables import STYLES, Column, style_of
 from ..report.words import counted
-from .commands import Command, CommandGroup
+from .commands import Command, CommandGroup, NotFound
 from .opening import open_to_read
-from .options import NUMBER, PROVIDER, Keyword, confirm, json_option, now_option, store_option, yes_option
+from .options import MOMENT, NUMBER, PROVIDER, Keyword, confirm, json_option, now_option, store_option, yes_option
 from .output import (
     Sheet,
     about,
@@ -82,16 +82,29 @@ def list_accounts(
 
 
 @account.command(
-    examples=[("Everything that is known of an account", "account-lifecycle account show h_EKCy2lRLef5NzHp0iw4A")]
+    examples=[
+        ("Everything that is known of an account", "account-lifecycle account show h_EKCy2lRLef5NzHp0iw4A"),
+        ("What was known of it on a day in May", "account-lifecycle account show acc_1 --as-of 2026-05-03T10:00:00Z"),
+    ]
 )
 @click.argument("account_id")
+@click.option("--as-of", type=MOMENT, metavar="TIME", help="As it was then, from the events received by that time.")
 @now_option
 @json_option
 @store_option
-def show(account_id: str, now: datetime, as_json: bool, store: str | None) -> None:
-    """Show what is known of one account."""
+def show(account_id: str, as_of: datetime | None, now: datetime, as_json: bool, store: str | None) -> None:
+    """Show what is known of one account, or what was known of it at a moment of the past.
+
+    With --as-of, ages are counted to that moment, and the account is computed from its events: this fails if
+    they were pruned, naming the archive.
+    """
     with open_to_read(store) as engine:
         found = find_account(engine, account_id)
+        if as_of is not None:
+            then, now = engine.account(account_id, as_of=as_of), as_of
+            if then is None:
+                raise NotFound(f"nothing had been fed for the account {account_id!r} by {moment(as_of)}")
+            found = then
     if as_json:
         write_document(found.to_dict(now))
         return

@@ -25,6 +25,7 @@ from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import one_of
 from ..records import AccountFilter, AuditFilter, LedgerEntry, Quarantined, TimeSource
 from ..stores.protocol import Reader, Store
+from ..verify.past import account_as_of, accounts_as_of
 from .diagnosis import Diagnosis, diagnose
 from .overview import Overview, overview_of
 
@@ -41,9 +42,17 @@ class Answers:
     """The policy in force."""
     _clock: TimeSource
 
-    def account(self, account_id: str) -> Account | None:
-        """Return the account as it is now, or None if nothing was ever fed for it."""
-        return self.store.account(arguments.account_id("account_id", account_id))
+    def account(self, account_id: str, *, as_of: datetime | None = None) -> Account | None:
+        """Return the account as it is now, or None if nothing was ever fed for it.
+
+        With ``as_of`` (aware) return it as it followed, at that moment, from the events received by then. Raise
+        ``StoreError`` if that lies before what was pruned, with the names of the archives, or if an event on the way
+        cannot be judged again.
+        """
+        account_id = arguments.account_id("account_id", account_id)
+        if as_of is None:
+            return self.store.account(account_id)
+        return account_as_of(self.store, account_id, in_utc("as_of", as_of))
 
     def accounts(
         self,
@@ -110,8 +119,15 @@ class Answers:
             raise AccountNotFound(account_id)
         return diagnose(self.store, account, self.policy, at)
 
-    def overview(self, *, now: datetime | None = None) -> Overview:
-        """Return how many accounts stand where, and which words are never announced; ``now`` (aware) is the clock's."""
+    def overview(self, *, now: datetime | None = None, at: datetime | None = None) -> Overview:
+        """Return how many accounts stand where, and which words are never announced; ``now`` (aware) is the clock's.
+
+        With ``at`` (aware) return how they stood at that moment, from the events received by then; this reads the whole
+        ledger, and raises ``StoreError`` as ``account`` does.
+        """
+        if at is not None:
+            then = in_utc("at", at)
+            return overview_of(accounts_as_of(self.store, then), then, self.policy)
         accounts = self.store.accounts(AccountFilter())
         return overview_of(accounts, self._clock() if now is None else in_utc("now", now), self.policy)
 
