@@ -147,7 +147,7 @@ def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
         "signing_header": ("X-Webhook-Signature", "default"),
         "signing_secrets": ("none", "default"),
         "max_bytes": ("1048576", "default"),
-        "threads": ("8, or 32 with PostgreSQL", "default"),
+        "threads": ("16, or 32 with PostgreSQL", "default"),
         "waiting": ("2000", "default"),
         "grace_s": ("3.0", "default"),
     }

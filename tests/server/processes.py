@@ -42,9 +42,11 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving(store: Path, *words: str, secrets: Sequence[str] = (SECRET,), **environment: str) -> Iterator[Served]:
-    """Serve a file on a free port; every process is gone in the end."""
-    log = store.with_name(f"{store.name}.log")
+def serving(
+    store: Path, *words: str, secrets: Sequence[str] = (SECRET,), log: Path | None = None, **environment: str
+) -> Iterator[Served]:
+    """Serve a file on a free port, with the log beside it by default; every process is gone in the end."""
+    log = log or store.with_name(f"{store.name}.log")
     settings = {"ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS": ",".join(secrets), **environment}
     command = [*PROGRAM, "serve", "--port", "0", "--store", f"sqlite:///{store}", *words]
     with log.open("wb") as errors:

@@ -8,6 +8,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -17,6 +18,7 @@ import pytest
 from account_lifecycle import Engine
 from account_lifecycle.server.serving import listening
 from account_lifecycle.testing import payload
+from campaigns.full import small_disk, why_not
 from hooks.waiting import PATIENCE_S, eventually
 from server.driving import OK, SECRET
 from server.processes import PROGRAM, Served, head, is_closed, post, read_answer, serving
@@ -161,6 +163,34 @@ def test_a_port_that_is_taken_is_one_plain_line(store: Path) -> None:
     assert ended.returncode == 1
     assert "Address already in use" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_on_a_full_disk_nothing_is_acknowledged_that_is_not_stored(tmp_path: Path) -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    with small_disk(4 * 1024) as disk:
+        store, ballast, log = disk / "accounts.db", disk / "ballast", tmp_path / "log"
+        ballast.write_bytes(bytes(1024 * 1024))
+        acknowledged: set[str] = set()
+        with serving(store, "--no-access-log", log=log) as served, served.connect() as link:
+
+            def feed(account_id: str) -> tuple[int, bytes]:
+                body = json.dumps(payload("OK", account_id, padding="x" * 4_000)).encode()
+                link.sendall(head(len(body)) + body)
+                status, answer = read_answer(link)
+                if status == 200:
+                    acknowledged.add(account_id)
+                return status, answer
+
+            ids = (f"acc_{number}" for number in count())
+            status, answer = next(found for found in map(feed, ids) if found[0] != 200)
+            assert (status, json.loads(answer)) == (503, {"error": "the store cannot be written"})
+            ballast.unlink()
+            eventually(lambda: feed("after")[0] == 200)
+            served.signal(signal.SIGTERM)
+            assert served.process.wait(PATIENCE_S) == 0
+        assert len(acknowledged) > 10
+        assert acknowledged - stored(store) == set()
 
 
 # ---- What else runs there --------------------------------------------------------------------------------

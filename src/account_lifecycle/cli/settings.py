@@ -239,7 +239,7 @@ class Settings(BaseSettings):
             names = [known for known, words in SUBSCRIPTIONS.items() if words == value]
             return names[0] if names else ",".join(word for word in ANNOUNCEMENTS if word in value)
         if name == "threads":
-            return "8, or 32 with PostgreSQL" if value is None else str(value)
+            return "16, or 32 with PostgreSQL" if value is None else str(value)
         if isinstance(value, SecretStr):
             return _SECRETS_SHOWN[bool(value)]
         if name == "reminders":
