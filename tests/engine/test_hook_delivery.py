@@ -146,8 +146,8 @@ def test_an_event_stays_fed_when_the_store_cannot_note_that_its_hooks_ran(
     with Engine.open(file_url, observers=()) as engine:
         other = apsw.Connection(str(tmp_path / "accounts.db"))
         hook = Failing(0)
-        engine.on_connected(hook)
-        engine.on_connected(lambda call: other.in_transaction or other.execute("BEGIN IMMEDIATE"))
+        engine.on_connected(hook, name="mine")
+        engine.on_connected(name="busy")(lambda call: other.in_transaction or other.execute("BEGIN IMMEDIATE"))
         assert engine.feed_event(webhook("a", "OK")).sequence == 1
         other.execute("ROLLBACK")
         other.close()
@@ -193,14 +193,14 @@ def test_effects_of_a_process_without_hooks_wait_for_one_that_has_some(file_url:
         assert engine.run_hooks() == []
     with Engine.open(file_url, observers=()) as engine:
         recovered, adopted = Failing(0), Failing(0)
-        engine.on_recovered(recovered)
-        engine.on_anomaly("ADOPTED")(adopted)
+        engine.on_recovered(recovered, name="recovered")
+        engine.on_anomaly("ADOPTED", name="adopted")(adopted)
         assert [outcome.call.kind for outcome in engine.run_hooks()] == ["anomaly", "recovered"]
         assert recovered.calls[0].blind_window == decision.blind_window
         assert adopted.calls[0].anomaly == engine.audit()[0]
         assert adopted.calls[0].account == decision.after
     with Engine.open(file_url, observers=()) as engine:
-        engine.on_recovered(recovered)
+        engine.on_recovered(recovered, name="recovered")
         assert engine.run_hooks() == []
 
 

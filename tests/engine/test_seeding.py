@@ -314,7 +314,7 @@ def test_a_hook_hears_nothing_of_the_seeded_past_and_everything_of_what_comes_af
 def test_a_hook_that_the_store_knew_before_hears_nothing_of_the_past_either(file_url: str) -> None:
     heard: list[str] = []
     with opened(file_url) as engine:
-        engine.on_entered("OK")(lambda call: heard.append(call.account_id))
+        engine.on_entered("OK", name="mine")(lambda call: heard.append(call.account_id))
         engine.run_hooks()
         assert len(engine.subscribed_hooks()) == 1
         seeded(engine, log_of((0, "a", "OK")))

@@ -179,7 +179,7 @@ import os, sys
 from account_lifecycle import Engine
 with Engine.open(sys.argv[1], observers=()) as engine:
     called = []
-    engine.on_entered("CREATION_SUCCESS")(called.append)
+    engine.on_entered("CREATION_SUCCESS", called.append, name="mine")
     engine.start_runner()
     child = os.fork()
     if child == 0:

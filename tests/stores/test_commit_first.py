@@ -42,7 +42,7 @@ def commits_that_can_fail() -> Iterator[Signal]:
 def test_no_hook_hears_of_an_event_that_could_not_be_committed(tmp_path: Path) -> None:
     heard: list[HookCall] = []
     with commits_that_can_fail() as failing, Engine.open(f"sqlite:///{tmp_path}/a.db", observers=()) as engine:
-        engine.on_connected(heard.append)
+        engine.on_connected(heard.append, name="heard")
         failing.set()
         with pytest.raises(StoreError):
             engine.feed_event(webhook("a", "OK"))

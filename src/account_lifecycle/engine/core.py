@@ -81,7 +81,7 @@ class Engine(Answers, HookRegistry):
         clock: TimeSource = utc_now,
         observers: Sequence[Observer] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(store.subscribed if store.is_lasting else None)
         self.store = store
         self.policy = policy
         self._judge: Judge = judge if policy == DEFAULT_POLICY else partial(judge, policy=policy)

@@ -214,5 +214,9 @@ class Outbox(Protocol):
 class Store(Ledger, Reader, Prover, Outbox, Protocol):
     """A store is all of them, and can be closed."""
 
+    @property
+    def is_lasting(self) -> bool:
+        """Return whether it is there for other processes, too, and after it was closed."""
+
     def close(self) -> None:
         """Release what it holds; closing twice is harmless."""

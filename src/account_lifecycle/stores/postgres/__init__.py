@@ -26,6 +26,8 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
     ``StoreError`` when the database cannot be used, and ``ConfigurationError`` for a URL that cannot be read.
     """
 
+    is_lasting = True
+
     def __init__(self, url: str) -> None:
         self._feeds: CommitGroup[Feed, list[Decision]] = CommitGroup(self._feed)
         self._rules: frozenset[Rules] = frozenset()

@@ -33,6 +33,8 @@ class SQLiteStore(SQLiteLedger, SQLiteRetention, SQLiteReader, SQLiteProver, SQL
     Raises ``StoreError`` when the file cannot be opened, is not one of ours, or has another version's schema.
     """
 
+    is_lasting: bool = True
+
 
 class TemporaryStore(SQLiteStore):
     """The same in a private file that is never synced: the store of ``memory:``, for tests and a first look.
@@ -40,6 +42,8 @@ class TemporaryStore(SQLiteStore):
     The file has a directory of its own, which is removed when the store is closed or collected as garbage, and at
     the latest when the interpreter exits. A forked child shares the file but never removes it.
     """
+
+    is_lasting = False
 
     def __init__(self) -> None:
         directory = Path(mkdtemp(prefix="account-lifecycle-"))
