@@ -1,17 +1,13 @@
 """Batches of a feed, and the errors that nobody asked to be told of one by one."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from ..errors import PayloadError, UnreadablePayloads
 from ..intake.bodies import read_body
 from ..intake.payloads import parse
-from ..lifecycle.account import Account
-from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
-from ..records import Judge
 
 UNREADABLE_KEPT = 100
 """How many errors ``UnreadablePayloads`` holds."""
@@ -51,13 +47,6 @@ def events_in_body(
         except PayloadError as error:
             refusals.append((error, at))
     return events, refusals
-
-
-def judge_live(account: Account, event: Event, judge: Judge) -> list[Decision]:
-    """Judge an event that was stamped by a clock of ours, never before the newest one of its account."""
-    if account.newest_at is not None and event.received_at < account.newest_at:
-        event = replace(event, received_at=account.newest_at)
-    return judge(account, event)
 
 
 class RefusedPayloads:

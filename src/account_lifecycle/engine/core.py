@@ -47,7 +47,8 @@ from ..stores.protocol import Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
 from .answers import Answers
-from .batches import RefusedPayloads, events_in_body, in_batches, judge_live
+from .arrivals import Arrivals
+from .batches import RefusedPayloads, events_in_body, in_batches
 from .deadlines import passed_deadlines
 from .handover import Handover
 from .observations import Observation, observed
@@ -86,6 +87,7 @@ class Engine(Answers, HookRegistry):
         self.policy = policy
         self._judge: Judge = judge if policy == DEFAULT_POLICY else partial(judge, policy=policy)
         self._clock = clock
+        self._arrivals = Arrivals()
         self._observers = tuple(observers)
         for observer in self._observers:
             if is_async(observer):
@@ -249,7 +251,7 @@ class Engine(Answers, HookRegistry):
 
     def _advance(self, events: Sequence[Event], *, is_live: bool = False, quiet: bool = False) -> list[Decision]:
         """Judge and keep events, then tell of what was decided; ``is_live``: they were stamped by the clock now."""
-        judge = partial(judge_live, judge=self._judge) if is_live else self._judge
+        judge = partial(self._arrivals.judge, judge=self._judge) if is_live else self._judge
         decisions = self.store.advance(events, judge, self._rules, quiet=quiet)
         self._follow_up(decisions)
         return decisions
@@ -303,7 +305,8 @@ class Engine(Answers, HookRegistry):
         ends soon. Each is told once, dated at the moment it passed, however late somebody looks. ``now`` (aware)
         defaults to the clock.
         """
-        due = passed_deadlines(self.store, self.policy, self._clock() if now is None else in_utc("now", now))
+        now = self._clock() if now is None else in_utc("now", now)
+        due = passed_deadlines(self.store, self.policy, now, self._arrivals.moment)
         found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
             found += self._advance(batch)

@@ -1,9 +1,10 @@
 """Deadlines: find the accounts that have one that has passed, as looks at the clock to be fed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ..lifecycle.account import Account
 from ..lifecycle.deadlines import deadline_before
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.policy import Policy
@@ -11,17 +12,20 @@ from ..lifecycle.providers import PROFILES
 from ..stores.protocol import Reader
 
 
-def passed_deadlines(reader: Reader, policy: Policy, now: datetime) -> Iterator[DeadlinePassed]:
+def passed_deadlines(
+    reader: Reader, policy: Policy, now: datetime, moment: Callable[[Account, datetime], datetime] = lambda _, now: now
+) -> Iterator[DeadlinePassed]:
     """Yield an event for every account of which a deadline has passed by ``now`` and was not told yet.
 
     It stands for a look at the clock ``now``: all that has passed by then is found by judging it, each at its moment.
-    An account may come twice, and may have changed by the time it is judged; then nothing is decided.
+    An account may come twice, and may have changed by the time it is judged; then nothing is decided. ``moment``
+    returns what ``now`` is for an account (``arrivals``).
     """
-    soon = now + timedelta.resolution
-    for account in reader.with_deadlines(policy.transient, soon - shortest_session(policy)):
-        passed = deadline_before(account, soon, policy)
+    for account in reader.with_deadlines(policy.transient, now + timedelta.resolution - shortest_session(policy)):
+        at = moment(account, now)
+        passed = deadline_before(account, at + timedelta.resolution, policy)
         if passed is not None:
-            yield replace(passed, received_at=now)
+            yield replace(passed, received_at=at)
 
 
 def shortest_session(policy: Policy) -> timedelta:

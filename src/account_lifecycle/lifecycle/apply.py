@@ -94,11 +94,11 @@ def after_acceptance(
     if now is not was or window is not None or kinds:
         window, changed = _follow_window(account, event, step, now, AnomalyKind.ADOPTED in kinds, policy)
     if step.proves_life or (now is _LIVE and last_live_at is None):
-        last_live_at = at
+        last_live_at = _later(last_live_at, at)
     if isinstance(event, StatusAnnounced):
         product, reason = event.product, event.reason
         if step.signs_in:
-            signed_in_at = at
+            signed_in_at = _later(signed_in_at, at)
     elif event.signed_in_at is not None and (signed_in_at is None or event.signed_in_at > signed_in_at):
         signed_in_at = event.signed_in_at
     if step.signs_in:
@@ -170,7 +170,7 @@ def _after_hearing(
             newest_at = at if account.newest_at is None else max(at, account.newest_at)
             return _one_later(account, memory, newest_at)
         if word == _OK:
-            last_live_at = at
+            last_live_at = _later(last_live_at, at)
         if event.signed_in_at is not None and (signed_in_at is None or event.signed_in_at > signed_in_at):
             signed_in_at = event.signed_in_at
     elif account.account_id == NOBODY:
@@ -182,7 +182,7 @@ def _after_hearing(
             if AnomalyKind.UNEXPECTED_RECONNECT in kinds:
                 entries = [e for e in heard if (e.status, e.product) != (word, product)]
                 heard = tuple([*entries[:-1], Heard(word, product, at), *entries[-1:]][-MAX_HEARD:])
-                signed_in_at = at
+                signed_in_at = _later(signed_in_at, at)
             elif AnomalyKind.LATE_EVENT in kinds:
                 heard = _refreshed(heard, word, product, at)
             held = (*[e for e in held if (e.status, e.product) != (word, product)], Heard(word, product, at))[
@@ -194,7 +194,7 @@ def _after_hearing(
             last = heard[-1] if heard else None
             is_last = last is not None and last.status == word and last.product == product
             if word == account.situation.status and is_life_again(word, is_last, policy):
-                last_live_at = at
+                last_live_at = _later(last_live_at, at)
             heard = _refreshed(heard, word, product, at)
     provider, disputed = _provider_after(account, event.provider)
     if disputed != memory.disputed_provider:
@@ -393,7 +393,7 @@ def _follow_window(
     sequence = account.sequence + 1
     if account.health is _LIVE and now is not _LIVE and now is not _GONE:
         if type(event) is StatusObserved and last_live_at is not None:
-            opened_at, begins = last_live_at, last_live_at
+            opened_at = begins = min(last_live_at, at)
         else:
             opened_at, begins = at, _earlier(at, policy.delivery_margin, account.since)
         is_estimated = type(event) is StatusObserved
@@ -417,8 +417,13 @@ def _follow_window(
 
 def missed_outage(account: Account, after: Account, at: datetime) -> BlindWindow:
     """Return the window of an outage that nobody announced: somewhere between two proofs of life."""
-    opened_at = account.last_live_at or at
+    opened_at = min(account.last_live_at or at, at)
     return BlindWindow(account.account_id, after.sequence, opened_at, opened_at, at, recovered=True, estimated=True)
+
+
+def _later(known: datetime | None, at: datetime) -> datetime:
+    """Return the later of a moment that is known and another: what an account knows of time never moves backwards."""
+    return at if known is None or at > known else known
 
 
 def _earlier(at: datetime, length: timedelta, not_before: datetime | None) -> datetime:

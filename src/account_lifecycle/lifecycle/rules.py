@@ -22,7 +22,7 @@ from .policy import Policy, policy_from
 from .status import Health, Status
 from .wording import JsonObject
 
-ORDER_OF_JUDGING = 3
+ORDER_OF_JUDGING = 4
 """Raised whenever ``decide`` or ``apply`` decide anything differently over the same data."""
 NAME_LENGTH = 32
 """How many hexadecimal digits of its SHA-256 the data is named by."""
