@@ -2,5 +2,5 @@
 
 import pytest
 
-for name in ("contract", "ledger", "reader", "prover", "retention", "outbox", "quiet", "delivery", "rivalry"):
+for name in ("contract", "ledger", "reader", "prover", "retention", "paging", "outbox", "quiet", "delivery", "rivalry"):
     pytest.register_assert_rewrite("stores.contract" if name == "contract" else f"stores.{name}_contract")

@@ -11,6 +11,7 @@ A store's tests subclass ``StoreContract`` and say how to make an empty store::
 from stores.delivery_contract import DeliveryContract
 from stores.ledger_contract import LedgerContract
 from stores.outbox_contract import OutboxContract
+from stores.paging_contract import PagingContract
 from stores.prover_contract import ProverContract
 from stores.quiet_contract import QuietContract
 from stores.reader_contract import ReaderContract
@@ -22,6 +23,7 @@ class StoreContract(
     LedgerContract,
     ReaderContract,
     RetentionContract,
+    PagingContract,
     ProverContract,
     OutboxContract,
     QuietContract,

@@ -55,6 +55,23 @@ def end_all_sessions(url: str) -> int:
     return len(ask(url, f"SELECT pg_terminate_backend(pid) {SESSIONS}"))
 
 
+# ---- Transactions that rest ----------------------------------------------------------------------
+
+
+def test_who_reads_slowly_is_not_cut_off(store: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``verify`` reads several streams in turn, and one of them may rest for long."""
+    monkeypatch.setattr(connection, "ABANDONED_AFTER_MS", 200)
+    monkeypatch.setattr(transactions, "PAGE", 2)
+    feed(store, "a", *["OK", "ERROR"] * 5)
+    reader = PostgresStore(database)
+    entries = reader.history("a")
+    first = next(entries)
+    time.sleep(1)
+    feed(store, "a", "OK")
+    assert [first.sequence, *(entry.sequence for entry in entries)] == list(range(1, 11))
+    reader.close()
+
+
 # ---- A COMMIT whose answer is lost ---------------------------------------------------------------
 
 

@@ -1,6 +1,9 @@
 """What is done with the file as a whole: erasing for good, copying while others write, where it may lie."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event as Flag
 
 import apsw
 import pytest
@@ -72,7 +75,56 @@ def test_whoever_reads_in_another_process_is_waited_for_and_then_told(
     store.close()
 
 
+def test_nobody_who_feeds_waits_for_somebody_who_reads_in_a_log_that_is_to_be_emptied(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SQLiteStore(path)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 4000)
+    a_life(store, "a", 3)
+    reader = apsw.Connection(str(path))
+    rows = reader.execute("SELECT * FROM event")
+    next(rows)
+    with ThreadPoolExecutor(1) as pool:
+        erased = pool.submit(store.erase, "a", T0)
+        waits = []
+        while not erased.done():
+            began = time.monotonic()
+            store.advance([announced("b", "OK")], as_it_is)
+            waits.append(time.monotonic() - began)
+        assert isinstance(erased.exception(), StoreBusy)
+    assert len(waits) > 3
+    assert max(waits) < 2
+    reader.close(True)
+    store.close()
+
+
 # ---- Copies --------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_one_snapshot_however_much_others_write(path: Path, tmp_path: Path) -> None:
+    """SQLite begins a copy anew when another connection has written, unless it is read in a transaction."""
+    store, other, is_over = SQLiteStore(path), SQLiteStore(path), Flag()
+    store.advance([announced(f"a-{n}", "OK", n, payload=b"x" * 60_000) for n in range(500)], as_it_is)
+
+    def write() -> int:
+        count = 0
+        while not is_over.is_set():
+            other.advance([announced("b", "OK")], as_it_is)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(write)
+        try:
+            pool.submit(store.backup, tmp_path / "copy.db").result(30)
+        finally:
+            is_over.set()
+        written = writing.result(10)
+    copy = SQLiteStore(tmp_path / "copy.db")
+    assert 500 <= len(list(copy.ledger())) < 500 + written
+    assert verify(copy).is_intact
+    for each in (copy, other, store):
+        each.close()
 
 
 def test_a_copy_holds_everything_and_is_one_file(path: Path, tmp_path: Path) -> None:

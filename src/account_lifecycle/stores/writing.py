@@ -18,6 +18,11 @@ from ..records import Judge, Refused
 from . import chain, rows
 from .rows import Row
 
+RETENTION_PAGE = 500
+"""How many events, or payloads in the quarantine, are erased or taken out in one transaction."""
+LATEST = 2**63 - 1
+"""What comes after every sequence."""
+
 
 class Feed(NamedTuple):
     """A request to judge events and to keep what is decided (``Ledger.advance``)."""

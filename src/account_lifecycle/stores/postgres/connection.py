@@ -43,7 +43,8 @@ CONNECT_TIMEOUT_S = 10
 LOCK_TIMEOUT_MS = 10_000
 """How long to wait for others who are writing the same accounts, in milliseconds."""
 ABANDONED_AFTER_MS = 60_000
-"""How long a transaction may rest before the server ends it, so that a process cut off from it blocks nobody."""
+"""How long a transaction that writes may rest before the server ends it, so that a process cut off from it blocks
+nobody. One that only reads may rest as long as it likes."""
 OLDEST_SERVER = 13
 """The oldest major version of PostgreSQL that will do."""
 SCHEMA_VERSION = 1

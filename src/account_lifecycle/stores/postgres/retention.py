@@ -1,17 +1,24 @@
-"""Retention on a server: erase and prune.
+"""Retention on a server: erase and prune, page by page, each page in a transaction of its own.
+
+Erasing takes the newest events of an account first: so the account without its person follows from a ledger of which
+the end is erased, whatever comes before. If it is interrupted, the same call erases the rest.
 
 Pruning takes, of each account, its oldest events up to the first that was received later or that a hook still waits
-for. They are archived and the archive is synced before anything is deleted; in the same transaction each account's
-baseline, the account as it was where its ledger begins, is carried past its events, with the digest that its chain
-goes on from. Planning, redriving and erasing wait meanwhile (one advisory lock), feeding does not. If the transaction
-fails the archive is removed; if nobody knows whether it was committed, the archive stays.
+for. They are archived, from a snapshot, and the archive is synced before anything is deleted. The transaction of each
+page is a small prune, whole in itself: it carries the baselines, each account as it was where its ledger begins, with
+the digest that its chain goes on from, past the events of the page, and moves the end of the segment. So one that was
+killed leaves a store that holds, whose last segment ends before its archive does: what is left is archived again by the
+next prune. Planning, redriving and erasing wait for a page (one advisory lock), feeding for nothing. If nothing was
+taken out the archive is removed; if nobody knows whether it was, the archive stays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from ...errors import StoreError
 from ...lifecycle.account import Account
 from ...lifecycle.policy import DEFAULT_POLICY
 from ...lifecycle.rules import RecordedPolicies
@@ -19,7 +26,7 @@ from ...records import Evidence, Segment, without_person
 from .. import chain, rows
 from ..archive import write_archive
 from ..rows import Row
-from ..writing import erased_row
+from ..writing import LATEST, RETENTION_PAGE, erased_row
 from .proving import joined
 from .transactions import Transaction, Transactions, UnknownOutcome
 
@@ -32,126 +39,169 @@ class PostgresRetention:
     def erase(self, account_id: str, at: datetime) -> int:  # noqa: ARG002 - nothing here tells when
         """Erase an account's payloads and names, also from the quarantine; return how many payloads.
 
-        The server's files keep the old rows until they are vacuumed, and its log and backups for longer: run
-        ``VACUUM event, account, baseline, quarantine`` if that matters, when no older transaction is running.
+        What was there when it began is erased. The server's files keep the old rows until they are vacuumed, and its
+        log and backups for longer: run ``VACUUM event, account, baseline, quarantine`` if that matters, when no older
+        transaction is running.
         """
-
-        def erase(transaction: Transaction[int]) -> int:
-            with transaction.round():
-                transaction.execute("planning")  # nobody prunes meanwhile
-                accounts = transaction.execute("lock_accounts", ([account_id],))
-                baselines = transaction.execute("baselines", (account_id,), where="WHERE account_id = %s")
-                events = transaction.execute("private_events", (account_id,))
-            private = [(chain.private_digest(*columns), number) for number, *columns in events.fetchall()]
-            transaction.put_off("erase_event", private)
-            for name, found in (("erase_account", accounts), ("erase_baseline", baselines)):
-                known = [without_person(rows.account_from(row[:-1])) for row in found.fetchall()]
-                transaction.put_off(name, [(rows.facts_text(account), account_id) for account in known])
-            quarantined = _erase_quarantined(transaction, account_id)
-            return len(private) + quarantined or transaction.earlier or 0
-
-        return self._transactions.run(erase)
+        erased, before = 0, LATEST
+        while before:
+            count, before = self._transactions.run(partial(_erase_events, account_id, before))
+            erased += count
+        found = self._transactions.stream("quarantined_payloads")
+        meant = [number for number, payload in found if rows.mentions(bytes(payload), account_id)]
+        for start in range(0, len(meant), RETENTION_PAGE):
+            erased += self._transactions.run(partial(_erase_quarantined, meant[start : start + RETENTION_PAGE]))
+        return erased
 
     def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
         """Archive the events received before ``until`` and take them out; return None if there is nothing to take.
 
         Of each account its oldest events go, up to the first that was received later or that a hook is still to
-        be called for. Others may feed meanwhile. The server uses the room again after its next vacuum.
+        be called for. The server uses the room again after its next vacuum. Raises ``StoreError`` if somebody else
+        prunes at the same time.
         """
-        pruning = _Pruning(until, archive, at)
+        ask = self._transactions.rows
+        earlier = [rows.segment_from(row) for row in ask("segments")]
+        ends = list(map(list, zip(*ask("cut", (rows.to_us(until),)), strict=True)))
+        if not ends:
+            return None
+        pages: list[dict[str, int]] = [{}]
+        taken = _events_of(self._transactions.stream("taken", ends))
+        _, sha256 = write_archive(archive, _in_pages(taken, pages))
+        heads = {account_id: bytes(digest) for account_id, *_, digest in ask("baselines", where="")}
+        segment = Segment(len(earlier) + 1, until, at, 0, str(archive), sha256, "")
+        policies = RecordedPolicies(lambda: map(rows.rules_from, ask("rules")))
+        pruning = _Pruning(earlier, heads, policies, segment)
         try:
-            return self._transactions.run(pruning.run)
+            for page in pages:
+                pruning.take(self._transactions, page)
         except UnknownOutcome:
             raise  # the archive may be all that there is
-        except BaseException:
-            pruning.forget_archive()
-            raise
+        except StoreError as error:  # this page was rolled back
+            if not pruning.segment.events:
+                archive.unlink(missing_ok=True)
+                raise
+            raise type(error)(
+                f"{error} Before that {pruning.segment.events:,} events were taken out, which are in {archive}. "
+                "Prune again, with another archive, to take out the rest."
+            ) from error
+        if not pruning.segment.events:
+            archive.unlink(missing_ok=True)
+            return None
+        return pruning.segment
 
 
-def _erase_quarantined(transaction: Transaction[int], account_id: str) -> int:
-    """Put off the erasing of what mentions the account; return how many payloads."""
-    found = transaction.stream("quarantined_payloads")
-    meant = [number for number, payload in found if rows.mentions(bytes(payload), account_id)]
-    locked = transaction.ask("lock_quarantined", (meant,)) if meant else []
-    erased = [erased_row(row) for row in locked]
+# ---- Erasing -------------------------------------------------------------------------------------
+
+
+def _erase_events(account_id: str, before: int, transaction: Transaction[tuple[int, int]]) -> tuple[int, int]:
+    """Erase the newest page of an account's events, of those before a sequence; return how many, and the first of them
+    if there may be more, else 0. With the newest goes the account's person, with the oldest that of its baseline."""
+    with transaction.round():
+        transaction.execute("planning")  # nobody prunes meanwhile
+        accounts = transaction.execute("lock_accounts", ([account_id],))
+        baselines = transaction.execute("baselines", (account_id,), where="WHERE account_id = %s")
+        events = transaction.execute("private_events", (account_id, before, RETENTION_PAGE))
+    found = events.fetchall()
+    is_last = len(found) < RETENTION_PAGE
+    transaction.put_off("erase_event", [(chain.private_digest(*columns), number) for number, _, *columns in found])
+    for name, persons, is_due in (
+        ("erase_account", accounts, before == LATEST),
+        ("erase_baseline", baselines, is_last),
+    ):
+        known = [without_person(rows.account_from(row[:-1])) for row in persons.fetchall()]
+        transaction.put_off(name, [(rows.facts_text(account), account_id) for account in known if is_due])
+    if not found and transaction.earlier:
+        return transaction.earlier
+    return len(found), 0 if is_last else found[-1][1]
+
+
+def _erase_quarantined(numbers: list[int], transaction: Transaction[int]) -> int:
+    erased = [erased_row(row) for row in transaction.ask("lock_quarantined", (numbers,)) if row[-1] is None]
     transaction.put_off("erase_quarantined", erased)
-    return len(erased)
+    return len(erased) or transaction.earlier or 0
+
+
+# ---- Pruning -------------------------------------------------------------------------------------
 
 
 class _Pruning:
-    """One prune, which may take several attempts."""
+    """One prune, of which everything is archived."""
 
-    def __init__(self, until: datetime, archive: Path, at: datetime) -> None:
-        self._until = until
-        self._archive = archive
-        self._at = at
-        self._is_archived = False
+    def __init__(
+        self, earlier: list[Segment], heads: dict[str, bytes], policies: RecordedPolicies, segment: Segment
+    ) -> None:
+        self._earlier = earlier
+        self._policies = policies
+        self._heads = heads  # what the chain of each account goes on from
+        self._left: set[str] = set()  # accounts of which no more is taken: a hook waits again
+        self.segment = segment
+        """What was taken out so far."""
 
-    def forget_archive(self) -> None:
-        """Remove the archive: nothing was taken out."""
-        if self._is_archived:
-            self._archive.unlink(missing_ok=True)
-            self._is_archived = False
+    def take(self, transactions: Transactions, page: dict[str, int]) -> None:
+        """Take the events of a page out: of each account those up to a sequence."""
+        ends = {account_id: sequence for account_id, sequence in page.items() if account_id not in self._left}
+        segment, heads = transactions.run(partial(self._run, ends))
+        self._left |= ends.keys() - heads.keys()
+        self._heads |= heads
+        self.segment = segment
 
-    def run(self, transaction: Transaction[Segment | None]) -> Segment | None:
-        """Make one attempt."""
+    def _run(
+        self, page: dict[str, int], transaction: Transaction[tuple[Segment, dict[str, bytes]]]
+    ) -> tuple[Segment, dict[str, bytes]]:
+        """Make one attempt; return the segment with the page, and the heads of the accounts of which it took some."""
+        accounts = sorted(page)
         with transaction.round():
             transaction.execute("planning")  # nobody plans, redrives, erases or prunes meanwhile
             segments = transaction.execute("segments")
-            cut = transaction.execute("cut", (rows.to_us(self._until),))
+            unfinished = transaction.execute("unfinished_of", (accounts, accounts))
+            baselines = transaction.execute("baselines", (accounts,), where="WHERE account_id = ANY(%s)")
         known = [rows.segment_from(row) for row in segments.fetchall()]
-        if transaction.earlier is not None and transaction.earlier in known:
+        if transaction.earlier is not None and transaction.earlier[0] in known:
             return transaction.earlier
-        self.forget_archive()
-        ends = list(map(list, zip(*cut.fetchall(), strict=True)))
-        if not ends:
-            return None
-        baselines = _Baselines(transaction)
-        events, sha256 = write_archive(self._archive, baselines.passing(transaction.stream("taken", ends)))
-        self._is_archived = True
-        baselines.put_off(transaction)
-        for name in ("take_anomalies", "take_pending", "take_effects", "take_deliveries", "take_events"):
-            transaction.put_off(name, [ends])
-        number = known[-1].segment_id + 1 if known else 1
-        facts = (number, self._until, self._at, events, str(self._archive), sha256, baselines.head())
-        segment = Segment(*facts)
-        transaction.put_off("save_segment", [rows.segment_row(segment)])
-        return segment
-
-
-class _Baselines:
-    """The accounts as they were where the ledger begins, carried past what is taken out."""
-
-    def __init__(self, transaction: Transaction[Segment | None]) -> None:
-        self._accounts: dict[str, Account] = {}
-        self._heads: dict[str, bytes] = {}
-        self._changed: set[str] = set()
-        self._policies = RecordedPolicies(lambda: map(rows.rules_from, transaction.ask("rules")))
-        for row in transaction.ask("baselines", where=""):
-            account = rows.account_from(row[:-1])
-            self._accounts[account.account_id], self._heads[account.account_id] = account, bytes(row[-1])
-
-    def passing(self, taken: Iterator[Row]) -> Iterator[tuple[Evidence, bytes]]:
-        """Events that are taken out, each with its digest."""
-        for _, group in groupby(taken, key=lambda row: row[0]):
-            together = list(group)
-            proof, digest = next(rows.evidence_from(iter(together))), bytes(together[0][rows.EVENT_COLUMNS + 3])
+        if known != [*self._earlier, *([self.segment] if self.segment.events else [])]:
+            raise StoreError(f"{self.segment.path}: somebody else has pruned at the same time.")
+        first: dict[str, int] = dict(unfinished.fetchall())
+        taken = transaction.ask("taken", _columns(page))
+        busy = {row[1] for row in taken if row[1] in first and row[0] >= first[row[1]]}
+        ends = {account_id: sequence for account_id, sequence in page.items() if account_id not in busy}
+        found = {row[0]: rows.account_from(row[:-1]) for row in baselines.fetchall()}
+        heads: dict[str, bytes] = {}
+        events = 0
+        for proof, digest in _events_of(row for row in taken if row[1] in ends):
             account_id = proof.entry.account_id
-            before = self._accounts.get(account_id) or Account(account_id)
-            policy = self._policies.policy(proof.rules) or DEFAULT_POLICY
-            self._accounts[account_id] = proof.entry.applied_to(before, policy)
-            self._heads[account_id] = digest
-            self._changed.add(account_id)
-            yield proof, digest
+            account = found.get(account_id) or Account(account_id)
+            found[account_id] = proof.entry.applied_to(account, self._policies.policy(proof.rules) or DEFAULT_POLICY)
+            heads[account_id], events = digest, events + 1
+        if not heads:
+            return self.segment, {}
+        transaction.put_off("drop_baselines", [(list(heads),)])
+        transaction.put_off("save_baseline", [(*rows.account_row(found[each]), heads[each]) for each in heads])
+        for name in ("take_anomalies", "take_pending", "take_effects", "take_deliveries", "take_events"):
+            transaction.put_off(name, [_columns(ends)])
+        head = joined((digest,) for _, digest in sorted((self._heads | heads).items())).hex()
+        segment = self.segment._replace(events=self.segment.events + events, head=head)
+        transaction.put_off("save_segment", [rows.segment_row(segment)])
+        return segment, heads
 
-    def put_off(self, transaction: Transaction[Segment | None]) -> None:
-        """Put off the writing of those that changed."""
-        transaction.put_off("drop_baselines", [(sorted(self._changed),)])
-        transaction.put_off("save_baseline", [self._row(account_id) for account_id in sorted(self._changed)])
 
-    def head(self) -> str:
-        """Return what the rest of the ledger goes on from."""
-        return joined((self._heads[account_id],) for account_id in sorted(self._heads)).hex()
+def _columns(page: dict[str, int]) -> tuple[list[str], list[int]]:
+    return list(page), list(page.values())
 
-    def _row(self, account_id: str) -> Row:
-        return (*rows.account_row(self._accounts[account_id]), self._heads[account_id])
+
+def _events_of(taken: Iterable[Row]) -> Iterator[tuple[Evidence, bytes]]:
+    """Yield events, each with its digest."""
+    for _, group in groupby(taken, key=lambda row: row[0]):
+        together = list(group)
+        yield next(rows.evidence_from(iter(together))), bytes(together[0][rows.EVENT_COLUMNS + 3])
+
+
+def _in_pages(
+    events: Iterator[tuple[Evidence, bytes]], pages: list[dict[str, int]]
+) -> Iterator[tuple[Evidence, bytes]]:
+    """Yield events on, and add to ``pages`` up to where of each account a page of them goes."""
+    for number, (proof, digest) in enumerate(events, 1):
+        pages[-1][proof.entry.account_id] = proof.entry.sequence
+        if number % RETENTION_PAGE == 0:
+            pages.append({})
+        yield proof, digest

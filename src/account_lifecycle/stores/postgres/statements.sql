@@ -14,7 +14,9 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backen
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE
 
 -- name: begin_reading
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+-- Who reads keeps nobody waiting, and may take its time between two pages: it is not cut off for resting.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL idle_in_transaction_session_timeout = 0
 
 -- name: preparing
 SELECT pg_advisory_xact_lock(1094929475, hashtext('migrate ' || coalesce(current_schema(), '')))
@@ -343,9 +345,9 @@ SELECT * FROM baseline
 SELECT * FROM segment ORDER BY segment_id
 
 -- name: private_events
-SELECT event_id, owner, reason, payload FROM event
-WHERE account_id = %s AND private_digest IS NULL AND kind IN ('announced', 'observed')
-ORDER BY event_id
+SELECT event_id, sequence, owner, reason, payload FROM event
+WHERE account_id = %s AND sequence < %s AND private_digest IS NULL AND kind IN ('announced', 'observed')
+ORDER BY sequence DESC LIMIT %s
 FOR UPDATE
 
 -- name: erase_event
@@ -380,6 +382,16 @@ LEFT JOIN (
 WHERE kept.event_id IS NULL OR e.event_id < kept.event_id
 GROUP BY e.account_id
 ORDER BY e.account_id
+
+-- name: unfinished_of
+SELECT account_id, min(event_id)
+FROM (
+    SELECT account_id, event_id FROM pending WHERE account_id = ANY(%s) AND EXISTS (SELECT FROM hook)
+    UNION ALL
+    SELECT account_id, effect_id / 16 FROM delivery
+    WHERE account_id = ANY(%s) AND state IN ('waiting', 'running', 'halted')
+) needed
+GROUP BY account_id
 
 -- name: taken
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
@@ -419,6 +431,7 @@ INSERT INTO baseline VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: save_segment
 INSERT INTO segment VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (segment_id) DO UPDATE SET events = excluded.events, head = excluded.head
 
 -- name: number_on
 SELECT setval(%s::regclass, %s, false)

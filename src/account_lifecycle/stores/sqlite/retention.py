@@ -1,20 +1,28 @@
-"""Retention in a file: erase, prune and back up.
+"""Retention in a file: erase, prune and back up. None keeps those who write waiting for longer than one page of it.
 
 Erasing overwrites: SQLite's secure_delete zeroes what is freed, and the write-ahead log is emptied afterwards, so on
-return the bytes are in neither file. What is erased leaves its digest behind, and the chain still verifies.
+return the bytes are in neither file. What is erased leaves its digest behind, and the chain still verifies. It is done
+page by page, each in a transaction of its own, the newest events first: so the account without its person follows from
+a ledger of which the end is erased, whatever comes before. If it is interrupted, the same call erases the rest. The
+quarantine is searched in a snapshot.
 
-Pruning writes the oldest events to an archive, syncs it, and only then takes them out, in the one transaction that
-also carries each account's baseline (the account as it was where the ledger begins) past its events and keeps a
-segment: number, archive and last digest of what was taken out. The chain goes on from that digest. If the transaction
-is rolled back the archive is removed; after an interrupt nobody knows, and it stays.
+Pruning writes the oldest events to an archive, from a snapshot, and syncs it. Only then does it take them out, page by
+page. The transaction of each page is a small prune, whole in itself: it carries the baselines (each account as it was
+where the ledger begins) past the events of the page, and moves the end of the segment (number, archive, how many
+events, and the last digest of what was taken out), from which the chain goes on. So readers see one ledger or the next,
+and one that was killed leaves a store that holds, whose last segment ends before its archive does: what is left is
+archived again by the next prune. If nothing was taken out the archive is removed; after an interrupt nobody knows, and
+it stays.
 
-A backup is SQLite's own, into a draft that is checked, synced and then named: never over another file.
+A backup is SQLite's own, of one snapshot, into a draft that is checked, synced and then named: never over another file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 
@@ -27,12 +35,15 @@ from ...records import Evidence, Segment, without_person
 from .. import chain, rows, statements
 from ..archive import write_archive
 from ..outbox_rows import EFFECTS_PER_EVENT
-from ..writing import erased_row
-from .connection import every, in_our_words, open_reader
+from ..rows import Row
+from ..writing import LATEST, RETENTION_PAGE, erased_row
+from .connection import every, in_our_words, open_reader, pragma
 from .ledger import load
 from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
+
+Erased = TypeVar("Erased")
 
 
 class SQLiteRetention(SQLiteFile):
@@ -41,34 +52,63 @@ class SQLiteRetention(SQLiteFile):
     def erase(self, account_id: str, at: datetime) -> int:  # noqa: ARG002 - nothing here tells when
         """Erase an account's payloads and names for good, also from the quarantine; return how many payloads.
 
-        On return the bytes are neither in the file nor in its log. Raises ``StoreBusy`` if somebody goes on reading
-        what was there before: then they are erased, and the same call again empties the log.
+        What was there when it began is erased; on return its bytes are neither in the file nor in its log. Raises
+        ``StoreBusy`` if somebody goes on reading what was there before: then they are erased, and the same call again
+        empties the log.
         """
-
-        def write(db: apsw.Connection) -> int:
-            self._forget()
-            every(db, "PRAGMA secure_delete = ON")
-            try:
-                return _erase(db, account_id)
-            finally:
-                every(db, "PRAGMA secure_delete = FAST")
-
-        erased = self._write(write)
+        erased, before = 0, LATEST
+        while before:
+            count, before = self._write(partial(self._overwritten, partial(_erase_events, account_id, before)))
+            erased += count
+        with self.snapshot() as snapshot, in_our_words(self.path):
+            payloads = snapshot.rows(_SQL["unerased_payloads"])
+            meant = [number for number, payload in payloads if rows.mentions(payload, account_id)]
+        for start in range(0, len(meant), RETENTION_PAGE):
+            page = meant[start : start + RETENTION_PAGE]
+            erased += self._write(partial(self._overwritten, partial(_erase_quarantined, page)))
         self._truncate_log()
         return erased
+
+    def _overwritten(self, erase: Callable[[apsw.Connection], Erased], db: apsw.Connection) -> Erased:
+        """Erase something so that its bytes are overwritten, and forget the accounts that are kept at hand."""
+        self._forget()
+        every(db, "PRAGMA secure_delete = ON")
+        try:
+            return erase(db)
+        finally:
+            every(db, "PRAGMA secure_delete = FAST")
 
     def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
         """Archive the events received before ``until`` and take them out; return None if there is nothing to take.
 
-        The oldest go, up to the first that was received later or that a hook is still to be called for. Others
-        who write wait meanwhile.
+        The oldest go, up to the first that was received later or that a hook is still to be called for. Raises
+        ``StoreError`` if somebody else prunes at the same time.
         """
-        attempt = _Pruning(until, archive, at)
+        with self.snapshot() as snapshot, in_our_words(self.path):
+            cut = snapshot.read(partial(_cut, until=until))
+            if cut is None:
+                return None
+            earlier = [rows.segment_from(row) for row in snapshot.every(_SQL["segments"])]
+            _, archive_sha256 = write_archive(archive, _taken(snapshot.rows, cut))
+        policies = RecordedPolicies(lambda: map(rows.rules_from, self._all(_SQL["rules"])))
+        pruning = _Pruning(
+            cut, earlier, policies, Segment(len(earlier) + 1, until, at, 0, str(archive), archive_sha256, "")
+        )
         try:
-            return self._write(attempt.write)
-        except StoreError:  # it was rolled back
-            attempt.remove_archive()
-            raise
+            while taken := self._write(pruning.take_page):
+                pruning.segment = taken
+        except StoreError as error:  # this page was rolled back
+            if not pruning.segment.events:
+                archive.unlink(missing_ok=True)
+                raise
+            raise type(error)(
+                f"{error} Before that {pruning.segment.events:,} events were taken out, which are in {archive}. "
+                "Prune again, with another archive, to take out the rest."
+            ) from error
+        if not pruning.segment.events:
+            archive.unlink(missing_ok=True)
+            return None
+        return pruning.segment
 
     def backup(self, path: Path) -> None:
         """Copy the store as it is now into a new file; on return it is whole, checked and on the disk.
@@ -88,19 +128,26 @@ class SQLiteRetention(SQLiteFile):
 # ---- Erasing ----------------------------------------------------------------------------------------
 
 
-def _erase(db: apsw.Connection, account_id: str) -> int:
-    for account in load(db, [account_id]).values():
-        db.execute(_SQL["save_account"], rows.account_row(without_person(account)))
-    for row in every(db, _SQL["baselines"].format(where="WHERE account_id = ?"), (account_id,)):
-        _save_baseline(db, without_person(rows.account_from(row[:-1])))
-    events = every(db, _SQL["unerased_events"], (account_id,))
-    private = [(chain.private_digest(*columns), number) for number, *columns in events]
+def _erase_events(account_id: str, before: int, db: apsw.Connection) -> tuple[int, int]:
+    """Erase the newest page of an account's events, of those before a sequence; return how many, and the first of them
+    if there may be more, else 0. With the newest goes the account's person, with the oldest that of its baseline."""
+    found = every(db, _SQL["unerased_events"], (account_id, before, RETENTION_PAGE))
+    private = [(chain.private_digest(*columns), number) for number, _, *columns in found]
     db.executemany(_SQL["erase_event"], private)
-    payloads = db.execute(_SQL["unerased_payloads"])
-    meant = [number for number, payload in payloads if rows.mentions(payload, account_id)]
-    quarantined = [every(db, _SQL["quarantined_row"], (number,))[0] for number in meant]
-    db.executemany(_SQL["erase_quarantined"], map(erased_row, quarantined))
-    return len(private) + len(meant)
+    is_last = len(found) < RETENTION_PAGE
+    if before == LATEST:
+        for account in load(db, [account_id]).values():
+            db.execute(_SQL["save_account"], rows.account_row(without_person(account)))
+    if is_last and (known := _baseline(db, account_id)).sequence:
+        _save_baseline(db, without_person(known))
+    return len(found), 0 if is_last else found[-1][1]
+
+
+def _erase_quarantined(numbers: Sequence[int], db: apsw.Connection) -> int:
+    found = [row for number in numbers for row in every(db, _SQL["quarantined_row"], (number,))]
+    erased = [erased_row(row) for row in found if row[-1] is None]
+    db.executemany(_SQL["erase_quarantined"], erased)
+    return len(erased)
 
 
 def _save_baseline(db: apsw.Connection, account: Account) -> None:
@@ -113,34 +160,39 @@ def _save_baseline(db: apsw.Connection, account: Account) -> None:
 
 
 class _Pruning:
-    """One prune. It may be written twice, if the first attempt shared a transaction that failed."""
+    """One prune, of which everything is archived."""
 
-    def __init__(self, until: datetime, archive: Path, at: datetime) -> None:
-        self._until, self._archive, self._at = until, archive, at
-        self._is_archived = False
+    def __init__(self, cut: int, earlier: Sequence[Segment], policies: RecordedPolicies, segment: Segment) -> None:
+        self._cut, self._earlier, self._policies = cut, earlier, policies
+        self.segment = segment
+        """What was taken out so far."""
 
-    def write(self, db: apsw.Connection) -> Segment | None:
-        self.remove_archive()
-        cut = _cut(db, self._until)
-        if cut is None:
+    def take_page(self, db: apsw.Connection) -> Segment | None:
+        """Take the next page out; return the segment with it, or None if nothing is left to take."""
+        taken = [self.segment] if self.segment.events else []
+        if [rows.segment_from(row) for row in every(db, _SQL["segments"])] != [*self._earlier, *taken]:
+            raise StoreError("Somebody else has pruned at the same time.")
+        first, _ = every(db, _SQL["bounds"])[0]
+        (unfinished,) = every(db, _SQL["first_unfinished"])[0]
+        if first is None or first > self._cut or (unfinished is not None and unfinished <= first):
             return None
-        count, archive_sha256 = write_archive(self._archive, _taken(db, cut))
-        self._is_archived = True
-        _carry_baselines(db, cut)
-        number = len(every(db, _SQL["segments"])) + 1
-        head = bytes(every(db, _SQL["digest_of"], (cut,))[0][0]).hex()
-        segment = Segment(number, self._until, self._at, count, str(self._archive), archive_sha256, head)
-        db.execute(_SQL["save_segment"], chain.with_digest("segment", rows.segment_row(segment)))
-        db.execute(_SQL["drop_deliveries"], ((cut + 1) * EFFECTS_PER_EVENT,))
+        last = min(self._cut, first + RETENTION_PAGE - 1, *([] if unfinished is None else [unfinished - 1]))
+        accounts: dict[str, Account] = {}
+        events = 0
+        for proof, digest in _taken(db.execute, last):
+            account = accounts.get(proof.entry.account_id) or _baseline(db, proof.entry.account_id)
+            accounts[account.account_id] = proof.entry.applied_to(
+                account, self._policies.policy(proof.rules) or DEFAULT_POLICY
+            )
+            events, head = events + 1, digest
+        for account in accounts.values():
+            _save_baseline(db, account)
+            db.execute(_SQL["drop_deliveries"], (account.account_id, (last + 1) * EFFECTS_PER_EVENT))
         for what in ("pending", "effects", "anomalies", "events"):
-            db.execute(_SQL[f"drop_{what}"], (cut,))
+            db.execute(_SQL[f"drop_{what}"], (last,))
+        segment = self.segment._replace(events=self.segment.events + events, head=head.hex())
+        db.execute(_SQL["save_segment"], chain.with_digest("segment", rows.segment_row(segment)))
         return segment
-
-    def remove_archive(self) -> None:
-        """Remove the archive: nothing was taken out."""
-        if self._is_archived:
-            self._archive.unlink(missing_ok=True)
-            self._is_archived = False
 
 
 def _cut(db: apsw.Connection, until: datetime) -> int | None:
@@ -154,27 +206,18 @@ def _cut(db: apsw.Connection, until: datetime) -> int | None:
     return min(ends) - 1 if min(ends) > first else None
 
 
-def _taken(db: apsw.Connection, cut: int) -> Iterator[tuple[Evidence, bytes | None]]:
-    """Yield the events to go, oldest first, each with its digest."""
+def _taken(ask: Callable[[str, tuple[int]], Iterator[Row]], last: int) -> Iterator[tuple[Evidence, bytes]]:
+    """Yield the events up to a number, oldest first, each with its digest."""
     sql = _SQL["evidence"].format(where="WHERE e.event_id <= ?")
-    found = db.execute(f"{sql}\nORDER BY e.event_id, a.ordinal", (cut,))
-    for _, group in groupby(found, key=lambda row: row[0]):
+    for _, group in groupby(ask(f"{sql}\nORDER BY e.event_id, a.ordinal", (last,)), key=lambda row: row[0]):
         joined = list(group)
         (proof,) = rows.evidence_from(iter(joined))
         yield proof, bytes(joined[0][rows.EVENT_COLUMNS + 3])
 
 
-def _carry_baselines(db: apsw.Connection, cut: int) -> None:
-    """Carry each account's baseline past its events that go."""
-    policies = RecordedPolicies(lambda: map(rows.rules_from, every(db, _SQL["rules"])))
-    for account_id, sequence in every(db, _SQL["accounts_taken_out"], (cut,)):
-        known = every(db, _SQL["baselines"].format(where="WHERE account_id = ?"), (account_id,))
-        account = rows.account_from(known[0][:-1]) if known else Account(account_id)
-        sql = _SQL["evidence"].format(where="WHERE e.account_id = ? AND e.sequence <= ?")
-        events = db.execute(f"{sql}\nORDER BY e.sequence, a.ordinal", (account_id, sequence))
-        for proof in rows.evidence_from(iter(events)):
-            account = proof.entry.applied_to(account, policies.policy(proof.rules) or DEFAULT_POLICY)
-        _save_baseline(db, account)
+def _baseline(db: apsw.Connection, account_id: str) -> Account:
+    known = every(db, _SQL["baselines"].format(where="WHERE account_id = ?"), (account_id,))
+    return rows.account_from(known[0][:-1]) if known else Account(account_id)
 
 
 # ---- Backups ----------------------------------------------------------------------------------------
@@ -183,6 +226,8 @@ def _carry_baselines(db: apsw.Connection, cut: int) -> None:
 def _copy(source: Path, draft: Path) -> None:
     reader, copy = open_reader(source), apsw.Connection(str(draft))
     try:
+        reader.execute("BEGIN")  # a snapshot: without it the copy begins anew whenever another process has written
+        pragma(reader, "schema_version")
         with copy.backup("main", reader, "main") as backup:
             while not backup.done:
                 backup.step(1000)

@@ -126,7 +126,7 @@ CREATE INDEX delivery_lane ON delivery (hook, account_id, effect_id, delivery_id
     WHERE state IN ('waiting', 'running', 'halted');
 CREATE INDEX delivery_due ON delivery (effect_id, delivery_id, due_at) WHERE state = 'waiting';
 CREATE INDEX delivery_leased ON delivery (leased_until) WHERE state = 'running';
-CREATE INDEX delivery_of_account ON delivery (account_id);
+CREATE INDEX delivery_of_account ON delivery (account_id, effect_id);
 CREATE UNIQUE INDEX delivery_redriven ON delivery (redrive_of) WHERE redrive_of IS NOT NULL;
 
 -- The last number that was given to a delivery.

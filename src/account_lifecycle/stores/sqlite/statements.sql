@@ -87,8 +87,9 @@ SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL
 UPDATE quarantine SET payload = NULL, reason = ?, private_digest = ?, digest = ? WHERE quarantine_id = ?
 
 -- name: unerased_events
-SELECT event_id, owner, reason, payload FROM event
-WHERE account_id = ? AND private_digest IS NULL AND kind IN ('announced', 'observed')
+SELECT event_id, sequence, owner, reason, payload FROM event
+WHERE account_id = ? AND sequence < ? AND private_digest IS NULL AND kind IN ('announced', 'observed')
+ORDER BY sequence DESC LIMIT ?
 
 -- name: erase_event
 UPDATE event SET owner = NULL, reason = '', payload = NULL, private_digest = ? WHERE event_id = ?
@@ -216,12 +217,6 @@ SELECT (SELECT min(event_id) FROM event), (SELECT max(event_id) FROM event)
 -- name: first_received_later
 SELECT event_id FROM event WHERE received_at >= ? ORDER BY event_id LIMIT 1
 
--- name: digest_of
-SELECT digest FROM event WHERE event_id = ?
-
--- name: accounts_taken_out
-SELECT account_id, max(sequence) FROM event WHERE event_id <= ? GROUP BY account_id ORDER BY account_id
-
 -- name: baselines
 SELECT * FROM baseline
 {where}
@@ -234,7 +229,7 @@ FROM blind_window WHERE account_id = ? AND closed_sequence <= ? ORDER BY sequenc
 REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: drop_deliveries
-DELETE FROM delivery WHERE effect_id < ?
+DELETE FROM delivery WHERE account_id = ? AND effect_id < ?
 
 -- name: drop_pending
 DELETE FROM pending WHERE event_id <= ?
@@ -252,7 +247,7 @@ DELETE FROM event WHERE event_id <= ?
 SELECT segment_id, until, pruned_at, events, path, archive_sha256, head FROM segment ORDER BY segment_id
 
 -- name: save_segment
-INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: chained
 SELECT e.*, f.account_id, f.effects, a.event_id, a.ordinal, a.kind, a.provider, a.evidence
