@@ -8,7 +8,7 @@ import pytest
 from account_lifecycle import Engine
 from account_lifecycle.errors import StoreError
 from account_lifecycle.stores.sqlite import SQLiteStore
-from cli.shell import LOG, Run, webhook
+from cli.shell import LOG, NOW, Run, webhook
 
 
 def test_a_feed_ends_with_what_it_came_to(run: Run, log: Path) -> None:
@@ -161,6 +161,18 @@ def test_the_same_seed_gives_the_same_log_today_and_tomorrow(run: Run, tmp_path:
     a, b, c = ((tmp_path / f"{name}.jsonl").read_bytes() for name in "abc")
     assert a == b != c
     assert b'"received_at": "2026-01-' in a
+
+
+def test_an_archive_of_a_store_is_a_log_like_any_other(run: Run, store: Path) -> None:
+    accounts = run("account", "list", "--json", "--now", NOW).out
+    assert run("db", "prune", "--before", "2027-01-01", "--archive", "old.jsonl.gz", "--yes").code == 0
+    ran = run("feed", "old.jsonl.gz", "--store", "sqlite:///again.db")
+    assert ran.code == 0
+    assert "read as: archive of a store, as db prune writes it" in ran.err
+    assert run("account", "list", "--json", "--now", NOW, "--store", "sqlite:///again.db").out == accounts
+    assert run("replay", "old.jsonl.gz", "--into", "sqlite:///seeded.db").code == 0
+    assert run("verify", "--store", "sqlite:///seeded.db").code == 0
+    assert run("replay", "old.jsonl.gz", "--detect").out.startswith("old.jsonl.gz read as: archive of a store")
 
 
 def test_a_clean_log_has_no_fault_but_those_that_are_named(run: Run) -> None:

@@ -11,8 +11,8 @@ import click
 
 from ..engine.core import Engine, utc_now
 from ..errors import AccountLifecycleError, PayloadError
+from ..intake.archives import event_of
 from ..intake.logs import Received
-from ..intake.payloads import parse
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.providers import Provider
@@ -264,7 +264,7 @@ class ScoredLines:
             if received.received_at is not None and (self.newest_at is None or received.received_at > self.newest_at):
                 self.newest_at = received.received_at
             try:
-                parse(received.payload, received.received_at or utc_now())
+                event_of(received.payload, received.received_at or utc_now())
             except PayloadError:
                 self._is_readable.append(False)
             else:

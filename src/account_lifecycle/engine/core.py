@@ -24,6 +24,7 @@ from ..hooks.registry import HookOutcome, HookRegistry
 from ..hooks.tracebacks import Tracebacks
 from ..hooks.worker import STOP_S, Worker
 from ..intake import arguments
+from ..intake.archives import event_of
 from ..intake.logs import Received
 from ..intake.payloads import Payload, parse
 from ..intake.quarantine import Replayed, refusal, replay_quarantine
@@ -228,7 +229,7 @@ class Engine(Answers, HookRegistry):
             refusals: list[tuple[PayloadError, datetime]] = []
             for payload, at, is_live in batch:
                 try:
-                    events.append((parse(payload, at), is_live))
+                    events.append((event_of(payload, at), is_live))
                 except PayloadError as error:
                     refusals.append((error, at))
             if refusals:
@@ -241,12 +242,13 @@ class Engine(Answers, HookRegistry):
             yield from (d for d in decisions if deadlines or not isinstance(d.event, DeadlinePassed))
         unreadable.raise_any()
 
-    def _dated(self, payloads: Iterable[Payload | Received]) -> Iterator[tuple[Payload, datetime, bool]]:
+    def _dated(self, payloads: Iterable[Payload | Received]) -> Iterator[tuple[Payload | Event, datetime, bool]]:
         """Yield each payload with the time of its arrival, and whether that is now."""
         for item in payloads:
             now = self._clock()
             payload, given = (item.payload, item.received_at) if isinstance(item, Received) else (item, None)
-            arguments.require_payload(payload)
+            if not isinstance(item, Received) or not isinstance(payload, Event):
+                arguments.require_payload(payload)
             yield payload, now if given is None else arrival("received_at", given, now), given is None
 
     def _advance(self, events: Sequence[Event], *, is_live: bool = False, quiet: bool = False) -> list[Decision]:

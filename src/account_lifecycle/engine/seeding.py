@@ -10,8 +10,8 @@ from functools import partial
 from typing import NamedTuple, NoReturn
 
 from ..errors import ConfigurationError, PayloadError, StoreError
+from ..intake.archives import event_of
 from ..intake.logs import Received
-from ..intake.payloads import parse
 from ..intake.quarantine import refusal
 from ..intake.times import arrival, in_utc
 from ..lifecycle.account import Account
@@ -126,7 +126,7 @@ class _Seeder:
         if isinstance(item, Received):
             at = self._now if item.received_at is None else arrival("received_at", item.received_at, self._now)
             try:
-                event: Event = parse(item.payload, at)
+                event = event_of(item.payload, at)
             except PayloadError as error:
                 self._refused.append(refusal(error, at))
                 if self._on_unreadable is not None:

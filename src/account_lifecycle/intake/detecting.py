@@ -13,10 +13,11 @@ from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError, PayloadError
+from .archives import is_archive
 from .dialects import Path
 from .documents import elements, sample_of
 from .finding import EACH, NOT_THERE, Found, Kind, Object, columns_of, find, time_in_text, time_paths, unwrapped
-from .layouts import BARE, IN_PREFIX, Layout, Searcher, shown_path
+from .layouts import BARE, ENVELOPE, IN_PREFIX, Layout, Searcher, shown_path
 from .tables import CsvRows, TableHead, head_of
 from .times import TIME_RANKS, TimeReader, folded
 
@@ -31,6 +32,7 @@ class Writing(StrEnum):
     LINES = "lines"
     DOCUMENTS = "documents"
     TABLE = "table"
+    ARCHIVE = "archive of a store"
 
 
 class LogReading(NamedTuple):
@@ -53,6 +55,8 @@ class LogReading(NamedTuple):
             layout = layout._replace(
                 payload=(*inside, *layout.payload), time=(*inside, *layout.time) if layout.time else ()
             )
+        if self.form is Writing.ARCHIVE:
+            return f"{self.form.value}, as db prune writes it"
         what = f"{self.form.value}, " if self.form is not Writing.LINES else ""
         return f"{what}{layout}{', newest first' if self.is_descending else ''}"
 
@@ -74,6 +78,8 @@ def detect(
     if not is_all and len(lines) > 1:
         lines.pop()
     lines = [line for line in lines if line.strip()]
+    if given is None and not columns and lines and is_archive(_json(lines[0])):
+        return LogReading(Writing.ARCHIVE, ENVELOPE)
     array: Path | None = None
     table = head_of(lines[:50])
     if columns and lines:

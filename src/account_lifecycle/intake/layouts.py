@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import ConfigurationError, PayloadError
+from ..lifecycle.events import Event
 from .dialects import Path
 from .finding import EACH, NOT_THERE, Kind, Object, at, columns_of, find, row_of, time_in_text, unwrapped
 from .payloads import MAX_BYTES, Payload, without_time
@@ -27,8 +28,9 @@ from .times import TimeReader
 class Received(NamedTuple):
     """A payload with the time of its arrival, for feeding a log."""
 
-    payload: Payload
-    """A ``PayloadError`` where a log has something that is none, which feeding it puts into the quarantine."""
+    payload: Payload | Event
+    """A ``PayloadError`` where a log has something that is none, which feeding it puts into the quarantine; from an
+    archive the event itself."""
     received_at: datetime | None = None
     """Aware; None for now."""
     source: str = ""

@@ -20,13 +20,15 @@ from types import MappingProxyType
 from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 from ..errors import ConfigurationError, PayloadError
+from ..lifecycle.events import Event, StatusAnnounced
+from .archives import archived
 from .detecting import LogReading, Writing, detect
 from .dialects import FIELDS, TableRow
 from .documents import elements
 from .files import STDIN, OpenedLog, StoredLog, lines, members
 from .finding import Object, columns_of
 from .layouts import BARE, ENVELOPE, Layout, Received, Searcher, layout_of, received
-from .payloads import without_time
+from .payloads import Payload, without_time
 from .tables import CsvRows, check_columns
 from .times import MAX_AHEAD, TimeReader
 
@@ -180,6 +182,8 @@ class Summary:
         """How many times had no zone of their own."""
         self.cut = 0
         """How many lines were too long to be read."""
+        self.erased = 0
+        """How many events of archives have no payload any more, which was erased."""
         self.reversed: list[str] = []
         """The logs whose newest event came first."""
         self.damage: list[str] = []
@@ -226,6 +230,7 @@ class Summary:
             (self.undated if says_undated else 0, "without a time, taken for now"),
             (self.naive, f"with a time without a zone, taken for {self.zone}; --timezone names another"),
             (self.cut, "too long to be read"),
+            (self.erased, "whose payload was erased, taken as they are on record"),
         ):
             if count:
                 said.append(f"{count:,} {what}")
@@ -240,6 +245,7 @@ class Summary:
             "duplicates": self.duplicates,
             "naive": self.naive,
             "cut": self.cut,
+            "erased": self.erased,
             "reversed": self.reversed,
             "damage": self.damage,
             "read_as": {name: str(reading) for name, reading in self.readings.items()},
@@ -361,7 +367,7 @@ class Log:
             for payload, at, _, _ in record:
                 if at is not None and at > latest:
                     found = f"{at.isoformat()}, which is in the future"
-                    payload, at = without_time(payload, found), None
+                    payload, at = without_time(_kept(payload), found), None
                 yield Received(payload, at, name, number)
 
     # ---- All of them -----------------------------------------------------------------------------
@@ -383,11 +389,18 @@ class Log:
                 seen.add(digest)
                 if len(seen) > REMEMBERED:
                     seen, seen_before = set(), seen
+                if type(payload) is StatusAnnounced and not payload.payload:
+                    summary.erased += 1
             elif not isinstance(payload, PayloadError):
                 summary.undated += 1
             elif payload.field == "line" and payload.size > len(payload.payload):
                 summary.cut += 1
             yield event
+
+
+def _kept(payload: Payload | Event) -> Payload:
+    """Return what is kept of what cannot be used."""
+    return getattr(payload, "payload", b"") if isinstance(payload, Event) else payload
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -412,7 +425,7 @@ def _records(
     if reading.head is not None:
         yield from _rows(reading, CsvRows(lines(pieces), reading.head), clock)
         return
-    read = reading.layout.event_reader(clock)
+    read = archived if reading.form is Writing.ARCHIVE else reading.layout.event_reader(clock)
     if reading.form is Writing.DOCUMENTS:
         for number, element in enumerate(elements(pieces, reading.array), 1):
             yield number, [Received(element)] if isinstance(element, PayloadError) else read(element)

@@ -127,3 +127,5 @@ class StatusObserved:
 
 
 Event = StatusAnnounced | StatusObserved | DeadlinePassed
+ANNOUNCED, OBSERVED = "announced", "observed"
+"""How the kinds of event are written, beside those of ``DeadlineKind``."""

@@ -24,9 +24,9 @@ from operator import add
 from typing import Any, NamedTuple
 
 from ..errors import PayloadError
+from ..intake.archives import event_of
 from ..intake.layouts import Received
 from ..intake.logs import Summary
-from ..intake.payloads import parse
 from ..lifecycle import definition
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
@@ -189,8 +189,9 @@ class Judging:
 
     def begin_with(self, account: Account, position: int) -> None:
         """Take an account as it was where the log begins."""
+        if account.account_id not in self.accounts:  # or it is known from an archive
+            self._appeared.append(position)
         self.accounts[account.account_id] = account
-        self._appeared.append(position)
 
     def read(self, log: Iterable[Received], stamp: datetime, share: Share | None = None) -> Iterator[tuple[int, Event]]:
         """Yield the events of a log with their positions; keep what is no readable event, and why.
@@ -202,7 +203,7 @@ class Judging:
             if share is not None and not share.has_payload(payload):
                 continue
             try:
-                event = parse(payload, stamp if at is None else at)
+                event = event_of(payload, stamp if at is None else at)
             except PayloadError as error:
                 kept = (source, line, at, error.field, str(error), error.payload, error.foreign)
                 self.findings.refused.add((position, *kept), len(error.payload))

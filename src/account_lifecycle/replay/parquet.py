@@ -7,12 +7,13 @@ Parquet cannot be understood differently from text.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import ConfigurationError, UnreadableLog
 from ..intake.dialects import FIELDS, TableRow
 from ..intake.finding import columns_of
 from ..intake.layouts import ENVELOPE, Received, received
+from ..intake.payloads import Payload
 from ..intake.tables import CARRIERS
 from ..intake.times import TIME_RANKS, TimeReader, folded
 
@@ -114,7 +115,7 @@ def events_in_rows(columns: Mapping[str, Any], first: int, clock: TimeReader) ->
         for number, (text, time) in enumerate(zip(texts_in(columns[PAYLOAD]), times, strict=True), first):
             found = read((text or "null").encode("utf-8", errors="surrogateescape"))
             if time is not None:
-                found = [received(each.payload, time, clock) for each in found]
+                found = [received(cast(Payload, each.payload), time, clock) for each in found]
             yield number, found
         return
     cells = zip(*(texts_in(columns[role]) if role in columns else nothing for role in FIELDS), strict=True)

@@ -12,6 +12,7 @@ from ..errors import PayloadError
 from ..intake.dialects import DIALECTS, TableRow
 from ..intake.dialects import Path as KeyPath
 from ..intake.payloads import Payload, parse
+from ..lifecycle.events import Event
 
 
 def _name(key: str) -> str:
@@ -73,8 +74,10 @@ class Share(NamedTuple):
         """Return whether an account is in it."""
         return zlib.crc32(account_id.encode("utf-8", "surrogateescape")) % self.of == self.number
 
-    def has_payload(self, payload: Payload) -> bool:
+    def has_payload(self, payload: Payload | Event) -> bool:
         """Return whether the account of a payload is in it; one without any is in one share, whichever that is."""
+        if isinstance(payload, Event):
+            return self.has_account(payload.account_id)
         account_id = account_in(payload) if isinstance(payload, bytes) else None
         if account_id is None:
             if isinstance(payload, TableRow):

@@ -230,7 +230,8 @@ def _layout_of(logs: DataFrame) -> Layout:
     head = "\n".join(row["value"] for row in logs.select("value").head(SAMPLE))
     reading = detect(head.encode("utf-8", errors="replace"), False)
     if reading.form is not Writing.LINES:
-        what = "a whole JSON document" if reading.form is Writing.DOCUMENTS else "a table as text"
+        forms = {Writing.DOCUMENTS: "a whole JSON document", Writing.TABLE: "a table as text"}
+        what = forms.get(reading.form, f"an {reading.form}")
         wanted = "lines with an event each, or Parquet: Spark splits a file at its lines. Replay it without Spark"
         raise ConfigurationError("paths", what, wanted)
     return reading.layout

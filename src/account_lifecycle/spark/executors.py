@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import pyarrow as pa
@@ -173,7 +173,9 @@ class Reading(NamedTuple):
     def _row(self, received: Received, raw: Any) -> tuple[Any, ...]:
         """Return the cells of an event, or of what is none."""
         try:
-            event = parse(received.payload, self.stamp if received.received_at is None else received.received_at)
+            event = parse(
+                cast(Payload, received.payload), self.stamp if received.received_at is None else received.received_at
+            )
         except PayloadError as error:
             kept = error.payload if isinstance(raw, TableRow) or error.foreign else raw
             return (*(None,) * (len(FIELDS) + 1), error.field, str(error), kept)

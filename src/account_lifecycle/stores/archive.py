@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import OutputError, StoreError
-from ..lifecycle.events import DeadlinePassed, StatusObserved
+from ..lifecycle.events import ANNOUNCED, OBSERVED, DeadlinePassed, StatusObserved
 from ..lifecycle.explain import Anomaly
 from ..outputs.drafts import drafted
 from ..outputs.endings import ARCHIVE_ENDINGS, form_of
 from ..records import Evidence, LedgerEntry
-from .rows import ANNOUNCED, OBSERVED, evidence_text
+from .rows import evidence_text
 
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -18,7 +18,15 @@ from ..lifecycle.account import Account, Heard, Memory
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import Decision
 from ..lifecycle.effects import Effect, EffectKind
-from ..lifecycle.events import DeadlineKind, DeadlinePassed, Event, StatusAnnounced, StatusObserved
+from ..lifecycle.events import (
+    ANNOUNCED,
+    OBSERVED,
+    DeadlineKind,
+    DeadlinePassed,
+    Event,
+    StatusAnnounced,
+    StatusObserved,
+)
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import situation_from, situation_of, situation_text
 from ..lifecycle.providers import Provider
@@ -207,9 +215,6 @@ def _memory_from(facts: dict[str, Any]) -> Memory:
 
 
 # ---- Events and what was decided about them -------------------------------------------------------
-
-ANNOUNCED, OBSERVED = "announced", "observed"
-"""Kinds of events; the others are those of deadlines."""
 
 
 def event_row(event_id: int, decision: Decision) -> Row:

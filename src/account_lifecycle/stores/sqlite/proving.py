@@ -5,6 +5,7 @@ from itertools import groupby
 
 import apsw
 
+from ...lifecycle.events import ANNOUNCED
 from ...records import Fault
 from .. import chain, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT
@@ -151,7 +152,7 @@ def _oddity(event: Row, effects_account: str | None, effects: str | None) -> str
     kind, (owner, reason, payload), private = event[4], event[rows.PRIVATE], event[18]
     if private is not None and (owner, reason, payload) != (None, "", None):
         return "is erased, and yet has a payload, an owner or a reason"
-    if (payload is None) != (kind != rows.ANNOUNCED or private is not None) or owner == "":
+    if (payload is None) != (kind != ANNOUNCED or private is not None) or owner == "":
         return "has no payload where there must be one, or one where there must be none"
     if effects == NO_EFFECTS or effects_account not in (None, event[1]):
         return "has effects that are not its own"
