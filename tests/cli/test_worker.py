@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from account_lifecycle import Engine
+from account_lifecycle import Engine, RetryAt
+from account_lifecycle.engine.core import utc_now
 from cli.shell import Run
 from hooks.waiting import PATIENCE_S, eventually
 
@@ -86,7 +88,8 @@ def test_what_was_given_up_is_told_apart(run: Run, store: Path, hooks: str) -> N
 
 def test_the_end_is_told_to_programs_as_well(run: Run, store: Path, hooks: str) -> None:
     ran = run("worker", "--hooks", hooks, "--once", "--json")
-    assert ran.document == {"done": 2, "waiting": 0, "dead": 0, "halted": 0, "running": 0}
+    counts = {"done": 2, "waiting": 0, "dead": 0, "halted": 0, "running": 0}
+    assert ran.document == counts | {"left": [], "unregistered": {}}
 
 
 def test_a_function_may_stand_within_something(run: Run, store: Path, hooks: str) -> None:
@@ -100,7 +103,7 @@ def test_a_function_may_stand_within_something(run: Run, store: Path, hooks: str
 def test_a_name_that_is_no_module_is_a_usage_error(run: Run, spec: str) -> None:
     ran = run("worker", "--hooks", spec, "--once")
     assert ran.code == 2
-    assert "expected MODULE or MODULE:FUNCTION" in ran.err
+    assert "expected MODULE or MODULE:NAME" in ran.err
 
 
 def test_a_module_that_is_not_there_is_told_with_where_it_was_looked_for(run: Run, tmp_path: Path) -> None:
@@ -114,7 +117,7 @@ def test_a_function_that_is_not_there_is_told(run: Run, hooks: str) -> None:
     for name in ("nobody", "NUMBER", "Grouped.nobody"):
         ran = run("worker", "--hooks", f"{hooks}:{name}", "--once")
         assert ran.code == 2
-        assert f"there is no function '{name}' in {hooks}" in ran.err
+        assert f"there is no function and no engine '{name}' in {hooks}" in ran.err
 
 
 def test_a_function_that_registers_nothing_is_told(run: Run, hooks: str) -> None:
@@ -149,17 +152,109 @@ def test_a_function_that_fails_is_one_plain_line_that_says_where(run: Run, hooks
     assert f"{hooks}.py, line " in ran.err
 
 
+# ---- An engine of one's own ------------------------------------------------------------------------------
+
+OWN = """
+from account_lifecycle import Engine
+engine = Engine.open({url!r}, observers=())
+elsewhere = Engine.open("memory:")
+
+@engine.on_action_required(name="nag")
+def nag(call):
+    with open("nagged", "a") as file:
+        print(call.account_id, file=file)
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, store: Path) -> str:
+    """A module with an engine of its own on the store."""
+    name = f"hooks_own_{abs(hash(str(tmp_path)))}"
+    (tmp_path / f"{name}.py").write_text(OWN.format(url=f"sqlite:///{store}"))
+    return name
+
+
+def test_a_module_may_have_an_engine_with_its_hooks(run: Run, own: str) -> None:
+    assert run("worker", "--hooks", own, "--once").err == "2 calls made: 2 done\n"
+    assert nagged() == ["acc_down", "acc_stuck"]
+
+
+def test_its_engine_may_be_named_and_the_store_given_in_other_words(run: Run, own: str, store: Path) -> None:
+    ran = run("worker", "--hooks", f"{own}:engine", "--once", "--store", f"sqlite:///{store.parent}/./{store.name}")
+    assert (ran.code, ran.err) == (0, "2 calls made: 2 done\n")
+
+
+def test_an_engine_on_another_store_than_the_one_that_is_given_is_refused(run: Run, own: str, store: Path) -> None:
+    for ran in (
+        run("worker", "--hooks", own, "--once", "--store", "sqlite:///other.db"),
+        run("worker", "--hooks", own, "--once", ACCOUNT_LIFECYCLE_STORE="sqlite:///other.db"),
+    ):
+        assert ran.code == 2
+        assert f"found an engine on sqlite:///{store}; expected the store sqlite:///other.db" in ran.err
+    assert not Path("other.db").exists()
+    assert nagged() == []
+
+
+def test_an_engine_that_no_other_process_can_feed_is_refused(run: Run, own: str) -> None:
+    ran = run("worker", "--hooks", f"{own}:elsewhere", "--once")
+    assert ran.code == 2
+    assert "found an engine on memory:, which no other process can feed" in ran.err
+
+
+def test_a_module_with_a_function_and_an_engine_has_to_say_which(run: Run, own: str, tmp_path: Path) -> None:
+    with (tmp_path / f"{own}.py").open("a") as module:
+        module.write("def register(engine): engine.on_action_required(nag, name='again')\n")
+    ran = run("worker", "--hooks", own, "--once")
+    assert ran.code == 2
+    assert f"Say which: --hooks {own}:register or --hooks {own}:engine" in ran.err
+    assert run("worker", "--hooks", f"{own}:register", "--once").err == "2 calls made: 2 done\n"
+
+
+def test_a_module_with_neither_is_told_what_to_write(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hooks_none.py").write_text("engine = 17\n")
+    ran = run("worker", "--hooks", "hooks_none", "--once")
+    assert ran.code == 2
+    assert (
+        "there is no function 'register' and no engine 'engine' in hooks_none. Write: def register(engine): " in ran.err
+    )
+
+
+# ---- Hooks that are not registered here ------------------------------------------------------------------
+
+
+def test_a_worker_says_which_known_hooks_it_does_not_have_and_what_waits_for_them(
+    run: Run, store: Path, hooks: str
+) -> None:
+    long_ago = utc_now() - timedelta(hours=3, minutes=1)
+    with Engine.open(f"sqlite:///{store}", observers=(), clock=lambda: long_ago) as engine:
+        engine.on_action_required(lambda call: RetryAt(), name="renamed")
+        engine.on_deleted(lambda call: None, name="idle")
+        engine.run_hooks()
+    ran = run("worker", "--hooks", hooks, "--once")
+    assert ran.err.splitlines() == [
+        "not registered here: action_required:*:renamed; 2 deliveries wait, the oldest due 3 h 1 min ago",
+        "not registered here: deleted:*:idle; nothing waits for it",
+        "  Run a worker with these hooks, or if they are gone for good: account-lifecycle hooks forget NAME",
+        "nothing was due",
+    ]
+    unregistered = run("worker", "--hooks", hooks, "--once", "--json").document["unregistered"]
+    assert {name: waits["waiting"] for name, waits in unregistered.items()} == {
+        "action_required:*:renamed": 2,
+        "deleted:*:idle": 0,
+    }
+
+
 # ---- On and on -------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def started(*words: str) -> Iterator["subprocess.Popen[str]"]:
+def started(*words: str, threads: str = "4 threads") -> Iterator["subprocess.Popen[str]"]:
     """A worker in a process of its own, which is gone in the end whatever the story comes to."""
     command = [*PROGRAM, "worker", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
-            assert process.stderr.readline() == "running 1 hook in 4 threads; stop with Ctrl-C\n"
+            assert process.stderr.readline() == f"running 1 hook in {threads}; stop with Ctrl-C\n"
             yield process
         finally:
             process.kill()
@@ -186,10 +281,30 @@ def test_stopping_waits_for_the_call_that_is_running(store: Path, hooks: str) ->
         Path("go on").touch()
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
-    assert err.startswith("stopped: ")
+    assert err.splitlines() == [
+        "stopping: waiting for 2 calls, 30 s at most; again to kill",
+        "stopped: 2 calls made: 2 done",
+    ]
     with Engine.open(f"sqlite:///{store}", observers=()) as engine:
         assert engine.deliveries(state="done")
         assert not engine.deliveries(state="running")
+
+
+def test_a_call_that_does_not_end_is_left_and_named_and_made_again_later(store: Path, hooks: str) -> None:
+    words = ("--hooks", f"{hooks}:slow", "--poll", "0.05s", "--threads", "1", "--stop-timeout", "0.2s", "--json")
+    with started(*words, threads="1 thread") as process:
+        eventually(Path("begun").exists)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    (left,) = json.loads(out)["left"]
+    assert (left["hook"], left["account_id"], left["is_stuck"]) == ("action_required:*:slow", "acc_down", False)
+    assert "action_required:*:slow for acc_down since " in err
+    assert "left running; it is made again" in err
+    with Engine.open(f"sqlite:///{store}", observers=(), clock=lambda: utc_now() + timedelta(minutes=2)) as engine:
+        engine.on_action_required(lambda call: None, name="slow")
+        outcomes = {each.call.account_id: (each.call.attempt, each.done) for each in engine.run_hooks()}
+    assert outcomes == {"acc_down": (2, True), "acc_stuck": (1, True)}
 
 
 def test_a_second_signal_ends_it_at_once(store: Path, hooks: str) -> None:

@@ -7,10 +7,10 @@ import click
 from ..engine.core import Engine
 from ..stores.opening import SERVERS
 from .commands import BadSetting, Command, ExitCode, Failed
+from .loading import find_register
 from .opening import read_settings
 from .options import store_option
 from .output import say
-from .working import find_register
 
 if TYPE_CHECKING:
     from ..server.credentials import Credential

@@ -1,30 +1,31 @@
 """``worker``: run hooks in threads until a signal comes."""
 
-import importlib
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from socket import socket, socketpair
-from traceback import extract_tb
-from types import FrameType, ModuleType
+from types import FrameType
 
 import click
 
-from ..engine.core import MAX_THREADS, Engine
-from ..records import DeliveryState
+from ..engine.core import MAX_THREADS, Engine, utc_now
+from ..engine.diagnosis import age
+from ..hooks.calling import RunningCall
+from ..hooks.worker import Worker
+from ..lifecycle.wording import JsonObject, lasting, moment, time_text
+from ..records import DeliveryFilter, DeliveryState
 from ..report.words import counted
-from .commands import BadSetting, Command, Failed
+from ..stores.opening import is_same_store
+from ..urls import public_url
+from .commands import BadSetting, Command
+from .loading import Register, find_hooks
 from .opening import open_to_write, read_settings
 from .options import LENGTH, json_option, store_option
 from .output import say, write_document
 from .progress import STOP_SIGNALS
 
-REGISTER = "register"
-"""The function that registers the hooks by default."""
 _OUTCOMES = {
     DeliveryState.DONE: "done",
     DeliveryState.WAITING: "to be retried",
@@ -47,96 +48,107 @@ _OUTCOMES = {
     "--hooks",
     "spec",
     required=True,
-    metavar="MODULE[:FUNCTION]",
-    help="FUNCTION(engine) in MODULE registers your hooks.  [default: register]",
+    metavar="MODULE[:NAME]",
+    help="NAME in MODULE: a function(engine) that registers your hooks, or an engine.  [default: register or engine]",
 )
 @click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=4, show_default=True, metavar="COUNT",
               help="Call up to this many hooks at a time.")  # fmt: skip
 @click.option("--poll", type=LENGTH, default="1s", show_default=True, metavar="LENGTH",
               help="Look for what is due this often.")  # fmt: skip
+@click.option("--stop-timeout", type=LENGTH, default="30s", show_default=True, metavar="LENGTH",
+              help="When stopped, wait this long for calls that are running.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Run what is due now, each delivery once, and end.")
 @json_option
 @store_option
-def worker(spec: str, threads: int, poll: timedelta, once: bool, as_json: bool, store: str | None) -> None:
-    """Run your hooks in threads, until Ctrl-C or SIGTERM; calls that are running are waited for.
+def worker(
+    spec: str, threads: int, poll: timedelta, stop_timeout: timedelta, once: bool, as_json: bool, store: str | None
+) -> None:
+    """Run your hooks in threads, until Ctrl-C or SIGTERM.
+
+    Then calls that are running are waited for, as long as --stop-timeout says; those that are left are
+    made again later, by any worker. A second signal ends it at once.
 
     Deadlines that have passed are looked for every minute, and hooks called for them; with --once they are not.
 
     Start as many workers as you like, on one machine or, with a server for a store, on several: each
     call is made by one of them, and the calls for one account and hook come in the order of the events.
-    MODULE may be in the working directory.
+    MODULE may be in the working directory. An engine of its own has to be on the store that --store
+    names, if that is given.
     """
-    with open_to_write(read_settings(store=store)) as engine:
-        find_register(spec)(engine)
+    engine, left = _engine_of(find_hooks(spec), spec, store), list[RunningCall]()
+    try:
         if not engine.subscriptions:
             raise BadSetting(f"--hooks {spec}: it registered no hook. Write: engine.on_recovered(backfill)")
+        unregistered = _say_unregistered(engine)
         if once:
             counts: Mapping[str, int] = Counter(str(outcome.state) for outcome in engine.run_hooks())
         else:
-            counts = _run_until_stopped(engine, threads, poll)
+            running = _run_until_stopped(engine, threads, poll, stop_timeout)
+            counts, left = running.counts, running.running_calls
+    finally:
+        engine.close(timeout_s=0)  # whatever runs was waited for already
+    for call in left:
+        how = "timed out, and runs on" if call.is_stuck else "left running; it is made again"
+        say(f"{call.hook} for {call.account_id or 'no account'} since {moment(call.since)}: {how}")
     if as_json:
-        write_document({str(state): counts.get(state, 0) for state in _OUTCOMES})
+        ended = {str(state): counts.get(state, 0) for state in _OUTCOMES}
+        write_document(ended | {"left": [call.to_dict() for call in left], "unregistered": unregistered})
         return
-    ended = [f"{counts[state]:,} {outcome}" for state, outcome in _OUTCOMES.items() if counts.get(state)]
-    calls = f"{counted(sum(counts.values()), 'call')} made: {', '.join(ended)}" if ended else "nothing was due"
+    ends = [f"{counts[state]:,} {outcome}" for state, outcome in _OUTCOMES.items() if counts.get(state)]
+    calls = f"{counted(sum(counts.values()), 'call')} made: {', '.join(ends)}" if ends else "nothing was due"
     say(calls if once else f"stopped: {calls}")
 
 
-def find_register(spec: str) -> Callable[[Engine], object]:
-    """Return the function that MODULE[:FUNCTION] names, or raise ``BadSetting``. It raises ``Failed`` if it fails."""
-    name, _, path = spec.partition(":")
-    if not all(word.isidentifier() for word in name.split(".")):
-        raise BadSetting(f"--hooks {spec}: expected MODULE or MODULE:FUNCTION, such as hooks:{REGISTER}")
-    found: object = _import(spec, name)
-    for word in (path or REGISTER).split("."):
-        found = getattr(found, word, None)
-    if not callable(found):
-        raise BadSetting(f"--hooks {spec}: there is no function {path or REGISTER!r} in {name}")
-    function: Callable[[Engine], object] = found
+def _engine_of(found: Engine | Register, spec: str, store: str | None) -> Engine:
+    """Return the engine with the hooks: the one that was found, or one on the store of the settings.
 
-    def register(engine: Engine) -> None:
+    Raise ``BadSetting`` if the engine that was found is on another store than the settings name, or on none that lasts.
+    """
+    settings = read_settings(store=store)
+    if not isinstance(found, Engine):
+        engine = open_to_write(settings)
         try:
-            function(engine)
-        except Exception as error:
-            raise _failed(f"--hooks {spec}: {path or REGISTER}() failed", error) from error
-
-    return register
-
-
-def _import(spec: str, name: str) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        missing = error.name or name
-        if name == missing or name.startswith(f"{missing}."):
-            raise BadSetting(f"--hooks {spec}: no module {missing!r} is in {here} or installed") from error
-        raise Failed(f"--hooks {spec}: {name} imports {missing!r}, which is not installed") from error
-    except Exception as error:
-        raise _failed(f"--hooks {spec}: {name} could not be imported", error) from error
+            found(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+    if not found.store.is_lasting:
+        raise BadSetting(f"--hooks {spec}: found an engine on memory:, which no other process can feed")
+    if "store" in settings.model_fields_set and not (found.url and is_same_store(found.url, settings.store)):
+        own = "a store that was handed in" if found.url is None else public_url(found.url)
+        raise BadSetting(f"--hooks {spec}: found an engine on {own}; expected the store {public_url(settings.store)}")
+    return found
 
 
-_HERE = str(Path(__file__).parents[1])
-"""Where this package is: an error that it raises is an error of the line that called it."""
+def _say_unregistered(engine: Engine) -> JsonObject:
+    """Say which hooks the store knows that are not registered here, and return what waits for each."""
+    registered, now = {subscription.name for subscription in engine.subscriptions}, utc_now()
+    found: JsonObject = {}
+    for hook in engine.subscribed_hooks():
+        if hook.name in registered:
+            continue
+        waiting, oldest = 0, None
+        for record in engine.store.deliveries(DeliveryFilter(DeliveryState.WAITING, hook.name)):
+            waiting, oldest = waiting + 1, min(record.due_at, oldest or record.due_at)
+        found[hook.name] = {"waiting": waiting, "oldest_due_at": time_text(oldest)}
+        since = f", the oldest due {age(oldest, now)} ago" if oldest is not None and oldest <= now else ""
+        waits = f"{counted(waiting, 'delivery', 'deliveries')} {'waits' if waiting == 1 else 'wait'}{since}"
+        say(f"not registered here: {hook.name}; {waits if waiting else 'nothing waits for it'}")
+    if found:
+        say("  Run a worker with these hooks, or if they are gone for good: account-lifecycle hooks forget NAME")
+    return found
 
 
-def _failed(what: str, error: Exception) -> Failed:
-    """Return an error of the user's code as one line that says where it was raised."""
-    frames = extract_tb(error.__traceback__)
-    frame = next((each for each in reversed(frames) if not each.filename.startswith(_HERE)), frames[-1])
-    place = "" if frame.filename.startswith("<") else f" ({frame.filename}, line {frame.lineno})"
-    return Failed(f"{what}: {type(error).__name__}: {error}{place}")
-
-
-def _run_until_stopped(engine: Engine, threads: int, poll: timedelta) -> Mapping[str, int]:
+def _run_until_stopped(engine: Engine, threads: int, poll: timedelta, longest: timedelta) -> Worker:
     with _stoppable() as wait_for_stop:
         running = engine.start_runner(threads=threads, poll_s=poll.total_seconds())
         say(f"running {counted(len(engine.subscriptions), 'hook')} in {counted(threads, 'thread')}; stop with Ctrl-C")
         wait_for_stop()
-        running.stop()
-        return running.counts
+        if calls := running.running_calls:
+            say(f"stopping: waiting for {counted(len(calls), 'call')}, {lasting(longest)} at most; again to kill")
+        running.stop(longest.total_seconds())
+        return running
 
 
 @contextmanager

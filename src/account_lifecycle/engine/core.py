@@ -85,6 +85,8 @@ class Engine(Answers, HookRegistry):
     ) -> None:
         super().__init__(store.subscribed if store.is_lasting else None)
         self.store = store
+        self.url: str | None = None
+        """What ``open`` opened; None for a store that was handed in."""
         self.policy = policy
         self._judge: Judge = judge if policy == DEFAULT_POLICY else partial(judge, policy=policy)
         self._clock = clock
@@ -122,7 +124,9 @@ class Engine(Answers, HookRegistry):
         arguments.called("clock", clock)
         for observer in arguments.many("observers", observers, "observers"):
             arguments.called("observers", observer)
-        return cls(open_store(url), policy=policy, clock=clock, observers=observers)
+        engine = cls(open_store(url), policy=policy, clock=clock, observers=observers)
+        engine.url = url
+        return engine
 
     def __enter__(self) -> Self:
         return self

@@ -28,6 +28,7 @@ from threading import Thread, current_thread
 from typing import NamedTuple
 
 from ..errors import logger
+from ..lifecycle.wording import JsonObject, time_text
 from ..records import TimeSource
 from .calls import HookCall
 from .registry import Subscription
@@ -55,6 +56,10 @@ class RunningCall(NamedTuple):
     """When it began."""
     is_stuck: bool = False
     """Whether it runs on past its timeout, and nobody waits for it any more."""
+
+    def to_dict(self) -> JsonObject:
+        """Return the JSON shape."""
+        return self._asdict() | {"since": time_text(self.since)}
 
 
 class Calls:

@@ -1,5 +1,6 @@
 """Open the store that a URL names."""
 
+import re
 from pathlib import Path
 
 from ..errors import ConfigurationError, StoreError
@@ -26,6 +27,14 @@ def store_file(url: str) -> Path | None:
     if "?" in url:
         raise ConfigurationError("store", repr(public_url(url)), "sqlite:///FILE, without parameters")
     return Path(url.removeprefix(_FILE))
+
+
+def is_same_store(url: str, other: str) -> bool:
+    """Return whether two URLs name the same store: the same file, or the same words of a server."""
+    file, other_file = store_file(url), store_file(other)
+    if file is not None and other_file is not None:
+        return file.resolve() == other_file.resolve()
+    return re.sub("^postgres:", "postgresql:", url) == re.sub("^postgres:", "postgresql:", other)
 
 
 def open_store(url: str) -> Store:
