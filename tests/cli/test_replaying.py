@@ -336,6 +336,22 @@ def opened_to_write(pipe: Path, reader: "subprocess.Popen[str]") -> int:
     raise AssertionError(reader.communicate()[1])
 
 
+def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path, log: Path, run: Run) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    command = [*PROGRAM, "replay", "log.jsonl", "pipe", "--order", "file", "--anomalies", "odd.csv"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        pipe = opened_to_write(tmp_path / "pipe", process)
+        process.kill()
+        process.communicate(timeout=120)
+        os.close(pipe)
+    (left,) = tmp_path.glob(".odd.csv.*.part")
+    assert left.stat().st_mode & 0o777 == 0o600
+    assert run("replay", "log.jsonl", "--anomalies", "other.csv").code == 0
+    assert left.exists()
+    assert run("replay", "log.jsonl", "--anomalies", "odd.csv").code == 0
+    assert list(tmp_path.glob(".*")) == []
+
+
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, log: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     command = [*PROGRAM, "replay", "log.jsonl", "pipe", "--order", "file", "--report", "audit.html"]

@@ -11,7 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ConfigurationError, StoreError
+from ..errors import ConfigurationError, OutputError, StoreError
+from ..outputs.endings import STORE_ENDINGS, form_of
 from ..urls import public_url
 from . import chain
 from .opening import SERVERS, open_store
@@ -39,13 +40,17 @@ class Copied(NamedTuple):
 def back_up(store: Store, target: Path) -> None:
     """Copy a store that lives in a file into another file, as it is at one moment, while others feed.
 
-    Raises ``StoreError`` if there is a file of that name, or if the store is on a server, which has backups of its
-    own.
+    Raises ``StoreError`` if there is a file of that name, if the name does not end as that of a SQLite file, or if the
+    store is on a server, which has backups of its own.
     """
     from .sqlite import SQLiteStore
 
     if not isinstance(store, SQLiteStore):
         raise StoreError("A store on a server is backed up by the server's own means, such as pg_dump.")
+    try:
+        form_of(target, STORE_ENDINGS)
+    except OutputError as error:
+        raise StoreError(str(error)) from error
     store.backup(target)
 
 
