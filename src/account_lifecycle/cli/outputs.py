@@ -10,6 +10,7 @@ from typing_extensions import override
 from ..errors import OutputError, OutputExists
 from ..outputs.endings import Endings, form_of
 from ..outputs.targets import OutputTarget, check_target, is_pipe
+from ..urls import hide_urls, public_url
 from .commands import CheckedType
 from .options import FunctionT
 
@@ -41,7 +42,9 @@ class OutputFile(CheckedType):
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path; nothing is looked at yet."""
+        """Return the path; nothing is looked at yet. Fail for a URL, of which only the harmless parts are shown."""
+        if "://" in str(value):
+            self.fail(f"{public_url(str(value))} is a URL. Name a file.", param, ctx)
         return Path(value)
 
     @override
@@ -57,7 +60,7 @@ class OutputFile(CheckedType):
             return OutputTarget(value, "" if is_free else form_of(value, self.endings), replace)
         except OutputError as error:
             may_be = " Or replace it with --force." if isinstance(error, OutputExists) and self.replaceable else ""
-            self.fail(f"{error}{may_be}", param, ctx)
+            self.fail(hide_urls(f"{error}{may_be}"), param, ctx)
 
 
 class OutputFolder(CheckedType):
@@ -70,7 +73,9 @@ class OutputFolder(CheckedType):
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path; nothing is looked at yet."""
+        """Return the path; nothing is looked at yet. Fail for a URL, of which only the harmless parts are shown."""
+        if "://" in str(value):
+            self.fail(f"{public_url(str(value))} is a URL. Name a folder.", param, ctx)
         return Path(value)
 
     @override
@@ -80,7 +85,7 @@ class OutputFolder(CheckedType):
             try:
                 check_target(value)
             except OutputError as error:
-                self.fail(str(error), param, ctx)
+                self.fail(hide_urls(str(error)), param, ctx)
         elif any(value.iterdir()) and not self._is_earlier(value):
             self.fail(f"{value} is not empty, and nothing in it is overwritten. Name a new folder.", param, ctx)
         return value
