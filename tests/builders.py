@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from account_lifecycle.intake.dialects import TableRow
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import DeadlinePassed, Event, StatusAnnounced, StatusObserved
@@ -42,11 +43,13 @@ def announced(
     provider: str | None = "LINKEDIN",
     product: str = "",
     name: str | None = None,
-    payload: bytes = b"{}",
+    payload: bytes | None = None,
     reason: str = "",
 ) -> StatusAnnounced:
-    """An announcement, so many minutes after the first moment."""
+    """An announcement, so many minutes after the first moment; its payload says it, unless it is given."""
     family = None if provider is None else ALIASES.get(provider, provider)
+    if payload is None:
+        payload = TableRow(account_id or None, provider, status, product or None, name, reason or None).to_bytes()
     return StatusAnnounced(account_id, status, at(minutes), family, product, name, reason, payload)
 
 

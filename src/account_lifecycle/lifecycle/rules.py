@@ -24,6 +24,8 @@ from .wording import JsonObject
 
 ORDER_OF_JUDGING = 4
 """Raised whenever ``decide`` or ``apply`` decide anything differently over the same data."""
+READING = 1
+"""Raised whenever a payload that could be read is read as another event."""
 NAME_LENGTH = 32
 """How many hexadecimal digits of its SHA-256 the data is named by."""
 MAX_RULES_BYTES = 1 << 20
@@ -45,7 +47,7 @@ UNNAMED = Rules("")
 
 def rules_of(policy: Policy) -> Rules:
     """Return the rules in force: the data that a policy judges by, and its name."""
-    found = {"code": _code(), "policy": policy.to_dict(), **_table_dict(policy.table)}
+    found = {"code": _code(), "reading": READING, "policy": policy.to_dict(), **_table_dict(policy.table)}
     text = json.dumps(found, separators=(",", ":")).encode()
     return Rules(_name_of(text), zlib.compress(text, 9))
 
@@ -55,14 +57,19 @@ def policy_of(rules: Rules) -> Policy | None:
 
     It cannot if other code judged, or if the data is not what its name says.
     """
+    return _read(rules)[0]
+
+
+def _read(rules: Rules) -> tuple[Policy | None, bool]:
+    """Return the policy of rules, if this version can judge by it, and whether payloads are read as they were then."""
     try:
         text = _text_of(rules)
-        found = json.loads(text) if text is not None else None
-        if found is None or found["code"] != _code():
-            return None
-        return policy_from(found["policy"]).judging_by(_table_from(found))
+        found = {} if text is None else json.loads(text)
+        if not found or found["code"] != _code():
+            return None, False
+        return policy_from(found["policy"]).judging_by(_table_from(found)), found["reading"] == READING
     except (ValueError, TypeError, LookupError, AttributeError):
-        return None
+        return None, False
 
 
 class RecordedPolicies:
@@ -73,13 +80,20 @@ class RecordedPolicies:
     def __init__(self, load: Callable[[], Iterable[Rules]]) -> None:
         """``load`` returns what is kept of them; it is called again for a name that was not there before."""
         self._load = load
-        self._policies: dict[str, Policy | None] = {"": None}
+        self._policies: dict[str, tuple[Policy | None, bool]] = {"": (None, False)}
 
     def policy(self, name: str) -> Policy | None:
         """Return the policy of a name; None if its data is not there, or this version cannot judge by it."""
+        return self._find(name)[0]
+
+    def reads_alike(self, name: str) -> bool:
+        """Return whether payloads are read today as they were under the rules of a name, as far as that is known."""
+        return self._find(name)[1]
+
+    def _find(self, name: str) -> tuple[Policy | None, bool]:
         if name not in self._policies:
             found = {each.name: each for each in self._load() if each.name not in self._policies}
-            self._policies |= {name: None, **{each: policy_of(rules) for each, rules in found.items()}}
+            self._policies |= {name: (None, False), **{each: _read(rules) for each, rules in found.items()}}
         return self._policies[name]
 
 

@@ -12,18 +12,19 @@ from enum import Enum
 from itertools import zip_longest
 from typing import Any
 
+from ..intake.rereading import misread
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import Decision, decide
 from ..lifecycle.effects import EffectKind
-from ..lifecycle.events import DeadlinePassed
+from ..lifecycle.events import DeadlinePassed, StatusAnnounced
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import Situation
 from ..lifecycle.policy import Policy
 from ..lifecycle.rules import RecordedPolicies
 from ..lifecycle.status import Verdict
 from ..lifecycle.windows import BlindWindow
-from ..lifecycle.wording import printable
+from ..lifecycle.wording import one_of, printable
 from ..records import Evidence, Fault, LedgerEntry, without_person
 
 MAX_SHOWN = 200
@@ -62,7 +63,10 @@ class Fold:
         self._advance(decision)
         if self.account.situation != entry.after:  # what comes next was decided from there
             self._distrust(entry)
-        return faults, True
+        wrong = misread(entry.event) if isinstance(entry.event, StatusAnnounced) and not entry.is_erased else ()
+        if wrong and self._policies.reads_alike(evidence.rules):
+            faults.append(event_fault(entry, [_misread_text(wrong)]))
+        return faults, not wrong or bool(faults)
 
     def assume(self, evidence: Evidence) -> None:
         """Apply the next event as stored, without comparing it; where it cannot be judged again, or comes to something
@@ -169,6 +173,12 @@ def _decided_again(account: Account, evidence: Evidence, policy: Policy) -> Deci
     effects = tuple([e._replace(subject="") if e.kind is EffectKind.CLAIMED else e for e in decision.effects])
     after = without_person(decision.after)
     return replace(decision, before=account, after=after, event=entry.event, anomalies=anomalies, effects=effects)
+
+
+def _misread_text(wrong: Sequence[str]) -> str:
+    if wrong[0] == "payload":
+        return "its payload cannot be read as an event"
+    return f"its payload says another {one_of(tuple(name.replace('_', ' ') for name in wrong), 'and')}"
 
 
 _SOMEBODY, _SOMEBODY_ELSE = "somebody", "somebody else"
