@@ -18,8 +18,11 @@ def misread(event: StatusAnnounced) -> tuple[str, ...]:
     """Return what of an event its payload does not say as it is read today: names of ``FIELDS``, or ``payload`` if it
     cannot be read.
 
-    A provider that was unknown when the payload was read, and is an alias by now, is no difference.
+    A provider that was unknown when the payload was read, and is an alias by now, is no difference. An event without a
+    payload comes from an archive in which it was erased: it can name no owner and no reason.
     """
+    if not event.payload:
+        return tuple(name for name in ("owner", "reason") if getattr(event, name))
     best: tuple[str, ...] = ("payload",)
     for payload in (event.payload, _row_of(event.payload)):
         try:
