@@ -199,3 +199,13 @@ def test_what_was_not_known_yet_is_not_found(run: Run, store: Path) -> None:
     ran = run("account", "show", "acc_down", "--as-of", "2026-04-30")
     assert ran.code == 3
     assert "nothing had been fed for the account 'acc_down' by 2026-04-30 00:00:00 UTC" in " ".join(ran.err.split())
+
+
+def test_a_long_list_is_taken_in_pages(run: Run, store: Path) -> None:
+    whole = [each["account_id"] for each in run("account", "list", "--json").records]
+    pages: list[str] = [""]
+    while page := run("account", "list", "--after", pages[-1], "--limit", 2, "--json").records:
+        pages += [each["account_id"] for each in page]
+    assert pages[1:] == whole
+    assert len(run("windows", "--limit", 1, "--json").records) == 1
+    assert run("account", "list", "--limit", 0).code == 2

@@ -102,6 +102,22 @@ class ReaderContract:
         store.advance([announced(account_id, "OK") for account_id in ids[::2]], as_it_is)
         assert sorted(store.accounts_by_id(ids * 30)) == sorted(ids[::2])
 
+    # ---- Pages -------------------------------------------------------------------------------------
+
+    def test_a_page_begins_after_the_last_record_of_the_one_before(self, store: Store) -> None:
+        log = [announced(a, w, m) for m, (a, w) in enumerate(product(("b", "a", "é", "c"), ("OK", "ERROR", "SNAFU")))]
+        store.advance(log, as_it_is)
+        store.quarantine([Refused(T0, b"?", 1, "payload", "why")] * 4)
+        accounts, entries = list(store.accounts(AccountFilter())), list(store.history("a"))
+        rows = list(store.quarantined())
+        assert [len(each) for each in (accounts, entries, rows)] == [4, 3, 4]
+        for n in range(1, 4):
+            assert list(store.accounts(AccountFilter(), accounts[n - 1].account_id)) == accounts[n:]
+            assert list(store.accounts(AccountFilter(Status.OK), accounts[n - 1].account_id)) == []
+            assert list(store.history("a", entries[n - 1].sequence)) == entries[n:]
+            assert list(store.quarantined(rows[n - 1].quarantine_id)) == rows[n:]
+        assert list(store.accounts(AccountFilter(), "b a")) == accounts[2:], "the one before need not be there"
+
     # ---- Events ------------------------------------------------------------------------------------
 
     def test_a_history_is_one_account_and_the_ledger_is_all_in_the_order_of_feeding(self, store: Store) -> None:

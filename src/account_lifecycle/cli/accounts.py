@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from ..engine.core import Engine
 from ..engine.diagnosis import Diagnosis, age
 from ..errors import AccountNotFound
 from ..lifecycle.account import Account
-from ..lifecycle.events import DeadlineKind, DeadlinePassed, StatusObserved
+from ..lifecycle.events import NOBODY, DeadlineKind, DeadlinePassed, StatusObserved
 from ..lifecycle.machine import Situation
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
@@ -22,7 +23,18 @@ from ..report.tables import STYLES, Column, style_of
 from ..report.words import counted
 from .commands import Command, CommandGroup, NotFound
 from .opening import open_to_read
-from .options import MOMENT, NUMBER, PROVIDER, Keyword, confirm, json_option, now_option, store_option, yes_option
+from .options import (
+    MOMENT,
+    NUMBER,
+    PROVIDER,
+    Keyword,
+    confirm,
+    json_option,
+    limit_option,
+    now_option,
+    store_option,
+    yes_option,
+)
 from .output import (
     Sheet,
     about,
@@ -58,22 +70,32 @@ def account() -> None:
     examples=[
         ("Every account whose user must reconnect", "account-lifecycle account list --health ACTION_REQUIRED"),
         ("For a program, one JSON object a line", "account-lifecycle account list --provider LINKEDIN --json"),
+        ("The next page of a hundred", "account-lifecycle account list --after acc_1 --limit 100"),
     ],
 )
 @click.option("--status", type=Keyword(Status), metavar="STATUS", help="Only accounts in this status.")
 @click.option("--health", type=Keyword(Health), metavar="HEALTH", help="Only accounts of this health.")
 @click.option("--provider", type=PROVIDER, metavar="PROVIDER", help="Only accounts of this provider.")
+@click.option("--after", metavar="ID", default=NOBODY, help="Only accounts whose id comes after this one.")
+@limit_option
 @now_option
 @json_option
 @store_option
 def list_accounts(
-    status: str | None, health: str | None, provider: str | None, now: datetime, as_json: bool, store: str | None
+    status: str | None,
+    health: str | None,
+    provider: str | None,
+    after: str,
+    limit: int | None,
+    now: datetime,
+    as_json: bool,
+    store: str | None,
 ) -> None:
     """List accounts in the order of their ids, each with its status, its health and since when."""
     with open_to_read(store) as engine:
         family = None if provider is None else known_family(engine.store, provider)
         wanted = AccountFilter(Status(status) if status else None, Health(health) if health else None, family)
-        found = engine.store.accounts(wanted)
+        found = islice(engine.store.accounts(wanted, after), limit)
         if as_json:
             for each in found:
                 write_record(each.to_dict(now))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import click
@@ -17,7 +18,7 @@ from ..report.words import counted
 from .accounts import id_of
 from .commands import CommandGroup, NotFound
 from .opening import open_to_read
-from .options import NUMBER, Keyword, json_option, now_option, store_option
+from .options import NUMBER, Keyword, json_option, limit_option, now_option, store_option
 from .output import Sheet, clock, say, write_document, write_record
 
 _OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *DEAD_LETTERED)
@@ -101,14 +102,25 @@ def list_hooks(now: datetime, as_json: bool, store: str | None) -> None:
 @state_option
 @hook_option
 @account_option
+@click.option("--after", type=NUMBER, metavar="NUMBER", default=None, help="Only deliveries after this one.")
+@limit_option
 @json_option
 @store_option
-def deliveries(state: str | None, hook: str | None, account_id: str | None, as_json: bool, store: str | None) -> None:
+def deliveries(
+    state: str | None,
+    hook: str | None,
+    account_id: str | None,
+    after: int | None,
+    limit: int | None,
+    as_json: bool,
+    store: str | None,
+) -> None:
     """List deliveries in the order in which they were made: one for each effect and each hook that wants it."""
     with open_to_read(store) as engine:
         if hook is not None:
             _find(engine, hook)
-        found = engine.store.deliveries(DeliveryFilter(_state(state), hook, id_of(engine, account_id)))
+        which = DeliveryFilter(_state(state), hook, id_of(engine, account_id))
+        found = islice(engine.store.deliveries(which, after or 0), limit)
         if as_json:
             for each in found:
                 write_record(each.to_dict())

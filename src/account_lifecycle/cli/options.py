@@ -170,6 +170,11 @@ def json_option(function: FunctionT) -> FunctionT:
     return click.option("--json", "as_json", is_flag=True, help="Write JSON for programs.")(function)
 
 
+def limit_option(function: FunctionT) -> FunctionT:
+    """Add --limit: how many there are to be at most."""
+    return click.option("--limit", type=NUMBER, metavar="COUNT", help="Only the first so many.")(function)
+
+
 def store_option(function: FunctionT) -> FunctionT:
     """Add --store: which store."""
     return click.option(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 import click
 
@@ -15,7 +16,7 @@ from ..report.words import counted
 from .accounts import id_of
 from .commands import Command
 from .opening import open_existing, open_to_read, read_settings
-from .options import MOMENT, FailOn, fail_on_option, json_option, now_option, policy_options, store_option
+from .options import MOMENT, FailOn, fail_on_option, json_option, limit_option, now_option, policy_options, store_option
 from .output import Sheet, about, clock, say, write_record
 
 ONGOING = "ongoing"
@@ -31,10 +32,13 @@ ONGOING = "ongoing"
 )
 @click.option("--open", "open_only", is_flag=True, help="Only ongoing windows.")
 @click.option("--account", "account_id", metavar="ID", help="Only windows of this account.")
+@limit_option
 @now_option
 @json_option
 @store_option
-def windows(open_only: bool, account_id: str | None, now: datetime, as_json: bool, store: str | None) -> None:
+def windows(
+    open_only: bool, account_id: str | None, limit: int | None, now: datetime, as_json: bool, store: str | None
+) -> None:
     """List blind windows: when accounts were not live, so that messages were missed.
 
     Messages may have been missed until it closed: backfill exactly that, from where each says, or everything where
@@ -42,7 +46,7 @@ def windows(open_only: bool, account_id: str | None, now: datetime, as_json: boo
     live for much of it.
     """
     with open_to_read(store) as engine:
-        found = engine.store.blind_windows(id_of(engine, account_id), open_only=open_only)
+        found = islice(engine.store.blind_windows(id_of(engine, account_id), open_only=open_only), limit)
         if as_json:
             for each in found:
                 write_record(each.to_dict(now))

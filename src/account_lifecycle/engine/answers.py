@@ -3,18 +3,26 @@
 Nothing here writes. Each answer comes from the store as it is at the moment; what the rules add to it (ages, advice,
 deadlines) goes by the engine's clock and policy.
 
+Each list has a stream beside it, ``iter_…``, which holds one record at a time and reads one snapshot, from its first
+record on, however long that takes. A list can be taken in pages: ``limit`` is how many there are to be at most, and
+``after``, where its records have an order of their own, the id, the sequence or the number of the last one of the page
+before. So a page costs what it holds, and nothing is skipped or twice in two pages while others write.
+
 An id, a hook or a number that is not there is no error: the answer is None or an empty list. Only ``explain``, which
 would have nothing to explain, raises ``AccountNotFound``. A word that no filter has is a ``ConfigurationError``.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import AccountNotFound
 from ..intake import arguments
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
+from ..lifecycle.events import NOBODY
 from ..lifecycle.evidence import circumstances_of
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import INITIAL_SITUATION, BoundModel, Situation
@@ -23,7 +31,16 @@ from ..lifecycle.providers import PROFILES, Provider, family_of
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import one_of
-from ..records import AccountFilter, AuditFilter, LedgerEntry, Quarantined, TimeSource
+from ..records import (
+    AccountFilter,
+    AuditFilter,
+    DeliveryFilter,
+    DeliveryRecord,
+    DeliveryState,
+    LedgerEntry,
+    Quarantined,
+    TimeSource,
+)
 from ..stores.protocol import Reader, Store
 from ..verify.past import account_as_of, accounts_as_of
 from .diagnosis import Diagnosis, diagnose
@@ -32,12 +49,14 @@ from .overview import Overview, overview_of
 if TYPE_CHECKING:
     from graphviz import Digraph
 
+FoundT = TypeVar("FoundT")
+
 
 class Answers:
     """The questions that an engine answers from its store."""
 
     store: Store
-    """The store itself: its reading side streams what the methods below return as lists."""
+    """The store itself."""
     policy: Policy
     """The policy in force."""
     _clock: TimeSource
@@ -60,18 +79,39 @@ class Answers:
         status: Status | str | None = None,
         health: Health | str | None = None,
         provider: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
     ) -> list[Account]:
-        """Return the accounts that fit, in the order of their ids."""
+        """Return the accounts that fit, in the order of their ids: ``limit`` at most, those ``after`` an id."""
+        found = self.iter_accounts(status=status, health=health, provider=provider, after=after)
+        return first_of(found, limit)
+
+    def iter_accounts(
+        self,
+        *,
+        status: Status | str | None = None,
+        health: Health | str | None = None,
+        provider: str | None = None,
+        after: str | None = None,
+    ) -> Iterator[Account]:
+        """Yield what ``accounts`` returns, one by one, as it is at the first."""
+        begin = NOBODY if after is None else arguments.account_id("after", after)
         which = AccountFilter(
             None if status is None else arguments.word("status", status, Status),
             None if health is None else arguments.word("health", health, Health),
             None if provider is None else known_family(self.store, provider),
         )
-        return list(self.store.accounts(which))
+        return self.store.accounts(which, begin)
 
-    def history(self, account_id: str) -> list[LedgerEntry]:
-        """Return every event ever fed for an account, with its verdict, oldest first."""
-        return list(self.store.history(arguments.account_id("account_id", account_id)))
+    def history(self, account_id: str, *, after: int = 0, limit: int | None = None) -> list[LedgerEntry]:
+        """Return every event ever fed for an account, with its verdict, oldest first: ``limit`` at most, those
+        ``after`` a sequence."""
+        return first_of(self.iter_history(account_id, after=after), limit)
+
+    def iter_history(self, account_id: str, *, after: int = 0) -> Iterator[LedgerEntry]:
+        """Yield what ``history`` returns, one by one, as it is at the first."""
+        checked = arguments.account_id("account_id", account_id)
+        return self.store.history(checked, arguments.count("after", after, least=0))
 
     def audit(
         self,
@@ -82,12 +122,29 @@ class Answers:
         provider: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        limit: int | None = None,
     ) -> list[Anomaly]:
-        """Return the anomalies that fit, in the order in which their events were fed.
+        """Return the anomalies that fit, in the order in which their events were fed: ``limit`` at most.
 
         ``severity`` means at least so severe. ``since`` (included) and ``until`` (not included) are aware times of
         receipt.
         """
+        found = self.iter_audit(
+            kind=kind, severity=severity, account_id=account_id, provider=provider, since=since, until=until
+        )
+        return first_of(found, limit)
+
+    def iter_audit(
+        self,
+        *,
+        kind: AnomalyKind | str | None = None,
+        severity: Severity | str | None = None,
+        account_id: str | None = None,
+        provider: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Anomaly]:
+        """Yield what ``audit`` returns, one by one, as it is at the first."""
         which = AuditFilter(
             None if kind is None else arguments.word("kind", kind, AnomalyKind),
             None if severity is None else arguments.word("severity", severity, Severity),
@@ -96,16 +153,53 @@ class Answers:
             None if since is None else in_utc("since", since),
             None if until is None else in_utc("until", until),
         )
-        return list(self.store.audit(which))
+        return self.store.audit(which)
 
-    def quarantine(self) -> list[Quarantined]:
-        """Return every payload that could not be read, byte for byte, oldest first."""
-        return list(self.store.quarantined())
+    def quarantine(self, *, after: int = 0, limit: int | None = None) -> list[Quarantined]:
+        """Return every payload that could not be read, byte for byte, oldest first: ``limit`` at most, those ``after``
+        a number."""
+        return first_of(self.iter_quarantine(after=after), limit)
 
-    def blind_windows(self, *, account_id: str | None = None, open_only: bool = False) -> list[BlindWindow]:
-        """Return the intervals in which accounts were not OK, in the order in which they began."""
+    def iter_quarantine(self, *, after: int = 0) -> Iterator[Quarantined]:
+        """Yield what ``quarantine`` returns, one by one, as it is at the first."""
+        return self.store.quarantined(arguments.count("after", after, least=0))
+
+    def blind_windows(
+        self, *, account_id: str | None = None, open_only: bool = False, limit: int | None = None
+    ) -> list[BlindWindow]:
+        """Return the intervals in which accounts were not OK, in the order in which they began: ``limit`` at most."""
+        return first_of(self.iter_blind_windows(account_id=account_id, open_only=open_only), limit)
+
+    def iter_blind_windows(self, *, account_id: str | None = None, open_only: bool = False) -> Iterator[BlindWindow]:
+        """Yield what ``blind_windows`` returns, one by one, as it is at the first."""
         which = arguments.maybe(arguments.account_id, "account_id", account_id)
-        return list(self.store.blind_windows(which, open_only=open_only))
+        return self.store.blind_windows(which, open_only=open_only)
+
+    def deliveries(
+        self,
+        *,
+        state: DeliveryState | str | None = None,
+        hook: str | None = None,
+        account_id: str | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[DeliveryRecord]:
+        """Return the deliveries that fit, in the order in which they were made: ``limit`` at most, those ``after`` a
+        number. ``state="dead"``: dead letters."""
+        found = self.iter_deliveries(state=state, hook=hook, account_id=account_id, after=after)
+        return first_of(found, limit)
+
+    def iter_deliveries(
+        self,
+        *,
+        state: DeliveryState | str | None = None,
+        hook: str | None = None,
+        account_id: str | None = None,
+        after: int = 0,
+    ) -> Iterator[DeliveryRecord]:
+        """Yield what ``deliveries`` returns, one by one, as it is at the first."""
+        which = which_deliveries(state, hook, account_id)
+        return self.store.deliveries(which, arguments.count("after", after, least=0))
 
     def explain(self, account_id: str, *, now: datetime | None = None) -> Diagnosis:
         """Return why an account is down, since when, what was missed, and what may follow.
@@ -141,6 +235,23 @@ class Answers:
         situation = account.situation if account else INITIAL_SITUATION
         circumstances = circumstances_of(account.provider if account else None, self.policy.ok_subscribed)
         return BoundModel(situation, _draw, circumstances)
+
+
+def first_of(found: Iterator[FoundT], limit: int | None) -> list[FoundT]:
+    """Return what is found, and of that the first ``limit`` if it is given."""
+    return list(found if limit is None else islice(found, arguments.count("limit", limit)))
+
+
+def which_deliveries(
+    state: DeliveryState | str | None, hook: str | None, account_id: str | None, delivery_id: int | None = None
+) -> DeliveryFilter:
+    """Return a filter of deliveries from its words; raise ``ConfigurationError`` for one that is none."""
+    return DeliveryFilter(
+        None if state is None else arguments.word("state", state, DeliveryState),
+        arguments.maybe(arguments.hook_name, "hook", hook),
+        arguments.maybe(arguments.account_id, "account_id", account_id),
+        delivery_id,
+    )
 
 
 def known_family(reader: Reader, provider: str) -> str:

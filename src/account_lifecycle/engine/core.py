@@ -34,8 +34,6 @@ from ..lifecycle.events import NOBODY, DeadlinePassed, Event
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.rules import Rules, rules_of
 from ..records import (
-    DeliveryFilter,
-    DeliveryRecord,
     DeliveryState,
     Judge,
     Observer,
@@ -47,7 +45,7 @@ from ..stores.opening import open_store
 from ..stores.protocol import Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
-from .answers import Answers
+from .answers import Answers, which_deliveries
 from .arrivals import Arrivals
 from .batches import RefusedPayloads, events_in_body, in_batches
 from .deadlines import passed_deadlines
@@ -396,16 +394,6 @@ class Engine(Answers, HookRegistry):
         """Return every hook that the store knows, of whichever process, by name."""
         return self.store.subscribed()
 
-    def deliveries(
-        self,
-        *,
-        state: DeliveryState | str | None = None,
-        hook: str | None = None,
-        account_id: str | None = None,
-    ) -> list[DeliveryRecord]:
-        """Return the deliveries that fit, in the order in which they were made; ``state="dead"``: dead letters."""
-        return list(self.store.deliveries(_which_deliveries(state, hook, account_id)))
-
     def redrive(
         self,
         delivery_id: int | None = None,
@@ -420,7 +408,7 @@ class Engine(Answers, HookRegistry):
         for one that is done. Each becomes a new delivery under the same idempotency key.
         """
         number = arguments.maybe(arguments.count, "delivery_id", delivery_id)
-        records = self.store.deliveries(_which_deliveries(state, hook, account_id, number))
+        records = self.store.deliveries(which_deliveries(state, hook, account_id, number))
         if delivery_id is None and state is None:
             records = (record for record in records if record.state in DEAD_LETTERED)
         return self.store.redrive([record.delivery_id for record in records], self._clock())
@@ -478,14 +466,3 @@ class Engine(Answers, HookRegistry):
         the archive's last digest on. Return None if there was nothing to take out.
         """
         return self.store.prune(in_utc("until", until), arguments.file_path("archive", archive), self._clock())
-
-
-def _which_deliveries(
-    state: DeliveryState | str | None, hook: str | None, account_id: str | None, delivery_id: int | None = None
-) -> DeliveryFilter:
-    return DeliveryFilter(
-        None if state is None else arguments.word("state", state, DeliveryState),
-        arguments.maybe(arguments.hook_name, "hook", hook),
-        arguments.maybe(arguments.account_id, "account_id", account_id),
-        delivery_id,
-    )

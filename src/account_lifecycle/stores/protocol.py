@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
-from ..lifecycle.events import Event
+from ..lifecycle.events import NOBODY, Event
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.rules import UNNAMED, Rules
 from ..lifecycle.status import Status
@@ -85,11 +85,12 @@ class Reader(Protocol):
     def account(self, account_id: str) -> Account | None:
         """Return the account as it is now, or None if nothing was ever fed for it; always None for ``NOBODY``."""
 
-    def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
-        """Yield accounts in the order of their ids, without what is remembered of ``NOBODY``."""
+    def accounts(self, wanted: AccountFilter, after: str = NOBODY) -> Iterator[Account]:
+        """Yield accounts in the order of their ids, from the first ``after`` an id on, without what is remembered of
+        ``NOBODY``."""
 
-    def history(self, account_id: str) -> Iterator[LedgerEntry]:
-        """Yield every event of one account, oldest first."""
+    def history(self, account_id: str, after: int = 0) -> Iterator[LedgerEntry]:
+        """Yield every event of one account ``after`` a sequence, oldest first."""
 
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Return several accounts at once; those that nothing was fed for are missing."""
@@ -100,8 +101,8 @@ class Reader(Protocol):
     def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
         """Yield anomalies in the order in which their events were fed."""
 
-    def quarantined(self) -> Iterator[Quarantined]:
-        """Yield unreadable payloads, oldest first."""
+    def quarantined(self, after: int = 0) -> Iterator[Quarantined]:
+        """Yield unreadable payloads ``after`` a number, oldest first."""
 
     def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
         """Yield blind windows in the order in which they opened."""
@@ -197,8 +198,8 @@ class Outbox(Protocol):
         A claim that does not hold (it was completed, or its lease ran out and somebody else took over) changes nothing.
         """
 
-    def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
-        """Yield deliveries in the order in which they were made."""
+    def deliveries(self, wanted: DeliveryFilter, after: int = 0) -> Iterator[DeliveryRecord]:
+        """Yield deliveries ``after`` a number, in the order in which they were made."""
 
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
         """Try finished deliveries again: a new delivery for each that is done, dead or halted; return

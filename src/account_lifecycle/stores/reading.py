@@ -64,11 +64,11 @@ class SQLReader(ABC):
         """Return the account as it is now, or None if nothing was ever fed for it."""
         return None if account_id == NOBODY else self.accounts_by_id((account_id,)).get(account_id)
 
-    def accounts(self, wanted: AccountFilter) -> Iterator[Account]:
-        """Yield accounts in the order of their ids."""
+    def accounts(self, wanted: AccountFilter, after: str = NOBODY) -> Iterator[Account]:
+        """Yield accounts in the order of their ids, from the first ``after`` an id on."""
         columns = zip(("a.status", "a.health", "a.provider"), wanted, strict=True)
         clauses = [Clause(column, value) for column, value in columns if value is not None]
-        clauses.append(Clause("a.account_id", NOBODY, ">"))
+        clauses.append(Clause("a.account_id", after, ">"))
         return self._read(_accounts_in_order, "load_accounts", clauses, "ORDER BY a.account_id")
 
     def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
@@ -80,11 +80,10 @@ class SQLReader(ABC):
         for clauses in (stays, down, sessions):
             yield from self._read(partial(map, rows.account_from), "load_accounts", clauses, "ORDER BY a.account_id")
 
-    def history(self, account_id: str) -> Iterator[LedgerEntry]:
-        """Yield every event of one account, oldest first."""
-        return self._read(
-            rows.entries_from, "ledger", [Clause("e.account_id", account_id)], "ORDER BY e.sequence, a.ordinal"
-        )
+    def history(self, account_id: str, after: int = 0) -> Iterator[LedgerEntry]:
+        """Yield every event of one account ``after`` a sequence, oldest first."""
+        clauses = [Clause("e.account_id", account_id), *([Clause("e.sequence", after, ">")] if after else [])]
+        return self._read(rows.entries_from, "ledger", clauses, "ORDER BY e.sequence, a.ordinal")
 
     def ledger(self) -> Iterator[LedgerEntry]:
         """Yield every event of every account, in the order in which they were fed."""
@@ -110,9 +109,10 @@ class SQLReader(ABC):
             clauses.append(Clause("e.received_at", rows.to_us(wanted.until), "<"))
         return self._read(partial(map, rows.anomaly_from), "audit", clauses, "ORDER BY e.event_id, a.ordinal")
 
-    def quarantined(self) -> Iterator[Quarantined]:
-        """Yield unreadable payloads, oldest first."""
-        return self._read(partial(map, rows.quarantined_from), "quarantined")
+    def quarantined(self, after: int = 0) -> Iterator[Quarantined]:
+        """Yield unreadable payloads ``after`` a number, oldest first."""
+        clauses = [Clause("quarantine_id", after, ">")]
+        return self._read(partial(map, rows.quarantined_from), "quarantined", clauses, "ORDER BY quarantine_id")
 
     def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
         """Yield blind windows in the order in which they opened."""
@@ -122,10 +122,11 @@ class SQLReader(ABC):
         order = "ORDER BY opened_at, account_id, sequence"
         return self._read(partial(map, rows.window_from), "blind_windows", clauses, order)
 
-    def deliveries(self, wanted: DeliveryFilter) -> Iterator[DeliveryRecord]:
-        """Yield deliveries in the order in which they were made."""
+    def deliveries(self, wanted: DeliveryFilter, after: int = 0) -> Iterator[DeliveryRecord]:
+        """Yield deliveries ``after`` a number, in the order in which they were made."""
         columns = zip(wanted._fields, wanted, strict=True)
         clauses = [Clause(f"d.{column}", value) for column, value in columns if value is not None]
+        clauses.append(Clause("d.delivery_id", after, ">"))
         make = partial(map, outbox_rows.delivery_record_from)
         return self._read(make, "deliveries", clauses, "ORDER BY d.delivery_id")
 

@@ -123,7 +123,7 @@ SELECT 1 FROM quarantine WHERE quarantine_id = %s AND digest = %s
 -- name: quarantined
 SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,
        account_id, sha256, private_digest IS NOT NULL
-FROM quarantine ORDER BY quarantine_id
+FROM quarantine {where}
 
 -- name: lock_quarantined
 SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,

@@ -67,7 +67,7 @@ INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
 -- name: quarantined
 SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,
        account_id, sha256, private_digest IS NOT NULL
-FROM quarantine ORDER BY quarantine_id
+FROM quarantine {where}
 
 -- name: quarantined_row
 SELECT quarantine_id, received_at, payload, size, field, reason, released_at, dismissed_at, foreign_kind,
