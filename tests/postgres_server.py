@@ -84,6 +84,11 @@ class PrivateServer(PostgresServer):
     def _data(self) -> str:
         return str(self._folder / "data")
 
+    @property
+    def tables(self) -> Path:
+        """The folder with the files of all tables, without the write-ahead log."""
+        return self._folder / "data" / "base"
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         settings = f"-p {self._port} -c listen_addresses=127.0.0.1 -k {self._folder} -c max_connections=80"

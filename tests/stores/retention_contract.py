@@ -29,7 +29,7 @@ from account_lifecycle.records import (
 from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, as_it_is, at, deadline_of, judged
 from stores.exactness import shape
-from stores.hooks import back_off, claim, claim_one, complete, feed, hook, planned, records, run_all
+from stores.hooks import back_off, claim, claim_one, complete, completed, feed, hook, planned, records, run_all
 from stores.ledger_contract import entry_of, everything_in
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
@@ -162,6 +162,19 @@ class RetentionContract:
         store.quarantine([Refused(T0, p.encode(), len(p), "payload", "why") for p in payloads])
         assert store.erase("käse/1", at(9)) == 2
         assert [each.is_erased for each in store.quarantined()] == [True, True, False]
+
+    def test_what_errors_of_hooks_say_about_an_account_is_erased_and_no_other(self, store: Store) -> None:
+        for account_id in ("acc-1", "acc-2", "acc-3"):
+            feed(store, account_id, "OK")
+        planned(store, hook())
+        said = {"acc-1": "no such user: Ada", "acc-2": "beside acc%2D1", "acc-3": "beside acc-11"}
+        found = claim(store)
+        store.complete([completed(each, DeliveryState.DEAD, error=said[each.row.account_id]) for each in found])
+        assert store.erase("acc-1", at(9)) == 1
+        errors = {record.account_id: record.error for record in records(store)}
+        assert errors == {"acc-1": "erased on request", "acc-2": "erased on request", "acc-3": said["acc-3"]}
+        assert list(store.faults()) == []
+        assert store.erase("acc-1", at(9)) == 0
 
     def test_hooks_still_hear_of_an_erased_account(self, store: Store) -> None:
         feed(store, "a", "OK", "ERROR")

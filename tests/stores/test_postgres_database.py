@@ -393,3 +393,24 @@ def test_what_is_let_go_while_others_feed_breaks_no_chain(store: PostgresStore, 
     account = store.account("a")
     assert account is not None
     assert account.sequence == 20
+
+
+def test_what_was_erased_is_in_no_table_any_more_and_in_no_file_once_the_tables_are_written_anew(
+    postgres_server: PostgresServer, database: str, store: PostgresStore
+) -> None:
+    if not isinstance(postgres_server, PrivateServer):
+        pytest.skip("the files of this server are on another machine")
+    secret = b"Ada 0123456789 xqzjk"
+    for account_id in ("a", "b"):
+        for minute in range(30):
+            word = ("OK", "ERROR")[minute % 2]
+            said = secret if account_id == "a" else b"nothing"
+            store.advance([announced(account_id, word, minute, name=said.decode(), payload=said)], as_it_is)
+    store.erase("a", T0)
+    assert secret.decode() not in repr([*store.evidence(), *store.stored_accounts()])
+    change(database, "VACUUM FULL event, account, baseline, quarantine, delivery")
+    change(database, "CHECKPOINT")
+    files = [path for path in postgres_server.tables.rglob("*") if path.is_file()]
+    assert len(files) > 100
+    assert [path for path in files if secret in path.read_bytes()] == []
+    assert list(store.faults()) == []

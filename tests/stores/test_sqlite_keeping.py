@@ -1,6 +1,7 @@
 """What is done with the file as a whole: erasing for good, copying while others write, where it may lie."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event as Flag
@@ -10,15 +11,17 @@ import pytest
 
 from account_lifecycle import StoreError
 from account_lifecycle.errors import StoreBusy
-from account_lifecycle.records import AccountFilter, Refused
-from account_lifecycle.stores.sqlite import SQLiteStore, connection
+from account_lifecycle.records import AccountFilter, DeliveryFilter, DeliveryState, Refused
+from account_lifecycle.stores.sqlite import SQLiteStore, connection, retention
 from account_lifecycle.stores.sqlite.connection import check_file_system, mount_of
 from account_lifecycle.verify.record import verify
-from builders import T0, announced, as_it_is
+from builders import T0, announced, as_it_is, observed
+from stores.hooks import claim, completed, hook, planned
 from stores.ledger_contract import everything_in
 
 SECRET = b"Ada's number is 0123"
 NAME = "ada@home.example"
+REASON = "Ada has moved house"
 
 
 @pytest.fixture
@@ -56,6 +59,76 @@ def test_what_was_erased_is_in_no_file_any_more_and_the_rest_verifies(path: Path
     assert verify(store).is_intact
     store.close()
     assert SECRET not in bytes_on_disk(path)
+
+
+# ---- Erasing: the bytes ----------------------------------------------------------------------------------------
+
+OVERFLOW = 40_000
+"""A payload of so many bytes fills pages of its own, which are free once it is erased."""
+
+
+def a_long_life(store: SQLiteStore, account_id: str) -> None:
+    """Events whose payloads say the secret at their beginning, in the middle and at the end of many pages."""
+    filler = b"x" * (OVERFLOW // 2)
+    for n, word in enumerate(["OK", "CREDENTIALS", "ERROR", "OK"] * 5):
+        payload = b"%s%s%s%s%s" % (SECRET, filler, SECRET, filler, SECRET)
+        store.advance([announced(account_id, word, n, name=NAME, payload=payload, reason=REASON)], as_it_is)
+
+
+def erase_everywhere(store: SQLiteStore) -> None:
+    """Write the secret wherever a store keeps text of an account, erase the account, and feed it again."""
+    a_long_life(store, "a")
+    planned(store, hook())
+    failed = [
+        completed(each, DeliveryState.WAITING, T0, T0, f"ValueError: cannot reach {NAME}") for each in claim(store)
+    ]
+    assert all(store.complete(failed))
+    refused = b'{"account_id": "\\u0061", "oops": "' + SECRET
+    store.quarantine([Refused(T0, refused, len(refused), "name", REASON)])
+    store.advance([observed("a", "OK", 700, owner=NAME)], as_it_is)
+    store.erase("a", T0)
+    store.advance([announced("a", "ERROR", 900)], as_it_is)
+
+
+@pytest.mark.parametrize("word", [SECRET, NAME.encode(), REASON.encode()], ids=["payload", "owner", "reason"])
+def test_nothing_of_an_erased_account_is_in_any_byte_of_any_file(path: Path, word: bytes) -> None:
+    store = SQLiteStore(path)
+    a_long_life(store, "other")
+    before = bytes_on_disk(path).count(word)
+    erase_everywhere(store)
+    assert bytes_on_disk(path).count(word) <= before, "what another account said stays"
+    store.erase("other", T0)
+    assert word not in bytes_on_disk(path)
+    assert {row.error for row in store.deliveries(DeliveryFilter())} == {None, "erased on request"}
+    assert verify(store).is_intact
+    store.close()
+    assert word not in bytes_on_disk(path)
+
+
+def without_overwriting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        retention, "every", lambda db, sql, *more: [] if "secure_delete" in sql else connection.every(db, sql, *more)
+    )
+
+
+def without_forgetting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SQLiteStore, "_forget", lambda _: None)
+
+
+def without_emptying_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SQLiteStore, "_truncate_log", lambda _: None)
+
+
+@pytest.mark.parametrize("without", [without_overwriting, without_forgetting, without_emptying_the_log])
+def test_the_search_through_the_bytes_notices_what_is_left_out_of_erasing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, without: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    without(monkeypatch)
+    store = SQLiteStore(path)
+    erase_everywhere(store)
+    left = bytes_on_disk(path)
+    assert any(word in left for word in (SECRET, NAME.encode(), REASON.encode()))
+    store.close()
 
 
 def test_whoever_reads_in_another_process_is_waited_for_and_then_told(

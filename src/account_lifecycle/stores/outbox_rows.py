@@ -22,6 +22,8 @@ from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us
 
 EFFECTS_PER_EVENT = 16
 """More than any event can have: an effect's id is its event's id times this, plus its own place."""
+DELIVERY_ERROR = 12
+"""Which column of a delivery has its error."""
 
 # ---- Effects --------------------------------------------------------------------------------------
 

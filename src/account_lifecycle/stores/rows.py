@@ -7,7 +7,6 @@ nowhere else, so that it can be erased: an effect or an anomaly that is about th
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -457,28 +456,5 @@ def segment_from(row: Row) -> Segment:
     return Segment(segment_id, from_us(until), from_us(pruned_at), events, path, archive_sha256, bytes(head).hex())
 
 
-# ---- Erasing: whose an unreadable payload is -------------------------------------------------------
-
 ERASED = "erased on request"
-"""Return what stands for the reason of an erased payload, which may have quoted it."""
-
-_WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-"""What text with NUL bytes may be meant as."""
-
-
-def mentions(payload: bytes, account_id: str) -> bool:
-    """Return whether an account's id stands somewhere in a payload, as a word of its own.
-
-    A short id may well be found in a payload that is about something else: what is erased is rather too much
-    than too little.
-    """
-    pattern = _pattern(account_id)
-    if pattern.search(payload.decode("utf-8", errors="surrogateescape")):
-        return True
-    return b"\0" in payload and any(pattern.search(payload.decode(code, errors="replace")) for code in _WIDE)
-
-
-@lru_cache(maxsize=16)
-def _pattern(account_id: str) -> re.Pattern[str]:
-    spelled = {account_id, json.dumps(account_id)[1:-1], json.dumps(account_id, ensure_ascii=False)[1:-1]}
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, sorted(spelled)))})(?![\w-])", re.IGNORECASE)
+"""What stands for the reason of an erased payload, which may have quoted it, and for an erased error of a hook."""

@@ -5,7 +5,7 @@ Both stores feed alike: take the accounts of all requests that share a transacti
 event's digest goes on from, and in how rows travel.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -135,6 +135,12 @@ def dismissed_rows(found: Iterable[Row], at: datetime) -> list[Row]:
             columns[7] = dismissed_at
             changed.append((dismissed_at, chain.quarantine_digest(columns, private), columns[0]))
     return changed
+
+
+def in_pages(numbers: list[int]) -> Iterator[list[int]]:
+    """Yield numbers, as many at a time as one transaction of an erasure may take."""
+    for start in range(0, len(numbers), RETENTION_PAGE):
+        yield numbers[start : start + RETENTION_PAGE]
 
 
 def erased_row(row: Row) -> Row:

@@ -25,8 +25,9 @@ from ...lifecycle.rules import RecordedPolicies
 from ...records import Evidence, Segment, without_person
 from .. import chain, rows
 from ..archive import write_archive
+from ..mentions import Mentions
 from ..rows import Row
-from ..writing import LATEST, RETENTION_PAGE, erased_row
+from ..writing import LATEST, RETENTION_PAGE, erased_row, in_pages
 from .proving import joined
 from .transactions import Transaction, Transactions, UnknownOutcome
 
@@ -39,18 +40,19 @@ class PostgresRetention:
     def erase(self, account_id: str, at: datetime) -> int:  # noqa: ARG002 - nothing here tells when
         """Erase an account's payloads and names, also from the quarantine; return how many payloads.
 
-        What was there when it began is erased. The server's files keep the old rows until they are vacuumed, and its
-        log and backups for longer: run ``VACUUM event, account, baseline, quarantine`` if that matters, when no older
-        transaction is running.
+        What was there when it began is erased. The server's files keep the old rows, and what an ordinary VACUUM frees
+        is not overwritten; its log and backups keep them for longer. If that matters, run ``VACUUM FULL`` over event,
+        account, baseline, quarantine and delivery when no older transaction is running: it writes the tables anew.
         """
         erased, before = 0, LATEST
         while before:
             count, before = self._transactions.run(partial(_erase_events, account_id, before))
             erased += count
-        found = self._transactions.stream("quarantined_payloads")
-        meant = [number for number, payload in found if rows.mentions(bytes(payload), account_id)]
-        for start in range(0, len(meant), RETENTION_PAGE):
-            erased += self._transactions.run(partial(_erase_quarantined, meant[start : start + RETENTION_PAGE]))
+        found = Mentions(account_id)
+        for page in in_pages(found.quarantined(self._transactions.stream("quarantined_payloads"))):
+            erased += self._transactions.run(partial(_erase_quarantined, page))
+        for page in in_pages(found.errors(self._transactions.stream("unerased_errors", (rows.ERASED,)))):
+            self._transactions.run(partial(_erase_errors, page))
         return erased
 
     def prune(self, until: datetime, archive: Path, at: datetime) -> Segment | None:
@@ -120,6 +122,10 @@ def _erase_quarantined(numbers: list[int], transaction: Transaction[int]) -> int
     erased = [erased_row(row) for row in transaction.ask("lock_quarantined", (numbers,)) if row[-1] is None]
     transaction.put_off("erase_quarantined", erased)
     return len(erased) or transaction.earlier or 0
+
+
+def _erase_errors(numbers: list[int], transaction: Transaction[None]) -> None:
+    transaction.put_off("erase_errors", [(rows.ERASED, numbers)])
 
 
 # ---- Pruning -------------------------------------------------------------------------------------

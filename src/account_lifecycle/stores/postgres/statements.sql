@@ -360,7 +360,13 @@ UPDATE account SET owner = NULL, facts = %s WHERE account_id = %s
 UPDATE baseline SET owner = NULL, facts = %s WHERE account_id = %s
 
 -- name: quarantined_payloads
-SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL ORDER BY quarantine_id
+SELECT quarantine_id, payload, reason FROM quarantine WHERE private_digest IS NULL ORDER BY quarantine_id
+
+-- name: unerased_errors
+SELECT delivery_id, account_id, error FROM delivery WHERE error IS NOT NULL AND error != %s ORDER BY delivery_id
+
+-- name: erase_errors
+UPDATE delivery SET error = %s WHERE delivery_id = ANY(%s)
 
 -- name: erase_quarantined
 UPDATE quarantine SET payload = NULL, reason = %s, private_digest = %s, digest = %s WHERE quarantine_id = %s

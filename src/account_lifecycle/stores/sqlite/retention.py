@@ -34,9 +34,10 @@ from ...outputs.drafts import drafted
 from ...records import Evidence, Segment, without_person
 from .. import chain, rows, statements
 from ..archive import write_archive
-from ..outbox_rows import EFFECTS_PER_EVENT
+from ..mentions import Mentions
+from ..outbox_rows import DELIVERY_ERROR, EFFECTS_PER_EVENT
 from ..rows import Row
-from ..writing import LATEST, RETENTION_PAGE, erased_row
+from ..writing import LATEST, RETENTION_PAGE, erased_row, in_pages
 from .connection import every, in_our_words, open_reader, pragma
 from .ledger import load
 from .transactions import SQLiteFile
@@ -61,11 +62,13 @@ class SQLiteRetention(SQLiteFile):
             count, before = self._write(partial(self._overwritten, partial(_erase_events, account_id, before)))
             erased += count
         with self.snapshot() as snapshot, in_our_words(self.path):
-            payloads = snapshot.rows(_SQL["unerased_payloads"])
-            meant = [number for number, payload in payloads if rows.mentions(payload, account_id)]
-        for start in range(0, len(meant), RETENTION_PAGE):
-            page = meant[start : start + RETENTION_PAGE]
+            found = Mentions(account_id)
+            payloads = found.quarantined(snapshot.rows(_SQL["unerased_payloads"]))
+            errors = found.errors(snapshot.rows(_SQL["unerased_errors"], (rows.ERASED,)))
+        for page in in_pages(payloads):
             erased += self._write(partial(self._overwritten, partial(_erase_quarantined, page)))
+        for page in in_pages(errors):
+            self._write(partial(self._overwritten, partial(_erase_errors, page)))
         self._truncate_log()
         return erased
 
@@ -148,6 +151,12 @@ def _erase_quarantined(numbers: Sequence[int], db: apsw.Connection) -> int:
     erased = [erased_row(row) for row in found if row[-1] is None]
     db.executemany(_SQL["erase_quarantined"], erased)
     return len(erased)
+
+
+def _erase_errors(numbers: Sequence[int], db: apsw.Connection) -> None:
+    found = [row for number in numbers for row in every(db, _SQL["delivery"], (number,))]
+    erased = [(*row[:DELIVERY_ERROR], rows.ERASED, *row[DELIVERY_ERROR + 1 :]) for row in found]
+    db.executemany(_SQL["save_delivery"], [chain.with_digest("delivery", row) for row in erased])
 
 
 def _save_baseline(db: apsw.Connection, account: Account) -> None:

@@ -81,10 +81,13 @@ UPDATE quarantine SET released_at = ?, digest = ? WHERE quarantine_id = ?
 UPDATE quarantine SET dismissed_at = ?, digest = ? WHERE quarantine_id = ?
 
 -- name: unerased_payloads
-SELECT quarantine_id, payload FROM quarantine WHERE private_digest IS NULL
+SELECT quarantine_id, payload, reason FROM quarantine WHERE private_digest IS NULL
 
 -- name: erase_quarantined
 UPDATE quarantine SET payload = NULL, reason = ?, private_digest = ?, digest = ? WHERE quarantine_id = ?
+
+-- name: unerased_errors
+SELECT delivery_id, account_id, error FROM delivery WHERE error IS NOT NULL AND error != ?
 
 -- name: unerased_events
 SELECT event_id, sequence, owner, reason, payload FROM event
