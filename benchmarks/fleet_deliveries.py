@@ -25,7 +25,7 @@ def deliveries(
     crews += [Crew("processes with run_hooks", count, 0) for count in counts]
     found: list[tuple[Crew, Delivered]] = []
     for crew in crews:
-        planned = fill(outbox, backlog)
+        fill(outbox, backlog)
         _analyze(outbox)
         found.append((crew, deliver(crew, outbox, length_s)))
     _analyze(outbox)  # nothing waits
@@ -33,7 +33,6 @@ def deliveries(
         fill(outbox, backlog)
         crew = Crew(f"one worker, statistics of an empty outbox{name}", 1, 4)
         found.append((crew, deliver(crew, outbox._replace(url=url), length_s)))
-    yield "planning", planned._asdict(), [f"planning {planned.events:,} events: {1 / planned.elapsed_s:,.0f} a second"]
     yield "delivering", [{**crew._asdict(), **done._asdict()} for crew, done in found], _crews_table(found)
     size = _size(outbox)
     yield "delivery_bytes", size, [f"a delivery that is done, with its indexes: {size:.0f} B"]

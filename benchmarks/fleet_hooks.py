@@ -1,4 +1,4 @@
-"""Deliveries of one store: how fast they are planned, claimed, made and settled, by threads and by processes.
+"""Deliveries of one store: how fast they are claimed, made and completed, by threads and by processes.
 
 The hook does nothing, so what is measured is what the store asks of whoever delivers. The backlog is made before.
 """
@@ -53,39 +53,20 @@ class Delivered(NamedTuple):
     wal_bytes: float
 
 
-class Planned(NamedTuple):
-    """What the planning of a backlog took, for each event. One process plans, the others wait."""
-
-    events: int
-    elapsed_s: float
-    client_s: float
-    server_s: float
-
-
 def prepare(url: str) -> None:
     """Make the hook known and the outbox empty, and leave its statistics to us."""
     with Engine.open(url, observers=()) as engine, psycopg.connect(url, autocommit=True) as db:
         _deliverer(engine)
-        db.execute("TRUNCATE pending")
         db.execute("ALTER TABLE delivery SET (autovacuum_enabled = off)")
 
 
-def fill(outbox: Outbox, backlog: int) -> Planned:
-    """Feed until so many deliveries wait, and plan them."""
-    url, accounts, postmaster = outbox
+def fill(outbox: Outbox, backlog: int) -> None:
+    """Feed until so many deliveries wait."""
+    url, accounts, _ = outbox
     with Engine.open(url, observers=()) as feeder:  # which has no hooks, and so delivers nothing itself
         stream = traffic(accounts, Random(time.time_ns()))
         for _ in feeder.feed_events(islice(stream, max(0, backlog - _waiting(feeder)) * 4 // 3), batch_size=1_000):
             pass
-    with Engine.open(url, observers=()) as engine:
-        deliverer, gauge = _deliverer(engine), Gauge(url, postmaster)
-        before, began_s, cpu_s = gauge.used(), time.perf_counter(), time.process_time()
-        events = deliverer.plan()
-        elapsed_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
-        server_s = gauge.used().since(before).cpu_s
-        gauge.close()
-    many = max(1, events)
-    return Planned(events, elapsed_s / many, cpu_s / many, server_s / many)
 
 
 def looking_s(url: str, limit: int) -> float:

@@ -16,7 +16,7 @@ from fleet_gauges import Gauge
 
 from account_lifecycle import Engine
 
-PER_EVENT = ("event", "effect", "pending", "blind_window", "anomaly")
+PER_EVENT = ("event", "blind_window", "anomaly")
 """The tables that grow with every event, or nearly."""
 
 

@@ -57,7 +57,7 @@ def _subscribe_to_everything(engine: Engine, called: list[str]) -> None:
         called.append(call.key)
 
     for kind in EffectKind:
-        engine.subscribe(kind, None, hook, kind.value)
+        engine.subscribe(kind, None, hook, kind.value, since="beginning")
 
 
 def _by_hand(file: File) -> apsw.Connection:

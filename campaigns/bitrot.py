@@ -195,9 +195,9 @@ def make_rich_store(path: Path, events: int, seed: int) -> None:
 
 def _run_hooks(engine: Engine, clock: Clock) -> None:
     """Leave deliveries that are done, that failed, and that are dead-lettered."""
-    engine.on_connected(_succeed, name="succeed")
-    engine.on_recovered(_succeed, name="succeed")
-    engine.on_creation_failed(_fail, name="fail")
+    engine.on_connected(_succeed, name="succeed", since="beginning")
+    engine.on_recovered(_succeed, name="succeed", since="beginning")
+    engine.on_creation_failed(_fail, name="fail", since="beginning")
     for _ in range(ATTEMPTS):
         clock.now += timedelta(days=1)
         engine.run_hooks()

@@ -125,8 +125,10 @@ def work(orders: Orders) -> None:
 def register(engine: Engine, receiver: "_Receiver", poison_attempts: int) -> None:
     """The hooks: all of one kind, and the poison."""
     for name in NAMES:
-        engine.subscribe(EffectKind.ENTERED, None, receiver.named(name), name, attempts=ATTEMPTS)
-    engine.subscribe(EffectKind.CONNECTED, None, receiver.named(POISON), POISON, attempts=poison_attempts)
+        engine.subscribe(EffectKind.ENTERED, None, receiver.named(name), name, attempts=ATTEMPTS, since="beginning")
+    engine.subscribe(
+        EffectKind.CONNECTED, None, receiver.named(POISON), POISON, attempts=poison_attempts, since="beginning"
+    )
 
 
 class _Receiver:

@@ -128,7 +128,7 @@ def feed_until_killed(orders: Orders) -> None:
 def subscribe_all(engine: Engine, hook: Callable[[HookCall], object]) -> None:
     """Call a hook for every effect there is, each once."""
     for kind in EffectKind:
-        engine.subscribe(kind, None, hook, "campaign")
+        engine.subscribe(kind, None, hook, "campaign", since="beginning")
 
 
 def _open(url: str, failed: Callable[..., None]) -> Engine:

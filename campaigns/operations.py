@@ -79,7 +79,7 @@ def open_engine(folder: Path, clock: Clock, hook: Callable[[HookCall], object] |
     engine = Engine.open(f"sqlite:///{folder / STORE}", clock=clock, observers=())
     if hook is not None:
         for kind in HOOKED:
-            engine.subscribe(kind, None, hook, "campaign")
+            engine.subscribe(kind, None, hook, "campaign", since="beginning")
     return engine
 
 

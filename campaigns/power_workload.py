@@ -82,7 +82,7 @@ def record(seed: int, events: int, folder: Path, *, synchronous: str = "", check
 def subscribe(engine: Engine, hook: Callable[[HookCall], object]) -> None:
     """Register a hook for every kind that is waited for."""
     for kind in HOOKED:
-        engine.subscribe(kind, None, hook, "campaign")
+        engine.subscribe(kind, None, hook, "campaign", since="beginning")
 
 
 class _Workload:

@@ -3,12 +3,12 @@
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from .lifecycle.account import Account
-from .lifecycle.anomalies import AnomalyKind, Severity
+from .lifecycle.anomalies import AnomalyKind, NextStep, Severity
 from .lifecycle.apply import applied
 from .lifecycle.decide import Decision
 from .lifecycle.definition import INITIAL
@@ -222,6 +222,16 @@ MOVES_TOLD = 5
 """How many of the last transitions an effect carries."""
 
 
+class Backlog(NamedTuple):
+    """The events that a hook which became known after them is still to be planned for: ``after < number <= until``."""
+
+    after: int
+    until: int
+
+
+_MILDEST_FIRST = (*Severity,)
+
+
 class OnDead(StrEnum):
     """What happens to the later deliveries of a lane when one is dead-lettered."""
 
@@ -231,26 +241,46 @@ class OnDead(StrEnum):
     """They wait until it is redriven."""
 
 
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+"""The ``since`` of a hook that is called for everything that is in the store."""
+
+
 class SubscribedHook(NamedTuple):
-    """A hook as the store knows it: whichever process runs, its deliveries are planned."""
+    """A hook as the store knows it: whichever process feeds, its deliveries are planned."""
 
     name: str
     kind: EffectKind
     subject: str | None = None
     """None: whatever the subject."""
+    severity: Severity | None = None
+    """Of a hook for anomalies: only those at least so severe."""
+    next_step: NextStep | None = None
+    """Of a hook for anomalies: only those that ask for this."""
     is_ordered: bool = True
     """Whether its deliveries for one account run one after the other, in the order of the effects."""
     attempts_limit: int = 8
     """How many attempts are made before a delivery is dead-lettered."""
     on_dead: OnDead = OnDead.SKIP
+    since: datetime | None = None
+    """From when on events are its own, by the time of their receipt; None: those that are fed once it is known."""
+    backlog: Backlog | None = None
+    """Which events are still to be looked through for it, page by page; None when it is up with the feed."""
     subscribed_at: datetime | None = None
     disabled_at: datetime | None = None
     """Since when its deliveries wait for it to be enabled; None while it is."""
     disabled_reason: str = ""
 
-    def wants(self, kind: str, subject: str) -> bool:
-        """Whether it is to be called for an effect."""
-        return kind == self.kind and self.subject in (None, subject)
+    def wants(self, effect: Effect) -> bool:
+        """Return whether it is to be called for an effect."""
+        if effect.kind is not self.kind or self.subject not in (None, effect.subject):
+            return False
+        if self.severity is None and self.next_step is None:
+            return True
+        anomaly = AnomalyKind(effect.subject)
+        is_severe = self.severity is None or _MILDEST_FIRST.index(anomaly.severity) >= _MILDEST_FIRST.index(
+            self.severity
+        )
+        return is_severe and self.next_step in (None, anomaly.next_step)
 
     def to_dict(self) -> JsonObject:
         """Return the hook as a JSON object."""
@@ -258,9 +288,13 @@ class SubscribedHook(NamedTuple):
             "hook": self.name,
             "kind": self.kind.value,
             "subject": plain(self.subject),
+            "severity": plain(self.severity),
+            "next_step": plain(self.next_step),
             "ordering": "account" if self.is_ordered else "none",
             "attempts": self.attempts_limit,
             "on_dead": self.on_dead.value,
+            "since": "now" if self.since is None else "beginning" if self.since == BEGINNING else time_text(self.since),
+            "is_behind": self.backlog is not None,
             "subscribed_at": time_text(self.subscribed_at),
             "disabled_at": time_text(self.disabled_at),
             "disabled_reason": self.disabled_reason,
@@ -373,6 +407,8 @@ class Evidence(NamedTuple):
     """Kind and subject of each, and whether it is doubtful."""
     rules: str
     """What it was judged by, the name of its ``Rules``; blank when that is not known."""
+    is_quiet: bool = False
+    """Whether no hook is called for its effects, whenever it becomes known."""
 
 
 class Fault(NamedTuple):

@@ -1,11 +1,13 @@
 """``hooks``: how hooks stand, what became of deliveries, and another try."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from account_lifecycle import Engine
+from account_lifecycle import EffectKind, Engine
 from account_lifecycle.hooks.outcomes import Dead, Disable
+from account_lifecycle.records import BEGINNING, SubscribedHook
 from cli.shell import NOW, Run
 from cli.test_screens import COLOUR
 
@@ -16,9 +18,9 @@ NAG, CRM, LATE = "action_required:*:nag", "connected:*:crm", "recovered:*:late"
 def ran(store: Path) -> Path:
     """Hooks ran on the store: one gave up, one disabled itself, one is done."""
     with Engine.open(f"sqlite:///{store}", observers=()) as engine:
-        engine.on_action_required(lambda call: Dead("no such user"), name="nag")
-        engine.on_connected(lambda call: Disable("the key was revoked"), name="crm")
-        engine.on_recovered(lambda call: None, name="late")
+        engine.on_action_required(lambda call: Dead("no such user"), name="nag", since="beginning")
+        engine.on_connected(lambda call: Disable("the key was revoked"), name="crm", since="beginning")
+        engine.on_recovered(lambda call: None, name="late", since="beginning")
         engine.run_hooks()
     return store
 
@@ -42,9 +44,13 @@ def test_the_list_for_programs_has_everything(run: Run, ran: Path) -> None:
         "hook": NAG,
         "kind": "action_required",
         "subject": None,
+        "severity": None,
+        "next_step": None,
         "ordering": "account",
         "attempts": 8,
         "on_dead": "skip",
+        "since": "beginning",
+        "is_behind": False,
         "subscribed_at": "",
         "disabled_at": None,
         "disabled_reason": "",
@@ -60,9 +66,12 @@ def test_the_list_for_programs_has_everything(run: Run, ran: Path) -> None:
     assert crm["oldest_due_at"].endswith("Z")
 
 
-def test_effects_that_nobody_looked_at_are_told(run: Run, ran: Path) -> None:
-    run("feed", "-", stdin=b'{"status": "CREATION_SUCCESS", "account_id": "acc_new"}')
-    assert "1 event with effects that no hook was called for yet" in run("hooks", "list").err
+def test_events_that_are_to_be_looked_through_for_a_later_hook_are_told(run: Run, ran: Path) -> None:
+    with Engine.open(f"sqlite:///{ran}", observers=()) as engine:
+        later = SubscribedHook("deleted:*:later", EffectKind.DELETED, since=BEGINNING)
+        engine.store.subscribe([later], datetime.now(UTC))
+    told = run("hooks", "list").err
+    assert "events to be looked through for hooks that became known later" in told
 
 
 def test_deliveries_are_listed_with_why_they_failed(run: Run, ran: Path) -> None:

@@ -20,13 +20,13 @@ PROGRAM = [sys.executable, "-c", "from account_lifecycle.cli import main; main()
 
 HOOKS = """
 def register(engine):
-    @engine.on_action_required(name="nag")
+    @engine.on_action_required(name="nag", since="beginning")
     def nag(call):
         with open("nagged", "a") as file:
             print(call.account_id, file=file)
 
 def failing(engine):
-    @engine.on_action_required(name="failing", attempts=1)
+    @engine.on_action_required(name="failing", attempts=1, since="beginning")
     def fail(call):
         raise ValueError("no paper left")
 
@@ -38,7 +38,7 @@ def broken(engine):
 
 def slow(engine):
     import pathlib, time
-    @engine.on_action_required(name="slow")
+    @engine.on_action_required(name="slow", since="beginning")
     def wait(call):
         pathlib.Path("begun").touch()
         while not pathlib.Path("go on").exists():
@@ -159,7 +159,7 @@ from account_lifecycle import Engine
 engine = Engine.open({url!r}, observers=())
 elsewhere = Engine.open("memory:")
 
-@engine.on_action_required(name="nag")
+@engine.on_action_required(name="nag", since="beginning")
 def nag(call):
     with open("nagged", "a") as file:
         print(call.account_id, file=file)
@@ -203,7 +203,7 @@ def test_an_engine_that_no_other_process_can_feed_is_refused(run: Run, own: str)
 
 def test_a_module_with_a_function_and_an_engine_has_to_say_which(run: Run, own: str, tmp_path: Path) -> None:
     with (tmp_path / f"{own}.py").open("a") as module:
-        module.write("def register(engine): engine.on_action_required(nag, name='again')\n")
+        module.write("def register(engine): engine.on_action_required(nag, name='again', since='beginning')\n")
     ran = run("worker", "--hooks", own, "--once")
     assert ran.code == 2
     assert f"Say which: --hooks {own}:register or --hooks {own}:engine" in ran.err
@@ -227,7 +227,7 @@ def test_a_worker_says_which_known_hooks_it_does_not_have_and_what_waits_for_the
 ) -> None:
     long_ago = utc_now() - timedelta(hours=3, minutes=1)
     with Engine.open(f"sqlite:///{store}", observers=(), clock=lambda: long_ago) as engine:
-        engine.on_action_required(lambda call: RetryAt(), name="renamed")
+        engine.on_action_required(lambda call: RetryAt(), name="renamed", since="beginning")
         engine.on_deleted(lambda call: None, name="idle")
         engine.run_hooks()
     ran = run("worker", "--hooks", hooks, "--once")
@@ -235,7 +235,7 @@ def test_a_worker_says_which_known_hooks_it_does_not_have_and_what_waits_for_the
         "not registered here: action_required:*:renamed; 2 deliveries wait, the oldest due 3 h 1 min ago",
         "not registered here: deleted:*:idle; nothing waits for it",
         "  Run a worker with these hooks, or if they are gone for good: account-lifecycle hooks forget NAME",
-        "nothing was due",
+        "2 calls made: 2 done",
     ]
     unregistered = run("worker", "--hooks", hooks, "--once", "--json").document["unregistered"]
     assert {name: waits["waiting"] for name, waits in unregistered.items()} == {

@@ -11,8 +11,8 @@ from builders import webhook
 
 def test_an_array_is_two_events_in_one_transaction(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    advance = engine.store.advance
-    monkeypatch.setattr(engine.store, "advance", lambda *args, **options: calls.append(1) or advance(*args, **options))
+    feed = engine.store.feed
+    monkeypatch.setattr(engine.store, "feed", lambda asked: calls.append(1) or feed(asked))
     decisions = engine.feed_body(json.dumps([webhook("a", "CREATION_SUCCESS"), webhook("a", "OK")]).encode())
     assert [decision.after.status for decision in decisions] == ["CREATION_SUCCESS", "OK"]
     assert len(calls) == 1

@@ -82,8 +82,8 @@ def test_running_hooks_tells_what_happened_in_order(engine: Engine) -> None:
     for account_id in "ab":
         engine.feed_event(webhook(account_id, "OK"))
     calls = Failing(1)
-    engine.on_connected(calls, name="mine")
-    engine.on_anomaly("ADOPTED", name="other")(lambda call: None)
+    engine.on_connected(calls, name="mine", since="beginning")
+    engine.on_anomaly("ADOPTED", name="other", since="beginning")(lambda call: None)
     outcomes = engine.run_hooks()
     assert [(outcome.hook.split(":")[-1], outcome.call.account_id, outcome.done) for outcome in outcomes] == [
         ("mine", "a", False),
@@ -99,7 +99,7 @@ def test_running_hooks_tells_what_happened_in_order(engine: Engine) -> None:
 def test_a_failing_hook_is_tried_once_in_each_run(engine: Engine, clock: Clock) -> None:
     engine.feed_event(webhook("a", "OK"))
     failing = Failing(99)
-    engine.on_connected(failing)
+    engine.on_connected(failing, since="beginning")
     for run in range(1, 4):
         engine.run_hooks()
         assert len(failing.calls) == run
@@ -161,7 +161,7 @@ def test_more_than_a_page_of_effects_and_failures_is_run_each_once(engine: Engin
     for _ in engine.feed_events(webhook(f"account-{number:04}", "OK") for number in range(many)):
         pass
     failing = Failing(many)
-    engine.on_connected(failing)
+    engine.on_connected(failing, since="beginning")
     expected = [f"account-{number:04}" for number in range(many)]
     for done in (False, True):
         failing.calls.clear()
@@ -186,15 +186,15 @@ def test_threads_that_feed_at_once_call_the_hooks_of_their_own_events_once(engin
 # ---- Other processes -----------------------------------------------------------------------------------
 
 
-def test_effects_of_a_process_without_hooks_wait_for_one_that_has_some(file_url: str) -> None:
+def test_effects_of_a_process_without_hooks_are_there_for_one_that_has_some(file_url: str) -> None:
     with Engine.open(file_url, observers=()) as engine:
         for minute, word in enumerate(("OK", "CREDENTIALS", "OK")):
             decision = engine.feed_event(webhook("a", word), received_at=at(minute))
         assert engine.run_hooks() == []
     with Engine.open(file_url, observers=()) as engine:
         recovered, adopted = Failing(0), Failing(0)
-        engine.on_recovered(recovered, name="recovered")
-        engine.on_anomaly("ADOPTED", name="adopted")(adopted)
+        engine.on_recovered(recovered, name="recovered", since="beginning")
+        engine.on_anomaly("ADOPTED", name="adopted", since="beginning")(adopted)
         assert [outcome.call.kind for outcome in engine.run_hooks()] == ["anomaly", "recovered"]
         assert recovered.calls[0].blind_window == decision.blind_window
         assert adopted.calls[0].anomaly == engine.audit()[0]
@@ -317,7 +317,7 @@ def test_a_hook_that_runs_hooks_does_not_run_itself(engine: Engine, is_live: boo
         engine.on_connected(hook)
     engine.feed_event(webhook("a", "OK"))
     if not is_live:
-        engine.on_connected(hook)
+        engine.on_connected(hook, since="beginning")
         engine.run_hooks()
     assert len(calls) == 1
     assert engine.run_hooks() == []

@@ -88,7 +88,7 @@ def lived(log: Iterable[Received], policy: Policy = DEFAULT_POLICY, until: datet
 
 def everything(engine: Engine) -> dict[str, Any]:
     """All that an engine shows of what it was fed, and what it was judged by."""
-    return {**outcome(engine), "evidence": list(engine.store.evidence())}
+    return {**outcome(engine), "evidence": [each._replace(is_quiet=False) for each in engine.store.evidence()]}
 
 
 def counts(engine: Engine) -> Seeding:

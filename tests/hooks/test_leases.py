@@ -51,7 +51,7 @@ def test_a_call_that_outlasts_its_lease_stays_its_own(live: Engine) -> None:
         eventually(is_renewed_thrice, "renewing")
 
     live.feed_event(webhook("a", "OK"))
-    live.on_connected(slow)
+    live.on_connected(slow, since="beginning")
     (outcome,) = Runner(live.store, live, utc_now, lease=SHORT).run_due()
     assert outcome.done
     assert max(untils) - min(untils) > SHORT * 0.5

@@ -4,19 +4,20 @@ The stories are made from ``HookOptions``: an option of a type that ``WRONG`` ha
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_type_hints
 
 import pytest
 
 from account_lifecycle import EffectKind, Engine, HookCall, OnDead
-from account_lifecycle.hooks.registry import HookOptions, OnSubject, Ordering
+from account_lifecycle.hooks.registry import HookOptions, OnSubject, Ordering, Since
 
 WRONG: dict[Any, Sequence[object]] = {
     bool: (),
     str | None: (7, b"a", ["a"], "", " ", "a\nb"),
     int: ("1", 0, -1, 1.5, True, None, 2**63),
     Ordering: ("none such", 7, None, []),
+    Since: ("none such", 7, None, [], datetime(2026, 5, 1)),
     OnDead | Literal["skip", "halt"]: ("none such", 7, None, []),
     timedelta | None: (5, "5s", timedelta(0), timedelta(-1), timedelta(days=10_000)),
 }

@@ -44,7 +44,8 @@ def test_a_hook_may_say_when_to_be_called_again_and_each_time_counts(engine: Eng
 
 def test_an_outcome_tells_where_its_delivery_stands_and_when_it_is_due(engine: Engine, clock: Clock) -> None:
     feed(engine, "OK")
-    engine.on_connected(Answering(RetryAt(at(10), "rate limit"), Dead("no such user")), name="mine")
+    hook = Answering(RetryAt(at(10), "rate limit"), Dead("no such user"))
+    engine.on_connected(hook, name="mine", since="beginning")
     (first,) = engine.run_hooks()
     assert (first.done, first.state, first.due_at, first.error) == (False, "waiting", at(10), "rate limit")
     clock.now = at(10)
@@ -176,8 +177,8 @@ def test_the_idempotency_key_is_the_same_for_every_attempt_and_every_redrive(eng
 def test_ctrl_c_during_a_hook_is_the_users_and_costs_the_hook_an_attempt(engine: Engine, clock: Clock) -> None:
     hook, other = Answering(KeyboardInterrupt()), Answering(None)
     feed(engine, "OK")
-    engine.on_connected(hook, attempts=3, name="poison")
-    engine.on_connected(other, name="other")
+    engine.on_connected(hook, attempts=3, name="poison", since="beginning")
+    engine.on_connected(other, name="other", since="beginning")
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             engine.run_hooks()
@@ -239,7 +240,7 @@ def test_a_hook_that_disables_itself_is_not_called_for_what_was_claimed_beside_i
     feed(engine, "OK")
     feed(engine, "OK", account_id="b")
     hook = Answering(Disable("enough"))
-    engine.on_connected(hook)
+    engine.on_connected(hook, since="beginning")
     (outcome,) = engine.run_hooks()
     assert (outcome.done, outcome.state, outcome.error) == (False, "waiting", "enough")
     assert hook.heard == [("a", 1)]

@@ -38,7 +38,7 @@ def is_all_done(engine: Engine, count: int) -> bool:
 def test_a_worker_runs_what_waits_and_what_comes(live: Engine) -> None:
     feed(live, "OK")
     hook = Answering(None)
-    live.on_connected(hook)
+    live.on_connected(hook, since="beginning")
     with live.start_runner(poll_s=SOON_S):
         eventually(lambda: is_all_done(live, 1))
         feed(live, "OK", account_id="b")
@@ -88,7 +88,7 @@ def silent_feeder(live: Engine) -> Engine:
 
 def test_a_failed_call_is_tried_again_when_it_is_due(live: Engine) -> None:
     hook = Answering(ValueError("no"), None)
-    live.on_connected(hook)
+    live.on_connected(hook, since="beginning")
     with live.start_runner(poll_s=SOON_S) as running:
         feed(live, "OK")
         eventually(lambda: is_all_done(live, 1))
@@ -189,7 +189,6 @@ def test_a_worker_reaps_what_others_have_left(live: Engine) -> None:
     live.store.subscribe([subscription.terms for subscription in live.subscriptions], utc_now())
     with silent_feeder(live) as feeder:
         feed(feeder, "OK")
-    live.store.plan(utc_now(), 1)
     assert live.store.claim(["connected:*:mine"], utc_now(), utc_now() + timedelta(seconds=0.2), 1)
     with live.start_runner(poll_s=SOON_S):
         eventually(lambda: is_all_done(live, 1))
@@ -375,9 +374,9 @@ class Moody(TemporaryStore):
             self.refusals[what] -= 1
             raise self.error
 
-    def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
+    def plan(self, now: datetime, limit: int) -> int:
         self._mind("plan")
-        return super().plan(now, limit, account_ids)
+        return super().plan(now, limit)
 
     def claim(self, *args: Any) -> list[Delivery]:
         self._mind("claim")

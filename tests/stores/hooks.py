@@ -7,6 +7,7 @@ from typing import Any
 from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import (
+    BEGINNING,
     Claim,
     Completion,
     Delivery,
@@ -15,7 +16,7 @@ from account_lifecycle.records import (
     DeliveryState,
     SubscribedHook,
 )
-from account_lifecycle.stores.protocol import Store
+from account_lifecycle.stores.protocol import Feed, Store
 from builders import T0, announced, as_it_is, at
 
 ALL = 10_000
@@ -25,8 +26,8 @@ LATER = at(1)
 def hook(
     name: str = "mail", kind: EffectKind = EffectKind.ENTERED, subject: str | None = None, **more: Any
 ) -> SubscribedHook:
-    """A hook that hears of every status that is entered, unless told otherwise."""
-    return SubscribedHook(name, kind, subject, **more)
+    """A hook for every status that is entered, also before the store knew it, unless told otherwise."""
+    return SubscribedHook(name, kind, subject, **({"since": BEGINNING} | more))
 
 
 def one_for_each_kind(**more: Any) -> list[SubscribedHook]:
@@ -34,9 +35,10 @@ def one_for_each_kind(**more: Any) -> list[SubscribedHook]:
     return [hook(f"on {kind}", kind, **more) for kind in EffectKind]
 
 
-def feed(store: Store, account_id: str, *words: str, minute: float = 0) -> list[Decision]:
-    """Announcements, a minute apart."""
-    return store.advance([announced(account_id, word, minute + n) for n, word in enumerate(words)], as_it_is)
+def feed(store: Store, account_id: str, *words: str, minute: float = 0, now: datetime = T0) -> list[Decision]:
+    """Announcements, a minute apart, whose deliveries are made and due at one time."""
+    events = [announced(account_id, word, minute + n) for n, word in enumerate(words)]
+    return store.feed(Feed(events, as_it_is, now=now)).decisions
 
 
 def planned(store: Store, *hooks: SubscribedHook, now: datetime = T0) -> None:

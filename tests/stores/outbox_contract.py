@@ -1,12 +1,15 @@
 """What a store promises about effects: they wait until a hook is known, and every hook that wants one gets it once."""
 
+from typing import Any
+
 import pytest
 
+from account_lifecycle.lifecycle.anomalies import NextStep, Severity
 from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.effects import Effect, EffectKind
 from account_lifecycle.lifecycle.status import Status
-from account_lifecycle.records import MOVES_TOLD, Delivery, DeliveryState, OnDead, StatusChange
-from account_lifecycle.stores.protocol import Store
+from account_lifecycle.records import BEGINNING, MOVES_TOLD, Delivery, DeliveryState, OnDead, StatusChange
+from account_lifecycle.stores.protocol import Feed, Store
 from builders import announced, as_it_is, at
 from stores.exactness import shape
 from stores.hooks import (
@@ -55,6 +58,7 @@ class OutboxContract:
     def test_a_hook_is_known_with_everything_that_was_said_of_it(self, store: Store) -> None:
         hooks = [
             hook("b", EffectKind.ANOMALY, "STUCK", is_ordered=False, attempts_limit=3, on_dead=OnDead.HALT),
+            hook("c", EffectKind.ANOMALY, severity=Severity.ERROR, next_step=NextStep.REPORT, since=at(1)),
             hook("a \"quoted\", 'odd' näme; --"),
         ]
         store.subscribe(hooks, at(3))
@@ -70,8 +74,8 @@ class OutboxContract:
         store.subscribe([hook("mail", attempts_limit=3)], at(1))
         store.subscribe([hook("mail", EffectKind.LEFT, "OK", is_ordered=False, on_dead=OnDead.HALT)], at(2))
         (known,) = store.subscribed()
-        assert known[:6] == ("mail", EffectKind.LEFT, "OK", False, 8, OnDead.HALT)
-        assert known.subscribed_at == at(1)
+        again = hook("mail", EffectKind.LEFT, "OK", is_ordered=False, on_dead=OnDead.HALT)
+        assert known == again._replace(subscribed_at=at(1))
 
     def test_a_disabled_hook_stays_disabled_when_it_is_made_known_again(self, store: Store) -> None:
         store.subscribe([hook()], at(1))
@@ -90,31 +94,89 @@ class OutboxContract:
 
     # ---- Effects that wait -------------------------------------------------------------------------
 
-    def test_effects_wait_while_no_hook_is_known(self, store: Store) -> None:
+    def test_nothing_waits_while_no_hook_is_known(self, store: Store) -> None:
         feed(store, "a", "OK", "OK", "ERROR")
         assert store.plan(at(9), ALL) == 0
-        assert store.plan(at(9), ALL, ["a"]) == 0
-        assert store.waiting_effects() == 2, "the repeat has no effect"
+        assert store.waiting_effects() == 0
         assert records(store) == []
 
-    def test_effects_that_waited_find_the_first_hook(self, store: Store) -> None:
-        decisions = feed(store, "a", "OK", "ERROR")
-        planned(store, hook("late", EffectKind.LEFT))
-        assert told(claim(store)) == [effect for effect in of(decisions) if effect[2].kind == "left"]
-        assert store.waiting_effects() == 0
-
-    def test_an_effect_that_no_hook_wants_waits_no_more(self, store: Store) -> None:
+    def test_a_hook_is_called_from_the_moment_on_that_it_is_known_the_first_one_too(self, store: Store) -> None:
         feed(store, "a", "OK")
-        planned(store, hook("mail", EffectKind.DELETED))
-        assert (store.waiting_effects(), records(store)) == (0, [])
-
-    def test_a_hook_hears_nothing_of_what_was_planned_before_it_was_known(self, store: Store) -> None:
-        feed(store, "a", "OK")
-        planned(store, hook("early"))
+        planned(store, hook("early", since=None))
         feed(store, "a", "ERROR", minute=1)
-        planned(store, hook("late"))
-        assert [r.subject for r in records(store, hook="early")] == ["OK", "ERROR"]
-        assert [r.subject for r in records(store, hook="late")] == ["ERROR"]
+        planned(store, hook("late", since=None))
+        feed(store, "a", "OK", minute=2)
+        assert [r.subject for r in records(store, hook="early")] == ["ERROR", "OK"]
+        assert [r.subject for r in records(store, hook="late")] == ["OK"]
+
+    def test_a_hook_from_the_beginning_is_called_for_all_that_is_in_the_store(self, store: Store) -> None:
+        decisions = feed(store, "a", "OK", "OK", "ERROR")
+        store.subscribe([hook("late", EffectKind.LEFT)], at(3))
+        assert (store.waiting_effects(), records(store)) == (2, []), "the repeat has no effect"
+        feed(store, "a", "STOPPED", minute=4)
+        assert [r.sequence for r in records(store)] == [4], "what is fed from now on is planned at once"
+        assert store.plan(at(3), ALL) == 3
+        assert store.waiting_effects() == 0
+        expected = [effect for effect in of(decisions) if effect[2].kind == "left"]
+        assert told(claim(store, now=at(5)))[:1] == expected
+
+    def test_a_hook_since_a_time_is_called_for_what_was_received_from_then_on(self, store: Store) -> None:
+        feed(store, "a", "OK", "ERROR", "STOPPED", "OK")
+        planned(store, hook(since=at(2)))
+        feed(store, "b", "OK", minute=1)
+        feed(store, "b", "ERROR", minute=2)
+        assert [(r.account_id, r.subject) for r in records(store)] == [("a", "STOPPED"), ("a", "OK"), ("b", "ERROR")]
+
+    def test_a_hook_that_is_registered_again_goes_on_where_it_was_whatever_it_says_now(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        planned(store, hook(since=None), now=at(1))
+        planned(store, hook(since=BEGINNING), now=at(2))
+        (known,) = store.subscribed()
+        assert (known.since, known.backlog, records(store)) == (None, None, [])
+        store.unsubscribe("mail")
+        planned(store, hook(since=BEGINNING), now=at(3))
+        assert [r.subject for r in records(store)] == ["OK"]
+
+    def test_the_calls_of_a_lane_wait_for_the_earlier_ones_that_are_still_to_be_planned(self, store: Store) -> None:
+        feed(store, "a", "OK", "ERROR")
+        store.subscribe([hook("ordered"), hook("loose", is_ordered=False)], at(3))
+        feed(store, "a", "STOPPED", minute=4)
+        assert [(d.hook.name, d.row.sequence) for d in claim(store, now=at(5))] == [("loose", 3)]
+        while store.plan(at(5), 1):
+            pass
+        assert [d.row.sequence for d in claim(store, "ordered", now=at(5))] == [1]
+
+    def test_hooks_that_are_behind_by_different_ways_are_called_once_for_each_effect(self, store: Store) -> None:
+        feed(store, "a", "OK", "ERROR", "OK")
+        store.subscribe([hook("first")], at(0))
+        store.plan(at(0), 2)
+        feed(store, "a", "STOPPED", minute=3)
+        planned(store, hook("second"))
+        for name in ("first", "second"):
+            assert [r.sequence for r in sorted(records(store, hook=name), key=lambda r: r.effect_id)] == [1, 2, 3, 4]
+
+    @pytest.mark.parametrize(
+        ("filters", "wanted"),
+        [
+            ({}, ["ADOPTED", "AFTER_DELETION", "UNKNOWN_STATUS"]),
+            ({"severity": Severity.WARNING}, ["AFTER_DELETION", "UNKNOWN_STATUS"]),
+            ({"severity": Severity.ERROR}, ["AFTER_DELETION"]),
+            ({"next_step": NextStep.NOTHING}, ["ADOPTED"]),
+            ({"severity": Severity.WARNING, "next_step": NextStep.NOTHING}, []),
+            ({"subject": "UNKNOWN_STATUS", "severity": Severity.INFO}, ["UNKNOWN_STATUS"]),
+        ],
+    )
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_a_hook_for_anomalies_is_called_for_those_that_its_filters_let_pass(
+        self, store: Store, filters: dict[str, Any], wanted: list[str], is_first: bool
+    ) -> None:
+        """Whether their events were fed before it was known or after."""
+        if is_first:
+            store.subscribe([hook("odd", EffectKind.ANOMALY, **filters)], at(0))
+        feed(store, "a", "CREDENTIALS", "SNAFU", "DELETED")
+        feed(store, "a", "OK", minute=24 * 60)
+        planned(store, hook("odd", EffectKind.ANOMALY, **filters))
+        assert sorted(r.subject for r in records(store)) == wanted
 
     # ---- Planning ----------------------------------------------------------------------------------
 
@@ -147,7 +209,7 @@ class OutboxContract:
     def test_nothing_is_planned_twice(self, store: Store) -> None:
         feed(store, "a", "OK")
         store.subscribe([hook()], at(0))
-        assert [store.plan(at(1), ALL), store.plan(at(1), ALL), store.plan(at(1), ALL, ["a"])] == [1, 0, 0]
+        assert [store.plan(at(1), ALL), store.plan(at(1), ALL)] == [1, 0]
         assert len(records(store)) == 1
 
     def test_planning_goes_in_pages_from_the_oldest_until_none_is_left(self, store: Store) -> None:
@@ -162,27 +224,16 @@ class OutboxContract:
         assert sum(counts) == 5
         assert len(counts) > 1
 
-    def test_planning_for_an_account_takes_all_that_waits_of_it_and_nothing_else(self, store: Store) -> None:
-        """Were it but the newest event, an older one would be planned after it and the lane be out of order."""
-        for minute, word in enumerate(["OK", "ERROR", "OK"]):
-            for account_id in "abc":
-                feed(store, account_id, word, minute=minute)
-        store.subscribe([hook()], at(0))
-        assert store.plan(at(9), 1, ["b", "nobody", "b"]) == 3
-        assert [(r.account_id, r.subject) for r in records(store)] == [("b", "OK"), ("b", "ERROR"), ("b", "OK")]
-        assert store.waiting_effects() == 6
-        assert store.plan(at(9), ALL, []) == 0
-
-    def test_planning_for_accounts_and_for_all_make_up_the_whole(self, store: Store) -> None:
-        store.subscribe(one_for_each_kind(is_ordered=False), at(0))
+    def test_planning_and_feeding_make_up_the_whole(self, store: Store) -> None:
         decisions: list[Decision] = []
         for place, event in enumerate(events_with_every_window()):
-            decisions += store.advance([event], as_it_is)
-            if place % 3 == 0:
-                store.plan(at(0), ALL, [event.account_id])
+            decisions += store.feed(Feed([event], as_it_is, now=at(0))).decisions
+            if place == 7:
+                store.subscribe(one_for_each_kind(is_ordered=False), at(0))
             if place % 5 == 0:
                 store.plan(at(0), 1)
-        store.plan(at(0), ALL)
+        while store.plan(at(0), ALL):
+            pass
         assert told(claim(store)) == of(decisions)
 
     def test_a_new_delivery_is_due_at_once(self, store: Store) -> None:
@@ -202,7 +253,7 @@ class OutboxContract:
         feed(store, "a", "OK")
         with pytest.raises(ValueError, match="broken"):
             store.advance([announced("a", "ERROR", 2)], breaks)
-        assert store.plan(at(0), ALL) == 1
+        assert store.plan(at(0), ALL) == 0
         assert [r.subject for r in records(store)] == ["OK"]
 
     # ---- What a delivery tells -----------------------------------------------------------------------
@@ -303,9 +354,9 @@ class OutboxContract:
         held = claim_one(store)
         store.disable("mail", at(1), "no")
         store.unsubscribe("mail")
+        store.subscribe([hook(since=None)], at(6))
         feed(store, "a", "OK", minute=5)
-        planned(store, hook(), now=at(6))
-        assert store.subscribed() == [hook(subscribed_at=at(6))]
+        assert store.subscribed() == [hook(since=None, subscribed_at=at(6))]
         assert [delivery.row.sequence for delivery in claim(store, now=at(6))] == [3]
         assert complete(store, held) == [False]
 
@@ -318,10 +369,10 @@ class OutboxContract:
         assert store.redrive([done.delivery_id], at(2)) == []
         assert record_of(store, done.delivery_id).state is DeliveryState.DONE
 
-    def test_once_the_last_hook_is_forgotten_effects_wait_again(self, store: Store) -> None:
+    def test_once_the_last_hook_is_forgotten_nothing_waits(self, store: Store) -> None:
         planned(store, hook())
         store.unsubscribe("mail")
         feed(store, "a", "OK")
-        assert (store.plan(at(0), ALL), store.waiting_effects()) == (0, 1)
+        assert (store.plan(at(0), ALL), store.waiting_effects(), records(store)) == (0, 0, [])
         store.subscribe([hook("page")], at(1))
         assert [delivery.hook.name for delivery in run_all(store)] == ["page"]

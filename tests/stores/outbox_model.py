@@ -27,7 +27,7 @@ class Operation(NamedTuple):
 
 
 OFTEN = ("feed", "claim", "complete", "redrive")
-NAMES = (*OFTEN, *OFTEN, "claim", "plan", "stale", "renew", "reap", "wait", "disable", "enable")
+NAMES = (*OFTEN, *OFTEN, "claim", "stale", "renew", "reap", "wait", "disable", "enable")
 
 OPERATIONS = st.builds(
     Operation,
@@ -61,9 +61,9 @@ class Rehearsal:
         self.account_ids = [f"{prefix}-{n}" for n in range(ACCOUNTS)]
         self.fed = dict.fromkeys(self.account_ids, 0)
         self.hooks = [
-            hook(f"ordered-{example}"),
-            hook(f"left-{example}", EffectKind.LEFT),
-            hook(f"loose-{example}", is_ordered=False),
+            hook(f"ordered-{example}", since=None),
+            hook(f"left-{example}", EffectKind.LEFT, since=None),
+            hook(f"loose-{example}", is_ordered=False, since=None),
         ]
         self.names = [each.name for each in self.hooks]
         self.disabled: set[str] = set()
@@ -86,7 +86,6 @@ class Rehearsal:
         for name in self.names:
             self.store.enable(name)
         self.disabled.clear()
-        self._plan_all()
         for _ in range(len(self.rows) + 2):
             self.now = max([self.now, *(row.due_at for row in self.rows.values())])
             halted = [row.delivery_id for row in self.rows.values() if row.state is HALTED]
@@ -105,12 +104,9 @@ class Rehearsal:
     def _feed(self, operation: Operation) -> None:
         account_id = self.account_ids[operation.pick % ACCOUNTS]
         self.fed[account_id] += 1
-        feed(self.store, account_id, ("OK", "ERROR")[self.fed[account_id] % 2], minute=self.fed[account_id])
-        if operation.counts:
-            self._plan_all()
-
-    def _plan(self, operation: Operation) -> None:
-        self._plan_all()
+        word = ("OK", "ERROR")[self.fed[account_id] % 2]
+        feed(self.store, account_id, word, minute=self.fed[account_id], now=self.now)
+        self._see_what_was_made()
 
     def _wait(self, operation: Operation) -> None:
         self.now = self.now + timedelta(minutes=operation.minutes)
@@ -166,8 +162,7 @@ class Rehearsal:
 
     # ---- Both at once ------------------------------------------------------------------------------
 
-    def _plan_all(self) -> None:
-        self.store.plan(self.now, 1, self.account_ids)
+    def _see_what_was_made(self) -> None:
         for account_id in self.account_ids:
             for record in records(self.store, account_id=account_id):
                 if record.delivery_id not in self.rows:

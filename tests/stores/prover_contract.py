@@ -36,7 +36,7 @@ def told(proofs: Iterable[Evidence]) -> list[object]:
             [(shape(kind), str(subject), doubtful) for kind, subject, doubtful in effects],
             rules,
         )
-        for entry, effects, rules in proofs
+        for entry, effects, rules, _ in proofs
     ]
 
 

@@ -74,6 +74,7 @@ def test_a_line_tells_everything_about_an_announcement(path: Path) -> None:
             ["anomaly", "UNEXPECTED_PRODUCT", False],
             ["anomaly", "UNKNOWN_STATUS", False],
         ],
+        "quiet": False,
         "digest": "00" * 32,
     }
 

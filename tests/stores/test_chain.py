@@ -17,7 +17,8 @@ from stores.scenarios import events_with_every_anomaly, events_with_every_window
 def sealed(previous: bytes, decision: Decision, rules: str) -> bytes:
     """The digest of a decision, as a store computes it."""
     row, odd = rows.event_row(1, decision), list(rows.anomaly_rows(1, decision))
-    return chain.sealed(previous, row, rules, odd, rows.effects_text(decision.effects, row[14]))
+    decided = rules, rows.effects_text(decision.effects, row[14]), 0
+    return chain.sealed(previous, row, decided, odd)
 
 
 def by_hand(previous: bytes, decision: Decision, rules: str) -> bytes:
@@ -48,7 +49,7 @@ def by_hand(previous: bytes, decision: Decision, rules: str) -> bytes:
         [str(kind), None if owner and subject == owner and kind != "sync_completed" else str(subject)] + [1] * doubtful
         for kind, subject, doubtful, _ in decision.effects
     ])  # fmt: skip
-    text = json.dumps(told, separators=(",", ":"))[:-1] + "," + effects + "]"
+    text = json.dumps(told, separators=(",", ":"))[:-1] + "," + effects + ",0]"
     return sha256(previous + text.encode("ascii")).digest()
 
 
@@ -64,7 +65,7 @@ def test_the_digest_of_a_known_event_is_the_known_one() -> None:
         f'"{sha256(b"6:user-12:no" + event.payload).hexdigest()}",'
         '[[0,"ADOPTED","LINKEDIN","{\\"health\\":\\"LIVE\\",\\"moved\\":true}"]],'
         '[["entered", "OK"], ["health_changed", "LIVE"], ["connected", "adopted"], '
-        '["claimed", null], ["anomaly", "ADOPTED"]]]'
+        '["claimed", null], ["anomaly", "ADOPTED"]],0]'
     )
     (decision,) = judged([event])
     found = sealed(chain.GENESIS, decision, "0123456789ab/{}")

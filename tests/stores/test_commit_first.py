@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
@@ -15,7 +15,7 @@ from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
-from account_lifecycle.records import DeliveryFilter, SubscribedHook
+from account_lifecycle.records import BEGINNING, DeliveryFilter, SubscribedHook
 from account_lifecycle.stores.sqlite import SQLiteStore
 from builders import T0, announced, as_it_is, webhook
 
@@ -79,12 +79,16 @@ def test_a_feed_waits_for_a_foreign_writer_before_it_reads(tmp_path: Path) -> No
         store.close()
 
 
-def test_an_event_that_is_committed_late_is_planned_all_the_same(database: str) -> None:
-    """It has a smaller number than one that was planned before it could be seen."""
+@pytest.mark.parametrize(("since", "called_for"), [(None, ["after"]), (BEGINNING, ["after", "before"])])
+def test_a_hook_that_becomes_known_during_a_feed_misses_nothing(
+    database: str, since: datetime | None, called_for: list[str]
+) -> None:
+    """It waits for the feeds that are under way: each of them is before it, and whatever comes then knows it."""
     from account_lifecycle.stores.postgres import PostgresStore
 
-    late, early = PostgresStore(database), PostgresStore(database)
-    early.subscribe([SubscribedHook("mail", EffectKind.ENTERED)], T0)
+    feeder, other = PostgresStore(database), PostgresStore(database)
+    for known in other.subscribed():
+        other.unsubscribe(known.name)
     is_judging, may_go_on = Signal(), Signal()
 
     def judge(account: Account, event: Event) -> list[Decision]:
@@ -92,19 +96,27 @@ def test_an_event_that_is_committed_late_is_planned_all_the_same(database: str) 
         assert may_go_on.wait(PATIENCE_S)
         return [decide(account, event)]
 
-    thread = Thread(target=late.advance, args=([announced("late", "OK")], judge))
-    thread.start()
+    hook = SubscribedHook(f"mail {since}", EffectKind.ENTERED, since=since)
+    feeding = Thread(target=feeder.advance, args=([announced(f"before {since}", "OK")], judge))
+    registering = Thread(target=other.subscribe, args=([hook], T0))
+    feeding.start()
     try:
         assert is_judging.wait(PATIENCE_S)
-        early.advance([announced("early", "OK")], as_it_is)
-        assert early.plan(T0, 100) == 1
+        registering.start()
+        registering.join(0.3)
+        assert registering.is_alive()
     finally:
         may_go_on.set()
-        thread.join()
-    assert early.plan(T0 + timedelta(seconds=1), 100) == 1
-    assert [record.account_id for record in early.deliveries(DeliveryFilter())] == ["early", "late"]
-    late.close()
-    early.close()
+        feeding.join()
+        registering.join()
+    feeder.advance([announced(f"after {since}", "OK")], as_it_is)
+    while other.plan(T0, 100):
+        pass
+    expected = [f"{word} {since}" for word in called_for]
+    found = [record.account_id for record in other.deliveries(DeliveryFilter(hook=hook.name))]
+    assert [account_id for account_id in found if account_id.endswith(str(since))] == expected
+    feeder.close()
+    other.close()
 
 
 def test_the_digest_of_an_event_stands_for_everything_before_it(tmp_path: Path) -> None:

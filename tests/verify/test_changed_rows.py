@@ -19,7 +19,6 @@ ROWS = {
     "account": "account_id = 'named'",
     "event": "account_id = 'named' AND sequence = 2",
     "anomaly": "event_id = (SELECT event_id FROM event WHERE account_id = 'reconnected' AND sequence = 2)",
-    "effect": "event_id = (SELECT event_id FROM event WHERE account_id = 'recovered' AND sequence = 4)",
     "blind_window": "account_id = 'recovered' AND sequence = 3",
 }
 """One row of each table that was written when events were judged."""
@@ -27,7 +26,6 @@ PLACES = {
     "account": ("named", None),
     "event": ("named", 2),
     "anomaly": ("reconnected", 2),
-    "effect": ("recovered", 4),
     "blind_window": ("recovered", None),
 }
 """Of which account the row is, and of which of its events."""
@@ -125,7 +123,6 @@ def test_a_row_that_was_added_is_found(table: str, path: Path) -> None:
         "account": "account_id = 'added'",
         "event": "event_id = 1000, sequence = 4",
         "anomaly": "ordinal = 1",
-        "effect": "event_id = (SELECT event_id FROM event WHERE account_id = 'recovered' AND sequence = 2)",
         "blind_window": "sequence = 4",
     }
     change(path, f"CREATE TABLE added AS SELECT * FROM {table} WHERE {ROWS[table]}")

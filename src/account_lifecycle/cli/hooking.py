@@ -89,7 +89,7 @@ def list_hooks(now: datetime, as_json: bool, store: str | None) -> None:
     _write_standings(found, now)
     say(counted(len(found), "hook"))
     if unplanned:
-        say(f"{counted(unplanned, 'event')} with effects that no hook was called for yet")
+        say(f"{counted(unplanned, 'event')} to be looked through for hooks that became known later")
 
 
 @hooks.command(

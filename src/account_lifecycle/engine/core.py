@@ -42,7 +42,7 @@ from ..records import (
     TimeSource,
 )
 from ..stores.opening import open_store
-from ..stores.protocol import Store
+from ..stores.protocol import Feed, Store
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
 from .answers import Answers, which_deliveries
@@ -159,13 +159,14 @@ class Engine(Answers, HookRegistry):
         ``received_at`` that is naive or more than a day in the future; and ``StoreError`` if the store cannot be
         written: then nothing was kept, and the payload may be fed again.
         """
-        at = self._clock() if received_at is None else arrival("received_at", received_at, self._clock())
+        now = self._clock()
+        at = now if received_at is None else arrival("received_at", received_at, now)
         try:
             event = parse(payload, at)
         except PayloadError as error:
             self._quarantine([(error, at)])
             raise
-        return self._advance((event,), is_live=received_at is None)[-1]
+        return self._advance((event,), now, is_live=received_at is None)[-1]
 
     def feed_body(self, body: bytes, headers: Mapping[str, str] | None = None) -> list[Decision]:
         """Feed all that is in the body of a request, now and in one transaction; return a decision for each event.
@@ -173,8 +174,9 @@ class Engine(Answers, HookRegistry):
         ``headers``: see ``intake.bodies.read_body``. Raise ``PayloadError`` if any of it cannot be read, after that was
         put into the quarantine and the rest was fed; ``UnreadablePayloads``, which is one, if several cannot.
         """
-        events, refusals = events_in_body(body, headers, self._clock())
-        decisions = self._advance(events, is_live=True) if events else []
+        now = self._clock()
+        events, refusals = events_in_body(body, headers, now)
+        decisions = self._advance(events, now, is_live=True) if events else []
         if refusals:
             self._quarantine(refusals)
             if len(refusals) == 1:
@@ -229,7 +231,7 @@ class Engine(Answers, HookRegistry):
         for batch in in_batches(self._dated(payloads), batch_size):
             events: list[tuple[Event, bool]] = []
             refusals: list[tuple[PayloadError, datetime]] = []
-            for payload, at, is_live in batch:
+            for payload, at, is_live, now in batch:  # noqa: B007 - the last is when all of them are fed
                 try:
                     events.append((event_of(payload, at), is_live))
                 except PayloadError as error:
@@ -238,27 +240,54 @@ class Engine(Answers, HookRegistry):
                 self._quarantine(refusals)
             decisions: list[Decision] = []
             for is_live, together in groupby(events, key=lambda each: each[1]):
-                decisions += self._advance([event for event, _ in together], is_live=is_live)
+                decisions += self._advance([event for event, _ in together], now, is_live=is_live)
             for refused, _ in refusals:
                 (on_unreadable or unreadable.add)(refused)
             yield from (d for d in decisions if deadlines or not isinstance(d.event, DeadlinePassed))
         unreadable.raise_any()
 
-    def _dated(self, payloads: Iterable[Payload | Received]) -> Iterator[tuple[Payload | Event, datetime, bool]]:
-        """Yield each payload with the time of its arrival, and whether that is now."""
+    def _dated(
+        self, payloads: Iterable[Payload | Received]
+    ) -> Iterator[tuple[Payload | Event, datetime, bool, datetime]]:
+        """Yield each payload with the time of its arrival, and whether that is now, and now."""
         for item in payloads:
             now = self._clock()
             payload, given = (item.payload, item.received_at) if isinstance(item, Received) else (item, None)
             if not isinstance(item, Received) or not isinstance(payload, Event):
                 arguments.require_payload(payload)
-            yield payload, now if given is None else arrival("received_at", given, now), given is None
+            yield payload, now if given is None else arrival("received_at", given, now), given is None, now
 
-    def _advance(self, events: Sequence[Event], *, is_live: bool = False, quiet: bool = False) -> list[Decision]:
+    def _advance(
+        self, events: Sequence[Event], now: datetime, *, is_live: bool = False, quiet: bool = False
+    ) -> list[Decision]:
         """Judge and keep events, then tell of what was decided; ``is_live``: they were stamped by the clock now."""
         judge = partial(self._arrivals.judge, judge=self._judge) if is_live else self._judge
-        decisions = self.store.advance(events, judge, self._rules, quiet=quiet)
-        self._follow_up(decisions)
-        return decisions
+        return self._follow_through(Feed(events, judge, self._rules, quiet=quiet, now=now))
+
+    def _follow_through(self, feed: Feed) -> list[Decision]:
+        """Judge and keep events, then call the observers and run the hooks, or have the runner do that."""
+        if self.subscriptions:
+            self._runner.subscribe()  # what is fed from now on is theirs
+        is_inline = bool(self.subscriptions) and not (self._worker is not None and self._worker.is_running)
+        claiming = self._runner.claiming() if is_inline and not feed.quiet else None
+        fed = self.store.feed(feed._replace(claiming=claiming))
+        try:
+            self._show(fed.decisions)
+        except BaseException:  # an observer was interrupted
+            self._runner.release(fed.claimed)
+            raise
+        if claiming is not None:
+            try:
+                self._runner.run_fed(fed)
+            except StoreError as error:  # the events are committed all the same, with their deliveries
+                logger().error(
+                    "hooks could not be run; they are due under run_hooks()",
+                    error=in_words(error),
+                    exc_info=self._tracebacks.due("store", error),
+                )
+        elif self._worker is not None:
+            self._worker.nudge()
+        return fed.decisions
 
     @cached_property
     def _rules(self) -> Rules:
@@ -271,8 +300,8 @@ class Engine(Answers, HookRegistry):
         for (error, _), number in zip(refusals, self.store.quarantine(rows), strict=True):
             error.quarantine_id = number
 
-    def _follow_up(self, decisions: Sequence[Decision]) -> None:
-        """After the commit: call the observers, run the hooks. Nothing here can undo the feed."""
+    def _show(self, decisions: Sequence[Decision]) -> None:
+        """Call the observers. Nothing here can undo the feed."""
         for decision in decisions:
             for observer in self._observers:
                 try:
@@ -286,19 +315,6 @@ class Engine(Answers, HookRegistry):
                     name = getattr(observer, "__qualname__", type(observer).__qualname__)
                     facts = {"observer": name, "account_id": decision.after.account_id, "error": in_words(error)}
                     logger().error("observer failed", **facts, exc_info=self._tracebacks.due(f"observer {name}", error))
-        if not self.subscriptions:
-            return
-        if self._worker is not None and self._worker.is_running:
-            self._worker.nudge()
-            return
-        try:
-            self._runner.run_events([(d.after.account_id, d.sequence) for d in decisions if d.effects])
-        except StoreError as error:  # the events are committed all the same; their effects stay pending
-            logger().error(
-                "hooks could not be run; they are due under run_hooks()",
-                error=in_words(error),
-                exc_info=self._tracebacks.due("store", error),
-            )
 
     # ---- Deadlines -------------------------------------------------------------------------------
 
@@ -309,11 +325,12 @@ class Engine(Answers, HookRegistry):
         ends soon. Each is told once, dated at the moment it passed, however late somebody looks. ``now`` (aware)
         defaults to the clock.
         """
-        now = self._clock() if now is None else in_utc("now", now)
+        at = self._clock()
+        now = at if now is None else in_utc("now", now)
         due = passed_deadlines(self.store, self.policy, now, self._arrivals.moment)
         found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
-            found += self._advance(batch)
+            found += self._advance(batch, at)
         return found
 
     # ---- Observations ----------------------------------------------------------------------------
@@ -337,8 +354,8 @@ class Engine(Answers, HookRegistry):
         ``ConfigurationError``, which is a ``ValueError``, for another word.
         """
         observation = Observation(account_id, status, observed_at, provider, owner, signed_in_at)
-        event = observed(observation, self._clock())
-        return self._advance((event,), is_live=observed_at is None)[-1]
+        now = self._clock()
+        return self._advance((observed(observation, now),), now, is_live=observed_at is None)[-1]
 
     def observe_all(self, observations: Iterable[Observation], *, silent: bool = False) -> list[Decision]:
         """Feed what the vendor's list says of many accounts; return a decision for each, in their order.
@@ -352,7 +369,7 @@ class Engine(Answers, HookRegistry):
             now = self._clock()
             events = [(observed(each, now), each.observed_at is None) for each in batch]
             for is_live, together in groupby(events, key=lambda each: each[1]):
-                found += self._advance([event for event, _ in together], is_live=is_live, quiet=silent)
+                found += self._advance([event for event, _ in together], now, is_live=is_live, quiet=silent)
         return [decision for decision in found if not isinstance(decision.event, DeadlinePassed)]
 
     # ---- Hooks: registered by the methods on_…, which HookRegistry has -----------------------------
@@ -455,9 +472,9 @@ class Engine(Answers, HookRegistry):
     def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
         """Feed an event from the quarantine, which is marked in the same transaction."""
         released, now = (quarantine_id,), self._clock()
-        decisions = self.store.advance((event,), self._judge, self._rules, releasing=released, released_at=now)
-        self._follow_up(decisions)
-        return decisions[-1]
+        return self._follow_through(
+            Feed((event,), self._judge, self._rules, releasing=released, released_at=now, now=now)
+        )[-1]
 
     def prune(self, until: datetime, archive: Path) -> Segment | None:
         """Archive the events received before ``until`` (aware) in a file and take them out of the store.

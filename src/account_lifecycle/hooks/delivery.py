@@ -1,12 +1,14 @@
 """A delivery from plan to completion: claim it, call the hook in isolation, keep what became of it.
 
-The way of a delivery, each step in a transaction of its own:
+The way of a delivery:
 
-1. **Plan.** An event's effects wait in the outbox. For each hook that is subscribed in the store, in whichever
-   process it runs, a delivery of each effect that it wants is made.
+1. **Plan.** The transaction that keeps an event makes a delivery of each of its effects for each hook that wants it and
+   that the store knows, in whichever process it runs. Of a hook that became known later and is to be called for
+   earlier events as well (``since``), workers make the deliveries of those, page by page.
 2. **Claim.** A worker takes deliveries that are due under a lease (``leases``). That counts an attempt in advance, so
    that a hook which kills its process is out of attempts some day too. Of an ordered hook's deliveries for one
-   account, its lane, only the first unfinished one can be claimed.
+   account, its lane, only the first unfinished one can be claimed. A feed whose process has the hooks claims what it
+   makes for them in its own transaction.
 3. **Call.** The hook gets the account as it is now. Whatever it raises ends here, and is a failed attempt
    (``calling``).
 4. **Complete.** Done, waiting (with a due time), dead or halted is written under the claim's fencing token. A refused
@@ -31,7 +33,7 @@ from ..errors import logger
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
 from ..records import Claim, Completion, Delivery, DeliveryState, OnDead, TimeSource
-from ..stores.protocol import Store
+from ..stores.protocol import Claiming, Store
 from .calling import Calls, RunningCall
 from .calls import HookCall, call_for
 from .leases import LEASE, Leases
@@ -200,20 +202,17 @@ class Deliverer:
         return count
 
     def plan(self) -> int:
-        """Make deliveries of the next effects that wait, a page of them; return of how many events."""
+        """Make the deliveries of one page of what a hook that became known later missed, of the hooks of all processes;
+        return how many events were looked through, 0 when no hook is behind."""
         return self._store.plan(self._clock(), OUTBOX_PAGE)
-
-    def waiting(self) -> int:
-        """Return how many events wait to be planned."""
-        return self._store.waiting_effects()
 
     def now(self) -> datetime:
         """Return the time by which deliveries are due."""
         return self._clock()
 
-    def plan_for(self, account_ids: Sequence[str]) -> int:
-        """Make deliveries of the effects that wait for some accounts; return of how many events."""
-        return self._store.plan(self._clock(), OUTBOX_PAGE, account_ids)
+    def claiming(self) -> Claiming:
+        """Return the wish to claim for this process's hooks what a feed is about to make; ``hold`` what it claimed."""
+        return Claiming(self._names(), self._leases.until(), OUTBOX_PAGE)
 
     def claim(
         self, limit: int, account_ids: Sequence[str] | None = None, due_by: datetime | None = None
@@ -222,10 +221,19 @@ class Deliverer:
 
         The hooks of one effect come in the order of their registration. Those that hang too often are left out.
         """
-        names = [name for name in self._hooks if not self._calls.is_blocked(name)]
-        claimed = self._store.claim(names, due_by or self._clock(), self._leases.until(), limit, account_ids)
+        return self.hold(
+            self._store.claim(self._names(), due_by or self._clock(), self._leases.until(), limit, account_ids)
+        )
+
+    def _names(self) -> list[str]:
+        """Return the hooks of this process but for those that hang too often."""
+        return [name for name in self._hooks if not self._calls.is_blocked(name)]
+
+    def hold(self, claimed: Sequence[Delivery]) -> list[Delivery]:
+        """Renew the leases of claimed deliveries from now on; return them in the order in which they are called."""
         self._leases.hold([claim_of(delivery) for delivery in claimed])
-        return sorted(claimed, key=lambda delivery: (delivery.row.effect_id, names.index(delivery.hook.name)))
+        places = {name: place for place, name in enumerate(self._hooks)} if len(claimed) > 1 else {}
+        return sorted(claimed, key=lambda delivery: (delivery.row.effect_id, places.get(delivery.hook.name, 0)))
 
     def accounts_of(self, deliveries: Sequence[Delivery]) -> dict[str, Account]:
         """Return the accounts that the deliveries are about as they are now, by id."""

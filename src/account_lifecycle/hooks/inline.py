@@ -10,13 +10,14 @@ returns; planning and calling alternate, page by page.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
 from ..errors import StoreError
+from ..lifecycle.account import Account
 from ..records import Delivery, TimeSource
-from ..stores.protocol import Store
+from ..stores.protocol import Claiming, Fed, Store
 from .delivery import OUTBOX_PAGE, Called, Deliverer
 from .leases import LEASE
 from .registry import HookOutcome, HookRegistry
@@ -32,18 +33,30 @@ class Runner:
         self._registry = registry
         self._deliverer = Deliverer(store, registry, clock, lease)
 
-    def run_events(self, events: Sequence[tuple[str, int]]) -> None:
-        """Run the hooks of events just fed, given by account id and sequence, and what waits before them.
+    def subscribe(self) -> None:
+        """Make this process's hooks known to the store, if some are new."""
+        self._deliverer.subscribe()
+
+    def claiming(self) -> Claiming:
+        """Return the wish to run hooks of what is about to be fed; ``run_fed`` does it then."""
+        return self._deliverer.claiming()
+
+    def run_fed(self, fed: Fed) -> None:
+        """Run the hooks of events just fed, and what waits of their accounts.
 
         What failed before is not tried again here, so that a failing hook does not hold up the feed.
         """
-        account_ids = list(dict.fromkeys(account_id for account_id, _ in events))
-        if account_ids:
-            self._deliverer.subscribe()
+        account_ids = list(dict.fromkeys([each.after.account_id for each in fed.decisions if each.effects]))
+        accounts = {each.after.account_id: each.after for each in fed.decisions} if fed.claimed else {}
+        claimed = self._deliverer.hold(fed.claimed)
         for start in range(0, len(account_ids), OUTBOX_PAGE):
             page = account_ids[start : start + OUTBOX_PAGE]
-            self._deliverer.plan_for(page)
-            _Drain(self._deliverer, page, first_attempts_only=True).run()
+            _Drain(self._deliverer, page, first_attempts_only=True).run(claimed, accounts)
+            claimed = []
+
+    def release(self, claimed: Sequence[Delivery]) -> None:
+        """Release what a feed claimed: its hooks are not to be run now."""
+        self._deliverer.complete((), claimed)
 
     def run_due(self) -> list[HookOutcome]:
         """Run everything that is due by now, each delivery once; return what happened, in order."""
@@ -51,13 +64,11 @@ class Runner:
             return []
         self._deliverer.subscribe()
         self._deliverer.reap()
-        waiting, drain, outcomes = self._deliverer.waiting(), _Drain(self._deliverer), list[HookOutcome]()
-        while True:
-            planned = self._deliverer.plan()
+        drain = _Drain(self._deliverer)
+        outcomes = drain.run()
+        while self._deliverer.plan():
             outcomes += drain.run()
-            waiting -= planned
-            if not planned or waiting <= 0:
-                return outcomes
+        return outcomes
 
 
 class _Drain:
@@ -74,11 +85,16 @@ class _Drain:
         self._called: set[int] = set()
         self._set_aside: list[Delivery] = []  # claimed so that they are out of the way, and released in the end
 
-    def run(self) -> list[HookOutcome]:
-        """Claim and call until nothing is left of what is due by now; return what happened, in order."""
+    def run(self, claimed: Sequence[Delivery] = (), accounts: Mapping[str, Account] | None = None) -> list[HookOutcome]:
+        """Claim and call until nothing is left of what is due by now; return what happened, in order.
+
+        What was ``claimed`` already comes first, with the ``accounts`` as they are now.
+        """
         outcomes = list[HookOutcome]()
         self._due_by = self._deliverer.now()
         try:
+            if claimed:
+                outcomes += self._run_page(claimed, accounts)
             while claimed := self._deliverer.claim(self._page, self._account_ids, self._due_by):
                 outcomes += self._run_page(claimed)
         except BaseException:
@@ -89,7 +105,9 @@ class _Drain:
         self._set_aside.clear()
         return outcomes
 
-    def _run_page(self, claimed: Sequence[Delivery]) -> list[HookOutcome]:
+    def _run_page(
+        self, claimed: Sequence[Delivery], accounts: Mapping[str, Account] | None = None
+    ) -> list[HookOutcome]:
         """Call what may be called together, or else the first that must be alone, and release the others."""
         together: list[Delivery] = []
         alone: list[Delivery] = []
@@ -101,17 +119,20 @@ class _Drain:
             else:
                 together.append(delivery)
         batch, others = (together, alone) if together else (alone[:1], alone[1:])
-        outcomes = self._call(batch, others)
+        outcomes = self._call(batch, others, accounts)
         was_quick = len(outcomes) == len(batch)
         self._page = 1 if alone else min(OUTBOX_PAGE, 2 * self._page) if was_quick else len(outcomes)
         return outcomes
 
-    def _call(self, batch: Sequence[Delivery], others: Sequence[Delivery]) -> list[HookOutcome]:
+    def _call(
+        self, batch: Sequence[Delivery], others: Sequence[Delivery], accounts: Mapping[str, Account] | None
+    ) -> list[HookOutcome]:
         """Call hooks for as long as that goes quickly, and release what was not called."""
         ends_s = time.monotonic() + QUICK_S
         called: list[Called] = []
         try:
-            accounts = self._deliverer.accounts_of(batch)
+            if accounts is None:
+                accounts = self._deliverer.accounts_of(batch)
             while len(called) < len(batch) and not (called and (called[-1].ends_page or time.monotonic() > ends_s)):
                 delivery = batch[len(called)]
                 called.append(self._deliverer.call(delivery, accounts.get(delivery.row.account_id)))

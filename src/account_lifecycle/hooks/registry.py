@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from ..intake import arguments
+from ..intake.times import in_utc
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import printable
-from ..records import DeliveryState, OnDead, SubscribedHook
+from ..records import BEGINNING, DeliveryState, OnDead, SubscribedHook
 from .callables import check_hook, is_async, name_of, short_name, twin_of, why_not_lasting
 from .calls import (
     AccountCall,
@@ -58,6 +59,7 @@ HookT = TypeVar("HookT", bound=Callable[[Any], object])
 Hook = Callable[[CallT], AnswerT]
 AnyHook = Callable[[HookCall], AnswerT]
 Ordering = Literal["account", "none"]
+Since = Literal["now", "beginning"] | datetime
 LONGEST_CALL = timedelta(hours=1)
 """How long a call's lease is renewed, so that no timeout may be longer."""
 MAX_ATTEMPTS = 1_000_000
@@ -81,6 +83,10 @@ class HookOptions(TypedDict, total=False):
     """How many times it is called for one effect before the delivery is dead-lettered."""
     on_dead: OnDead | Literal["skip", "halt"]
     """What a dead delivery means for the later ones for the account: they go on, or wait until it is redriven."""
+    since: Since
+    """From when on it is called: ``"now"``, for what is fed once the store knows it; ``"beginning"``, for all that is
+    in the store as well; or for what was received from an aware time on. It is read when the store comes to know the
+    hook: registered again, a hook goes on where it was."""
 
 
 class Subscription(NamedTuple):
@@ -206,6 +212,7 @@ class HookRegistry:
         ordering: Ordering = "account",
         attempts: int = 8,
         on_dead: OnDead | Literal["skip", "halt"] = OnDead.SKIP,
+        since: Since = "now",
     ) -> HookT:
         """Call ``hook`` for every effect of this kind, and with this subject unless that is None.
 
@@ -215,8 +222,15 @@ class HookRegistry:
         """
         check_hook(hook)
         full_name = self._free_name(kind, subject, hook, name)
-        dead = arguments.word("on_dead", on_dead, OnDead)
-        terms = SubscribedHook(full_name, EffectKind(kind), subject, ordering == "account", attempts, dead)
+        terms = SubscribedHook(
+            full_name,
+            EffectKind(kind),
+            subject,
+            is_ordered=ordering == "account",
+            attempts_limit=attempts,
+            on_dead=arguments.word("on_dead", on_dead, OnDead),
+            since=_since(since),
+        )
         _check(terms, ordering, timeout)
         self.subscriptions.append(Subscription(terms, hook, timeout))
         return hook
@@ -349,3 +363,14 @@ def _check(terms: SubscribedHook, ordering: str, timeout: object) -> None:
         raise TypeError(f"timeout: found {timeout!r}; expected a length, such as timedelta(seconds=30), or None")
     if timeout is not None and not timedelta(0) < timeout <= LONGEST_CALL:
         raise ValueError(f"timeout: found {timeout}; expected more than nothing and at most {LONGEST_CALL}")
+
+
+def _since(since: object) -> datetime | None:
+    """Return from when on a hook is called, as the store has it."""
+    if since == "now":
+        return None
+    if since == "beginning":
+        return BEGINNING
+    if not isinstance(since, datetime) or since.utcoffset() is None:
+        raise arguments.refuse("since", since, "'now', 'beginning' or an aware datetime")
+    return in_utc("since", since)

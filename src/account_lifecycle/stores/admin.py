@@ -17,7 +17,7 @@ from ..urls import public_url
 from . import chain
 from .opening import SERVERS, open_store
 from .protocol import Store
-from .rows import EVENT_COLUMNS, NO_EFFECTS, PRIVATE, PUBLIC, Row
+from .rows import DECIDED, EVENT_COLUMNS, PRIVATE, PUBLIC, Row
 
 if TYPE_CHECKING:  # whoever copies nothing needs no psycopg
     from .postgres import PostgresStore
@@ -79,7 +79,7 @@ def copy_store(
 ) -> Copied:
     """Copy everything that the source holds at this moment into the target, which has to be empty.
 
-    Events, effects, deliveries and quarantined payloads keep their numbers, so that the keys that hooks have seen stay
+    Events, deliveries and quarantined payloads keep their numbers, so that the keys that hooks have seen stay
     the same. Before it is committed the copy is proved: each account's chain, computed from the source, has to end at
     the head that the target has read back, without a fault, and every table has to have as many rows. ``on_table`` is
     called with each table and how many rows it got. Stop feeding the source first: what comes later is not copied.
@@ -126,8 +126,6 @@ class _Origin:
         yield "account", ((*row, self._heads[row[0]]) for row in self._ask("SELECT * FROM account"))
         yield "anomaly", self._ask("SELECT * FROM anomaly")
         yield "blind_window", self._ask("SELECT * FROM blind_window")
-        yield "effect", self._ask("SELECT event_id, account_id, effects FROM effect")
-        yield "pending", self._ask("SELECT account_id, event_id FROM pending")
         yield "quarantine", self._ask("SELECT * FROM quarantine")
         for table in ("hook", "delivery", "segment"):
             yield table, (row[:-1] for row in self._ask(f"SELECT * FROM {table}"))  # rows of a server have no digests
@@ -142,14 +140,14 @@ class _Origin:
         """Events with the digests of their accounts' chains."""
         for _, group in groupby(self._ask(_EVENTS), key=lambda row: row[0]):
             together = list(group)
-            event, (rules, private, digest, effects) = together[0][:EVENT_COLUMNS], together[0][EVENT_COLUMNS:21]
+            event, decided, (private, digest) = together[0][:EVENT_COLUMNS], together[0][DECIDED], together[0][20:22]
             kept = private or chain.private_digest(*event[PRIVATE])
-            anomalies = chain.anomalies_text([(0, *row[21:]) for row in together if row[21] is not None])
-            text = chain.event_text(event[PUBLIC], kept, rules, anomalies, effects or NO_EFFECTS)
+            anomalies = chain.anomalies_text([(0, *row[22:]) for row in together if row[22] is not None])
+            text = chain.event_text(event[PUBLIC], kept, anomalies, *decided)
             self._follow(event[0], text, digest)
             digest = chain.linked(self._heads.get(event[1], chain.GENESIS), text)
             self._heads[event[1]] = digest
-            yield (*event, rules, private, digest)
+            yield (*event, *decided, private, digest)
 
     def _follow(self, number: int, text: bytes, digest: bytes) -> None:
         """Refuse a source whose own chain is broken: a copy would hide it."""
@@ -180,8 +178,8 @@ class _Origin:
 
 
 _EVENTS = """
-SELECT e.*, f.effects, a.ordinal, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
+SELECT e.*, a.ordinal, a.kind, a.provider, a.evidence
+FROM event e LEFT JOIN anomaly a USING (event_id)
 ORDER BY e.event_id, a.ordinal
 """
 _FIRST_LINK = "SELECT coalesce((SELECT head FROM segment ORDER BY segment_id DESC LIMIT 1), zeroblob(32))"

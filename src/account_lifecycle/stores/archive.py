@@ -57,6 +57,7 @@ def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
         "rules": proof.rules,
         "anomalies": [_anomaly(anomaly) for anomaly in entry.anomalies],
         "effects": [[kind, subject, doubtful] for kind, subject, doubtful in proof.effects],
+        "quiet": proof.is_quiet,
         "digest": None if digest is None else digest.hex(),
     }
 

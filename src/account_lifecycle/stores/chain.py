@@ -26,9 +26,10 @@ _quoted = json.encoder.encode_basestring_ascii
 _array = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def sealed(previous: bytes, row: Sequence[Any], rules: str, anomalies: Sequence[Sequence[Any]], effects: str) -> bytes:
-    """Return the digest of an event from its columns (``rows.event_row``), its anomalies' and its effects."""
-    text = event_text(row[PUBLIC], private_digest(*row[PRIVATE]), rules, anomalies_text(anomalies), effects)
+def sealed(previous: bytes, row: Sequence[Any], decided: Sequence[Any], anomalies: Sequence[Sequence[Any]]) -> bytes:
+    """Return the digest of an event from its columns (``rows.event_row``), those that follow them (the rules, the
+    effects, whether it is quiet), and its anomalies'."""
+    text = event_text(row[PUBLIC], private_digest(*row[PRIVATE]), anomalies_text(anomalies), *decided)
     return sha256(previous + text).digest()
 
 
@@ -47,18 +48,18 @@ def private_digest(owner: str | None, reason: str, payload: bytes | None) -> byt
     return sha256(b"%d:%s%d:%s%s" % (len(named), named, len(why), why, payload or b"")).digest()
 
 
-def event_text(event: Sequence[Any], private: bytes, rules: str, anomalies: str, effects: str) -> bytes:
+def event_text(event: Sequence[Any], private: bytes, anomalies: str, rules: str, effects: str, is_quiet: int) -> bytes:
     """Return an event as the JSON array that is hashed.
 
     ``event`` are the columns of ``rows.event_row`` without the first, the event's number, which is its place
     and no part of it, and without those that ``private`` stands for. ``anomalies`` is JSON already
-    (``anomalies_text``), and so is ``effects``, as the effect table keeps it, ``[]`` when there is none.
+    (``anomalies_text``), and so is ``effects``, as the column keeps it.
     """
     account_id, sequence, at, kind, word, product, provider, since, allowed, signed_in_at, *decided = event
     moments = _NO_MOMENTS if since is allowed is signed_in_at is None else _array([since, allowed, signed_in_at])[1:-1]
     return (
         f"[{_quoted(account_id)},{sequence},{at},{_texts(kind, word, product, provider)},{moments},"
-        f'{_texts(*decided, rules)},"{private.hex()}",{anomalies},{effects}]'
+        f'{_texts(*decided, rules)},"{private.hex()}",{anomalies},{effects},{is_quiet:d}]'
     ).encode()  # all of it is ASCII
 
 

@@ -1,14 +1,17 @@
 """Between rows and records of the outbox: effects, hooks and deliveries. Times are microseconds since 1970, UTC."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from ..lifecycle.anomalies import NextStep, Severity
+from ..lifecycle.decide import Decision
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import situation_from
 from ..lifecycle.status import Health
 from ..records import (
+    Backlog,
     Completion,
     Delivery,
     DeliveryRecord,
@@ -18,6 +21,7 @@ from ..records import (
     StatusChange,
     SubscribedHook,
 )
+from .protocol import Feed
 from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
 
 EFFECTS_PER_EVENT = 16
@@ -44,10 +48,7 @@ def effects_by_id(
     found = {}
     for event_id, text, account_id, sequence, at, owner, reason, left_in, *columns in events:
         window = window_from((account_id, *columns)) if columns[0] is not None else None
-        moves = tuple(
-            StatusChange(number, from_us(moved_at), word, situation_from(before).status, situation_from(after).status)
-            for number, moved_at, word, before, after in moved.get(event_id, ())
-        )
+        moves = _moves_from(moved.get(event_id, ()))
         effects, status = effects_from(text, owner), situation_from(left_in).status
         health = next((Health(each.subject) for each in effects if each.kind is EffectKind.HEALTH_CHANGED), None)
         for effect_id, effect in enumerate(effects, event_id * EFFECTS_PER_EVENT):
@@ -60,39 +61,97 @@ def effects_by_id(
     return found
 
 
+def fed_effect(effect_id: int, decision: Decision, moved: Iterable[Row]) -> EffectRow:
+    """Return an effect of an event that was just fed: the same as would be read of it. ``moved`` as above."""
+    effect, after = decision.effects[effect_id % EFFECTS_PER_EVENT], decision.after
+    is_anomaly = effect.kind is EffectKind.ANOMALY
+    about = next((each for each in decision.anomalies if each.kind == effect.subject), None) if is_anomaly else None
+    health = next((Health(each.subject) for each in decision.effects if each.kind is EffectKind.HEALTH_CHANGED), None)
+    place = effect_id, after.account_id, after.sequence, decision.event.received_at
+    reason = getattr(decision.event, "reason", "")
+    return EffectRow(*place, effect, about, _moves_from(moved), reason, after.status, health)
+
+
+def _moves_from(moved: Iterable[Row]) -> tuple[StatusChange, ...]:
+    return tuple(
+        StatusChange(number, from_us(at), word, situation_from(before).status, situation_from(after).status)
+        for number, at, word, before, after in moved
+    )
+
+
 # ---- Hooks ----------------------------------------------------------------------------------------
 
 
 def hook_row(hook: SubscribedHook) -> Row:
     """Return a hook's columns, in the table's order."""
-    name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, reason = hook
-    times = maybe_us(subscribed_at), maybe_us(disabled_at)
-    return name, kind, subject, int(is_ordered), attempts_limit, on_dead, *times, reason
+    after, until = hook.backlog or (None, None)
+    return (
+        hook.name,
+        hook.kind,
+        hook.subject,
+        hook.severity,
+        hook.next_step,
+        int(hook.is_ordered),
+        hook.attempts_limit,
+        hook.on_dead,
+        maybe_us(hook.since),
+        after,
+        until,
+        maybe_us(hook.subscribed_at),
+        maybe_us(hook.disabled_at),
+        hook.disabled_reason,
+    )
+
+
+HOOK_COLUMNS = 14
 
 
 def hook_from(row: Row) -> SubscribedHook:
     """Make a hook from its columns."""
-    name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, reason = row
+    name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, *rest = row
+    since, after, until, subscribed_at, disabled_at, reason = rest
     return SubscribedHook(
         name,
         EffectKind(kind),
         subject,
+        None if severity is None else Severity(severity),
+        None if next_step is None else NextStep(next_step),
         bool(is_ordered),
         attempts_limit,
         OnDead(on_dead),
+        maybe_time(since),
+        None if after is None else Backlog(after, until),
         maybe_time(subscribed_at),
         maybe_time(disabled_at),
         reason,
     )
 
 
-def resubscribed(hook: SubscribedHook, known: SubscribedHook | None, now: datetime) -> SubscribedHook:
-    """Return a hook as it is to be kept: what a process says about it, and what only the store knows."""
+def resubscribed(
+    hook: SubscribedHook, known: SubscribedHook | None, earlier: Backlog | None, now: datetime
+) -> SubscribedHook:
+    """Return a hook as it is to be kept: what a process says about it, and what only the store knows.
+
+    ``earlier`` are the events that there are: the backlog of one that becomes known with a ``since``.
+    """
     if known is None:
-        return hook._replace(subscribed_at=now, disabled_at=None, disabled_reason="")
+        backlog = None if hook.since is None else earlier
+        return hook._replace(backlog=backlog, subscribed_at=now, disabled_at=None, disabled_reason="")
     return hook._replace(
-        subscribed_at=known.subscribed_at, disabled_at=known.disabled_at, disabled_reason=known.disabled_reason
+        since=known.since,
+        backlog=known.backlog,
+        subscribed_at=known.subscribed_at,
+        disabled_at=known.disabled_at,
+        disabled_reason=known.disabled_reason,
     )
+
+
+def changed_hooks(
+    hooks: Sequence[SubscribedHook], known: Mapping[str, SubscribedHook], earlier: Backlog | None, now: datetime
+) -> list[SubscribedHook]:
+    """Return those hooks as they are to be kept that are not kept so already; of several of one name the last."""
+    kept = {hook.name: resubscribed(hook, known.get(hook.name), earlier, now) for hook in hooks}
+    return [hook for name, hook in sorted(kept.items()) if hook != known.get(name)]
 
 
 # ---- Deliveries -----------------------------------------------------------------------------------
@@ -117,21 +176,91 @@ class DeliveryRow(NamedTuple):
     redrive_of: int | None = None
 
 
-def planned(
-    first_id: int, events: Iterable[tuple[int, str, str]], hooks: Sequence[SubscribedHook], now: datetime
-) -> list[DeliveryRow]:
-    """Make a delivery of each effect for each hook that wants it, numbered from ``first_id`` in their order.
+class NewDelivery(NamedTuple):
+    """A delivery that a feed makes, its number still to be given."""
 
-    ``events`` are event id, account id and effects' text of each: which owner an effect is about no hook may ask.
-    """
-    wanted = [
-        (effect_id, account_id, hook)
-        for event_id, account_id, text in events
-        for effect_id, effect in enumerate(effects_from(text), event_id * EFFECTS_PER_EVENT)
-        for hook in hooks
-        if hook.wants(effect.kind, effect.subject)
-    ]
-    return [new_delivery(number, *facts, now) for number, facts in enumerate(wanted, first_id)]
+    row: DeliveryRow
+    hook: SubscribedHook
+    decision: Decision
+    feed: Feed
+
+
+class Planner:
+    """Knows which of the hooks want which effects. Made anew when a hook changes."""
+
+    def __init__(self, hooks: Iterable[SubscribedHook]) -> None:
+        self.hooks = {hook.name: hook for hook in hooks}
+        self._wanted: dict[str, list[tuple[int, SubscribedHook]]] = {}
+
+    def wanted(self, text: str) -> list[tuple[int, SubscribedHook]]:
+        """Return the places of an event's effects, given as their text, each with a hook that wants it."""
+        found = self._wanted.get(text)
+        if found is None:
+            if len(self._wanted) >= _TEXTS:
+                self._wanted.clear()
+            effects = enumerate(effects_from(text))
+            found = [(place, hook) for place, effect in effects for hook in self.hooks.values() if hook.wants(effect)]
+            self._wanted[text] = found
+        return found
+
+    def deliveries(self, number: int, decision: Decision, text: str, feed: Feed) -> Iterator[NewDelivery]:
+        """Yield the deliveries of an event that is being fed under this number."""
+        account_id, at = decision.after.account_id, decision.event.received_at
+        for place, hook in self.wanted(text):
+            if hook.since is None or at >= hook.since:
+                row = new_delivery(0, number * EFFECTS_PER_EVENT + place, account_id, hook, feed.now or at)
+                yield NewDelivery(row, hook, decision, feed)
+
+    def backlog(self, events: Iterable[tuple[int, str, int, str]], now: datetime) -> Iterator[DeliveryRow]:
+        """Yield the deliveries of earlier events for the hooks that are behind.
+
+        ``events`` are event id, account id, time of receipt and effects' text of each that is not quiet.
+        """
+        for event_id, account_id, received_at, text in events:
+            for place, hook in self.wanted(text):
+                is_behind = hook.backlog is not None and hook.backlog.after < event_id <= hook.backlog.until
+                if is_behind and hook.since is not None and from_us(received_at) >= hook.since:
+                    yield new_delivery(0, event_id * EFFECTS_PER_EVENT + place, account_id, hook, now)
+
+    def next_page(self, limit: int) -> Backlog | None:
+        """Return which events are to be looked through for ``limit`` with effects: from where the hook is that is
+        furthest behind; None if no hook is."""
+        behind = [hook.backlog for hook in self.hooks.values() if hook.backlog is not None]
+        if not behind:
+            return None
+        after, until = min(behind).after, max(each.until for each in behind)
+        return Backlog(after, min(until, after + BACKLOG_WINDOW * limit))
+
+    def after_backlog(self, last: int) -> list[SubscribedHook]:
+        """Return the hooks that change once the events up to ``last`` were looked through."""
+        changed = []
+        for hook in self.hooks.values():
+            if hook.backlog is not None and hook.backlog.after < last:
+                is_over = last >= hook.backlog.until
+                changed.append(hook._replace(backlog=None if is_over else hook.backlog._replace(after=last)))
+        return changed
+
+
+_TEXTS = 1024
+"""How many texts of effects a planner remembers."""
+BACKLOG_WINDOW = 50
+"""How many times more events a page of a backlog looks through than it may find with effects."""
+
+
+def claimable(made: Iterable[NewDelivery]) -> Iterator[int]:
+    """Yield the places of new deliveries that their feeds wish to claim and that may be, as far as the lanes in the
+    store are free."""
+    lanes: set[tuple[str, str]] = set()
+    counts: dict[int, int] = {}
+    for place, (row, hook, _, feed) in enumerate(made):
+        claiming, lane = feed.claiming, (hook.name, row.account_id)
+        is_first = not hook.is_ordered or (lane not in lanes and hook.backlog is None)
+        lanes.add(lane)
+        if claiming is None or not is_first or hook.name not in claiming.hooks or hook.disabled_at is not None:
+            continue
+        if hook.attempts_limit > 1 and counts.get(id(feed), 0) < claiming.limit:
+            counts[id(feed)] = counts.get(id(feed), 0) + 1
+            yield place
 
 
 def new_delivery(

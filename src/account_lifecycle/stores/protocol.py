@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
@@ -31,8 +31,55 @@ from ..records import (
 )
 
 
+class Claiming(NamedTuple):
+    """The wish to run hooks of events that are being fed: their deliveries are claimed as they are made."""
+
+    hooks: Collection[str]
+    """Which hooks, by name."""
+    leased_until: datetime
+    limit: int
+    """How many deliveries are claimed at most."""
+
+
+class Feed(NamedTuple):
+    """A request to judge events and to keep what is decided."""
+
+    events: Sequence[Event]
+    judge: Judge
+    """May decide about deadlines of the account first, each of which becomes an event of its own, and about a
+    ``DeadlinePassed``, which stands for a look at the clock, nothing at all."""
+    rules: Rules = UNNAMED
+    """What it judges by (``rules_of``): each event names it, and its data is kept with the first that does; ``UNNAMED``
+    for a step that cannot be named, whose decisions can later be verified by the chain but not judged again."""
+    releasing: Sequence[int] = ()
+    """Numbers in the quarantine from which these events come: they are marked as released in the same transaction, and
+    if one of them was released before, ``StoreError`` is raised and nothing is kept."""
+    released_at: datetime | None = None
+    """When they were; by default at the events' own time."""
+    quiet: bool = False
+    """Quiet events are kept like any other, their effects included, but no delivery is ever made of these, for no hook,
+    whenever it becomes known."""
+    now: datetime | None = None
+    """When deliveries are made and due; by default at the time of their event."""
+    claiming: Claiming | None = None
+
+
+class Fed(NamedTuple):
+    """What came of a feed."""
+
+    decisions: list[Decision]
+    """All of them, in order."""
+    claimed: list[Delivery]
+    """Deliveries that were made and claimed at once, in the order of their effects. None of a hook that is disabled or
+    behind, or that has but one attempt, and no ordered one while an earlier one of its lane is unfinished."""
+
+
 class Ledger(Protocol):
     """Writes: every event is kept, and what it changes is kept with it or not at all."""
+
+    def feed(self, feed: Feed) -> Fed:
+        """Judge events in order and keep everything, in one transaction, with a delivery of each effect for each hook
+        that the store knows and that wants it."""
 
     def advance(
         self,
@@ -44,17 +91,7 @@ class Ledger(Protocol):
         released_at: datetime | None = None,
         quiet: bool = False,
     ) -> list[Decision]:
-        """Judge events in order and keep everything, in one transaction; return all decisions in order.
-
-        ``judge`` may decide about deadlines of the account first, each of which becomes an event of its own, and about
-        a ``DeadlinePassed``, which stands for a look at the clock, nothing at all. ``rules`` is what it judges by
-        (``rules_of``): each event names it, and its data is kept with the first that does; ``UNNAMED`` for a step that
-        cannot be named, whose decisions can later be verified by the chain but not judged again. ``releasing`` are
-        numbers in the quarantine from which these events come: they are marked as released in the same transaction, at
-        ``released_at`` or else at the events' own time, and if one of them was released before, ``StoreError`` is
-        raised and nothing is kept. ``quiet`` events are kept like any other, their effects included, but the effects
-        wait for nobody: no delivery is ever planned from them, for no hook, whenever it becomes known.
-        """
+        """Feed, and return the decisions alone."""
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
         """Keep unreadable payloads, in one transaction; return their numbers."""
@@ -151,7 +188,12 @@ class Outbox(Protocol):
     """Effects on their way to hooks. Times come from the caller; nothing here looks at a clock."""
 
     def subscribe(self, hooks: Sequence[SubscribedHook], now: datetime) -> None:
-        """Make hooks known, or change how known ones are run; a disabled one stays disabled."""
+        """Make hooks known, or change how known ones are run; a disabled one stays disabled.
+
+        From its first time on, a hook has a delivery of every effect that is fed and that it wants. ``since`` says
+        which earlier events it is called for as well: these are its backlog, which ``plan`` works off. It is read when
+        the hook becomes known and not again.
+        """
 
     def subscribed(self) -> list[SubscribedHook]:
         """Return every hook that the store knows, by name."""
@@ -165,12 +207,9 @@ class Outbox(Protocol):
     def enable(self, hook: str) -> bool:
         """Let a disabled hook go on; return False if it is not known."""
 
-    def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
-        """Make a delivery of each waiting effect for each subscribed hook that wants it; return of how many events.
-
-        Of some accounts, or of all: then the events of about ``limit`` at a time, and 0 tells that none is left.
-        Without any subscribed hook effects go on waiting and 0 is returned.
-        """
+    def plan(self, now: datetime, limit: int) -> int:
+        """Make deliveries of the next events, about ``limit``, of the hooks that are behind; return how many events
+        were looked through, 0 when no hook is behind."""
 
     def claim(
         self,
@@ -183,7 +222,8 @@ class Outbox(Protocol):
         """Take deliveries that are due, in the order of their effects; each counts an attempt, committed on return.
 
         Of these hooks only, as far as they are enabled, and of some accounts or of all. An ordered delivery is
-        taken only if no earlier one of its account and hook is unfinished, and never two of them at once.
+        taken only if no earlier one of its account and hook is unfinished or still to be planned, and never two of
+        them at once.
         """
 
     def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
@@ -209,7 +249,7 @@ class Outbox(Protocol):
         """
 
     def waiting_effects(self) -> int:
-        """Return how many events have effects that were not planned yet."""
+        """Return how many events with effects are still to be looked through for a hook that is behind."""
 
 
 class Store(Ledger, Reader, Prover, Outbox, Protocol):

@@ -358,7 +358,10 @@ ANOMALY_COLUMNS = 3
 PUBLIC, PRIVATE = slice(1, 14), slice(14, 17)
 """Which of an event's columns are hashed as they are, and which may be erased: owner, reason, payload."""
 EVENT_COLUMNS = 17
-"""How many columns of an event say what happened and what became of it, its number first."""
+"""How many columns of an event say what happened and what became of it, its number first; after them come the rules,
+the effects, whether it is quiet, what stands for what is erased, and the digest."""
+DECIDED = slice(17, 20)
+"""Those that are hashed after them: the rules, the effects, whether it is quiet."""
 
 
 def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
@@ -370,12 +373,13 @@ def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
 
 
 def evidence_from(rows: Iterator[Row]) -> Iterator[Evidence]:
-    """Yield the same with what was decided: after whether it is erased come the rules and the effects, or NULL."""
+    """Yield the same with what was decided: after whether it is erased come the rules, the effects, and whether it is
+    quiet."""
     for joined in _by_event(rows):
         row = joined[0]
-        rules, text = row[EVENT_COLUMNS + 1 : EVENT_COLUMNS + 3]
-        effects = effects_from(text or NO_EFFECTS, row[14])
-        yield Evidence(_entry_from(joined), tuple([(e.kind, e.subject, e.doubtful) for e in effects]), rules)
+        rules, text, is_quiet = row[EVENT_COLUMNS + 1 : EVENT_COLUMNS + 4]
+        effects = tuple([(e.kind, e.subject, e.doubtful) for e in effects_from(text, row[14])])
+        yield Evidence(_entry_from(joined), effects, rules, bool(is_quiet))
 
 
 def _by_event(rows: Iterator[Row]) -> Iterator[list[Row]]:

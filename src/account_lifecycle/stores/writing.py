@@ -5,17 +5,19 @@ Both stores feed alike: take the accounts of all requests that share a transacti
 event's digest goes on from, and in how rows travel.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
-from ..lifecycle.rules import Rules
+from ..lifecycle.rules import UNNAMED, Rules
 from ..records import Judge, Refused
 from . import chain, rows
+from .outbox_rows import NewDelivery, Planner
+from .protocol import Fed, Feed
 from .rows import Row
 
 RETENTION_PAGE = 500
@@ -24,15 +26,25 @@ LATEST = 2**63 - 1
 """What comes after every sequence."""
 
 
-class Feed(NamedTuple):
-    """A request to judge events and to keep what is decided (``Ledger.advance``)."""
+class Feeder(ABC):
+    """A store that feeds."""
 
-    events: Sequence[Event]
-    judge: Judge
-    rules: Rules
-    releasing: Sequence[int]
-    released_at: datetime | None
-    quiet: bool
+    @abstractmethod
+    def feed(self, feed: Feed) -> Fed:
+        """Judge events in order and keep everything, in one transaction."""
+
+    def advance(
+        self,
+        events: Sequence[Event],
+        judge: Judge,
+        rules: Rules = UNNAMED,
+        *,
+        releasing: Sequence[int] = (),
+        released_at: datetime | None = None,
+        quiet: bool = False,
+    ) -> list[Decision]:
+        """Feed, and return the decisions alone."""
+        return self.feed(Feed(events, judge, rules, releasing, released_at, quiet)).decisions
 
 
 def judge_feed(feed: Feed, accounts: Mapping[str, Account]) -> tuple[list[Decision], dict[str, Account]]:
@@ -55,16 +67,16 @@ def judge_feed(feed: Feed, accounts: Mapping[str, Account]) -> tuple[list[Decisi
 class FeedRows:
     """The rows that decisions come to, by their tables, each in the order of its columns."""
 
-    def __init__(self) -> None:
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
         self.events: list[Row] = []
-        """Without the digest that stands for what is erased: nothing is yet."""
+        """Without what stands for what is erased: nothing is yet."""
         self.anomalies: list[Row] = []
         self.windows: dict[tuple[str, int], Row] = {}
         """The last state of each, by account id and sequence."""
-        self.effects: list[Row] = []
-        self.pending: list[Row] = []
         self.rules: set[Rules] = set()
         """What the events were judged by, as far as it has data."""
+        self.deliveries: list[NewDelivery] = []
 
     def add(self, number: int, decision: Decision, feed: Feed, previous: bytes) -> bytes:
         """Add an event's rows and return its digest, which goes on from ``previous``."""
@@ -74,15 +86,15 @@ class FeedRows:
             self.anomalies += anomalies
         if decision.effects:
             effects = rows.effects_text(decision.effects, row[14])
-            self.effects.append((number, row[1], effects))
-            if not feed.quiet:
-                self.pending.append((row[1], number))
+            if not feed.quiet and self._planner.hooks:
+                self.deliveries += self._planner.deliveries(number, decision, effects, feed)
         if window := decision.blind_window:
             self.windows[window.account_id, window.sequence] = rows.window_row(window, row[2])
         if feed.rules.content:
             self.rules.add(feed.rules)
-        digest = chain.sealed(previous, row, feed.rules.name, anomalies, effects)
-        self.events.append((*row, feed.rules.name, digest))
+        decided = feed.rules.name, effects, int(feed.quiet)
+        digest = chain.sealed(previous, row, decided, anomalies)
+        self.events.append((*row, *decided, digest))
         return digest
 
 

@@ -3,22 +3,20 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from ...lifecycle.decide import Decision
-from ...lifecycle.events import Event
-from ...lifecycle.rules import UNNAMED, Rules
-from ...records import Judge, Refused
+from ...records import Refused
 from ..commit_group import CommitGroup
-from ..writing import Feed, dismissed_rows, quarantine_rows
+from ..protocol import Fed, Feed
+from ..writing import Feeder, dismissed_rows, quarantine_rows
 from .connection import Connections, in_our_words, prepare
 from .filling import PostgresFiller
-from .ledger import FeedTurn, feed
+from .ledger import FeedTurn, Known, write_feeds
 from .outbox import PostgresOutbox
 from .proving import PostgresProver
 from .retention import PostgresRetention
 from .transactions import Transaction, Transactions
 
 
-class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresFiller):
+class PostgresStore(Feeder, PostgresProver, PostgresRetention, PostgresOutbox, PostgresFiller):
     """Everything in one schema of a PostgreSQL database, which is made ready if need be.
 
     Safe to share between threads, and after a fork between processes. The URL is libpq's, with all its parameters:
@@ -29,9 +27,8 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
     is_lasting = True
 
     def __init__(self, url: str) -> None:
-        self._feeds: CommitGroup[Feed, list[Decision]] = CommitGroup(self._feed)
-        self._rules: frozenset[Rules] = frozenset()
-        """Those that are in the database for sure."""
+        self._feeds: CommitGroup[Feed, Fed] = CommitGroup(self._feed)
+        self._known = Known()
         self._connections = Connections(url, self._feeds.renew)
         self._transactions = Transactions(self._connections)
         place = self._connections.place
@@ -48,24 +45,16 @@ class PostgresStore(PostgresProver, PostgresRetention, PostgresOutbox, PostgresF
 
     # ---- Ledger ----------------------------------------------------------------------------------
 
-    def advance(
-        self,
-        events: Sequence[Event],
-        judge: Judge,
-        rules: Rules = UNNAMED,
-        *,
-        releasing: Sequence[int] = (),
-        released_at: datetime | None = None,
-        quiet: bool = False,
-    ) -> list[Decision]:
+    def feed(self, feed: Feed) -> Fed:
         """Judge events in order and keep everything, in one transaction, which others may share."""
-        return self._feeds.ask(Feed(events, judge, rules, releasing, released_at, quiet))
+        return self._feeds.ask(feed)
 
     def _feed(self, turns: Sequence[FeedTurn]) -> None:
-        fed = self._transactions.run(lambda transaction: feed(transaction, turns, self._rules))
-        self._rules |= fed.rules
-        for turn, decisions in fed.decided:
-            turn.give(decisions)
+        written = self._transactions.run(lambda transaction: write_feeds(transaction, turns, self._known))
+        self._known.rules |= written.rules
+        for turn, decisions in written.decided:
+            claimed = [delivery for feed, delivery in written.claimed if feed is turn.asked]
+            turn.give(Fed(decisions, claimed))
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
         """Keep unreadable payloads, in one transaction; return their numbers."""

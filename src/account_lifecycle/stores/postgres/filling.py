@@ -13,8 +13,7 @@ from .proving import faults_in, joined
 from .transactions import Transaction
 
 FILLED_TABLES = (
-    "account", "rules", "event", "anomaly", "blind_window", "effect", "pending", "hook", "delivery", "quarantine",
-    "segment", "baseline",
+    "account", "rules", "event", "anomaly", "blind_window", "hook", "delivery", "quarantine", "segment", "baseline",
 )  # fmt: skip
 """Everything that a store keeps."""
 

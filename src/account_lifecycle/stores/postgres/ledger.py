@@ -12,50 +12,64 @@ from typing import NamedTuple
 from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
 from ...lifecycle.rules import Rules
+from ...records import MOVES_TOLD, Delivery
 from .. import chain, rows
 from ..commit_group import Turn
+from ..outbox_rows import Planner, claimable, claimed, delivery_from, fed_effect, hook_from
+from ..protocol import Fed, Feed
 from ..rows import Row
-from ..writing import Feed, FeedRows, judge_feed, release_row, release_times
+from ..writing import FeedRows, judge_feed, release_row, release_times
 from .transactions import Transaction
 
-FeedTurn = Turn[Feed, list[Decision]]
+FeedTurn = Turn[Feed, Fed]
 
 
-class Fed(NamedTuple):
+class Known:
+    """What this process remembers of the database; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self.hooks: tuple[int, Planner] = (0, Planner(()))
+        """The hooks as they were read last, and at which generation."""
+        self.rules: frozenset[Rules] = frozenset()
+        """Those that are in the database for sure."""
+
+
+class FedTogether(NamedTuple):
     """What came of the requests that share a transaction."""
 
     decided: list[tuple[FeedTurn, list[Decision]]]
+    claimed: list[tuple[Feed, Delivery]]
     witness: tuple[int, bytes] | None
     """Number and digest of one of the events: if it is there, everything is."""
     rules: frozenset[Rules]
     """What they were judged by."""
 
 
-def feed(transaction: Transaction[Fed], turns: Sequence[FeedTurn], known_rules: frozenset[Rules]) -> Fed:
-    """Judge what is asked for and put off its writing; a request that fails by itself is refused and left out.
-
-    ``known_rules`` are those whose data is in the database for sure.
-    """
+def write_feeds(transaction: Transaction[FedTogether], turns: Sequence[FeedTurn], known: Known) -> FedTogether:
+    """Judge what is asked for and put off its writing; a request that fails by itself is refused and left out."""
     turns = [turn for turn in turns if not turn.is_over]
     account_ids = sorted({event.account_id for turn in turns for event in turn.asked.events})
-    desk = _Desk(transaction, account_ids, turns)
+    desk = _Desk(transaction, account_ids, turns, known)
     if desk.is_kept:
         assert transaction.earlier is not None
-        return transaction.earlier
+        return transaction.earlier._replace(claimed=[])  # what was claimed is left to its lease
     decided = []
     for turn in turns:
         try:
             decided.append((turn, desk.judge(turn.asked)))
         except Exception as error:
             turn.refuse(error)
-    return Fed(decided, *desk.write(known_rules))
+    return FedTogether(decided, *desk.write())
 
 
 class _Desk:
     """The accounts of one transaction, locked, and what was decided about them so far."""
 
-    def __init__(self, transaction: Transaction[Fed], account_ids: list[str], turns: Sequence[FeedTurn]) -> None:
+    def __init__(
+        self, transaction: Transaction[FedTogether], account_ids: list[str], turns: Sequence[FeedTurn], known: Known
+    ) -> None:
         self._transaction = transaction
+        self._known = known
         self._account_ids = account_ids
         self._accounts: dict[str, Account] = {}
         self._heads: dict[str, bytes] = {}
@@ -74,10 +88,12 @@ class _Desk:
         with transaction.round():
             transaction.execute("enter_accounts", (chain.GENESIS, self._account_ids))
             accounts = transaction.execute("lock_accounts", (self._account_ids,))
+            generation = transaction.execute("hook_generation")
             numbers = transaction.execute("event_numbers", (events,))
             quarantined = transaction.execute("lock_quarantined", (sorted(releasing),)) if releasing else None
             witness = transaction.execute("is_event_kept", earlier.witness) if earlier and earlier.witness else None
         self._numbers = [number for (number,) in numbers.fetchall()]
+        ((self._generation,),) = generation.fetchall()
         self._quarantined: dict[int, Row] = {row[0]: row for row in quarantined.fetchall()} if quarantined else {}
         self.is_kept = witness is not None and bool(witness.fetchall())
         for *columns, digest in accounts.fetchall():
@@ -95,29 +111,76 @@ class _Desk:
         self._released.update(times)
         return decisions
 
-    def write(self, known_rules: frozenset[Rules]) -> tuple[tuple[int, bytes] | None, frozenset[Rules]]:
-        """Put off the writing of everything that was decided, table by table; return a witness and the rules."""
-        written, lacking = FeedRows(), len(self._decided) - len(self._numbers)
+    def _planner(self) -> Planner:
+        generation, planner = self._known.hooks
+        if generation != self._generation:
+            planner = Planner(map(hook_from, self._transaction.ask("hooks")))
+            self._known.hooks = self._generation, planner
+        return planner
+
+    def write(self) -> tuple[list[tuple[Feed, Delivery]], tuple[int, bytes] | None, frozenset[Rules]]:
+        """Put off the writing of everything that was decided, table by table; return what is claimed, a witness and the
+        rules."""
+        written, lacking = FeedRows(self._planner()), len(self._decided) - len(self._numbers)
         if lacking > 0:  # deadlines that had passed became events too
             self._numbers += [number for (number,) in self._transaction.ask("event_numbers", (lacking,))]
         for number, (decision, feed) in zip(self._numbers, self._decided, strict=False):
             head = self._heads[decision.after.account_id]
             self._heads[decision.after.account_id] = written.add(number, decision, feed, head)
         put_off = self._transaction.put_off
-        put_off("save_rules", sorted(written.rules - known_rules))
+        put_off("save_rules", sorted(written.rules - self._known.rules))
         put_off("save_event", written.events)
         put_off("save_anomaly", written.anomalies)
         put_off("save_window", list(written.windows.values()))
-        put_off("save_effects", written.effects)
-        put_off("save_pending", written.pending)
         last = {decision.after.account_id: decision.after for decision, _ in self._decided}
         put_off("save_account", [self._account_row(account) for account in last.values()])
         put_off("release", [release_row(self._quarantined[number], at) for number, at in self._released.items()])
         left = [account_id for account_id in self._account_ids if account_id not in self._accounts]
         put_off("leave_accounts", [(left,)] if left else [])
+        taken = self._make_deliveries(written)
         witness = (written.events[-1][0], written.events[-1][-1]) if written.events else None
-        return witness, frozenset(written.rules)
+        return taken, witness, frozenset(written.rules)
+
+    def _make_deliveries(self, written: FeedRows) -> list[tuple[Feed, Delivery]]:
+        """Put off the writing of new deliveries, claimed as far as their feeds wish and lanes are free."""
+        transaction, made = self._transaction, written.deliveries
+        if not made:
+            return []
+        wished = list(claimable(made))
+        lanes = [(made[place].hook.name, made[place].row.account_id) for place in wished if made[place].hook.is_ordered]
+        with transaction.round():
+            numbers = transaction.execute("delivery_numbers", (len(made),))
+            columns = [list(column) for column in zip(*lanes, strict=True)]
+            locked = transaction.execute("lock_busy_lanes", columns) if lanes else None
+            accounts = sorted({made[place].row.account_id for place in wished})
+            moved = transaction.execute("moves_of_accounts", (accounts,)) if accounts else None
+        numbered = [new.row._replace(delivery_id=n) for new, (n,) in zip(made, numbers.fetchall(), strict=True)]
+        moves = [*(moved.fetchall() if moved else ()), *(_move_of(row) for row in written.events if _is_move(row))]
+        busy, taken = set(locked.fetchall()) if locked else set(), list[tuple[Feed, Delivery]]()
+        for place in wished:
+            (_, hook, decision, feed), row = made[place], numbered[place]
+            if feed.claiming is None or (hook.is_ordered and (hook.name, row.account_id) in busy):
+                continue
+            numbered[place] = row = claimed(row, feed.claiming.leased_until)
+            until = [
+                move for account_id, *move in moves if account_id == row.account_id and move[0] <= decision.sequence
+            ]
+            effect = fed_effect(row.effect_id, decision, until[-MOVES_TOLD:])
+            taken.append((feed, delivery_from(row, hook, effect)))
+        transaction.put_off("save_delivery", numbered)
+        return taken
 
     def _account_row(self, account: Account) -> Row:
         account_id, *columns = rows.account_row(account)
         return (*columns, self._heads[account_id], account_id)
+
+
+def _is_move(event: Row) -> bool:
+    """Return whether an event, given by its columns, has changed its account's status."""
+    before, after = event[12:14]
+    return bool(before != after and before.split(" ")[0] != after.split(" ")[0])
+
+
+def _move_of(event: Row) -> Row:
+    """Return account id, sequence, time of receipt, word, and the situations before and after an event."""
+    return (*event[1:4], event[5], *event[12:14])

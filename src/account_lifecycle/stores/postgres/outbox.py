@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ...records import (
+    Backlog,
     Claim,
     Completion,
     Delivery,
@@ -21,19 +22,19 @@ from ...records import (
 from .. import rows
 from ..outbox_rows import (
     EFFECTS_PER_EVENT,
+    HOOK_COLUMNS,
     DeliveryRow,
+    Planner,
+    changed_hooks,
     delivery_from,
     effects_by_id,
     hook_from,
     hook_row,
     new_delivery,
-    planned,
 )
 from ..rows import Row
 from .connection import Connection, statement
 from .transactions import Result, Transaction, Transactions
-
-_HOOK_COLUMNS = 9
 
 
 class PostgresOutbox:
@@ -45,9 +46,22 @@ class PostgresOutbox:
 
     def subscribe(self, hooks: Sequence[SubscribedHook], now: datetime) -> None:
         """Make hooks known, or change how known ones are run; a disabled one stays disabled."""
-        found = {hook.name: hook_row(hook._replace(subscribed_at=now)) for hook in hooks}
-        last_of_each = [(*found[name][:7], None, "") for name in sorted(found)]  # in one order, so that nobody is stuck
-        self._change("subscribe", last_of_each)
+        known = {hook.name: hook for hook in self.subscribed()}
+        if not changed_hooks(hooks, known, None, now):
+            return  # and nobody waits
+
+        def change(transaction: Transaction[None]) -> None:
+            with transaction.round():
+                transaction.execute("changing_hooks")
+                found = transaction.execute("hooks")
+                bounds = transaction.execute("earlier_events")
+                transaction.execute("hooks_changed")
+            known = {row[0]: hook_from(row) for row in found.fetchall()}
+            ((first, last),) = bounds.fetchall()
+            earlier = None if last is None else Backlog(first, last)
+            transaction.put_off("save_hook", list(map(hook_row, changed_hooks(hooks, known, earlier, now))))
+
+        self._transactions.run(change)
 
     def subscribed(self) -> list[SubscribedHook]:
         """Return every hook that the store knows, by name."""
@@ -59,6 +73,8 @@ class PostgresOutbox:
         def forget(transaction: Transaction[bool]) -> bool:
             with transaction.round():
                 transaction.execute("planning")
+                transaction.execute("changing_hooks")
+                transaction.execute("hooks_changed")
                 known = transaction.execute("delete_hook", (hook,))
                 transaction.execute("delete_unfinished", (hook,))
             return bool(known.fetchall()) or bool(transaction.earlier)
@@ -67,44 +83,59 @@ class PostgresOutbox:
 
     def disable(self, hook: str, now: datetime, reason: str) -> None:
         """Let a hook's deliveries wait until it is enabled."""
-        self._change("disable", [(rows.to_us(now), reason, hook)])
+        self._change("disable", (rows.to_us(now), reason, hook))
 
     def enable(self, hook: str) -> bool:
         """Let a disabled hook go on; return False if it is not known."""
-        return bool(self._transactions.run(lambda transaction: transaction.ask_last("enable", (hook,))))
+        return self._change("enable", (hook,))
 
-    def _change(self, name: str, changes: Sequence[Row]) -> None:
-        if changes:
-            self._transactions.run(lambda transaction: transaction.put_off(name, changes))
+    def _change(self, name: str, params: Row) -> bool:
+        """Change a hook by a statement; return whether it is known."""
+
+        def change(transaction: Transaction[bool]) -> bool:
+            with transaction.round():
+                transaction.execute("changing_hooks")
+                transaction.execute("hooks_changed")
+                changed = transaction.execute(name, params)
+            return bool(changed.fetchall())
+
+        return self._transactions.run(change)
 
     # ---- Planning --------------------------------------------------------------------------------
 
-    def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
-        """Make a delivery of each waiting effect for each subscribed hook that wants it; return of how many events.
+    def plan(self, now: datetime, limit: int) -> int:
+        """Make deliveries of the next events, about ``limit``, of the hooks that are behind; return how many events
+        were looked through.
 
         One planner at a time, so that the deliveries of an account are made in the order of its effects.
         """
-        name = "pending" if account_ids is None else "pending_of"
-        params = (limit,) if account_ids is None else (list(account_ids),)
+        if not self._transactions.rows("is_any_behind")[0][0]:
+            return 0
 
         def plan(transaction: Transaction[int]) -> int:
             with transaction.round():
                 transaction.execute("planning")
-                hooks = transaction.execute("hooks")
-                pending = transaction.execute(name, params)
-            known, events = [hook_from(row) for row in hooks.fetchall()], pending.fetchall()
-            if not (known and events):
+                found = transaction.execute("hooks")
+            planner = Planner(map(hook_from, found.fetchall()))
+            page = planner.next_page(limit)
+            if page is None:
                 return 0
-            made = planned(0, events, known, now)
-            self._number(transaction, made)
-            transaction.put_off("planned", [([event_id for event_id, *_ in events],)])
-            return len(events)
+            events = transaction.ask("backlog", (*page, limit))
+            last = events[-1][0] if len(events) == limit else page.until
+            self._number(transaction, list(planner.backlog(events, now)))
+            changed = planner.after_backlog(last)
+            if any(hook.backlog is None for hook in changed):  # from now on feeds may claim for it
+                with transaction.round():
+                    transaction.execute("changing_hooks")
+                    transaction.execute("hooks_changed")
+            transaction.put_off("save_hook", list(map(hook_row, changed)))
+            return int(last - page.after)
 
         return self._transactions.run(plan)
 
     def waiting_effects(self) -> int:
-        """Return how many events have effects that were not planned yet."""
-        count: int = self._transactions.rows("count_pending")[0][0]
+        """Return how many events with effects are still to be looked through for a hook that is behind."""
+        count: int = self._transactions.rows("count_backlog")[0][0]
         return count
 
     def _number(self, transaction: Transaction[Result], made: Sequence[DeliveryRow]) -> list[int]:
@@ -152,7 +183,7 @@ class PostgresOutbox:
         """Make deliveries, as their owners get them, from rows joined with their hooks."""
         if not taken:
             return []
-        pairs = [(DeliveryRow(*row[:-_HOOK_COLUMNS]), hook_from(row[-_HOOK_COLUMNS:])) for row in taken]
+        pairs = [(DeliveryRow(*row[:-HOOK_COLUMNS]), hook_from(row[-HOOK_COLUMNS:])) for row in taken]
         event_ids = sorted({row.effect_id // EFFECTS_PER_EVENT for row, _ in pairs})
         effects = self._transactions.read(lambda connection: _effects(connection, event_ids))
         pairs.sort(key=lambda pair: (pair[0].effect_id, pair[0].delivery_id))

@@ -61,7 +61,7 @@ def _chain_faults(account_id: str, group: Iterator[Row]) -> Iterator[Fault]:
     for _, same in groupby(group, key=lambda row: row[0]):
         joined_rows = list(same)
         row = joined_rows[0]
-        first_sequence, first_previous, last_sequence, last_digest = row[21:25]
+        first_sequence, first_previous, last_sequence, last_digest = row[22:26]
         if sequence is None:
             sequence, previous = first_sequence, first_previous
         found, place = row[2], f"event {row[0]}"
@@ -71,22 +71,22 @@ def _chain_faults(account_id: str, group: Iterator[Row]) -> Iterator[Fault]:
             previous = None
         for finding in _event_findings(row, joined_rows, previous):
             yield Fault(place, finding, account_id, found)
-        sequence, previous = found, bytes(row[20])
+        sequence, previous = found, bytes(row[21])
     if (last_sequence, last_digest) != (sequence, previous):
         finding = "its chain does not end at its head: events are missing at its end, or it was changed"
         yield Fault(_place(account_id), finding, account_id)
 
 
 def _event_findings(row: Row, joined_rows: list[Row], previous: bytes | None) -> Iterator[str]:
-    rules, effects, private, digest = row[17:21]
+    private, digest = row[20:22]
     if private is not None and tuple(row[rows.PRIVATE]) != (None, "", None):
         yield "it is erased, and yet has an owner, a reason or a payload"
     if previous is None:
         return  # what it goes on from is not there
     kept = chain.private_digest(*row[rows.PRIVATE]) if private is None else bytes(private)
-    anomalies = [(row[0], *row[25:]) for row in joined_rows if row[25] is not None]
+    anomalies = [(row[0], *row[26:]) for row in joined_rows if row[26] is not None]
     found = chain.anomalies_text(anomalies)
-    text = chain.event_text(row[rows.PUBLIC], kept, rules, found, effects or rows.NO_EFFECTS)
+    text = chain.event_text(row[rows.PUBLIC], kept, found, *row[rows.DECIDED])
     if chain.linked(previous, text) != digest:
         yield "its digest does not fit: it was changed, or its anomalies or effects, or the event before it"
 

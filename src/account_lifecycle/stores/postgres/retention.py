@@ -183,7 +183,7 @@ class _Pruning:
             return self.segment, {}
         transaction.put_off("drop_baselines", [(list(heads),)])
         transaction.put_off("save_baseline", [(*rows.account_row(found[each]), heads[each]) for each in heads])
-        for name in ("take_anomalies", "take_pending", "take_effects", "take_deliveries", "take_events"):
+        for name in ("take_anomalies", "take_deliveries", "take_events"):
             transaction.put_off(name, [_columns(ends)])
         head = joined((digest,) for _, digest in sorted((self._heads | heads).items())).hex()
         segment = self.segment._replace(events=self.segment.events + events, head=head)
@@ -199,7 +199,7 @@ def _events_of(taken: Iterable[Row]) -> Iterator[tuple[Evidence, bytes]]:
     """Yield events, each with its digest."""
     for _, group in groupby(taken, key=lambda row: row[0]):
         together = list(group)
-        yield next(rows.evidence_from(iter(together))), bytes(together[0][rows.EVENT_COLUMNS + 3])
+        yield next(rows.evidence_from(iter(together))), bytes(together[0][rows.EVENT_COLUMNS + 4])
 
 
 def _in_pages(

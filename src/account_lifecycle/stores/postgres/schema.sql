@@ -39,6 +39,8 @@ CREATE TABLE event (
     reason           text NOT NULL,    -- in the vendor's words
     payload          bytea,             -- of an announcement: byte for byte; NULL when erased
     rules            text NOT NULL,    -- the name of what it was judged by; blank when that is not known
+    effects          text NOT NULL,    -- a JSON array of [kind, subject], and 1 if doubtful; null: the owner
+    is_quiet         smallint NOT NULL, -- whether no hook is called for them, whenever it becomes known
     private_digest   bytea,             -- of an erased event: what stands for its owner, reason and payload
     digest           bytea NOT NULL     -- over the account's event before it, and this one
 );
@@ -77,32 +79,26 @@ CREATE TABLE blind_window (
     PRIMARY KEY (account_id, sequence)
 );
 
--- The outbox: the effects of each event that has any, and which events no planner has looked at.
-CREATE TABLE effect (
-    event_id   bigint PRIMARY KEY,
-    account_id text COLLATE "C" NOT NULL,
-    effects    text NOT NULL           -- a JSON array of [kind, subject], and 1 if doubtful; null: the owner
-);
-
-CREATE TABLE pending (
-    account_id text COLLATE "C" NOT NULL,
-    event_id   bigint NOT NULL,
-    PRIMARY KEY (account_id, event_id)
-);
-
-CREATE INDEX pending_in_order ON pending (event_id);
-
+-- Durable subscriptions: whichever process feeds, the deliveries of all of them are planned in the same transaction.
 CREATE TABLE hook (
     name            text COLLATE "C" PRIMARY KEY,
     kind            text NOT NULL,
     subject         text,              -- NULL: whatever the subject
+    severity        text,              -- of anomalies: at least so severe; NULL: however severe
+    next_step       text,              -- of anomalies: that ask for this; NULL: for whatever
     is_ordered      smallint NOT NULL,
     attempts_limit  bigint NOT NULL,
     on_dead         text NOT NULL,
+    since           bigint,            -- only events received from then on; NULL: all that are fed once it is known
+    backlog_after   bigint,            -- events after this one, up to the next, are still to be looked through for it
+    backlog_until   bigint,
     subscribed_at   bigint NOT NULL,
     disabled_at     bigint,
     disabled_reason text NOT NULL
 );
+
+-- Grows with every change of a hook, so that a feed reads them only when they changed.
+CREATE SEQUENCE hook_generation;
 
 -- One row for each hook that wanted an effect. effect_id = event_id * 16 + the effect's place in its event.
 CREATE TABLE delivery (

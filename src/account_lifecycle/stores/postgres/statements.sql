@@ -42,9 +42,14 @@ FROM account a
 {where}
 
 -- name: enter_accounts
+-- Before anything is locked or read, the lock that whoever changes a hook has for himself: what is read after it are the
+-- hooks that there will be until the end of this transaction.
+WITH feeding AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(1094929475, hashtext('hooks ' || coalesce(current_schema(), '')))
+)
 INSERT INTO account
 SELECT id, 0, '', '', NULL, NULL, NULL, 0, NULL, '{}', %s
-FROM unnest(%s::text[]) id
+FROM feeding CROSS JOIN unnest(%s::text[]) id
 ON CONFLICT (account_id) DO NOTHING
 
 -- name: lock_accounts
@@ -56,6 +61,9 @@ FOR UPDATE
 
 -- name: leave_accounts
 DELETE FROM account WHERE account_id = ANY(%s) AND sequence = 0
+
+-- name: hook_generation
+SELECT last_value + is_called::int FROM hook_generation
 
 -- name: event_numbers
 SELECT nextval('event_number') FROM generate_series(1, %s)
@@ -70,7 +78,7 @@ SELECT name, content FROM rules ORDER BY name
 INSERT INTO rules VALUES (%s, %s) ON CONFLICT (name) DO NOTHING
 
 -- name: save_event
-INSERT INTO event VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
+INSERT INTO event VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
 
 -- name: save_anomaly
 INSERT INTO anomaly VALUES (%s, %s, %s, %s, %s)
@@ -80,12 +88,6 @@ INSERT INTO blind_window VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (account_id, sequence) DO UPDATE SET
     closed_at = excluded.closed_at, closed_sequence = excluded.closed_sequence,
     is_recovered = excluded.is_recovered, causes = excluded.causes
-
--- name: save_effects
-INSERT INTO effect (event_id, account_id, effects) VALUES (%s, %s, %s)
-
--- name: save_pending
-INSERT INTO pending (account_id, event_id) VALUES (%s, %s)
 
 -- name: save_account
 UPDATE account SET
@@ -136,15 +138,25 @@ UPDATE quarantine SET released_at = %s, digest = %s WHERE quarantine_id = %s
 -- name: dismiss
 UPDATE quarantine SET dismissed_at = %s, digest = %s WHERE quarantine_id = %s
 
--- name: subscribe
-INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+-- name: changing_hooks
+-- Waits until nobody feeds, and keeps everybody from it: a feed either has been committed or knows the hook.
+SELECT pg_advisory_xact_lock(1094929475, hashtext('hooks ' || coalesce(current_schema(), '')))
+
+-- name: hooks_changed
+SELECT nextval('hook_generation')
+
+-- name: earlier_events
+SELECT min(event_id) - 1, max(event_id) FROM event
+
+-- name: save_hook
+INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET
-    kind = excluded.kind, subject = excluded.subject, is_ordered = excluded.is_ordered,
-    attempts_limit = excluded.attempts_limit, on_dead = excluded.on_dead
+    kind = excluded.kind, subject = excluded.subject, severity = excluded.severity, next_step = excluded.next_step,
+    is_ordered = excluded.is_ordered, attempts_limit = excluded.attempts_limit, on_dead = excluded.on_dead,
+    backlog_after = excluded.backlog_after, backlog_until = excluded.backlog_until
 
 -- name: hooks
-SELECT name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, disabled_reason
-FROM hook ORDER BY name
+SELECT * FROM hook ORDER BY name
 
 -- name: delete_hook
 DELETE FROM hook WHERE name = %s RETURNING name
@@ -153,7 +165,7 @@ DELETE FROM hook WHERE name = %s RETURNING name
 DELETE FROM delivery WHERE hook = %s AND state IN ('waiting', 'running', 'halted')
 
 -- name: disable
-UPDATE hook SET disabled_at = %s, disabled_reason = %s WHERE name = %s AND disabled_at IS NULL
+UPDATE hook SET disabled_at = %s, disabled_reason = %s WHERE name = %s AND disabled_at IS NULL RETURNING name
 
 -- name: enable
 UPDATE hook SET disabled_at = NULL, disabled_reason = '' WHERE name = %s RETURNING name
@@ -161,23 +173,25 @@ UPDATE hook SET disabled_at = NULL, disabled_reason = '' WHERE name = %s RETURNI
 -- name: planning
 SELECT pg_advisory_xact_lock(1094929475, hashtext('plan ' || coalesce(current_schema(), '')))
 
--- name: pending
-SELECT p.event_id, p.account_id, f.effects
-FROM (SELECT event_id, account_id FROM pending ORDER BY event_id LIMIT %s) p
-JOIN effect f USING (event_id)
-ORDER BY p.event_id
+-- name: backlog
+SELECT event_id, account_id, received_at, effects FROM event
+WHERE event_id > %s AND event_id <= %s AND effects <> '[]' AND is_quiet = 0
+ORDER BY event_id LIMIT %s
 
--- name: pending_of
-SELECT p.event_id, p.account_id, f.effects
-FROM pending p JOIN effect f USING (event_id)
-WHERE p.account_id = ANY(%s)
-ORDER BY p.event_id
+-- name: is_any_behind
+SELECT EXISTS (SELECT FROM hook WHERE backlog_after IS NOT NULL)
 
--- name: planned
-DELETE FROM pending WHERE event_id = ANY(%s)
+-- name: count_backlog
+SELECT count(*) FROM event e
+WHERE e.effects <> '[]' AND e.is_quiet = 0 AND e.event_id > (SELECT min(backlog_after) FROM hook)
+  AND EXISTS (SELECT FROM hook h WHERE e.event_id > h.backlog_after AND e.event_id <= h.backlog_until)
 
--- name: count_pending
-SELECT count(*) FROM pending
+-- name: lock_busy_lanes
+-- Of these lanes, those that are busy. Whoever completes the last delivery of one waits for us, or has committed.
+SELECT d.hook, d.account_id
+FROM delivery d JOIN unnest(%s::text[], %s::text[]) lane (hook, account_id) USING (hook, account_id)
+WHERE d.is_ordered = 1 AND d.state IN ('waiting', 'running', 'halted')
+FOR SHARE OF d
 
 -- name: delivery_numbers
 SELECT nextval('delivery_number') FROM generate_series(1, %s)
@@ -195,7 +209,7 @@ WITH due AS MATERIALIZED (
     SELECT d.delivery_id
     FROM delivery d JOIN hook h ON h.name = d.hook
     WHERE d.state = 'waiting' AND d.due_at <= %s AND h.disabled_at IS NULL AND d.hook = ANY(%s) {which}
-      AND (d.is_ordered = 0 OR NOT EXISTS (
+      AND (d.is_ordered = 0 OR (h.backlog_after IS NULL OR d.effect_id / 16 <= h.backlog_after) AND NOT EXISTS (
           SELECT FROM delivery e
           WHERE e.hook = d.hook AND e.account_id = d.account_id AND e.is_ordered = 1
             AND (e.state = 'running' OR e.state IN ('waiting', 'halted')
@@ -244,10 +258,8 @@ WHERE d.settled_at = s.at AND (d.error IS NOT DISTINCT FROM s.error OR s.counts 
   AND (d.token = s.token AND d.state = s.state OR d.token > s.token AND s.state = 'waiting')
 
 -- name: deliveries
-SELECT d.*, e.sequence, f.effects, e.owner
-FROM delivery d
-JOIN event e ON e.event_id = d.effect_id / 16
-JOIN effect f ON f.event_id = e.event_id
+SELECT d.*, e.sequence, e.effects, e.owner
+FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
 {where}
 
 -- name: lock_finished
@@ -265,12 +277,11 @@ SELECT 1 FROM delivery WHERE delivery_id = ANY(%s)
 UPDATE delivery SET state = 'dead' WHERE delivery_id = %s
 
 -- name: effects
-SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason, e.after,
+SELECT e.event_id, e.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason, e.after,
        w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
-FROM effect f
-JOIN event e USING (event_id)
+FROM event e
 LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
-WHERE f.event_id = ANY(%s)
+WHERE e.event_id = ANY(%s)
 
 -- name: transitions
 SELECT e.event_id, m.sequence, m.received_at, m.word, m.before, m.after
@@ -283,21 +294,29 @@ FROM event e CROSS JOIN LATERAL (
 WHERE e.event_id = ANY(%s)
 ORDER BY e.event_id, m.sequence
 
+-- name: moves_of_accounts
+SELECT moved.id, m.sequence, m.received_at, m.word, m.before, m.after
+FROM unnest(%s::text[]) moved (id) CROSS JOIN LATERAL (
+    SELECT sequence, received_at, word, before, after
+    FROM event WHERE account_id = moved.id AND split_part(before, ' ', 1) <> split_part(after, ' ', 1)
+    ORDER BY sequence DESC LIMIT 5
+) m
+ORDER BY m.sequence
+
 -- name: evidence
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
        e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest IS NOT NULL, e.rules, f.effects, e.digest, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
+       e.private_digest IS NOT NULL, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+FROM event e LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: links
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
        e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.rules, f.effects, e.private_digest, e.digest,
+       e.rules, e.effects, e.is_quiet, e.private_digest, e.digest,
        coalesce(b.sequence, 0), coalesce(b.digest, decode(repeat('00', 32), 'hex')), c.sequence, c.digest,
        a.ordinal, a.kind, a.provider, a.evidence
 FROM event e
-LEFT JOIN effect f USING (event_id)
 LEFT JOIN anomaly a USING (event_id)
 LEFT JOIN baseline b ON b.account_id = e.account_id
 LEFT JOIN account c ON c.account_id = e.account_id
@@ -314,17 +333,11 @@ ORDER BY c.account_id
 SELECT 'anomaly of event ' || a.event_id, NULL, 'there is no such event'
 FROM anomaly a WHERE NOT EXISTS (SELECT FROM event e WHERE e.event_id = a.event_id)
 UNION ALL
-SELECT 'effects of event ' || f.event_id, f.account_id, 'there is no such event of that account'
-FROM effect f WHERE NOT EXISTS (
-    SELECT FROM event e WHERE e.event_id = f.event_id AND e.account_id = f.account_id)
-UNION ALL
-SELECT 'waiting event ' || p.event_id, p.account_id, 'there is no such event of that account with effects'
-FROM pending p WHERE NOT EXISTS (
-    SELECT FROM effect f WHERE f.event_id = p.event_id AND f.account_id = p.account_id)
-UNION ALL
 SELECT 'delivery ' || d.delivery_id, d.account_id, 'there is no such effect of that account'
 FROM delivery d WHERE NOT EXISTS (
-    SELECT FROM effect f WHERE f.event_id = d.effect_id / 16 AND f.account_id = d.account_id)
+    SELECT FROM event e
+    WHERE e.event_id = d.effect_id / 16 AND e.account_id = d.account_id
+      AND mod(d.effect_id, 16) < json_array_length(e.effects::json))
 UNION ALL
 SELECT 'baseline of account ' || b.account_id, b.account_id, 'there is no such account'
 FROM baseline b WHERE NOT EXISTS (SELECT FROM account c WHERE c.account_id = b.account_id)
@@ -379,7 +392,8 @@ LEFT JOIN (
     FROM (
         SELECT account_id, event_id FROM event WHERE received_at >= %s
         UNION ALL
-        SELECT account_id, event_id FROM pending WHERE EXISTS (SELECT FROM hook)
+        SELECT account_id, event_id FROM event
+        WHERE event_id > (SELECT min(backlog_after) FROM hook) AND event_id <= (SELECT max(backlog_until) FROM hook)
         UNION ALL
         SELECT account_id, effect_id / 16 FROM delivery WHERE state IN ('waiting', 'running', 'halted')
     ) needed
@@ -392,7 +406,9 @@ ORDER BY e.account_id
 -- name: unfinished_of
 SELECT account_id, min(event_id)
 FROM (
-    SELECT account_id, event_id FROM pending WHERE account_id = ANY(%s) AND EXISTS (SELECT FROM hook)
+    SELECT account_id, event_id FROM event
+    WHERE account_id = ANY(%s)
+      AND event_id > (SELECT min(backlog_after) FROM hook) AND event_id <= (SELECT max(backlog_until) FROM hook)
     UNION ALL
     SELECT account_id, effect_id / 16 FROM delivery
     WHERE account_id = ANY(%s) AND state IN ('waiting', 'running', 'halted')
@@ -402,24 +418,15 @@ GROUP BY account_id
 -- name: taken
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
        e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest IS NOT NULL, e.rules, f.effects, e.digest, a.kind, a.provider, a.evidence
+       e.private_digest IS NOT NULL, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
 FROM unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
 JOIN event e ON e.account_id = cut.account_id AND e.sequence <= cut.sequence
-LEFT JOIN effect f USING (event_id)
 LEFT JOIN anomaly a USING (event_id)
 ORDER BY e.event_id, a.ordinal
 
 -- name: take_anomalies
 DELETE FROM anomaly a USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
 WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND a.event_id = e.event_id
-
--- name: take_pending
-DELETE FROM pending p USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
-WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND p.event_id = e.event_id
-
--- name: take_effects
-DELETE FROM effect f USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
-WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND f.event_id = e.event_id
 
 -- name: take_deliveries
 DELETE FROM delivery d USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
@@ -444,16 +451,10 @@ SELECT setval(%s::regclass, %s, false)
 
 -- name: copy_events
 COPY event (event_id, account_id, sequence, received_at, kind, word, product, provider, since, allowed, signed_in_at,
-            verdict, before, after, owner, reason, payload, rules, digest) FROM STDIN
+            verdict, before, after, owner, reason, payload, rules, effects, is_quiet, digest) FROM STDIN
 
 -- name: copy_anomalies
 COPY anomaly FROM STDIN
-
--- name: copy_effects
-COPY effect FROM STDIN
-
--- name: copy_pending
-COPY pending FROM STDIN
 
 -- name: copy_deliveries
 COPY delivery FROM STDIN

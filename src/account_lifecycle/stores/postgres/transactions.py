@@ -32,8 +32,6 @@ MANY = 50
 _COPIED = {
     "save_event": "copy_events",
     "save_anomaly": "copy_anomalies",
-    "save_effects": "copy_effects",
-    "save_pending": "copy_pending",
     "save_delivery": "copy_deliveries",
 }
 """The statements that add rows and do nothing else, and what comes to the same."""

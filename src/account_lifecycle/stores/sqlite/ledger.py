@@ -3,7 +3,8 @@
 All requests that share a transaction are judged in memory first, then written table by table, because SQLite is
 fastest when one statement runs many times. The accounts of the last transactions are remembered: they are current
 as long as nobody else has written to the file (``data_version``), which spares most feeds their only read. How many
-are remembered is bounded, and so is how long they are, because an account remembers words from outside.
+are remembered is bounded, and so is how long they are, because an account remembers words from outside. So are the
+hooks remembered, whose deliveries are made in the same transaction.
 """
 
 import json
@@ -16,14 +17,15 @@ import apsw
 from typing_extensions import override
 
 from ...lifecycle.account import Account
-from ...lifecycle.decide import Decision
-from ...lifecycle.events import Event
-from ...lifecycle.rules import UNNAMED, Rules
-from ...records import Judge, Refused
+from ...lifecycle.rules import Rules
+from ...records import Delivery, Refused
 from .. import chain, rows, statements
 from ..commit_group import Turn
-from ..writing import Feed, FeedRows, dismissed_rows, judge_feed, quarantine_rows, release_row, release_times
+from ..outbox_rows import Planner
+from ..protocol import Fed, Feed
+from ..writing import Feeder, FeedRows, dismissed_rows, judge_feed, quarantine_rows, release_row, release_times
 from .connection import every, pragma
+from .outbox import known_hooks, make_deliveries
 from .transactions import SQLiteFile
 
 REMEMBERED_ACCOUNTS = 5_000
@@ -34,7 +36,7 @@ REMEMBERED_CHARACTERS = 16 << 20
 _SQL = statements("sqlite")
 
 
-class SQLiteLedger(SQLiteFile):
+class SQLiteLedger(SQLiteFile, Feeder):
     """``Ledger`` but for retention."""
 
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:
@@ -42,24 +44,17 @@ class SQLiteLedger(SQLiteFile):
         self._remembered_version = -1
         self._remembered_characters = 0
         self._changed: dict[str, Account] = {}
+        self._planner: Planner | None = None
         self._rules: set[Rules] = set()
         """Those that are in the file for sure."""
         self._new_rules: set[Rules] = set()
         super().__init__(path, synchronous)
 
-    def advance(
-        self,
-        events: Sequence[Event],
-        judge: Judge,
-        rules: Rules = UNNAMED,
-        *,
-        releasing: Sequence[int] = (),
-        released_at: datetime | None = None,
-        quiet: bool = False,
-    ) -> list[Decision]:
+    @override
+    def feed(self, feed: Feed) -> Fed:
         """Judge events in order and keep everything, in one transaction, which others may share."""
-        decisions: list[Decision] = self._group.ask(Feed(events, judge, rules, releasing, released_at, quiet))
-        return decisions
+        fed: Fed = self._group.ask(feed)
+        return fed
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
         """Keep unreadable payloads, in one transaction; return their numbers."""
@@ -99,7 +94,7 @@ class SQLiteLedger(SQLiteFile):
     def _write_feeds(
         self, db: apsw.Connection, turns: Sequence[Turn[Any, Any]], *, is_shared: bool
     ) -> list[tuple[Turn[Any, Any], Any]]:
-        """Return what is decided for each turn. One that fails among others is refused, and leaves no trace."""
+        """Return what comes of each turn. One that fails among others is refused, and leaves no trace."""
         self._changed = self._current(db, {event.account_id for turn in turns for event in turn.asked.events})
         numbers = [number for turn in turns for number in turn.asked.releasing]
         quarantined = {number: row for number in numbers for row in every(db, _SQL["quarantined_row"], (number,))}
@@ -118,7 +113,9 @@ class SQLiteLedger(SQLiteFile):
                 times.update(now_released)
                 judged.append((turn, decisions))
         number, digest = last_link(db)
-        written = FeedRows()
+        if self._planner is None:
+            self._planner = Planner(known_hooks(db).values())
+        written = FeedRows(self._planner)
         for turn, decisions in judged:
             for number, decision in enumerate(decisions, number + 1):  # noqa: B020 - goes on where the last ended
                 digest = written.add(number, decision, turn.asked, digest)
@@ -128,8 +125,6 @@ class SQLiteLedger(SQLiteFile):
             "event": written.events,
             "anomaly": written.anomalies,
             "window": written.windows.values(),
-            "effects": written.effects,
-            "pending": written.pending,
             "account": [rows.account_row(account) for account in self._changed.values()],
         }
         self._remembered_characters += sum(len(row[-1]) for row in tables["account"])
@@ -138,7 +133,10 @@ class SQLiteLedger(SQLiteFile):
                 db.executemany(_SQL[f"save_{name}"], found)
         for number, at in times.items():
             db.execute(_SQL["release"], release_row(quarantined[number], at))
-        return judged
+        claimed: dict[int, list[Delivery]] = {}
+        for feed, delivery in make_deliveries(db, written.deliveries):
+            claimed.setdefault(id(feed), []).append(delivery)
+        return [(turn, Fed(decisions, claimed.get(id(turn.asked), []))) for turn, decisions in judged]
 
     # ---- Accounts at hand --------------------------------------------------------------------------
 
@@ -146,7 +144,7 @@ class SQLiteLedger(SQLiteFile):
         """Return accounts as they are now. They are not remembered until what becomes of them is committed."""
         version = pragma(db, "data_version")
         if version != self._remembered_version:
-            self._remembered.clear()
+            self._forget()
             self._remembered_version = version
         found = {account_id: self._remembered.pop(account_id) for account_id in account_ids & self._remembered.keys()}
         unknown = account_ids - found.keys()
@@ -166,6 +164,7 @@ class SQLiteLedger(SQLiteFile):
     def _forget(self) -> None:
         self._remembered.clear()
         self._changed, self._new_rules = {}, set()
+        self._planner = None
 
 
 def load(db: apsw.Connection, account_ids: Iterable[str]) -> dict[str, Account]:

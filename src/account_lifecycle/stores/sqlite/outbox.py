@@ -17,6 +17,7 @@ import apsw
 
 from ...records import (
     MOVES_TOLD,
+    Backlog,
     Claim,
     Completion,
     Delivery,
@@ -25,14 +26,12 @@ from ...records import (
     SubscribedHook,
 )
 from .. import chain, outbox_rows, rows, statements
-from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
+from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, NewDelivery, Planner
+from ..protocol import Feed
 from .connection import every
-from .transactions import SQLiteFile
+from .transactions import Kept, SQLiteFile
 
 _SQL = statements("sqlite")
-
-MUCH_PENDING = 1_000
-"""So many waiting events are too many to look through for those of one account."""
 
 Change = Callable[[DeliveryRow], DeliveryRow]
 
@@ -42,23 +41,27 @@ _ONCE_FINISHED = (DeliveryState.DONE, DeliveryState.DEAD, DeliveryState.HALTED)
 class SQLiteOutbox(SQLiteFile):
     """``Outbox``."""
 
+    _planner: Planner | None
+    """What feeds plan by; None when it is to be read again."""
+
     # ---- Hooks -----------------------------------------------------------------------------------
 
     def subscribe(self, hooks: Sequence[SubscribedHook], now: datetime) -> None:
         """Make hooks known, or change how known ones are run; a disabled one stays disabled."""
+        known = {hook.name: hook for hook in self.subscribed()}
+        if not outbox_rows.changed_hooks(hooks, known, None, now):
+            return  # and nobody is kept from writing
 
         def write(db: apsw.Connection) -> None:
-            known = _hooks(db)
-            for hook in hooks:
-                kept = outbox_rows.resubscribed(hook, known.get(hook.name), now)
-                if kept != known.get(hook.name):
-                    _save_hook(db, kept)
+            first, last = every(db, _SQL["earlier_events"])[0]
+            earlier = None if last is None else Backlog(first, last)
+            _save_hooks(db, outbox_rows.changed_hooks(hooks, known_hooks(db), earlier, now))
 
-        self._write(write)
+        self._write_hooks(write)
 
     def subscribed(self) -> list[SubscribedHook]:
         """Return every hook that the store knows, by name."""
-        return list(self._ask(_hooks).values())
+        return list(self._ask(known_hooks).values())
 
     def unsubscribe(self, hook: str) -> bool:
         """Forget a hook and its unfinished deliveries; return False if it is not known."""
@@ -67,32 +70,49 @@ class SQLiteOutbox(SQLiteFile):
             db.execute(_SQL["forget_deliveries"], (hook,))
             return bool(every(db, _SQL["forget_hook"], (hook,)))
 
-        return self._write(write)
+        return self._write_hooks(write)
 
     def disable(self, hook: str, now: datetime, reason: str) -> None:
         """Let a hook's deliveries wait until it is enabled."""
-        self._write(lambda db: _change_hook(db, hook, disabled_at=now, disabled_reason=reason))
+        self._write_hooks(lambda db: _change_hook(db, hook, disabled_at=now, disabled_reason=reason))
 
     def enable(self, hook: str) -> bool:
         """Let a disabled hook go on; return False if it is not known."""
-        return self._write(lambda db: _change_hook(db, hook, disabled_at=None, disabled_reason=""))
+        return self._write_hooks(lambda db: _change_hook(db, hook, disabled_at=None, disabled_reason=""))
+
+    def _write_hooks(self, write: Callable[[apsw.Connection], Kept]) -> Kept:
+        """Have a function write that changes hooks: what feeds plan by is read again."""
+
+        def change(db: apsw.Connection) -> Kept:
+            self._planner = None
+            return write(db)
+
+        return self._write(change)
 
     # ---- Planning --------------------------------------------------------------------------------
 
-    def plan(self, now: datetime, limit: int, account_ids: Sequence[str] | None = None) -> int:
-        """Make a delivery of each waiting effect for each subscribed hook that wants it; return of how many events.
-
-        ``account_ids`` take all that waits for these accounts, however much; without them it is the oldest of all.
-        """
-        if not self._all(_SQL["is_any_pending"])[0][0]:
+    def plan(self, now: datetime, limit: int) -> int:
+        """Make deliveries of the next events, about ``limit``, of the hooks that are behind; return how many events
+        were looked through."""
+        if not self._all(_SQL["is_any_behind"])[0][0]:
             return 0
-        if account_ids is None:
-            return self._write(lambda db: _plan(db, every(db, _SQL["pending"], (limit,)), now))
-        return self._write(lambda db: _plan(db, _pending_of(db, account_ids), now))
+
+        def write(db: apsw.Connection) -> int:
+            planner = Planner(known_hooks(db).values())
+            page = planner.next_page(limit)
+            if page is None:
+                return 0
+            events = every(db, _SQL["backlog"], (*page, limit))
+            last = events[-1][0] if len(events) == limit else page.until
+            save_deliveries(db, number_deliveries(db, planner.backlog(events, now)))
+            _save_hooks(db, planner.after_backlog(last))
+            return int(last - page.after)
+
+        return self._write_hooks(write)
 
     def waiting_effects(self) -> int:
-        """Return how many events have effects that were not planned yet."""
-        return int(self._all(_SQL["count_pending"])[0][0])
+        """Return how many events with effects are still to be looked through for a hook that is behind."""
+        return int(self._all(_SQL["count_backlog"])[0][0])
 
     # ---- Claiming --------------------------------------------------------------------------------
 
@@ -111,7 +131,7 @@ class SQLiteOutbox(SQLiteFile):
 
         def write(db: apsw.Connection) -> list[Delivery]:
             taken = [outbox_rows.claimed(row, leased_until) for row in wanted(db)]
-            _save(db, taken)
+            save_deliveries(db, taken)
             return _deliveries(db, taken)
 
         return self._write(write)
@@ -145,7 +165,7 @@ class SQLiteOutbox(SQLiteFile):
         """Try finished deliveries again: a new delivery for each that is done, dead or halted; return their numbers."""
 
         def write(db: apsw.Connection) -> list[int]:
-            hooks = _hooks(db)
+            hooks = known_hooks(db)
             made = [_redrive(db, hooks, delivery_id, now) for delivery_id in delivery_ids]
             return [delivery_id for delivery_id in made if delivery_id is not None]
 
@@ -155,55 +175,42 @@ class SQLiteOutbox(SQLiteFile):
 # ---- Hooks ------------------------------------------------------------------------------------------
 
 
-def _hooks(db: apsw.Connection) -> dict[str, SubscribedHook]:
+def known_hooks(db: apsw.Connection) -> dict[str, SubscribedHook]:
+    """Return every hook that the store knows, by name, in the order of the names."""
     return {row[0]: outbox_rows.hook_from(row) for row in every(db, _SQL["hooks"])}
 
 
-def _save_hook(db: apsw.Connection, hook: SubscribedHook) -> None:
-    db.execute(_SQL["save_hook"], chain.with_digest("hook", outbox_rows.hook_row(hook)))
+def _save_hooks(db: apsw.Connection, hooks: Iterable[SubscribedHook]) -> None:
+    db.executemany(_SQL["save_hook"], [chain.with_digest("hook", outbox_rows.hook_row(hook)) for hook in hooks])
 
 
 def _change_hook(db: apsw.Connection, name: str, **changes: Any) -> bool:
-    hook = _hooks(db).get(name)
+    hook = known_hooks(db).get(name)
     if hook is not None:
-        _save_hook(db, hook._replace(**changes))
+        _save_hooks(db, [hook._replace(**changes)])
     return hook is not None
 
 
 # ---- Deliveries --------------------------------------------------------------------------------------
 
 
-def _save(db: apsw.Connection, deliveries: Iterable[DeliveryRow]) -> None:
+def save_deliveries(db: apsw.Connection, deliveries: Iterable[DeliveryRow]) -> None:
+    """Write deliveries, new ones or changed ones."""
     db.executemany(_SQL["save_delivery"], [chain.with_digest("delivery", row) for row in deliveries])
 
 
-def _pending_of(db: apsw.Connection, account_ids: Sequence[str]) -> list[rows.Row]:
-    """Return what waits for some accounts: looked for in all that waits, or, where that is much, in their histories."""
-    is_much = every(db, _SQL["is_much_pending"], (MUCH_PENDING,))[0][0]
-    return every(db, _SQL["pending_among_many" if is_much else "pending_of_accounts"], (json.dumps(list(account_ids)),))
-
-
-def _plan(db: apsw.Connection, events: Sequence[rows.Row], now: datetime) -> int:
-    hooks = list(_hooks(db).values())
-    if not hooks:
-        return 0
-    if events:
-        made = outbox_rows.planned(last_delivery(db) + 1, events, hooks, now)
-        _save(db, made)
-        if made:
-            count_deliveries(db, made[-1].delivery_id)
-        db.executemany(_SQL["forget_pending"], [event[:1] for event in events])
-    return len(events)
+def number_deliveries(db: apsw.Connection, made: Iterable[DeliveryRow]) -> list[DeliveryRow]:
+    """Give new deliveries their numbers: none is ever used again, or a stale claim could hold."""
+    last = last_delivery(db)
+    numbered = [row._replace(delivery_id=number) for number, row in enumerate(made, last + 1)]
+    if numbered:
+        db.execute(_SQL["save_counter"], chain.with_digest("counter", ("delivery", numbered[-1].delivery_id)))
+    return numbered
 
 
 def last_delivery(db: apsw.Connection) -> int:
-    """Return the last number of a delivery: none is ever used again, or a stale claim could hold."""
+    """Return the last number that was given to a delivery."""
     return int(every(db, _SQL["last_delivery"])[0][0])
-
-
-def count_deliveries(db: apsw.Connection, last: int) -> None:
-    """Keep the last number that was used."""
-    db.execute(_SQL["save_counter"], chain.with_digest("counter", ("delivery", last)))
 
 
 def _claimable(
@@ -231,7 +238,7 @@ def _change(db: apsw.Connection, changes: Sequence[tuple[Claim, Change]]) -> lis
         if row is not None and holds:
             changed[claim.delivery_id] = change(row)
         held.append(holds)
-    _save(db, changed.values())
+    save_deliveries(db, changed.values())
     return held
 
 
@@ -242,12 +249,11 @@ def _redrive(db: apsw.Connection, hooks: dict[str, SubscribedHook], delivery_id:
         return None
     if every(db, _SQL["is_redriven"], (delivery_id,))[0][0]:
         return None
-    number = last_delivery(db) + 1
-    count_deliveries(db, number)
-    new = outbox_rows.new_delivery(number, row.effect_id, row.account_id, hooks[row.hook], now, delivery_id)
+    again = outbox_rows.new_delivery(0, row.effect_id, row.account_id, hooks[row.hook], now, delivery_id)
+    (new,) = number_deliveries(db, [again])
     closed = [row._replace(state=DeliveryState.DEAD.value)] if row.state == DeliveryState.HALTED else []
-    _save(db, [*closed, new])
-    return number
+    save_deliveries(db, [*closed, new])
+    return new.delivery_id
 
 
 # ---- What a claimed delivery carries ------------------------------------------------------------------
@@ -256,7 +262,7 @@ def _redrive(db: apsw.Connection, hooks: dict[str, SubscribedHook], delivery_id:
 def _deliveries(db: apsw.Connection, taken: Sequence[DeliveryRow]) -> list[Delivery]:
     if not taken:
         return []
-    hooks, effects = _hooks(db), _effects(db, {row.effect_id for row in taken})
+    hooks, effects = known_hooks(db), _effects(db, {row.effect_id for row in taken})
     return [
         outbox_rows.delivery_from(row, hooks[row.hook], effects[row.effect_id]) for row in taken if row.hook in hooks
     ]
@@ -269,3 +275,28 @@ def _effects(db: apsw.Connection, effect_ids: set[int]) -> dict[int, EffectRow]:
     audit = _SQL["audit"].format(where="WHERE e.event_id IN (SELECT value FROM json_each(?))")
     moved = {row[0]: reversed(every(db, _SQL["moves"], (*row[2:4], MOVES_TOLD))) for row in events}
     return outbox_rows.effects_by_id(events, every(db, audit, (event_ids,)), moved)
+
+
+# ---- Deliveries that are claimed while they are made ------------------------------------------------------
+
+
+def make_deliveries(db: apsw.Connection, made: Sequence[NewDelivery]) -> list[tuple[Feed, Delivery]]:
+    """Write the deliveries that feeds make, claimed as far as their feeds wish and lanes are free; return those."""
+    if not made:
+        return []
+    numbered, taken = number_deliveries(db, [new.row for new in made]), list[tuple[Feed, Delivery]]()
+    for place in outbox_rows.claimable(made):
+        (_, hook, decision, feed), row = made[place], numbered[place]
+        if feed.claiming is None or (hook.is_ordered and _is_busy(db, hook.name, row.account_id)):
+            continue
+        numbered[place] = row = outbox_rows.claimed(row, feed.claiming.leased_until)
+        moves = reversed(every(db, _SQL["moves"], (row.account_id, decision.sequence, MOVES_TOLD)))
+        effect = outbox_rows.fed_effect(row.effect_id, decision, moves)
+        taken.append((feed, outbox_rows.delivery_from(row, hook, effect)))
+    save_deliveries(db, numbered)
+    return taken
+
+
+def _is_busy(db: apsw.Connection, hook: str, account_id: str) -> bool:
+    """Return whether a lane has a delivery that is not finished."""
+    return bool(every(db, _SQL["is_lane_busy"], (hook, account_id))[0][0])

@@ -9,7 +9,7 @@ from ...lifecycle.events import ANNOUNCED
 from ...records import Fault
 from .. import chain, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT
-from ..rows import NO_EFFECTS, Row, effects_from
+from ..rows import Row, effects_from
 from .connection import in_our_words, schema
 from .snapshots import Snapshot
 from .transactions import SQLiteFile
@@ -128,10 +128,10 @@ def _span(first: int, last: int) -> str:
 def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
     """Return what is wrong with an event, and the digests that the next one may go on from: if its own is wrong, the
     next one still goes on from the right one. ``before`` is empty if the one before is missing."""
-    event, digest = joined[0][:20], joined[0][19]
+    event, digest = joined[0][:22], joined[0][21]
     try:
         text = _text(joined)
-        finding = _oddity(event, *joined[0][20:22])
+        finding = _oddity(event)
     except _ODD_VALUES as error:
         return f"holds a value that no event can have ({error})", {digest}
     possible = {chain.linked(previous, text) for previous in before}
@@ -141,29 +141,25 @@ def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
 
 
 def _text(joined: list[Row]) -> bytes:
-    event, effects = joined[0][:20], joined[0][21]
-    private = chain.private_digest(*event[rows.PRIVATE]) if event[18] is None else event[18]
+    event = joined[0][:22]
+    private = chain.private_digest(*event[rows.PRIVATE]) if event[20] is None else event[20]
     anomalies = chain.anomalies_text([row[22:] for row in joined if row[22] is not None])
-    return chain.event_text(event[rows.PUBLIC], private, event[17], anomalies, effects or NO_EFFECTS)
+    return chain.event_text(event[rows.PUBLIC], private, anomalies, *event[rows.DECIDED])
 
 
-def _oddity(event: Row, effects_account: str | None, effects: str | None) -> str:
-    """Return what digests cannot show: where two rows look the same in them, or where it is kept twice."""
-    kind, (owner, reason, payload), private = event[4], event[rows.PRIVATE], event[18]
+def _oddity(event: Row) -> str:
+    """Return what digests cannot show: where two rows look the same in them."""
+    kind, (owner, reason, payload), private = event[4], event[rows.PRIVATE], event[20]
     if private is not None and (owner, reason, payload) != (None, "", None):
         return "is erased, and yet has a payload, an owner or a reason"
     if (payload is None) != (kind != ANNOUNCED or private is not None) or owner == "":
         return "has no payload where there must be one, or one where there must be none"
-    if effects == NO_EFFECTS or effects_account not in (None, event[1]):
-        return "has effects that are not its own"
     return ""
 
 
 def _orphans(snapshot: Snapshot) -> Iterator[Fault]:
     for event_id, ordinal in snapshot.rows(_SQL["orphan_anomalies"]):
         yield Fault(f"anomaly {ordinal} of event {event_id}", "belongs to no event")
-    for (event_id,) in snapshot.rows(_SQL["orphan_effects"]):
-        yield Fault(f"the effects of event {event_id}", "belong to no event")
 
 
 # ---- Accounts and windows ---------------------------------------------------------------------------------
@@ -276,11 +272,6 @@ def _is_sealed(table: str, row: Row) -> bool:
 # ---- The outbox ---------------------------------------------------------------------------------------------
 
 
-def _pending(snapshot: Snapshot) -> Iterator[Fault]:
-    for event_id, account_id in snapshot.rows(_SQL["odd_pending"]):
-        yield Fault(f"what waits of event {event_id}", "is no effect of this account", account_id)
-
-
 def _deliveries(snapshot: Snapshot) -> Iterator[Fault]:
     (last,) = next(snapshot.rows(_SQL["last_delivery"]))
     for row in _rows(snapshot, "delivery_rows", "delivery"):
@@ -307,6 +298,5 @@ def _count(effects: str) -> int:
 
 
 _CHECKS = (
-    _pages, _tables, _events, _orphans, _accounts, _windows, _baselines, _quarantine, _sealed_rows, _pending,
-    _deliveries,
+    _pages, _tables, _events, _orphans, _accounts, _windows, _baselines, _quarantine, _sealed_rows, _deliveries,
 )  # fmt: skip

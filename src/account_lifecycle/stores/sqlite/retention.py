@@ -197,7 +197,7 @@ class _Pruning:
         for account in accounts.values():
             _save_baseline(db, account)
             db.execute(_SQL["drop_deliveries"], (account.account_id, (last + 1) * EFFECTS_PER_EVENT))
-        for what in ("pending", "effects", "anomalies", "events"):
+        for what in ("anomalies", "events"):
             db.execute(_SQL[f"drop_{what}"], (last,))
         segment = self.segment._replace(events=self.segment.events + events, head=head.hex())
         db.execute(_SQL["save_segment"], chain.with_digest("segment", rows.segment_row(segment)))
@@ -221,7 +221,7 @@ def _taken(ask: Callable[[str, tuple[int]], Iterator[Row]], last: int) -> Iterat
     for _, group in groupby(ask(f"{sql}\nORDER BY e.event_id, a.ordinal", (last,)), key=lambda row: row[0]):
         joined = list(group)
         (proof,) = rows.evidence_from(iter(joined))
-        yield proof, bytes(joined[0][rows.EVENT_COLUMNS + 3])
+        yield proof, bytes(joined[0][rows.EVENT_COLUMNS + 4])
 
 
 def _baseline(db: apsw.Connection, account_id: str) -> Account:

@@ -37,6 +37,8 @@ CREATE TABLE event (
     reason           TEXT NOT NULL,    -- in the vendor's words
     payload          BLOB,             -- of an announcement: byte for byte; NULL when erased
     rules            TEXT NOT NULL,    -- the name of what it was judged by; blank when that is not known
+    effects          TEXT NOT NULL,    -- a JSON array of [kind, subject], and 1 if doubtful; null: the owner
+    is_quiet         INTEGER NOT NULL, -- whether no hook is called for them, whenever it becomes known
     private_digest   BLOB,             -- of an erased event: what stands for its owner, reason and payload
     digest           BLOB NOT NULL     -- over the row before it, and everything that was decided about this one
 ) STRICT;
@@ -74,27 +76,19 @@ CREATE TABLE blind_window (
     PRIMARY KEY (account_id, sequence)
 ) STRICT, WITHOUT ROWID;
 
--- The outbox: the effects of each event that has any.
-CREATE TABLE effect (
-    event_id   INTEGER PRIMARY KEY REFERENCES event,
-    account_id TEXT NOT NULL,
-    effects    TEXT NOT NULL           -- a JSON array of [kind, subject], and 1 if doubtful; null: the owner
-) STRICT;
-
--- Events whose effects no hook has heard of yet. Without an index of accounts, which would cost every feed a tenth.
-CREATE TABLE pending (
-    account_id TEXT NOT NULL,
-    event_id   INTEGER PRIMARY KEY REFERENCES effect
-) STRICT;
-
--- Durable subscriptions: whichever process runs, the deliveries of all of them are planned.
+-- Durable subscriptions: whichever process feeds, the deliveries of all of them are planned in the same transaction.
 CREATE TABLE hook (
     name            TEXT PRIMARY KEY,
     kind            TEXT NOT NULL,
     subject         TEXT,              -- NULL: whatever the subject
+    severity        TEXT,              -- of anomalies: at least so severe; NULL: however severe
+    next_step       TEXT,              -- of anomalies: that ask for this; NULL: for whatever
     is_ordered      INTEGER NOT NULL,
     attempts_limit  INTEGER NOT NULL,
     on_dead         TEXT NOT NULL,
+    since           INTEGER,           -- only events received from then on; NULL: all that are fed once it is known
+    backlog_after   INTEGER,           -- events after this one, up to the next, are still to be looked through for it
+    backlog_until   INTEGER,
     subscribed_at   INTEGER NOT NULL,
     disabled_at     INTEGER,
     disabled_reason TEXT NOT NULL,

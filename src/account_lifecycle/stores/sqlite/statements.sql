@@ -19,19 +19,13 @@ SELECT name, content FROM rules ORDER BY name
 INSERT OR IGNORE INTO rules VALUES (?, ?)
 
 -- name: save_event
-INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
+INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
 
 -- name: save_anomaly
 INSERT INTO anomaly VALUES (?, ?, ?, ?, ?)
 
 -- name: save_window
 REPLACE INTO blind_window VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-
--- name: save_effects
-INSERT INTO effect VALUES (?, ?, ?)
-
--- name: save_pending
-INSERT INTO pending VALUES (?, ?)
 
 -- name: ledger
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
@@ -43,8 +37,8 @@ FROM event e LEFT JOIN anomaly a USING (event_id)
 -- name: evidence
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
        e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest IS NOT NULL, e.rules, f.effects, e.digest, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
+       e.private_digest IS NOT NULL, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+FROM event e LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: audit
@@ -98,11 +92,12 @@ ORDER BY sequence DESC LIMIT ?
 UPDATE event SET owner = NULL, reason = '', payload = NULL, private_digest = ? WHERE event_id = ?
 
 -- name: hooks
-SELECT name, kind, subject, is_ordered, attempts_limit, on_dead, subscribed_at, disabled_at, disabled_reason
+SELECT name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, since, backlog_after,
+       backlog_until, subscribed_at, disabled_at, disabled_reason
 FROM hook ORDER BY name
 
 -- name: save_hook
-REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: forget_hook
 DELETE FROM hook WHERE name = ? RETURNING name
@@ -110,30 +105,25 @@ DELETE FROM hook WHERE name = ? RETURNING name
 -- name: forget_deliveries
 DELETE FROM delivery WHERE hook = ? AND state IN ('waiting', 'running', 'halted')
 
--- name: pending
-SELECT p.event_id, p.account_id, f.effects FROM pending p JOIN effect f USING (event_id)
-ORDER BY p.event_id LIMIT ?
+-- name: earlier_events
+SELECT min(event_id) - 1, max(event_id) FROM event
 
--- name: pending_of_accounts
-SELECT p.event_id, p.account_id, f.effects FROM pending p JOIN effect f USING (event_id)
-WHERE p.account_id IN (SELECT value FROM json_each(?)) ORDER BY p.event_id
+-- name: backlog
+SELECT event_id, account_id, received_at, effects FROM event
+WHERE event_id > ? AND event_id <= ? AND effects <> '[]' AND is_quiet = 0
+ORDER BY event_id LIMIT ?
 
--- name: pending_among_many
-SELECT p.event_id, p.account_id, f.effects
-FROM event e CROSS JOIN pending p USING (event_id) JOIN effect f USING (event_id)
-WHERE e.account_id IN (SELECT value FROM json_each(?)) ORDER BY p.event_id
+-- name: count_backlog
+SELECT count(*) FROM event e
+WHERE e.effects <> '[]' AND e.is_quiet = 0 AND e.event_id > (SELECT min(backlog_after) FROM hook)
+  AND EXISTS (SELECT 1 FROM hook h WHERE e.event_id > h.backlog_after AND e.event_id <= h.backlog_until)
 
--- name: is_much_pending
-SELECT count(*) = ?1 FROM (SELECT 1 FROM pending LIMIT ?1)
+-- name: is_any_behind
+SELECT EXISTS (SELECT 1 FROM hook WHERE backlog_after IS NOT NULL)
 
--- name: forget_pending
-DELETE FROM pending WHERE event_id = ?
-
--- name: count_pending
-SELECT count(*) FROM pending
-
--- name: is_any_pending
-SELECT EXISTS (SELECT 1 FROM pending)
+-- name: is_lane_busy
+SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_lane
+               WHERE hook = ? AND account_id = ? AND is_ordered = 1 AND state IN ('waiting', 'running', 'halted'))
 
 -- name: last_delivery
 SELECT coalesce(max(value), 0) FROM counter WHERE name = 'delivery'
@@ -155,6 +145,8 @@ FROM delivery d {from_index}
 WHERE d.state = 'waiting' AND d.due_at <= ?
   AND d.hook IN (SELECT h.name FROM hook h JOIN json_each(?) wanted ON h.name = wanted.value WHERE h.disabled_at IS NULL)
   AND (d.is_ordered = 0 OR NOT EXISTS (
+      SELECT 1 FROM hook behind WHERE behind.name = d.hook AND d.effect_id / 16 > behind.backlog_after
+  ) AND NOT EXISTS (
       SELECT 1 FROM delivery b INDEXED BY delivery_lane
       WHERE b.hook = d.hook AND b.account_id = d.account_id AND b.is_ordered = 1
         AND b.state IN ('waiting', 'running', 'halted')
@@ -187,19 +179,16 @@ SELECT EXISTS (SELECT 1 FROM delivery WHERE redrive_of = ?)
 
 -- name: deliveries
 SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
-       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, e.sequence, f.effects, e.owner
-FROM delivery d
-JOIN event e ON e.event_id = d.effect_id / 16
-JOIN effect f ON f.event_id = d.effect_id / 16
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, e.sequence, e.effects, e.owner
+FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
 {where}
 
 -- name: effects
-SELECT f.event_id, f.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason, e.after,
+SELECT e.event_id, e.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason, e.after,
        w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
-FROM effect f
-JOIN event e USING (event_id)
+FROM event e
 LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
-WHERE f.event_id IN (SELECT value FROM json_each(?))
+WHERE e.event_id IN (SELECT value FROM json_each(?))
 
 -- name: moves
 SELECT sequence, received_at, word, before, after FROM event
@@ -209,7 +198,7 @@ ORDER BY sequence DESC LIMIT ?
 
 -- name: first_unfinished
 SELECT min(first) FROM (
-    SELECT min(event_id) AS first FROM pending WHERE EXISTS (SELECT 1 FROM hook)
+    SELECT min(backlog_after) + 1 AS first FROM hook
     UNION ALL
     SELECT min(effect_id) / 16 FROM delivery WHERE state IN ('waiting', 'running', 'halted')
 )
@@ -234,12 +223,6 @@ REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: drop_deliveries
 DELETE FROM delivery WHERE account_id = ? AND effect_id < ?
 
--- name: drop_pending
-DELETE FROM pending WHERE event_id <= ?
-
--- name: drop_effects
-DELETE FROM effect WHERE event_id <= ?
-
 -- name: drop_anomalies
 DELETE FROM anomaly WHERE event_id <= ?
 
@@ -253,8 +236,8 @@ SELECT segment_id, until, pruned_at, events, path, archive_sha256, head FROM seg
 REPLACE INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: chained
-SELECT e.*, f.account_id, f.effects, a.event_id, a.ordinal, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN effect f USING (event_id) LEFT JOIN anomaly a USING (event_id)
+SELECT e.*, a.event_id, a.ordinal, a.kind, a.provider, a.evidence
+FROM event e LEFT JOIN anomaly a USING (event_id)
 ORDER BY e.event_id, a.ordinal
 
 -- name: stored_accounts
@@ -273,15 +256,8 @@ ORDER BY w.account_id, w.sequence
 -- name: orphan_anomalies
 SELECT event_id, ordinal FROM anomaly WHERE event_id NOT IN (SELECT event_id FROM event)
 
--- name: orphan_effects
-SELECT event_id FROM effect WHERE event_id NOT IN (SELECT event_id FROM event)
-
--- name: odd_pending
-SELECT p.event_id, p.account_id FROM pending p LEFT JOIN effect f USING (event_id)
-WHERE f.account_id IS NULL OR f.account_id <> p.account_id
-
 -- name: delivery_rows
-SELECT d.*, f.account_id, f.effects FROM delivery d LEFT JOIN effect f ON f.event_id = d.effect_id / 16
+SELECT d.*, e.account_id, e.effects FROM delivery d LEFT JOIN event e ON e.event_id = d.effect_id / 16
 ORDER BY d.delivery_id
 
 -- name: quarantine_rows
