@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from account_lifecycle import spark
+from account_lifecycle import Engine, spark
 from account_lifecycle.errors import ConfigurationError
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.policy import Policy
@@ -209,3 +209,21 @@ def test_lines_of_a_tool_are_read_by_their_layout(session: Any) -> None:
 def test_what_is_no_log_of_lines_is_refused_in_words(log: str, session: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"Spark splits a file at its lines\. Replay it without Spark"):
         spark.replay_logs("local[2]", [str(TOOLS / log)])
+
+
+def test_an_archive_of_a_store_is_refused_in_words(session: Any, tmp_path: Path) -> None:
+    """Its deadlines and observations are no rows of a log."""
+    with Engine.open("memory:", observers=()) as engine:
+        engine.feed_event(webhook("a", "OK"))
+        engine.prune(engine.history("a")[-1].received_at + timedelta(seconds=1), tmp_path / "old.jsonl.gz")
+    with pytest.raises(ConfigurationError, match=r"an archive of a store.*Replay it without Spark"):
+        spark.replay_logs("local[2]", [str(tmp_path / "old.jsonl.gz")])
+
+
+def test_tables_are_never_written_over_others(session: Any, tmp_path: Path) -> None:
+    (tmp_path / "accounts").mkdir()
+    with (
+        spark.replay(session.createDataFrame([(json.dumps(webhook("a", "OK")),)], "value string")) as audit,
+        pytest.raises(Exception, match="already exists"),
+    ):
+        audit.write(str(tmp_path))

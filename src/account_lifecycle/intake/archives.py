@@ -96,4 +96,6 @@ def _event(line: _Line) -> Event:
 
 def event_of(payload: Payload | Event, received_at: datetime) -> Event:
     """Return the event that a log hands on, which is read already if it comes from an archive. See ``parse``."""
-    return payload if isinstance(payload, Event) else parse(payload, received_at)
+    if type(payload) is bytes or not isinstance(payload, Event):  # most are bytes, and the question is a slow one
+        return parse(payload, received_at)
+    return payload

@@ -76,10 +76,10 @@ class Share(NamedTuple):
 
     def has_payload(self, payload: Payload | Event) -> bool:
         """Return whether the account of a payload is in it; one without any is in one share, whichever that is."""
-        if isinstance(payload, Event):
-            return self.has_account(payload.account_id)
         account_id = account_in(payload) if isinstance(payload, bytes) else None
         if account_id is None:
+            if isinstance(payload, Event):
+                return self.has_account(payload.account_id)
             if isinstance(payload, TableRow):
                 return self.has_account((payload.account_id or "").strip())
             try:
