@@ -37,12 +37,12 @@ def public_url(url: str) -> str:
     """Return what may be shown of a URL, or of whatever was given in its place."""
     found = _URL.fullmatch(url)
     if found is None:
-        return url if _STORE_FILE.fullmatch(url) else HIDDEN
+        return url if not url or _STORE_FILE.fullmatch(url) else HIDDEN
     scheme, rest = found[1].lower(), found[2]
     if scheme == "memory":
         return url.lower() if rest in ("", "//") else f"memory:{HIDDEN}"
     if not rest.startswith("//"):
-        return f"{scheme}:{HIDDEN}"
+        return f"{scheme}:{HIDDEN if rest else ''}"
     if scheme in ("sqlite", "file") and rest.startswith("///"):
         file, *more = re.split(r"[?#]", rest[3:], maxsplit=1)
         is_plain = _FILE.fullmatch(file) and "@" not in rest

@@ -4,12 +4,14 @@ import gzip
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from account_lifecycle import Engine
+from account_lifecycle import Engine, HookCall
+from account_lifecycle.testing import payload
 from cli.shell import LOG, NOW, Run
 from postgres_server import empty
 
@@ -144,9 +146,25 @@ def test_a_prune_that_finds_nothing_says_so(run: Run, store: Path, tmp_path: Pat
     ran = run("db", "prune", "--before", "2020-01-01", "--archive", archive, "--yes")
     assert (ran.code, ran.out, ran.err) == (0, "", "There was nothing to take out\n")
     assert run("db", "prune", "--before", "2020-01-01", "--archive", archive, "--yes", "--json").document == {
-        "segment": None
+        "segment": None,
+        "stayed": {"events": 0, "hooks": {}, "later": None},
     }
     assert not archive.exists()
+
+
+def test_a_prune_says_what_stayed_and_why(run: Run, store: Path, tmp_path: Path) -> None:
+    def fail(call: HookCall) -> None:
+        raise RuntimeError(call.subject)
+
+    with Engine.open(f"sqlite:///{store}", observers=()) as engine:
+        engine.on_entered("OK", fail, name="greeter")
+        engine.feed_event(payload("OK", "acc_late"), received_at=datetime(2026, 5, 1, tzinfo=UTC))
+    ran = run(*WITHOUT_QUESTION, tmp_path / "old.jsonl.gz")
+    assert ran.code == 0
+    said = ran.err.splitlines()
+    assert said[0].endswith("received before then stayed:")
+    assert any("greeter has not finished with 1 of them" in line for line in said)
+    assert any("was received later" in line for line in said)
 
 
 def test_an_archive_is_never_overwritten_and_then_nothing_is_taken_out(run: Run, store: Path, tmp_path: Path) -> None:

@@ -193,6 +193,32 @@ class RetentionContract:
 
     # ---- Pruning -----------------------------------------------------------------------------------
 
+    def test_what_a_prune_leaves_is_told_with_what_holds_it(self, store: Store, tmp_path: Path) -> None:
+        feed(store, "a", "OK", "ERROR", "OK")  # a minute apart
+        feed(store, "b", "OK")
+        everything = store.unpruned(at(9))
+        assert (everything.events, everything.hooks, everything.later) == (4, (), None)
+        planned(store, hook("mail"), hook("errors", subject="ERROR"))
+        while due := claim(store, "mail"):
+            complete(store, *due)
+        store.prune(at(9), tmp_path / "archive.jsonl.gz", at(99))
+        left = store.unpruned(at(9))
+        assert left.hooks == (("errors", 1),)
+        assert left.reasons() == ["hook errors has not finished with 1 of them"]
+        assert left.to_dict()["hooks"] == {"errors": 1}
+        assert 2 <= left.events <= 3, "of the whole store, or of each account, from the first that is held"
+
+    def test_an_event_of_a_clock_that_was_wrong_is_told_to_hold_those_behind_it(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        for word, minute in (("OK", 0), ("ERROR", 500_000), ("OK", 2), ("ERROR", 3)):
+            store.advance([announced("a", word, minute)], as_it_is)
+        store.prune(at(9), tmp_path / "archive.jsonl.gz", at(99))
+        left = store.unpruned(at(9))
+        assert (left.events, left.later) == (2, ("a", 2, at(500_000)))
+        assert "event 2 of a was received later" in left.reasons()[0]
+        assert store.unpruned(at(0)) == (0, (), None)
+
     def test_what_is_older_is_taken_out_and_the_rest_stays(self, store: Store, tmp_path: Path) -> None:
         decisions = store.advance(events_with_every_window(), as_it_is)
         segment = self.prune(store, 8, tmp_path)

@@ -134,9 +134,15 @@ def prune(before: datetime, archive: OutputTarget, is_confirmed: bool, as_json: 
         confirm(f"Take the events received before {clock(before)} UTC out, and write them to {path}?", is_confirmed)
         with waiting_for("Pruning"):
             segment = engine.prune(before, path)
+        stayed = engine.unpruned(before)
     if as_json:
-        write_document({"segment": segment and segment.to_dict()})
-    elif segment is None:
+        write_document({"segment": segment and segment.to_dict(), "stayed": stayed.to_dict()})
+        return
+    if stayed.events:
+        say(f"{counted(stayed.events, 'event')} received before then stayed:")
+        for reason in stayed.reasons():
+            say(f"  {reason}")
+    if segment is None:
         say("There was nothing to take out")
     else:
         write_fields(screen(), [("sha256", segment.archive_sha256), ("head", segment.head)])

@@ -43,6 +43,7 @@ from ..records import (
 )
 from ..stores.opening import open_store
 from ..stores.protocol import Feed, Store
+from ..stores.unpruned import Unpruned
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
 from .answers import Answers, which_deliveries
@@ -483,3 +484,7 @@ class Engine(Answers, HookRegistry):
         the archive's last digest on. Return None if there was nothing to take out.
         """
         return self.store.prune(in_utc("until", until), arguments.file_path("archive", archive), self._clock())
+
+    def unpruned(self, until: datetime) -> Unpruned:
+        """Return how many events before ``until`` (aware) a prune up to it leaves in the store, and what holds them."""
+        return self.store.unpruned(in_utc("until", until))

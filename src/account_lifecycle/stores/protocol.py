@@ -29,6 +29,7 @@ from ..records import (
     Segment,
     SubscribedHook,
 )
+from .unpruned import Unpruned
 
 
 class Claiming(NamedTuple):
@@ -114,6 +115,9 @@ class Ledger(Protocol):
         then were; return None if there is nothing to take. Events whose hooks are not finished stay, and so do
         later ones.
         """
+
+    def unpruned(self, until: datetime) -> Unpruned:
+        """Return which events before a time a prune up to it leaves, and what holds them."""
 
 
 class Reader(Protocol):

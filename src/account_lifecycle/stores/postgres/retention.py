@@ -27,6 +27,7 @@ from .. import chain, rows
 from ..archive import write_archive
 from ..mentions import Mentions
 from ..rows import Row
+from ..unpruned import Unpruned, unpruned_from
 from ..writing import LATEST, RETENTION_PAGE, erased_row, in_pages
 from .proving import joined
 from .transactions import Transaction, Transactions, UnknownOutcome
@@ -91,6 +92,12 @@ class PostgresRetention:
             archive.unlink(missing_ok=True)
             return None
         return pruning.segment
+
+    def unpruned(self, until: datetime) -> Unpruned:
+        """Return which events before a time a prune up to it leaves, and what holds them."""
+        at, ask = rows.to_us(until), self._transactions.rows
+        ((events, _),) = ask("unpruned", (at,))
+        return unpruned_from(events, ask("unpruned_of_hooks", (at, at)), ask("unpruned_behind", (at, at)))
 
 
 # ---- Erasing -------------------------------------------------------------------------------------

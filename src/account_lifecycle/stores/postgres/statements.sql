@@ -403,6 +403,30 @@ WHERE kept.event_id IS NULL OR e.event_id < kept.event_id
 GROUP BY e.account_id
 ORDER BY e.account_id
 
+-- name: unpruned
+SELECT count(*), max(event_id) FROM event WHERE received_at < %s
+
+-- name: unpruned_of_hooks
+SELECT name, sum(events)::bigint FROM (
+    SELECT d.hook AS name, count(DISTINCT d.effect_id / 16) AS events
+    FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
+    WHERE d.state IN ('waiting', 'running', 'halted') AND e.received_at < %s
+    GROUP BY d.hook
+    UNION ALL
+    SELECT h.name, count(*)
+    FROM hook h JOIN event e ON e.event_id > h.backlog_after AND e.event_id <= h.backlog_until
+    WHERE e.received_at < %s
+    GROUP BY h.name
+) unfinished
+GROUP BY name ORDER BY name COLLATE "C"
+
+-- name: unpruned_behind
+SELECT e.account_id, e.sequence, e.received_at FROM event e
+WHERE e.received_at >= %s AND EXISTS (
+    SELECT FROM event b WHERE b.account_id = e.account_id AND b.sequence > e.sequence AND b.received_at < %s
+)
+ORDER BY e.event_id LIMIT 1
+
 -- name: unfinished_of
 SELECT account_id, min(event_id)
 FROM (

@@ -37,6 +37,7 @@ from ..archive import write_archive
 from ..mentions import Mentions
 from ..outbox_rows import DELIVERY_ERROR, EFFECTS_PER_EVENT
 from ..rows import Row
+from ..unpruned import Unpruned, unpruned_from
 from ..writing import LATEST, RETENTION_PAGE, erased_row, in_pages
 from .connection import every, in_our_words, open_reader, pragma
 from .ledger import load
@@ -112,6 +113,17 @@ class SQLiteRetention(SQLiteFile):
             archive.unlink(missing_ok=True)
             return None
         return pruning.segment
+
+    def unpruned(self, until: datetime) -> Unpruned:
+        """Return which events before a time a prune up to it leaves, and what holds them."""
+        at = rows.to_us(until)
+
+        def read(db: apsw.Connection) -> Unpruned:
+            events, last = every(db, _SQL["unpruned"], (at,))[0]
+            hooks = every(db, _SQL["unpruned_of_hooks"], (at, at))
+            return unpruned_from(events, hooks, every(db, _SQL["unpruned_behind"], (at, last)))
+
+        return self._ask(read)
 
     def backup(self, path: Path) -> None:
         """Copy the store as it is now into a new file; on return it is whole, checked and on the disk.

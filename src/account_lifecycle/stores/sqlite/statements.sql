@@ -209,6 +209,26 @@ SELECT (SELECT min(event_id) FROM event), (SELECT max(event_id) FROM event)
 -- name: first_received_later
 SELECT event_id FROM event WHERE received_at >= ? ORDER BY event_id LIMIT 1
 
+-- name: unpruned
+SELECT count(*), max(event_id) FROM event WHERE received_at < ?
+
+-- name: unpruned_of_hooks
+SELECT name, sum(events) FROM (
+    SELECT d.hook AS name, count(DISTINCT d.effect_id / 16) AS events
+    FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
+    WHERE d.state IN ('waiting', 'running', 'halted') AND e.received_at < ?
+    GROUP BY d.hook
+    UNION ALL
+    SELECT h.name, count(*)
+    FROM hook h JOIN event e ON e.event_id > h.backlog_after AND e.event_id <= h.backlog_until
+    WHERE e.received_at < ?
+    GROUP BY h.name
+) unfinished
+GROUP BY name ORDER BY name
+
+-- name: unpruned_behind
+SELECT account_id, sequence, received_at FROM event WHERE received_at >= ? AND event_id < ? ORDER BY event_id LIMIT 1
+
 -- name: baselines
 SELECT * FROM baseline
 {where}
