@@ -10,12 +10,12 @@ from .payloads import Payload, parse
 
 _read_cells = msgspec.json.Decoder(dict[str, str]).decode
 
-FIELDS = ("account_id", "status", "provider", "product", "owner", "reason")
+COMPARED = ("account_id", "status", "provider", "product", "owner", "reason")
 """What a payload says of an event."""
 
 
 def misread(event: StatusAnnounced) -> tuple[str, ...]:
-    """Return what of an event its payload does not say as it is read today: names of ``FIELDS``, or ``payload`` if it
+    """Return what of an event its payload does not say as it is read today: names of ``COMPARED``, or ``payload`` if it
     cannot be read.
 
     A provider that was unknown when the payload was read, and is an alias by now, is no difference. An event without a
@@ -35,7 +35,7 @@ def misread(event: StatusAnnounced) -> tuple[str, ...]:
 
 
 def _differing(event: StatusAnnounced, found: StatusAnnounced) -> tuple[str, ...]:
-    names = [name for name in FIELDS if getattr(event, name) != getattr(found, name)]
+    names = [name for name in COMPARED if getattr(event, name) != getattr(found, name)]
     if "provider" in names and event.provider is not None and family_of(event.provider) == found.provider:
         names.remove("provider")
     return tuple(names)
