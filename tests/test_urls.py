@@ -110,6 +110,7 @@ def test_a_secret_in_any_part_of_a_url_is_never_shown(
 )
 def test_what_is_plainly_no_secret_is_shown(url: str, shown: str) -> None:
     assert public_url(url) == shown
+    assert hide_urls(f"found '{shown}'") == f"found '{shown}'", "and what was shown once can be shown again"
 
 
 # ---- Wherever a URL is given ---------------------------------------------------------------------------------

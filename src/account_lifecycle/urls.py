@@ -14,15 +14,15 @@ HIDDEN = "…"
 _DATABASES = ("postgresql", "postgres")
 _SCHEMES = (*_DATABASES, "sqlite", "memory", "https", "http", "mysql", "mariadb", "mssql", "mongodb", "redis", "file")
 _URL = re.compile(rf"({'|'.join(_SCHEMES)}):(.*)", re.IGNORECASE | re.DOTALL)
-_FILE = re.compile(r"(?:[A-Za-z]:)?[\w./\\ ~+,()-]*")
+_FILE = re.compile(r"(?:[A-Za-z]:)?[\w./\\ ~+,()-]*…?")
 _STORE_FILE = re.compile(r"(?:[A-Za-z]:)?[\w./\\ ~+,()-]{0,200}\.(?:db|sqlite3?)")
 _CREDENTIALS = re.compile(r"[^@/]*@")
 _PARTS = re.compile(r"([^/?#]*)(?:/([^/?#]*))?(?:\?([^#]*))?(.*)", re.DOTALL)
 _HOST = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\]|(?:%2[Ff][\w.-]*)+)?(?::\d{1,5})?")
-_DATABASE = re.compile(r"[\w$.-]{1,63}")
+_DATABASE = re.compile(r"[\w$.-]{1,63}…?")
 _PARAMETERS = {
-    "host": re.compile(r"[\w./:%-]{1,200}(?:,[\w./:%-]{1,200})*"),
-    "port": re.compile(r"\d{1,5}(?:,\d{1,5})*"),
+    "host": re.compile(r"[\w./:%-]{1,200}(?:,[\w./:%-]{1,200})*…?"),
+    "port": re.compile(r"\d{1,5}(?:,\d{1,5})*…?"),
     "dbname": _DATABASE,
 }
 """The parameters of a query that are shown, and what each looks like."""
