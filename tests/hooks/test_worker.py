@@ -291,6 +291,21 @@ def test_a_runner_finds_what_is_stuck_dated_when_it_passed_and_calls_hooks_for_i
     assert call.occurred_at == start + timedelta(minutes=30, microseconds=1)
 
 
+def test_hooks_for_deadlines_that_passed_before_it_started_run_in_its_threads_from_the_first_look_on(
+    engine: Engine, clock: Clock
+) -> None:
+    threads: list[str] = []
+    feed(engine, "CONNECTING")
+    engine.on_anomaly("STUCK", lambda call: threads.append(current_thread().name))
+    clock.tick(days=1)
+    tick = engine.check_deadlines
+    is_looked = Event()
+    with Worker(engine.store, engine, clock, poll_s=NEVER_S, tick=lambda: (tick(), is_looked.set())[0]):
+        assert is_looked.wait(PATIENCE_S)
+        eventually(lambda: states(engine) == ["done"])
+    assert ["clock" in name for name in threads] == [False]
+
+
 # ---- Stopping ------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from ..hooks.delivery import in_words
 from ..hooks.inline import Runner
 from ..hooks.registry import HookOutcome, HookRegistry
 from ..hooks.tracebacks import Tracebacks
-from ..hooks.worker import STOP_S, Worker
+from ..hooks.worker import STOP_S, Worker, is_ticking
 from ..intake import arguments
 from ..intake.archives import event_of
 from ..intake.logs import Received
@@ -269,7 +269,8 @@ class Engine(Answers, HookRegistry):
         """Judge and keep events, then call the observers and run the hooks, or have the runner do that."""
         if self.subscriptions:
             self._runner.subscribe()  # what is fed from now on is theirs
-        is_inline = bool(self.subscriptions) and not (self._worker is not None and self._worker.is_running)
+        is_left = is_ticking.get() or (self._worker is not None and self._worker.is_running)
+        is_inline = bool(self.subscriptions) and not is_left
         claiming = self._runner.claiming() if is_inline and not feed.quiet else None
         fed = self.store.feed(feed._replace(claiming=claiming))
         try:

@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from queue import SimpleQueue
 from threading import Condition, Thread, current_thread
@@ -37,14 +38,18 @@ STOP_S = 30.0
 LAST_TRIES = 5
 """How often a worker that is to stop tries to write completions to such a store before it leaves them to the lease."""
 
+is_ticking: ContextVar[bool] = ContextVar("is_ticking", default=False)
+"""Whether the present code is what a worker calls to look at deadlines: it leaves the hooks to the worker."""
+
 
 class Worker:
     """Threads that run a registry's hooks until ``stop``. As a context manager it stops at the end.
 
     The hooks are known to the store once it is made. ``poll_s`` and ``threads`` are seconds between looks and how many
-    hooks run at a time. ``tick`` is called at once and then ``every`` so long, to look at deadlines; an error that it
-    raises is logged, and the next call comes in its turn. Due times, leases and ticks go by ``clock``; polls and pauses
-    take real time. Raise ``ValueError`` for less than one thread or no time between polls or ticks, and ``StoreError``.
+    hooks run at a time. ``tick`` is called at once and then ``every`` so long, to look at deadlines; if its answer is
+    true, there may be effects. An error that it raises is logged, and the next call comes in its turn. Due times,
+    leases and ticks go by ``clock``; polls and pauses take real time. Raise ``ValueError`` for less than one thread or
+    no time between polls or ticks, and ``StoreError``.
     """
 
     def __init__(
@@ -197,6 +202,7 @@ class Worker:
 
     def _watch(self, tick: Callable[[], object]) -> None:
         """Call ``tick`` whenever ``every`` has gone by, and when the clock was set back."""
+        is_ticking.set(True)  # in the context of this thread
         longest_s = min(self._poll_s, self._every.total_seconds())
         last: datetime | None = None
         while not self._is_stopping:
@@ -204,7 +210,8 @@ class Worker:
             if last is None or not last <= now < last + self._every:
                 last = now
                 try:
-                    tick()
+                    if tick():
+                        self.nudge()
                 except Exception as error:  # whatever it is: the next look may go better
                     exc_info = None if isinstance(error, StoreError) else error
                     logger().warning("deadlines could not be looked at", error=str(error), exc_info=exc_info)
