@@ -13,7 +13,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from account_lifecycle import Engine, HookCall
+from account_lifecycle.engine.core import utc_now
 from account_lifecycle.hooks.calling import STUCK_LIMIT
+from account_lifecycle.hooks.worker import Worker
+from account_lifecycle.intake.payloads import parse
+from account_lifecycle.lifecycle.decide import judge
+from builders import webhook
 from hooks.answers import Answering, feed, states
 from hooks.waiting import PATIENCE_S, eventually
 
@@ -165,6 +170,33 @@ def test_a_hook_that_hangs_too_often_is_called_no_more_until_a_call_of_it_return
         gate.opened.set()
         eventually(lambda: "waiting" not in states(live))
     assert "hook is not called here until a call of it returns: too many hang" in [line["event"] for line in logs]
+
+
+def test_a_worker_replaces_a_thread_whose_hook_never_returns(live: Engine) -> None:
+    """Such a hook needs no timeout: its lease is renewed for an hour, here for a moment, and then taken over."""
+    opened = Event()
+    called: list[tuple[str, int]] = []
+
+    @live.on_connected(name="hangs")
+    def hook(call: HookCall) -> None:
+        called.append((call.account_id, call.attempt))
+        if called == [("a", 1)]:
+            assert opened.wait(PATIENCE_S)
+
+    lease = timedelta(seconds=0.3)
+    with Worker(live.store, live, utc_now, threads=1, poll_s=0.02, lease=lease, longest=SOON) as running:
+        for account_id in "ab":
+            live.store.advance([parse(webhook(account_id, "OK"), utc_now())], judge)
+        eventually(lambda: states(live) == ["done", "done"])
+        assert ("a", 2) in called
+        assert [(call.account_id, call.is_stuck) for call in running.running_calls] == [("a", True)]
+        with capture_logs() as logs:
+            opened.set()
+            eventually(lambda: not running.running_calls)
+            eventually(lambda: logs)
+    assert logs[0]["event"] == "hook was too late: its lease was lost to another worker"
+    assert states(live) == ["done", "done"]
+    assert running.counts == {"done": 2, "running": 1}
 
 
 def test_a_hook_with_a_timeout_may_stop_its_worker(live: Engine) -> None:

@@ -1,6 +1,6 @@
 """One call of a hook, from its beginning to its end: where it runs, how long it is waited for, and what it comes to.
 
-**Where.** Without a limit of time a hook runs in the thread that calls it; with one it runs in a daemon thread
+**Where.** Without a timeout a hook runs in the thread that calls it; with one it runs in a daemon thread
 (``threads``), for which that thread waits. An answer that can be awaited, as that of an ``async def`` can, is awaited
 in the event loop of the hooks (``loop``), and the calling thread waits for that: as many run at a time as threads call.
 
@@ -11,6 +11,9 @@ in the event loop of the hooks (``loop``), and the calling thread waits for that
   counts for nothing. The next attempt may run beside it, with a larger ``call.token``, by which a system that the hook
   writes to can refuse the older one. Of a hook with ``STUCK_LIMIT`` stuck calls nothing more is claimed here until one
   of them returns: one that hangs each time does not fill the process with threads, and no other hook waits for it.
+
+A hook without a timeout may take as long as it likes. A worker, though, has only so many threads, and renews a lease
+only so long: after an hour it takes such a call for stuck, too, and replaces the thread (``Calls.overdue``).
 
 **What it comes to.** Whatever a hook raises is its failure, ``SystemExit`` and ``CancelledError`` included. So is an
 answer that would have to be iterated over before anything is done.
@@ -63,31 +66,49 @@ class RunningCall(NamedTuple):
 
 
 class Calls:
-    """The calls of one engine's hooks in this process. Safe to share between threads.
+    """The calls of one engine's hooks in this process.
 
-    ``longest`` is how long a hook without a timeout is waited for; None for as long as it takes.
+    Safe to share between threads, without a lock, which a forked child could inherit locked: each part changes in one
+    step, and a call is taken for stuck only as long as it is known.
     """
 
-    def __init__(self, clock: TimeSource, longest: timedelta | None = None) -> None:
+    def __init__(self, clock: TimeSource) -> None:
         self._clock = clock
-        self._longest = longest
         self._numbers = count()
         self._running: dict[int, RunningCall] = {}
+        self._stuck: set[int] = set()
+        self._untimed: dict[int, tuple[float, Thread]] = {}  # when each began that has no timeout, and who waits for it
 
     @property
     def running(self) -> list[RunningCall]:
         """Return the calls that have not returned, oldest first."""
-        return [call for _, call in sorted(self._running.items())]
+        running, stuck = sorted(self._running.items()), self._stuck.copy()
+        return [call._replace(is_stuck=number in stuck) for number, call in running]
 
     def is_blocked(self, hook: str) -> bool:
         """Return whether so many calls of a hook are stuck that it is not to be called."""
-        return sum(call.is_stuck and call.hook == hook for call in self.running) >= STUCK_LIMIT
+        return bool(self._stuck) and sum(call.is_stuck and call.hook == hook for call in self.running) >= STUCK_LIMIT
+
+    def overdue(self, longest: timedelta) -> list[Thread]:
+        """Take calls without a timeout for stuck that have been running for longer; return the threads that wait."""
+        began_before_s = time.monotonic() - longest.total_seconds()
+        threads = []
+        for number, (begun_s, thread) in sorted(self._untimed.items()):
+            call = self._running.get(number)
+            if begun_s <= began_before_s and call is not None:
+                self._untimed.pop(number, None)
+                self._stick(number, call)
+                threads.append(thread)
+        return threads
 
     def make(self, subscription: Subscription, call: HookCall) -> object:
         """Call a hook and return its answer; raise what it raised, or ``TimeoutError`` at its timeout."""
-        number, timeout = next(self._numbers), subscription.timeout or self._longest
-        self._running[number] = this = RunningCall(subscription.name, call.account_id, call.key, self._clock())
+        number, timeout = next(self._numbers), subscription.timeout
+        this = RunningCall(subscription.name, call.account_id, call.key, self._clock())
         waiting = _Wait(this, timeout)
+        self._running[number] = this
+        if timeout is None:
+            self._untimed[number] = time.monotonic(), current_thread()
         reset = waiting_threads.set(waiting_threads.get() | {current_thread()})
         try:
             if timeout is None or subscription.is_async:
@@ -100,22 +121,29 @@ class Calls:
                 answer = waiting.result_of(*hook_loop().submit(answer))
         finally:
             waiting_threads.reset(reset)
-            self._end(number, waiting.left)
+            self._untimed.pop(number, None)
+            if waiting.left is None:
+                self._forget(number)
+            else:
+                self._stick(number, this)
+                waiting.left.add_done_callback(partial(self._returned, number, this))
         return _checked(answer)
 
-    def _end(self, number: int, left: "Future[object] | None") -> None:
-        """Forget a call, or if it was left running, keep that it is stuck until it returns."""
-        this = self._running[number]
-        if left is None:
-            del self._running[number]
-            return
-        self._running[number] = this._replace(is_stuck=True)
-        if self.is_blocked(this.hook):
-            logger().error("hook is not called here until a call of it returns: too many hang", hook=this.hook)
-        left.add_done_callback(partial(self._returned, number))
+    def _stick(self, number: int, call: RunningCall) -> None:
+        """Take a call for stuck until it has ended."""
+        self._stuck.add(number)
+        if number not in self._running:  # it has ended meanwhile
+            self._stuck.discard(number)
+        elif self.is_blocked(call.hook):
+            logger().error("hook is not called here until a call of it returns: too many hang", hook=call.hook)
 
-    def _returned(self, number: int, left: "Future[object]") -> None:
-        call = self._running.pop(number)
+    def _forget(self, number: int) -> None:
+        """Forget a call that has ended."""
+        del self._running[number]
+        self._stuck.discard(number)
+
+    def _returned(self, number: int, call: RunningCall, left: "Future[object]") -> None:
+        self._forget(number)
         logger().warning("hook returned after it had timed out, which counts for nothing", hook=call.hook, key=call.key)
         if left.exception() is None and inspect.iscoroutine(answer := left.result()):
             answer.close()

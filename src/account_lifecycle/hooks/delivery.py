@@ -26,7 +26,7 @@ half of it, by a hash of key and attempt, so that what failed together does not 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from threading import current_thread, main_thread
+from threading import Thread, current_thread, main_thread
 from typing import NamedTuple
 
 from ..errors import logger
@@ -38,7 +38,7 @@ from .calling import Calls, RunningCall
 from .calls import HookCall, call_for
 from .leases import LEASE, Leases
 from .outcomes import Dead, Disable, RetryAt
-from .registry import HookOutcome, HookRegistry, Subscription
+from .registry import LONGEST_CALL, HookOutcome, HookRegistry, Subscription
 from .tracebacks import Tracebacks
 
 OUTBOX_PAGE = 100
@@ -155,7 +155,7 @@ class Called(NamedTuple):
 class Deliverer:
     """Takes deliveries to the hooks of one registry. Safe to share between threads.
 
-    ``timeout`` is how long a hook without one of its own may take; None for as long as it likes.
+    ``longest`` is how long a call's lease is renewed.
     Raise ``StoreError`` from every method that reads or writes the store, if that cannot be used.
     """
 
@@ -165,13 +165,14 @@ class Deliverer:
         registry: HookRegistry,
         clock: TimeSource,
         lease: timedelta = LEASE,
-        timeout: timedelta | None = None,
+        longest: timedelta = LONGEST_CALL,
     ) -> None:
         self._store = store
         self._registry = registry
         self._clock = clock
-        self._leases = Leases(store, clock, lease)
-        self._calls = Calls(clock, timeout)
+        self._longest = longest
+        self._leases = Leases(store, clock, lease, longest)
+        self._calls = Calls(clock)
         self._tracebacks = Tracebacks(clock)
         self._hooks: dict[str, Subscription] = {}  # in the order of their registration
 
@@ -179,6 +180,10 @@ class Deliverer:
     def running(self) -> list[RunningCall]:
         """Return the calls that have not returned, oldest first."""
         return self._calls.running
+
+    def overdue(self) -> list[Thread]:
+        """Return the threads that wait for calls whose leases are renewed no more; each is returned once."""
+        return self._calls.overdue(self._longest)
 
     def subscribe(self) -> None:
         """Make this process's hooks known to the store, if some are new."""

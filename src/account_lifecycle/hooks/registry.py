@@ -74,8 +74,8 @@ class HookOptions(TypedDict, total=False):
     """What it is known by, in the store too; its module and qualified name unless given. Required where the store lasts
     and these do not: for lambdas, partials, instances, and functions of the program that runs."""
     timeout: timedelta | None
-    """How long a call may take before it has failed, at most an hour. None: in a worker an hour, and in the thread that
-    feeds as long as it takes."""
+    """How long a call may take before it has failed, at most an hour. None: as long as it takes, but after an hour
+    another worker may take it over."""
     ordering: Ordering
     """``"account"``: its calls for one account come one after the other, in the order of the events, and a failed
     one holds back the later ones. ``"none"``: each call is on its own."""

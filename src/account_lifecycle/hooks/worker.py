@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from itertools import count
 from queue import SimpleQueue
 from threading import Condition, Thread, current_thread
 from typing import Self
@@ -61,6 +62,7 @@ class Worker:
         threads: int = 4,
         poll_s: float = 1.0,
         lease: timedelta = LEASE,
+        longest: timedelta = LONGEST_CALL,
         tick: Callable[[], object] | None = None,
         every: timedelta = TICK,
     ) -> None:
@@ -70,7 +72,7 @@ class Worker:
             raise ValueError(f"poll_s: found {poll_s}; expected more than 0 seconds")
         if every <= timedelta(0):
             raise ValueError(f"every: found {every}; expected a length longer than nothing")
-        self._deliverer = Deliverer(store, registry, clock, lease, LONGEST_CALL)
+        self._deliverer = Deliverer(store, registry, clock, lease, longest)
         self._deliverer.subscribe()
         self._poll_s = poll_s
         self._clock, self._every = clock, every
@@ -81,7 +83,8 @@ class Worker:
         self._is_freed = self._is_nudged = self._is_stopping = False
         self._counts: Counter[str] = Counter()
         self._queue: SimpleQueue[Delivery | None] = SimpleQueue()
-        self._threads = [Thread(target=self._call, name=f"{THREADS} {n + 1}", daemon=True) for n in range(threads)]
+        self._numbers = count(1)
+        self._threads = [self._new_thread() for _ in range(threads)]
         self._dispatcher = Thread(target=self._dispatch, name=f"{THREADS} dispatcher", daemon=True)
         self._watches = [Thread(target=self._watch, name=f"{THREADS} clock", args=(tick,), daemon=True)] if tick else []
         for thread in (*self._threads, self._dispatcher, *self._watches):
@@ -156,6 +159,7 @@ class Worker:
                 if time.monotonic() >= next_poll_s:
                     next_poll_s, is_nudged = time.monotonic() + self._poll_s, True
                     self._suspects += self._deliverer.reap()
+                    self._replace(self._deliverer.overdue())
                 self._look(is_nudged)
                 pause.end()
             except Exception as error:  # whatever it is: the next look may go better
@@ -198,6 +202,20 @@ class Worker:
         if is_too_late:
             self._complete((), claimed)
 
+    def _replace(self, threads: Sequence[Thread]) -> None:
+        """Start a thread in place of each that has been waiting for too long; if it ever goes on, it ends."""
+        for thread in threads:
+            with self._changed:
+                if self._is_stopping or thread not in self._threads:
+                    return
+                self._threads[self._threads.index(thread)] = new = self._new_thread()
+                self._free += 1
+            new.start()
+            logger().error("a thread of the worker is replaced: the hook that it called does not return")
+
+    def _new_thread(self) -> Thread:
+        return Thread(target=self._call, name=f"{THREADS} {next(self._numbers)}", daemon=True)
+
     # ---- The thread that looks at the clock ------------------------------------------------------------
 
     def _watch(self, tick: Callable[[], object]) -> None:
@@ -221,14 +239,16 @@ class Worker:
     # ---- The threads that call hooks -----------------------------------------------------------------
 
     def _call(self) -> None:
-        while (delivery := self._queue.get()) is not None:
+        is_replaced = False
+        while not is_replaced and (delivery := self._queue.get()) is not None:
             try:
                 self._deliver(delivery)
             except Exception:  # left to its lease
                 logger().exception("a delivery could not be carried out", hook=delivery.hook.name, key=delivery.row.key)
             finally:
                 with self._changed:
-                    self._free += 1
+                    is_replaced = current_thread() not in self._threads
+                    self._free += not is_replaced
                     self._is_freed = True
                     self._changed.notify_all()
 
