@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from account_lifecycle.cli.settings import DEFAULT_STORE, POLICY_TERMS, Settings, SettingSource, read_duration
-from account_lifecycle.engine.core import BATCH_SIZE
 from account_lifecycle.errors import ConfigurationError
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.providers import ALIASES
@@ -17,7 +16,7 @@ def test_the_defaults_judge_as_the_library_does() -> None:
     settings = Settings.read()
     assert settings.policy() == DEFAULT_POLICY
     assert settings.store == DEFAULT_STORE
-    assert settings.batch_size == BATCH_SIZE
+    assert settings.batch_size is None
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +183,7 @@ def test_an_option_wins_over_the_environment(run: Run) -> None:
 def test_people_see_the_variable_that_sets_each(run: Run) -> None:
     rows = [line.split() for line in run("config", "show").out.splitlines()]
     assert rows[0] == ["setting", "from", "variable", "value"]
-    assert ["batch_size", "default", "ACCOUNT_LIFECYCLE_BATCH_SIZE", "1000"] in rows
+    assert ["batch_size", "default", "ACCOUNT_LIFECYCLE_BATCH_SIZE"] in rows
 
 
 def test_a_password_is_not_shown(run: Run) -> None:

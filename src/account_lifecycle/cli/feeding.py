@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 DEFAULT_FAULT_RATE = 0.01
 """How often each fault strikes by default: the probability for one announcement."""
 
+FED_AT_ONCE = 5_000
+"""How many events are committed at a time by default: more would write less, but keep others waiting for longer."""
+
 FeedLines = Callable[[Iterable[Received]], Iterator[Decision]]
 """Feeds payloads and yields their decisions, in order, none for those that cannot be read."""
 
@@ -105,7 +108,7 @@ def feed(
         reader = LogReader(source.opened())
         counts = FeedCounts(reader.log.summary)
         with open_to_write(settings) as engine, feeding(reader, counts):
-            feed_lines = counting_feed(engine, counts, settings.batch_size)
+            feed_lines = counting_feed(engine, counts, settings.batch_size or FED_AT_ONCE)
             if truth is None:
                 result = None
                 deque(feed_lines(reader), maxlen=0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..engine.core import utc_now
-from ..engine.seeding import Seeding, seed
+from ..engine.seeding import SEEDED_AT_ONCE, Seeding, seed
 from ..errors import AccountLifecycleError, ConfigurationError, PayloadError
 from ..intake.files import STDIN
 from ..intake.logs import Log, Received
@@ -56,7 +56,8 @@ def seed_logs(request: LogRequest, into: str, as_json: bool) -> None:
         with open_to_write(settings) as engine, way.ending(into), showing("Seeding", way.pace, tells_bytes=True):
             seeded = seed(
                 engine.store, way.received(), policy=request.policy, now=now, until=request.until,
-                batch_size=settings.batch_size, on_progress=way.follow, on_unreadable=way.note_unreadable,
+                batch_size=settings.batch_size or SEEDED_AT_ONCE,
+                on_progress=way.follow, on_unreadable=way.note_unreadable,
             )  # fmt: skip
     _print_seeded(seeded, perf_counter() - began, into, as_json)
     for log in logs:

@@ -187,8 +187,8 @@ class Settings(BaseSettings):
     reminders: _LengthsField = DEFAULT_POLICY.reminders
     expiry_notice: _LengthField = DEFAULT_POLICY.expiry_notice
     """These eight are the terms of a ``Policy``."""
-    batch_size: int = Field(1000, ge=1, le=100_000)
-    """How many events are committed at a time."""
+    batch_size: int | None = Field(None, ge=1, le=100_000)
+    """How many events are committed at a time where a log is fed; None for what is best there."""
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8787, ge=0, le=65_535)
     """Where ``serve`` listens."""

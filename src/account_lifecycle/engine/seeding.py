@@ -24,6 +24,10 @@ from ..records import AccountFilter, Refused
 from ..stores.protocol import Store
 from .deadlines import passed_deadlines
 
+SEEDED_AT_ONCE = 20_000
+"""How many events are committed at a time by default: nobody else writes to a store that is being built, and a page of
+an index that many of them change is written once."""
+
 
 class Seeding(NamedTuple):
     """What a store was seeded with."""
@@ -44,7 +48,7 @@ def seed(
     policy: Policy = DEFAULT_POLICY,
     now: datetime,
     until: datetime | None = None,
-    batch_size: int = 1000,
+    batch_size: int = SEEDED_AT_ONCE,
     deadlines: bool = True,
     on_progress: Callable[[Seeding], object] | None = None,
     on_unreadable: Callable[[PayloadError, Received], object] | None = None,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from ..lifecycle.account import Account, Heard, Memory
@@ -305,6 +306,7 @@ def _causes_from(text: str) -> tuple[Status, ...]:
 
 NO_EFFECTS = "[]"
 """What stands for the effects of an event that has none."""
+_WITHOUT_WINDOW = itemgetter(0, 1, 2)
 _OF_OWNER = (EffectKind.CLAIMED, EffectKind.CREATION_FAILED)
 """Effects whose subject may be the owner."""
 
@@ -312,14 +314,10 @@ _OF_OWNER = (EffectKind.CLAIMED, EffectKind.CREATION_FAILED)
 def effects_text(effects: tuple[Effect, ...], owner: str | None) -> str:
     """Return an event's effects as they are kept, and as they are hashed: a JSON array of [kind, subject], with 1 as a
     third if it is doubtful, and null for a subject that is the ``owner`` that the event names."""
-    return _effects_text(
-        tuple(
-            [
-                (kind, None if kind in _OF_OWNER and subject and subject == owner else subject, doubtful)
-                for kind, subject, doubtful, _ in effects
-            ]
-        )
-    )
+    plain = tuple(map(_WITHOUT_WINDOW, effects))
+    if owner:
+        plain = tuple([(k, None if k in _OF_OWNER and s == owner else s, doubtful) for k, s, doubtful in plain])
+    return _effects_text(plain)
 
 
 @lru_cache(maxsize=1024)

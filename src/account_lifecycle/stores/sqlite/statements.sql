@@ -4,7 +4,11 @@ FROM account a
 {where}
 
 -- name: save_account
-REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account_id) DO UPDATE SET
+    sequence = excluded.sequence, status = excluded.status, health = excluded.health, provider = excluded.provider,
+    owner = excluded.owner, since = excluded.since, is_stuck = excluded.is_stuck,
+    session_since = excluded.session_since, facts = excluded.facts
 
 -- name: last_event
 SELECT event_id, digest FROM event ORDER BY event_id DESC LIMIT 1
