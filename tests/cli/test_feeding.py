@@ -116,16 +116,16 @@ def test_a_truth_about_another_log_does_not_fit(run: Run, log: Path) -> None:
 
 
 def test_a_store_that_fails_midway_tells_what_is_committed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    advance = SQLiteStore.advance
+    feed = SQLiteStore.feed
     calls = []
 
     def fail_later(self: SQLiteStore, *args: object, **options: object) -> object:
         calls.append(args)
         if len(calls) == 3:
             raise StoreError("the disk is full")
-        return advance(self, *args, **options)  # type: ignore[arg-type]
+        return feed(self, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(SQLiteStore, "advance", fail_later)
+    monkeypatch.setattr(SQLiteStore, "feed", fail_later)
     lines = [webhook("2026-05-01T08:00:00Z", f"acc_{number}", "OK") for number in range(10)]
     ran = run("feed", "-", "--batch-size", "4", stdin=b"\n".join(lines))
     assert ran.code == 1
