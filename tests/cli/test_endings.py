@@ -86,7 +86,7 @@ def test_a_second_ctrl_c_ends_a_feed_at_once(run: Run, log: Path, monkeypatch: p
     def press(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SQLiteStore, "advance", press)
+    monkeypatch.setattr(SQLiteStore, "feed", press)
     ran = run("feed", log)
     assert ran.code == 130
     assert ran.err == "Error: interrupted at once; at least 0 lines committed\n"

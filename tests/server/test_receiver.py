@@ -49,7 +49,7 @@ def test_what_was_not_kept_is_asked_for_again(
     def fail(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(engine.store, "advance", fail)
+    monkeypatch.setattr(engine.store, "feed", fail)
     reply = a_receiver(engine, clock).handle("POST", LOWER, "", OK)
     assert (reply.status, reply.headers["retry-after"]) == (503, after)
 
@@ -65,7 +65,7 @@ def test_a_store_that_was_closed_is_a_503_over_asgi_and_wsgi(engine: Engine, clo
 def test_a_fault_of_ours_is_a_500_and_logged(
     engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(engine.store, "advance", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(engine.store, "feed", lambda *_, **__: 1 / 0)
     with caplog.at_level(logging.ERROR, "account_lifecycle"):
         assert a_receiver(engine, clock).handle("POST", LOWER, "", OK).status == 500
     assert "ZeroDivisionError" in caplog.text
