@@ -103,15 +103,15 @@ class Answers:
         )
         return self.store.accounts(which, begin)
 
-    def history(self, account_id: str, *, after: int = 0, limit: int | None = None) -> list[LedgerEntry]:
+    def history(self, account_id: str, *, after: int | None = None, limit: int | None = None) -> list[LedgerEntry]:
         """Return every event ever fed for an account, with its verdict, oldest first: ``limit`` at most, those
         ``after`` a sequence."""
         return first_of(self.iter_history(account_id, after=after), limit)
 
-    def iter_history(self, account_id: str, *, after: int = 0) -> Iterator[LedgerEntry]:
+    def iter_history(self, account_id: str, *, after: int | None = None) -> Iterator[LedgerEntry]:
         """Yield what ``history`` returns, one by one, as it is at the first."""
         checked = arguments.account_id("account_id", account_id)
-        return self.store.history(checked, arguments.count("after", after, least=0))
+        return self.store.history(checked, _after(after))
 
     def audit(
         self,
@@ -155,14 +155,14 @@ class Answers:
         )
         return self.store.audit(which)
 
-    def quarantine(self, *, after: int = 0, limit: int | None = None) -> list[Quarantined]:
+    def quarantine(self, *, after: int | None = None, limit: int | None = None) -> list[Quarantined]:
         """Return every payload that could not be read, byte for byte, oldest first: ``limit`` at most, those ``after``
         a number."""
         return first_of(self.iter_quarantine(after=after), limit)
 
-    def iter_quarantine(self, *, after: int = 0) -> Iterator[Quarantined]:
+    def iter_quarantine(self, *, after: int | None = None) -> Iterator[Quarantined]:
         """Yield what ``quarantine`` returns, one by one, as it is at the first."""
-        return self.store.quarantined(arguments.count("after", after, least=0))
+        return self.store.quarantined(_after(after))
 
     def blind_windows(
         self, *, account_id: str | None = None, open_only: bool = False, limit: int | None = None
@@ -181,7 +181,7 @@ class Answers:
         state: DeliveryState | str | None = None,
         hook: str | None = None,
         account_id: str | None = None,
-        after: int = 0,
+        after: int | None = None,
         limit: int | None = None,
     ) -> list[DeliveryRecord]:
         """Return the deliveries that fit, in the order in which they were made: ``limit`` at most, those ``after`` a
@@ -195,11 +195,11 @@ class Answers:
         state: DeliveryState | str | None = None,
         hook: str | None = None,
         account_id: str | None = None,
-        after: int = 0,
+        after: int | None = None,
     ) -> Iterator[DeliveryRecord]:
         """Yield what ``deliveries`` returns, one by one, as it is at the first."""
         which = which_deliveries(state, hook, account_id)
-        return self.store.deliveries(which, arguments.count("after", after, least=0))
+        return self.store.deliveries(which, _after(after))
 
     def explain(self, account_id: str, *, now: datetime | None = None) -> Diagnosis:
         """Return why an account is down, since when, what was missed, and what may follow.
@@ -235,6 +235,10 @@ class Answers:
         situation = account.situation if account else INITIAL_SITUATION
         circumstances = circumstances_of(account.provider if account else None, self.policy.ok_subscribed)
         return BoundModel(situation, _draw, circumstances)
+
+
+def _after(number: int | None) -> int:
+    return 0 if number is None else arguments.count("after", number)
 
 
 def first_of(found: Iterator[FoundT], limit: int | None) -> list[FoundT]:
