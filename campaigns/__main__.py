@@ -11,6 +11,8 @@ CAMPAIGNS = {
     "bitrot": "single bits flipped in live cells of the file",
     "kill": "kill -9 of feeders, cut connections, immediate stops of a database server",
     "feeders": "many processes that feed one account, or many",
+    "threads": "eight threads that feed one engine, and what everybody else of the process waits",
+    "waits": "how long those who feed wait beside each operation on a large store",
     "hooks": "workers that are killed or stopped past their lease, receivers that fail, poison",
     "rules": "simulated fleets judged in memory, and held against the truth: faults, stories, windows, effects",
     "mutants": "small changes to the code where a silent mistake costs most: does a test notice each?",

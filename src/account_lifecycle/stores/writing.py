@@ -20,7 +20,7 @@ from .outbox_rows import NewDelivery, Planner
 from .protocol import Fed, Feed
 from .rows import Row
 
-RETENTION_PAGE = 500
+RETENTION_PAGE = 250
 """How many events, or payloads in the quarantine, are erased or taken out in one transaction."""
 LATEST = 2**63 - 1
 """What comes after every sequence."""
