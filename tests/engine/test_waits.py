@@ -74,6 +74,7 @@ CALLS: dict[str, Act] = {
     "stop_runner": lambda engine, _: (engine.start_runner(), engine.stop_runner()),
     "subscribe": lambda engine, _: engine.subscribe(EffectKind.ANOMALY, None, hear, "again"),
     "subscribed_hooks": lambda engine, _: engine.subscribed_hooks(),
+    "unpruned": lambda engine, _: engine.unpruned(datetime.now(UTC)),
     "verify": lambda engine, _: engine.verify(),
     "verify_against_definition": lambda engine, _: engine.verify_against_definition(),
 }
