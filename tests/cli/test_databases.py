@@ -145,10 +145,8 @@ def test_a_prune_that_finds_nothing_says_so(run: Run, store: Path, tmp_path: Pat
     archive = tmp_path / "old.jsonl.gz"
     ran = run("db", "prune", "--before", "2020-01-01", "--archive", archive, "--yes")
     assert (ran.code, ran.out, ran.err) == (0, "", "There was nothing to take out\n")
-    assert run("db", "prune", "--before", "2020-01-01", "--archive", archive, "--yes", "--json").document == {
-        "segment": None,
-        "stayed": {"events": 0, "hooks": {}, "later": None},
-    }
+    found = run("db", "prune", "--before", "2020-01-01", "--archive", archive, "--yes", "--json").document
+    assert (found["segment"], found["stayed"]) == (None, {"events": 0, "hooks": {}, "later": None})
     assert not archive.exists()
 
 

@@ -107,7 +107,7 @@ def test_the_present_head_is_in_the_ledger_and_any_other_is_not(run: Run, store:
     assert ran.code == 1
     assert "the head that was noted down is not in this ledger" in ran.err
     report = run("verify", "--expect-head", NO_HEAD, "--json").document
-    assert (report["intact"], report["expected_head_found"]) == (False, False)
+    assert (report["intact"], report["expected_head_proof"]) == (False, "missing")
 
 
 def test_a_head_that_was_noted_down_is_found_after_more_was_fed_and_not_after_less_is_left(
@@ -122,13 +122,67 @@ def test_a_head_that_was_noted_down_is_found_after_more_was_fed_and_not_after_le
     assert run("verify", "--expect-head", after).code == 1
 
 
-def test_a_head_from_before_a_prune_is_that_of_the_archive(run: Run, store: Path, tmp_path: Path) -> None:
-    run("db", "prune", "--before", "2026-05-02", "--archive", tmp_path / "old.gz", "--yes")
-    head = run("verify", "--json").document["head"]
-    with Engine.open(f"sqlite:///{store}") as engine:
-        (segment,) = engine.store.segments()
-        assert engine.store.has_head(segment.head)
-        assert engine.store.has_head(head)
+def test_a_head_from_before_a_prune_is_proved_by_its_archive(run: Run, store: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "old.jsonl.gz"
+    before = run("verify", "--json").document["head"]
+    pruned = run("db", "prune", "--before", "2026-05-02", "--archive", archive, "--yes", "--json").document
+    after = run("verify", "--json").document["head"]
+    assert before != after == pruned["head"]
+    assert run("verify", "--expect-head", after).code == 0
+    ran = run("verify", "--expect-head", before)
+    assert ran.code == 7
+    assert "is older than a prune" in " ".join(ran.err.split())
+    assert "old.jsonl.gz" in ran.err
+    assert run("verify", "--expect-head", before, "--archive", archive).code == 0
+    assert run("verify", "--expect-head", NO_HEAD, "--archive", archive).code == 1
+    assert run("verify", "--expect-head", NO_HEAD).code == 7
+
+
+# ---- Signed heads ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    path = tmp_path / "key"
+    path.write_text("a key of more than sixteen bytes\n")
+    return path
+
+
+def test_signed_heads_of_a_log_are_proved_later(run: Run, store: Path, tmp_path: Path, key: Path) -> None:
+    line = run("verify", "--sign", key).out.splitlines()[-1]
+    assert line.startswith("account-lifecycle head 2026-")
+    assert line == line.strip()
+    log = tmp_path / "syslog"
+    log.write_text(f"something else\nNov 30 host {line}\n")
+    run("feed", "-", stdin=webhook("2026-05-07T08:00:00Z", "acc_live", "ERROR"))
+    report = run("verify", "--sign", key, "--signed", log, "--json")
+    assert (report.code, report.document["signed_heads"]) == (0, 1)
+    assert report.document["signed"] != line
+    change(store, "DELETE FROM event")
+    change(store, "DELETE FROM anomaly")
+    ran = run("verify", "--sign", key, "--signed", log, "--json")
+    assert ran.code == 1
+    assert ran.document["signed"] is None
+
+
+def test_a_line_of_another_key_or_a_changed_one_is_found(run: Run, store: Path, tmp_path: Path, key: Path) -> None:
+    line = run("verify", "--sign", key).out.splitlines()[-1]
+    log, other = tmp_path / "log", tmp_path / "other"
+    other.write_text("another key of more than sixteen bytes")
+    log.write_text(line)
+    assert run("verify", "--sign", other, "--signed", log).code == 1
+    log.write_text(line.replace(" events=", " events=9"))
+    ran = run("verify", "--sign", key, "--signed", log)
+    assert (ran.code, "signed head 1: the line is not as it was signed" in " ".join(ran.out.split())) == (1, True)
+
+
+def test_a_log_is_checked_by_a_key_that_is_one(run: Run, store: Path, tmp_path: Path, key: Path) -> None:
+    (tmp_path / "short").write_text("short")
+    (tmp_path / "empty").write_text("nothing\n")
+    assert run("verify", "--sign", tmp_path / "short").code == 2
+    assert run("verify", "--sign", tmp_path / "none").code == 2
+    assert run("verify", "--signed", tmp_path / "empty").code == 2
+    assert run("verify", "--sign", key, "--signed", tmp_path / "empty").code == 1
 
 
 @pytest.mark.parametrize("word", ["12", "4g" * 32, "4f" * 33])

@@ -10,6 +10,7 @@ from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.rules import UNNAMED, Rules, rules_of
 from account_lifecycle.records import DeliveryState, Evidence, OnDead, Refused
+from account_lifecycle.stores import chain
 from account_lifecycle.stores.protocol import Store
 from builders import T0, announced, as_it_is, at, deadline_of
 from stores.exactness import shape
@@ -191,26 +192,32 @@ class ProverContract:
         assert len(set(heads)) == len(heads)
         assert {len(bytes.fromhex(head)) for head in heads[1:]} == {32}
 
-    def test_a_head_that_was_noted_down_is_found_after_pruning_and_no_other_is(
-        self, store: Store, tmp_path: Path
-    ) -> None:
-        feed(store, "a", "OK", "ERROR")
-        noted = store.head()
-        segment = store.prune(at(9), tmp_path / "archive.jsonl.gz", at(9))
-        assert segment is not None
-        feed(store, "b", "OK")
-        for head in (noted, segment.head, store.head()):
-            assert store.has_head(head)
-        for other in ("4f" * 32, "", "no head"):
-            assert not store.has_head(other)
+    def test_a_head_covers_what_was_pruned_before_it(self, store: Store, tmp_path: Path) -> None:
+        feed(store, "a", "OK", "ERROR", minute=0)
+        feed(store, "b", "OK", minute=20)
+        heads = {store.head()}
+        segments = [store.prune(at(minute), tmp_path / f"{minute}.jsonl.gz", at(99)) for minute in (9, 99)]
+        heads.add(store.head())
+        known = store.segments()
+        assert known == segments
+        assert known[0].baselines != known[1].baselines
+        ends = [chain.committed(next(store.links(), bytes.fromhex(known[1].head)), chain.commitment(known))]
+        assert store.head() in {end.hex() for end in ends}
+        assert len(heads) == 2
 
-    def test_the_head_stays_while_nothing_is_fed(self, store: Store, tmp_path: Path) -> None:
+    def test_the_links_are_what_the_chain_ended_in(self, store: Store) -> None:
+        feed(store, "a", "OK", "ERROR")
+        assert [*store.links()][-1].hex() == store.head()
+        feed(store, "b", "OK")
+        links = [*store.links()]
+        assert links[-1].hex() == store.head()
+        assert len(links) == (3 if store.is_one_chain else 1)
+
+    def test_the_head_stays_while_nothing_is_fed_or_pruned(self, store: Store) -> None:
         feed(store, "a", "OK", "ERROR")
         head = store.head()
         store.quarantine([Refused(T0, b"x", 1, "payload", "because")])
         planned(store, hook())
         run_all(store)
         store.erase("a", at(9))
-        assert store.head() == head
-        store.prune(at(0.5), tmp_path / "archive.jsonl.gz", at(9))
         assert store.head() == head

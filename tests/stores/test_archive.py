@@ -12,19 +12,22 @@ import pytest
 
 from account_lifecycle.errors import StoreError
 from account_lifecycle.records import Evidence
-from account_lifecycle.stores.archive import write_archive
+from account_lifecycle.stores import chain, rows
+from account_lifecycle.stores.archive import Archived, read_archive, sealed_again, write_archive
 from account_lifecycle.stores.sqlite import TemporaryStore
 from builders import announced, as_it_is, at, deadline_of, judged
 from stores.ledger_contract import entry_of
+from stores.prover_contract import told
+from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
 
-def proofs() -> list[tuple[Evidence, bytes | None]]:
+def proofs() -> list[Archived]:
     """An announcement with everything it can have, and a deadline."""
     first = announced("a\ud800", "SNAFU", 1, "?ODD", "p", "user-1", b"\x00\xff", "why")
     connecting = announced("b", "CONNECTING", 2)
     late = deadline_of(judged([connecting])[0].after, 60.5)
     return [
-        (Evidence(entry_of(d), tuple(e[:3] for e in d.effects), "rules"), bytes([n]) * 32)
+        (Evidence(entry_of(d), tuple(e[:3] for e in d.effects), "rules"), bytes([n]) * 32, None)
         for n, d in enumerate(judged([first, connecting, late]))
     ]
 
@@ -75,6 +78,7 @@ def test_a_line_tells_everything_about_an_announcement(path: Path) -> None:
             ["anomaly", "UNKNOWN_STATUS", False],
         ],
         "quiet": False,
+        "private_digest": None,
         "digest": "00" * 32,
     }
 
@@ -91,9 +95,28 @@ def test_a_deadline_tells_which_stay_it_ended(path: Path) -> None:
     assert (line["payload"], line["owner"], line["erased"]) == (None, None, False)
 
 
-def test_a_store_without_a_chain_has_no_digests(path: Path) -> None:
-    write_archive(path, [(proof, None) for proof, _ in proofs()])
-    assert {line["digest"] for line in lines_of(path)} == {None}
+def test_what_was_written_is_read_again_and_seals_as_it_did(path: Path) -> None:
+    log = [*events_with_every_anomaly(), *events_with_every_window()]
+    previous, written = chain.GENESIS, []
+    for decision in judged(log):
+        row, found = rows.event_row(0, decision), list(rows.anomaly_rows(0, decision))
+        decided = "rules", rows.effects_text(decision.effects, row[14]), 0
+        previous = chain.sealed(previous, row, decided, found)
+        effects = tuple((e.kind, e.subject, e.doubtful) for e in decision.effects)
+        written.append((Evidence(entry_of(decision), effects, "rules"), previous, None))
+    write_archive(path, written)
+    previous = chain.GENESIS
+    for (proof, digest, _), each in zip(written, read_archive(path), strict=True):
+        assert told([each[0]]) == told([proof])
+        assert sealed_again(previous, each) == {digest} == {each[1]}
+        previous = digest
+
+
+@pytest.mark.parametrize("damage", [b"no gzip", b""])
+def test_what_is_no_archive_cannot_be_read(path: Path, damage: bytes) -> None:
+    path.write_bytes(damage or gzip.compress(b'{"account_id": "a"}\n'))
+    with pytest.raises(StoreError, match="archive"):
+        list(read_archive(path))
 
 
 def test_the_answer_is_the_count_and_the_digest_of_the_file(path: Path) -> None:
@@ -118,7 +141,7 @@ def test_an_existing_file_is_left_as_it_is(path: Path) -> None:
 
 
 def test_an_archive_that_breaks_in_the_middle_leaves_nothing(path: Path) -> None:
-    def breaking() -> Iterator[tuple[Evidence, bytes | None]]:
+    def breaking() -> Iterator[Archived]:
         yield from proofs()
         raise ValueError("broken")
 

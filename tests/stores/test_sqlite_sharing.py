@@ -174,7 +174,7 @@ READS: dict[str, Callable[[SQLiteStore], object]] = {
     "accounts": lambda store: list(store.accounts(AccountFilter())),
     "history": lambda store: list(store.history("a")),
     "head": SQLiteStore.head,
-    "has_head": lambda store: store.has_head("00"),
+    "links": lambda store: list(store.links()),
     "segments": SQLiteStore.segments,
     "subscribed": SQLiteStore.subscribed,
     "waiting_effects": SQLiteStore.waiting_effects,

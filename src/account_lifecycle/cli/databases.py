@@ -97,11 +97,11 @@ def copy_command(target: str, as_json: bool, store: str | None) -> None:
     with open_to_read(store) as engine, waiting_for("Copying"):
         copied = copy(engine.store, target)
     if as_json:
-        write_document({"to": public_url(target), "rows": dict(copied.rows), "head": copied.head})
+        heads = {"head": copied.head, "source_head": copied.source_head}
+        write_document({"to": public_url(target), "rows": dict(copied.rows), **heads})
     else:
-        write_fields(
-            screen(), [*((table, f"{count:,}") for table, count in copied.rows.items()), ("head", copied.head)]
-        )
+        both = [("head there", copied.source_head), ("head here", copied.head)]
+        write_fields(screen(), [*((table, f"{count:,}") for table, count in copied.rows.items()), *both])
         say(f"Copied to {public_url(target)}, and proved. Name it with --store, or ACCOUNT_LIFECYCLE_STORE.")
 
 
@@ -134,9 +134,9 @@ def prune(before: datetime, archive: OutputTarget, is_confirmed: bool, as_json: 
         confirm(f"Take the events received before {clock(before)} UTC out, and write them to {path}?", is_confirmed)
         with waiting_for("Pruning"):
             segment = engine.prune(before, path)
-        stayed = engine.unpruned(before)
+        stayed, head = engine.unpruned(before), engine.store.head()
     if as_json:
-        write_document({"segment": segment and segment.to_dict(), "stayed": stayed.to_dict()})
+        write_document({"segment": segment and segment.to_dict(), "stayed": stayed.to_dict(), "head": head})
         return
     if stayed.events:
         say(f"{counted(stayed.events, 'event')} received before then stayed:")
@@ -145,5 +145,5 @@ def prune(before: datetime, archive: OutputTarget, is_confirmed: bool, as_json: 
     if segment is None:
         say("There was nothing to take out")
     else:
-        write_fields(screen(), [("sha256", segment.archive_sha256), ("head", segment.head)])
+        write_fields(screen(), [("sha256", segment.archive_sha256), ("head", head)])
         say(f"{counted(segment.events, 'event')} taken out, archived in {path}. Keep that file, and note down both.")

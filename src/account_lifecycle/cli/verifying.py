@@ -2,17 +2,21 @@
 
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..engine.core import utc_now
 from ..lifecycle.machine import Situation
 from ..lifecycle.policy import DEFAULT_POLICY
 from ..lifecycle.rules import RecordedPolicies
 from ..lifecycle.wording import JsonObject, escaped, lasting, one_of, time_text
+from ..records import HeadProof
 from ..report.words import counted, short
 from ..verify.record import Verification
 from ..verify.rejudge import DifferenceGroup, Differences, Outcome
+from ..verify.signing import MIN_KEY_BYTES, SignedHead, signed_heads, signed_line
 from .accounts import facts_of
 from .commands import Command, ExitCode, Failed
 from .opening import open_existing, read_settings
@@ -40,6 +44,35 @@ class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return text
 
 
+class KeyFile(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A file that holds a key: its bytes, without white space around them."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Return the key."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            key = Path(value).read_bytes().strip()
+        except OSError as error:
+            self.fail(f"{value}: {error.strerror}.", param, ctx)
+        if len(key) < MIN_KEY_BYTES:
+            self.fail(f"{value} holds {len(key)} bytes, and a key has at least {MIN_KEY_BYTES}.", param, ctx)
+        return key
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def read_signed(key: bytes, path: Path) -> list[SignedHead]:
+    """Return the signed heads in a log; raise ``Failed`` if there is none."""
+    heads = [*signed_heads(key, path.read_text(encoding="utf-8", errors="replace").splitlines())]
+    if not heads:
+        raise Failed(f"there is no signed head in {path}.")
+    return heads
+
+
 @click.command(
     cls=Command,
     short_help="Prove that the record holds, event by event",
@@ -51,37 +84,59 @@ class Head(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 )
 @click.option("--against-definition", is_flag=True, help="Show too what today's rules would decide differently.")
 @click.option("--expect-head", type=Head(), metavar="HEAD", help="A head noted down earlier must be in the ledger.")
+@click.option(
+    "--archive", "archives", multiple=True, type=FILE, metavar="FILE", help="Prove an archive of db prune; repeatable."
+)
+@click.option("--sign", "key", type=KeyFile(), metavar="KEYFILE", help="Print the head as a signed line, for a log.")
+@click.option("--signed", type=FILE, metavar="FILE", help="Prove the heads in a log of such lines, by --sign's key.")
 @policy_options
 @json_option
 @store_option
-def verify(against_definition: bool, expect_head: str | None, as_json: bool, **options: object) -> None:
+def verify(
+    against_definition: bool,
+    expect_head: str | None,
+    archives: tuple[Path, ...],
+    key: bytes | None,
+    signed: Path | None,
+    as_json: bool,
+    **options: object,
+) -> None:
     """Prove the record: the chain of digests, and all that follows from the ledger.
 
     Every event is judged again, and accounts, blind windows, anomalies and effects are compared with the
-    result. Others may go on feeding meanwhile. Nothing is changed.
+    result. With --archive, so are the events that were pruned, and the accounts from which the ledger goes on.
+    Others may go on feeding meanwhile. Nothing is changed.
 
-    Ends with 1 if anything does not hold, with 7 if an event could not be judged again, because other rules
-    judged it, and otherwise with 6 if --against-definition finds that something would be decided differently.
+    Ends with 1 if anything does not hold, with 7 if an event could not be judged again, because other code judged
+    it, or if --expect-head names a head older than a prune whose archives are not given, and otherwise with 6 if
+    --against-definition finds that something would be decided differently.
     """
+    if signed is not None and key is None:
+        raise click.UsageError("--signed needs --sign KEYFILE: the key by which the lines were signed.")
+    heads = [] if signed is None else read_signed(key or b"", signed)
     with open_existing(read_settings(**options)) as engine, waiting_for("Verifying"):
         began = time.perf_counter()
-        found = engine.verify()
+        found = engine.verify(archives=archives, expect_head=expect_head, signed=heads)
         seconds = time.perf_counter() - began
-        is_head_there = expect_head is None or engine.store.has_head(expect_head)
         differences = engine.verify_against_definition() if against_definition else None
         judged_by = [_rules_text(name, RecordedPolicies(engine.store.rules)) for name in found.checked_by_rules]
+    line = None if key is None or not found.is_intact else signed_line(key, utc_now(), found.events, found.head)
     if as_json:
         write_document(
             {
-                "intact": found.is_intact and is_head_there,
-                "proved": found.is_proved and is_head_there,
+                "intact": found.is_intact,
+                "proved": found.is_proved,
                 "events": found.events,
                 "accounts": found.accounts,
                 "checked_by_rules": dict(found.checked_by_rules),
                 "not_judged": found.not_judged,
                 "head": found.head,
                 "expected_head": expect_head,
-                "expected_head_found": None if expect_head is None else is_head_there,
+                "expected_head_proof": found.expected_head,
+                "signed": line,
+                "signed_heads": len(heads),
+                "archived_events": found.archives.events,
+                "archives_missing": list(found.archives.missing),
                 "seconds": round(seconds, 3),
                 "fault_count": found.fault_count,
                 "first": found.first and found.first.to_dict(),
@@ -91,7 +146,9 @@ def verify(against_definition: bool, expect_head: str | None, as_json: bool, **o
         )
     else:
         _write(found, seconds, differences, judged_by)
-    _end(found, is_head_there, differences)
+        if line is not None:
+            click.echo(line)
+    _end(found, differences)
 
 
 def summary(found: Verification) -> str:
@@ -101,6 +158,8 @@ def summary(found: Verification) -> str:
     events = f"{counted(found.events, 'event')} of {counted(found.accounts, 'account')}"
     if found.is_proved:
         return f"holds: {events}"
+    if not found.not_judged:
+        return f"not proved: {_NEEDS_MORE}"
     return f"not proved: {found.not_judged:,} of {events} could not be judged again"
 
 
@@ -109,8 +168,10 @@ def _write(found: Verification, seconds: float, differences: Differences | None,
     if found.is_proved:
         console.print(styled("The record holds", "bold green"))
     elif found.is_intact:
-        title = f"The record is not proved: {counted(found.not_judged, 'event')} could not be judged again"
-        console.print(styled(title, "bold yellow"))
+        why = f"{counted(found.not_judged, 'event')} could not be judged again" if found.not_judged else _NEEDS_MORE
+        console.print(styled(f"The record is not proved: {why}", "bold yellow"))
+    elif not found.fault_count:
+        console.print(styled("The record does not hold: the head that was noted down is not in it", "bold red"))
     else:
         console.print(styled(f"The record does not hold: {counted(found.fault_count, 'fault')}", "bold red"))
     judged = [f"{count:,} {text}" for text, count in zip(judged_by, found.checked_by_rules.values(), strict=True)]
@@ -125,7 +186,7 @@ def _write(found: Verification, seconds: float, differences: Differences | None,
             ("head", found.head or "none: this store keeps no chain"),
         ],
     )
-    if not found.is_intact:
+    if found.faults:
         write_heading(console, "Faults", f"the first {_SHOWN}" if found.fault_count > _SHOWN else "")
         for fault in found.faults[:_SHOWN]:
             write_paragraph(console, composed(styled(fault.place, "bold"), f": {fault.finding}"), 4, first="  ·")
@@ -134,6 +195,9 @@ def _write(found: Verification, seconds: float, differences: Differences | None,
     say(f"Verified in {seconds:,.2f} s")
     if found.head and found.is_intact:
         say("Note the head down elsewhere: later, --expect-head checks that it is still in the ledger.")
+
+
+_NEEDS_MORE = "a head that was noted down needs more to be compared"
 
 
 def _rules_text(rules: str, policies: RecordedPolicies) -> str:
@@ -152,23 +216,31 @@ def _rules_text(rules: str, policies: RecordedPolicies) -> str:
     return f"by {definition}, {', '.join(terms)}"
 
 
-def _end(found: Verification, is_head_there: bool, differences: Differences | None) -> None:
+def _end(found: Verification, differences: Differences | None) -> None:
     """End with the exit code of the findings: what is wrong first, then what is not proved, then differences."""
-    if not found.is_intact:
+    if found.fault_count:
         raise Failed(
             "the record does not hold: something else than this program has changed it, or the disk has. Compare with "
             "a backup."
         )
-    if not is_head_there:
+    if found.expected_head is HeadProof.MISSING:
         raise Failed(
             "the head that was noted down is not in this ledger: events were taken off its end, or it is another "
             "ledger. Compare with a backup."
         )
-    if not found.is_proved:
+    if found.expected_head is HeadProof.NOT_PROVED:
+        missing = one_of(found.archives.missing, "and") or "the file"
+        say(
+            "Not proved: the head that was noted down is older than a prune, and does not cover what the ledger goes "
+            f"on from: name what was pruned with --archive ({escaped(missing)}). Or the store is a server, and more "
+            "was fed since: a head of its many chains can be compared only while nothing is."
+        )
+    if found.not_judged:
         say(
             f"Not proved: {counted(found.not_judged, 'event')} of other rules could not be judged again, so accounts "
             "that they belong to may have been changed without being noticed."
         )
+    if not found.is_proved:
         click.get_current_context().exit(ExitCode.NOT_PROVED)
     if differences is not None and not differences.is_same:
         say(f"{counted(differences.accounts_differing, 'account')} would be judged differently today")

@@ -46,6 +46,7 @@ from ..stores.protocol import Feed, Store
 from ..stores.unpruned import Unpruned
 from ..verify.record import Verification, verify
 from ..verify.rejudge import Differences, against_definition
+from ..verify.signing import SignedHead
 from .answers import Answers, which_deliveries
 from .arrivals import Arrivals
 from .batches import RefusedPayloads, events_in_body, in_batches
@@ -442,13 +443,19 @@ class Engine(Answers, HookRegistry):
 
     # ---- The record ------------------------------------------------------------------------------
 
-    def verify(self) -> Verification:
+    def verify(
+        self, *, archives: Iterable[Path] = (), expect_head: str | None = None, signed: Iterable[SignedHead] = ()
+    ) -> Verification:
         """Prove the record: the chain, and that judging the ledger again gives exactly what is stored.
+
+        ``archives`` are the files of earlier prunes, which are proved too, with what the ledger goes on from;
+        ``expect_head`` is a head that was noted down (``Verification.head``), which has to be in the ledger, and
+        so do those that were ``signed``.
 
         Others may feed meanwhile. ``is_proved`` is the answer. If it is False, either something does not hold
         (``is_intact``, ``first``), or events could not be judged again (``not_judged``).
         """
-        return verify(self.store)
+        return verify(self.store, archives=archives, expect_head=expect_head, signed=signed)
 
     def verify_against_definition(self) -> Differences:
         """Return what today's rules and this engine's policy would decide differently about every event ever fed."""

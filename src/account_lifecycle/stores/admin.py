@@ -17,7 +17,7 @@ from ..urls import public_url
 from . import chain
 from .opening import SERVERS, open_store
 from .protocol import Store
-from .rows import DECIDED, EVENT_COLUMNS, PRIVATE, PUBLIC, Row
+from .rows import DECIDED, EVENT_COLUMNS, PRIVATE, PUBLIC, Row, segment_from
 
 if TYPE_CHECKING:  # whoever copies nothing needs no psycopg
     from .postgres import PostgresStore
@@ -34,7 +34,9 @@ class Copied(NamedTuple):
     rows: Mapping[str, int]
     """How many rows each table has, there and here."""
     head: str
-    """The SHA-256 of the heads of all accounts' chains, in hexadecimal: the ``head`` of the target."""
+    """The ``head`` of the target, in hexadecimal. The source's goes on being answered."""
+    source_head: str
+    """The ``head`` of the source."""
 
 
 def back_up(store: Store, target: Path) -> None:
@@ -94,6 +96,7 @@ def copy_store(
             if on_table is not None:
                 on_table(table, count)
         filling.number_on(*origin.last_numbers())
+        filling.note_origin(*origin.chained())
         return _proved(origin, filling)
 
 
@@ -107,7 +110,7 @@ def _proved(origin: "_Origin", filling: "Filling") -> Copied:
         raise StoreError(f"The copy does not prove itself ({fault}). Nothing was kept: verify the original.")
     if filling.head() != origin.head():
         raise StoreError("The copy's chains do not end where the original's do. Nothing was kept: verify the original.")
-    return Copied(counts, filling.head())
+    return Copied(counts, filling.head(), origin.source_head())
 
 
 class _Origin:
@@ -117,6 +120,8 @@ class _Origin:
         self._ask = snapshot.rows
         self._heads: dict[str, bytes] = {}
         ((self._last,),) = self._ask(_FIRST_LINK)
+        self._first, self._last_event = self._last, 0
+        self._segments = [segment_from(row[:-1]) for row in self._ask("SELECT * FROM segment ORDER BY segment_id")]
 
     def tables(self) -> Iterator[tuple[str, Iterator[Row]]]:
         """Yield every table with its rows; each is to be read to its end before the next."""
@@ -155,7 +160,15 @@ class _Origin:
             raise StoreError(
                 f"Event {number} is not as it was written, so that nothing is copied. Verify the original."
             )
-        self._last = digest
+        self._last, self._last_event = digest, number
+
+    def chained(self) -> tuple[int, bytes]:
+        """Return the number of the last event, and what the first one's digest goes on from."""
+        return self._last_event, self._first
+
+    def source_head(self) -> str:
+        """Return the head of the source."""
+        return chain.committed(self._last, chain.commitment(self._segments)).hex()
 
     def last_numbers(self) -> tuple[int, int, int]:
         """Return the last number of an event, a delivery and a quarantined payload; none is to be used again."""
@@ -170,11 +183,11 @@ class _Origin:
         return {table: count for table, (count,) in found.items()}
 
     def head(self) -> str:
-        """Return what stands for the chains of all accounts."""
+        """Return what the head of the target has to be."""
         digest = sha256()
         for account_id in sorted(self._heads):
             digest.update(self._heads[account_id])
-        return digest.hexdigest()
+        return chain.committed(digest.digest(), chain.commitment(self._segments)).hex()
 
 
 _EVENTS = """

@@ -4,26 +4,38 @@ Lines, one event a line in the ledger's order. Only the owner may read it, and i
 
 import gzip
 import json
+import zlib
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import OutputError, StoreError
-from ..lifecycle.events import ANNOUNCED, OBSERVED, DeadlinePassed, StatusObserved
+from ..intake.archives import archived
+from ..lifecycle.account import Account
+from ..lifecycle.decide import Decision
+from ..lifecycle.effects import Effect, EffectKind
+from ..lifecycle.events import ANNOUNCED, OBSERVED, DeadlinePassed, Event, StatusObserved
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.machine import situation_of, situation_text
+from ..lifecycle.status import Status, Verdict
 from ..outputs.drafts import drafted
 from ..outputs.endings import ARCHIVE_ENDINGS, form_of
 from ..records import Evidence, LedgerEntry
-from .rows import evidence_text
+from . import chain
+from .rows import OF_OWNER, PRIVATE, PUBLIC, anomaly_from, anomaly_rows, effects_text, event_row, evidence_text, to_us
 
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def write_archive(path: Path, evidence: Iterable[tuple[Evidence, bytes | None]]) -> tuple[int, str]:
-    """Write events, each with its digest if there is a chain; return how many, and the SHA-256 of the file's bytes.
+Archived = tuple[Evidence, bytes, bytes | None]
+"""An event, its digest, and what stands for its owner, reason and payload if they were erased."""
+
+
+def write_archive(path: Path, evidence: Iterable[Archived]) -> tuple[int, str]:
+    """Write events; return how many, and the SHA-256 of the file's bytes.
 
     On return the file is on the disk. Raises ``StoreError`` if there is a file of that name or if it cannot be
     written; then nothing is left behind, and an existing file is as it was.
@@ -34,15 +46,15 @@ def write_archive(path: Path, evidence: Iterable[tuple[Evidence, bytes | None]])
         with drafted(path, private=True) as draft:
             sink = _Hashed(draft.file)
             with gzip.GzipFile(filename="", mode="wb", fileobj=sink, mtime=0) as lines:
-                for proof, digest in evidence:
-                    lines.write(json.dumps(_record(proof, digest), separators=(",", ":")).encode() + b"\n")
+                for each in evidence:
+                    lines.write(json.dumps(_record(*each), separators=(",", ":")).encode() + b"\n")
                     count += 1
     except OutputError as error:
         raise StoreError(f"The archive is not written: {error} Nothing was taken out.") from error
     return count, sink.hexdigest()
 
 
-def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
+def _record(proof: Evidence, digest: bytes, private: bytes | None) -> dict[str, Any]:
     """Return an event as its line has it; times in ISO 8601, UTC."""
     entry = proof.entry
     return {
@@ -58,7 +70,8 @@ def _record(proof: Evidence, digest: bytes | None) -> dict[str, Any]:
         "anomalies": [_anomaly(anomaly) for anomaly in entry.anomalies],
         "effects": [[kind, subject, doubtful] for kind, subject, doubtful in proof.effects],
         "quiet": proof.is_quiet,
-        "digest": None if digest is None else digest.hex(),
+        "private_digest": None if private is None else private.hex(),
+        "digest": digest.hex(),
     }
 
 
@@ -99,3 +112,65 @@ class _Hashed:
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
+
+
+# ---- Read again -----------------------------------------------------------------------------------
+
+
+def read_archive(path: Path) -> Iterator[Archived]:
+    """Yield the events of an archive, in its order; raise ``StoreError`` if it cannot be read."""
+    try:
+        with gzip.open(path) as lines:
+            for number, line in enumerate(lines, 1):
+                yield _archived(line, f"{path}, line {number}")
+    except (OSError, EOFError, zlib.error) as error:
+        raise StoreError(f"The archive {path} cannot be read ({error}).") from error
+
+
+def _archived(line: bytes, place: str) -> Archived:
+    """Return the event in a line."""
+    try:
+        event = archived(line)[0].payload
+        if not isinstance(event, Event):
+            raise ValueError(event)
+        record = json.loads(line)
+        sequence, verdict = record["sequence"], Verdict(record["verdict"])
+        before, after = (situation_of(Status(status), *facts) for status, *facts in (record["before"], record["after"]))
+        at = (record["account_id"], sequence, to_us(event.received_at), event.status)
+        said = (getattr(event, "product", ""), getattr(event, "owner", None), getattr(event, "reason", ""))
+        about = (*said, situation_text(before))
+        anomalies = tuple(
+            anomaly_from((each["kind"], *at, *about, each["provider"], json.dumps(each["evidence"])))
+            for each in record["anomalies"]
+        )
+        effects = tuple((EffectKind(kind), subject, doubtful) for kind, subject, doubtful in record["effects"])
+        entry = LedgerEntry(event, sequence, verdict, before, after, anomalies, record["erased"])
+        private = record["private_digest"]
+        proof = Evidence(entry, effects, record["rules"], record["quiet"])
+        return proof, bytes.fromhex(record["digest"]), None if private is None else bytes.fromhex(private)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise StoreError(f"{place} is no event of an archive ({error}).") from error
+
+
+def sealed_again(previous: bytes, each: Archived) -> set[bytes]:
+    """Return the digest of an event out of an archive, computed from what its line says.
+
+    Of an erased event it is not known whether an effect without a subject was about the owner: both digests are right.
+    """
+    proof, _, private = each
+    entry, account_id = proof.entry, proof.entry.account_id
+    begins, ends = (Account(account_id, situation, entry.sequence) for situation in (entry.before, entry.after))
+    effects = tuple([Effect(*effect) for effect in proof.effects])
+    decision = Decision(ends, begins, entry.event, entry.verdict, entry.anomalies, effects)
+    row = event_row(0, decision)
+    kept = chain.private_digest(*row[PRIVATE]) if private is None else private
+    anomalies = chain.anomalies_text(list(anomaly_rows(0, decision)))
+    texts = {effects_text(effects, row[PRIVATE][0])}
+    if entry.is_erased:
+        of_owner = tuple([e._replace(subject=e.subject or _OWNER) if e.kind in OF_OWNER else e for e in effects])
+        texts.add(effects_text(of_owner, _OWNER))
+    found = (chain.event_text(row[PUBLIC], kept, anomalies, proof.rules, text, proof.is_quiet) for text in texts)
+    return {chain.linked(previous, text) for text in found}
+
+
+_OWNER = "the owner"

@@ -12,12 +12,14 @@ can compute its digest with nothing but JSON and SHA-256 (``docs/ledger.md``).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from .rows import PRIVATE, PUBLIC
+from ..lifecycle.account import Account
+from ..records import NO_BASELINES, Fault, Segment, without_person
+from .rows import PRIVATE, PUBLIC, account_row, segment_row
 
 GENESIS = bytes(32)
 """What the first event goes on from."""
@@ -108,6 +110,42 @@ def with_digest(table: str, columns: Sequence[Any]) -> tuple[Any, ...]:
 def digest_holds(table: str, row: Sequence[Any]) -> bool:
     """Return whether a row that stands by itself is as it was written."""
     return bool(row[-1] == row_digest(table, row[:-1]))
+
+
+def baseline_share(account: Account, windows: Iterable[Sequence[Any]]) -> int:
+    """Return what one account adds to ``Segment.baselines``: a digest of the account where the ledger begins, without
+    what may be erased of it, and of its blind windows that were closed by then."""
+    return int.from_bytes(baseline_digest(account_row(without_person(account)), [*windows]))
+
+
+def baselines_moved(baselines: str, before: Iterable[int], after: Iterable[int]) -> str:
+    """Return ``Segment.baselines`` once some accounts' shares were replaced: the sum of all of them, in 32 bytes."""
+    total = (int(baselines, 16) - sum(before) + sum(after)) % (1 << 256)
+    return total.to_bytes(32).hex()
+
+
+def pruned_faults(segments: Sequence[Segment], shares: Iterable[int]) -> Iterator[Fault]:
+    """Yield what is wrong with what was pruned: a segment that is missing, baselines that are not those it left."""
+    for number, segment in enumerate(segments, 1):
+        if segment.segment_id != number:
+            yield Fault(f"segment {number}", "is missing")
+            break
+    baselines = segments[-1].baselines if segments else NO_BASELINES
+    if baselines_moved(NO_BASELINES, (), shares) != baselines:
+        yield Fault("the baselines", "are not those that the last prune left: one was changed, added or taken out")
+
+
+def commitment(segments: Iterable[Segment]) -> bytes:
+    """Return what stands for all that was pruned, and for where the ledger begins since; empty if nothing was."""
+    found = b""
+    for segment in segments:
+        found = linked(found, row_digest("segment", segment_row(segment)))
+    return found
+
+
+def committed(head: bytes, commitment: bytes) -> bytes:
+    """Return the head that is noted down: the chain's own, with what was pruned if anything was."""
+    return linked(head, commitment) if commitment else head
 
 
 def baseline_digest(columns: Sequence[Any], windows: Sequence[Sequence[Any]]) -> bytes:

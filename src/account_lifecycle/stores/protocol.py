@@ -156,6 +156,9 @@ class Reader(Protocol):
 class Prover(Protocol):
     """What makes the record provable."""
 
+    is_one_chain: bool
+    """Whether one chain goes over all events, so that a head that was ever noted down can be found in it."""
+
     def faults(self) -> Iterator[Fault]:
         """Yield what the store itself finds wrong: rows that were changed, are missing, or stand in the wrong place."""
 
@@ -179,13 +182,11 @@ class Prover(Protocol):
 
     def head(self) -> str:
         """Return what stands for the whole ledger, in hexadecimal: the digest of its last event, or in a store with a
-        chain for each account the SHA-256 of all their heads."""
+        chain for each account the SHA-256 of all their heads; with what was pruned, if anything was."""
 
-    def has_head(self, head: str) -> bool:
-        """Return whether ``head``, in hexadecimal, was the ledger's head once: nothing up to it was cut off or changed.
-
-        A store with a chain for each account knows only its present head, and those at which it was pruned.
-        """
+    def links(self) -> Iterator[bytes]:
+        """Yield what the chain ended in once, as far as it is here: in one chain the digest of each event, in a store
+        with a chain for each account only the SHA-256 of their present heads. What was pruned has no part in it."""
 
 
 class Outbox(Protocol):

@@ -307,7 +307,7 @@ def _causes_from(text: str) -> tuple[Status, ...]:
 NO_EFFECTS = "[]"
 """What stands for the effects of an event that has none."""
 _WITHOUT_WINDOW = itemgetter(0, 1, 2)
-_OF_OWNER = (EffectKind.CLAIMED, EffectKind.CREATION_FAILED)
+OF_OWNER = (EffectKind.CLAIMED, EffectKind.CREATION_FAILED)
 """Effects whose subject may be the owner."""
 
 
@@ -316,7 +316,7 @@ def effects_text(effects: tuple[Effect, ...], owner: str | None) -> str:
     third if it is doubtful, and null for a subject that is the ``owner`` that the event names."""
     plain = tuple(map(_WITHOUT_WINDOW, effects))
     if owner:
-        plain = tuple([(k, None if k in _OF_OWNER and s == owner else s, doubtful) for k, s, doubtful in plain])
+        plain = tuple([(k, None if k in OF_OWNER and s == owner else s, doubtful) for k, s, doubtful in plain])
     return _effects_text(plain)
 
 
@@ -448,14 +448,15 @@ def rules_from(row: Row) -> Rules:
 
 def segment_row(segment: Segment) -> Row:
     """Return a segment's columns, in the table's order."""
-    segment_id, until, pruned_at, events, path, archive_sha256, head = segment
-    return segment_id, to_us(until), to_us(pruned_at), events, path, archive_sha256, bytes.fromhex(head)
+    segment_id, until, pruned_at, events, path, archive_sha256, *digests = segment
+    return segment_id, to_us(until), to_us(pruned_at), events, path, archive_sha256, *map(bytes.fromhex, digests)
 
 
 def segment_from(row: Row) -> Segment:
     """Make a segment from its columns."""
-    segment_id, until, pruned_at, events, path, archive_sha256, head = row
-    return Segment(segment_id, from_us(until), from_us(pruned_at), events, path, archive_sha256, bytes(head).hex())
+    segment_id, until, pruned_at, events, path, archive_sha256, *digests = row
+    head, baselines = (bytes(each).hex() for each in digests)
+    return Segment(segment_id, from_us(until), from_us(pruned_at), events, path, archive_sha256, head, baselines)
 
 
 ERASED = "erased on request"

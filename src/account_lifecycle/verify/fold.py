@@ -111,9 +111,9 @@ class Fold:
         if not sequence:
             return [Fault(place, "it is stored, but the ledger has none of its events", account_id)]
         if self.is_certain:
-            findings = _differing(stored, self.account)
+            findings = differing(stored, self.account)
         else:
-            findings = _differing(stored, self.account, ("account_id", "situation", "sequence"))
+            findings = differing(stored, self.account, ("account_id", "situation", "sequence"))
         return [Fault(place, "; ".join(findings), account_id)] if findings else []
 
     def window_faults(self, stored: Iterable[BlindWindow]) -> list[Fault]:
@@ -137,7 +137,7 @@ class Fold:
         elif follows is None:
             finding = "it is stored, but does not follow from the ledger"
         else:
-            finding = "; ".join(_differing(stored, follows))
+            finding = "; ".join(differing(stored, follows))
         return [Fault(place, finding, account_id)]
 
 
@@ -210,7 +210,7 @@ def _wrong_anomaly(stored: Anomaly | None, follows: Anomaly | None) -> str:
         return f"{stored.kind if stored else ''} is stored, but does not follow from the ledger"
     if stored is None:
         return f"{follows.kind} is not stored, but follows from the ledger"
-    return "; ".join(_differing(stored, follows))
+    return "; ".join(differing(stored, follows))
 
 
 def _effect_text(effect: tuple[str, str, bool]) -> str:
@@ -221,7 +221,7 @@ def _effect_text(effect: tuple[str, str, bool]) -> str:
 # ---- Words ------------------------------------------------------------------------------------------
 
 
-def _differing(stored: Any, follows: Any, names: Sequence[str] = ()) -> list[str]:
+def differing(stored: Any, follows: Any, names: Sequence[str] = ()) -> list[str]:
     """Return each field of a record that is not as it follows; only the fields of ``names``, if any are named."""
     fields = names or (getattr(stored, "_fields", None) or stored.__slots__)
     pairs = ((name, getattr(stored, name), getattr(follows, name)) for name in fields)

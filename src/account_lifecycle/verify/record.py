@@ -21,18 +21,21 @@ need no second look: they are only ever appended.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.events import NOBODY
 from ..lifecycle.rules import RecordedPolicies, is_named_rightly
-from ..lifecycle.wording import printable
-from ..records import Evidence, Fault
+from ..lifecycle.wording import moment, printable
+from ..records import Evidence, Fault, HeadProof
 from ..stores.protocol import Store
 from .fold import MAX_SHOWN, Fold
+from .heads import ArchivesProof, head_proof, prove_archives
+from .signing import SignedHead
 
 MAX_FAULTS = 100
 """How many faults are listed one by one."""
@@ -63,26 +66,39 @@ class Verification(NamedTuple):
     """How many there are."""
     head: str
     """The digest that stands for the whole ledger as it was when verifying began: worth noting down elsewhere."""
+    archives: ArchivesProof
+    """What the archives of pruned parts prove, as far as they were given."""
+    expected_head: HeadProof | None = None
+    """What the head proves that was expected; None if none was."""
     first: Fault | None = None
     """The first row that does not hold, in the order of the ledger as far as it is about an event."""
 
     @property
     def is_intact(self) -> bool:
         """Whether nothing was found that does not hold; see ``is_proved`` for whether all of it was checked."""
-        return not self.fault_count
+        return not self.fault_count and self.expected_head is not HeadProof.MISSING
 
     @property
     def is_proved(self) -> bool:
-        """Whether everything holds and every event could be judged again."""
-        return self.is_intact and not self.not_judged
+        """Whether everything holds, every event could be judged again, and the head that was expected is proved."""
+        is_head_proved = self.expected_head in (None, HeadProof.PROVED)
+        return self.is_intact and not self.not_judged and not self.archives.not_judged and is_head_proved
 
 
-def verify(store: Store) -> Verification:
+def verify(
+    store: Store,
+    *,
+    archives: Iterable[Path] = (),
+    expect_head: str | None = None,
+    signed: Iterable[SignedHead] = (),
+) -> Verification:
     """Prove the record of ``store``; others may go on feeding meanwhile.
 
-    Raise ``StoreError`` if it cannot be read.
+    ``archives`` are files of what was pruned, which are proved too; ``expect_head`` is a head that was noted down,
+    and ``signed`` are those that were signed.
+    Raise ``StoreError`` if the store or an archive cannot be read.
     """
-    return _Examination(store).run()
+    return _Examination(store).run(archives, expect_head, signed)
 
 
 class ByAccount(Generic[RecordT]):
@@ -142,7 +158,7 @@ class _Examination:
         self._by_rules: Counter[str] = Counter()
         self._faults: list[Fault] = []
 
-    def run(self) -> Verification:
+    def run(self, paths: Iterable[Path], expect_head: str | None, signed: Iterable[SignedHead]) -> Verification:
         for fault in self._store.faults():
             self._add([fault])
         for rules in self._store.rules():
@@ -155,6 +171,11 @@ class _Examination:
             if not self._fault_count:
                 raise
             self._add([Fault("the rest of the store", f"it cannot be read: {error}")])
+        archives = prove_archives(self._store, paths, self._policies)
+        self._add([*archives.faults])
+        expected = None if expect_head is None else head_proof(self._store, expect_head, archives)
+        for each in signed:
+            expected = self._check_signed(each, archives) or expected
         first = _first(self._store, self._faults[:own], self._faults[own:])
         return Verification(
             self._events,
@@ -164,8 +185,22 @@ class _Examination:
             tuple(self._faults),
             self._fault_count,
             self._head,
+            archives,
+            expected,
             first,
         )
+
+    def _check_signed(self, signed: SignedHead, archives: ArchivesProof) -> HeadProof | None:
+        """Add a fault for a signed head that is not genuine or not in the ledger; return what else is not proved."""
+        place = f"signed head {signed.number}"
+        if not signed.is_genuine:
+            self._add([Fault(place, "the line is not as it was signed with this key")])
+            return None
+        proof = head_proof(self._store, signed.head, archives)
+        if proof is HeadProof.MISSING:
+            at = moment(signed.at)
+            self._add([Fault(place, f"it is not in the ledger, which had {signed.events:,} events at {at}")])
+        return proof if proof is HeadProof.NOT_PROVED else None
 
     def _add(self, faults: list[Fault]) -> None:
         self._fault_count += len(faults)
@@ -295,5 +330,5 @@ def _first(store: Store, own: list[Fault], judged: list[Fault]) -> Fault | None:
     if len(places) > 1:
         with suppress(*UNREADABLE):
             keys = ((entry.account_id, entry.sequence) for entry in store.ledger())
-            return next(places[key] for key in keys if key in places)
+            return next((places[key] for key in keys if key in places), own[0] if own else judged[0])
     return next(iter([*places.values(), *own, *judged]), None)

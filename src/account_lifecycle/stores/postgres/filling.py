@@ -9,7 +9,7 @@ from ...errors import StoreError
 from ...records import Fault
 from ..rows import Row
 from .connection import Connection, Connections, in_our_words, statement
-from .proving import faults_in, joined
+from .proving import faults_in, head_in
 from .transactions import Transaction
 
 FILLED_TABLES = (
@@ -48,6 +48,10 @@ class Filling:
         for sequence, last in (("event", event), ("delivery", delivery), ("quarantine", quarantine)):
             self._connection.execute(statement("number_on"), (f"{sequence}_number", last + 1))
 
+    def note_origin(self, last_event: int, link: bytes) -> None:
+        """Note that the events up to a number are copied, and what the one chain of their file begins with."""
+        self._connection.execute(statement("save_origin"), (last_event, link))
+
     def counts(self) -> dict[str, int]:
         """Return how many rows each table has."""
         count = sql.SQL("SELECT count(*) FROM {}")
@@ -62,7 +66,7 @@ class Filling:
 
     def head(self) -> str:
         """Return what stands for all chains, in hexadecimal."""
-        return joined(self._transaction.stream("heads")).hex()
+        return head_in(self._transaction.stream)
 
 
 class PostgresFiller:

@@ -18,13 +18,19 @@ _SHOWN = 80
 class PostgresProver(PostgresReader):
     """``Prover``."""
 
-    def head(self) -> str:
-        """Return the SHA-256 of the heads of all accounts' chains in the order of the accounts' ids, in hexadecimal."""
-        return joined(self._transactions.stream("heads")).hex()
+    is_one_chain = False
 
-    def has_head(self, head: str) -> bool:
-        """Return whether ``head``, in hexadecimal, is the present head, or one at which the ledger was pruned."""
-        return head == self.head() or any(segment.head == head for segment in self.segments())
+    def head(self) -> str:
+        """Return the SHA-256 of the heads of all accounts' chains in the order of the accounts' ids, with what was
+        pruned if anything was."""
+        return head_in(self._transactions.stream)
+
+    def links(self) -> Iterator[bytes]:
+        """Yield the SHA-256 of the accounts' present heads; of events that were copied from a file, what its one chain
+        ended in after each."""
+        yield joined(self._transactions.stream("heads"))
+        for last_event, link in self._transactions.rows("origin"):
+            yield from _copied_links(self._transactions.stream, last_event, bytes(link))
 
     def faults(self) -> Iterator[Fault]:
         """Yield what the store itself finds wrong: rows that were changed, are missing, or stand in the wrong place."""
@@ -41,6 +47,33 @@ def faults_in(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
         yield Fault(place, finding, account_id)
     for *columns, private, digest in stream("quarantine_rows"):
         yield from _quarantine_faults(columns, private, digest)
+    yield from _baseline_faults(stream)
+
+
+def head_in(stream: Callable[..., Iterator[Row]]) -> str:
+    """Return what stands for the whole ledger, in hexadecimal."""
+    segments = [rows.segment_from(row) for row in stream("segments")]
+    return chain.committed(joined(stream("heads")), chain.commitment(segments)).hex()
+
+
+def _baseline_faults(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
+    """Yield what is wrong with where the ledger begins."""
+    windows = {key: [row[1:] for row in group] for key, group in _by_account(stream("windows_before_baselines"))}
+    accounts = (rows.account_from(row[:-1]) for row in stream("baselines", where=""))
+    shares = [chain.baseline_share(account, windows.get(account.account_id, [])) for account in accounts]
+    yield from chain.pruned_faults([rows.segment_from(row) for row in stream("segments")], shares)
+
+
+def _by_account(found: Iterator[Row]) -> Iterator[tuple[str, Iterator[Row]]]:
+    return groupby(found, key=lambda row: row[0])
+
+
+def _copied_links(stream: Callable[..., Iterator[Row]], last_event: int, link: bytes) -> Iterator[bytes]:
+    """Yield what the one chain of a file ended in after each of its events that were copied, as far as none is gone."""
+    order = "WHERE e.event_id <= %s ORDER BY e.event_id, a.ordinal"
+    for _, group in groupby(stream("links", (last_event,), where=order), key=lambda row: row[0]):
+        link = chain.linked(link, _text(list(group)))
+        yield link
 
 
 def joined(heads: Iterator[Row]) -> bytes:
@@ -83,12 +116,17 @@ def _event_findings(row: Row, joined_rows: list[Row], previous: bytes | None) ->
         yield "it is erased, and yet has an owner, a reason or a payload"
     if previous is None:
         return  # what it goes on from is not there
-    kept = chain.private_digest(*row[rows.PRIVATE]) if private is None else bytes(private)
-    anomalies = [(row[0], *row[26:]) for row in joined_rows if row[26] is not None]
-    found = chain.anomalies_text(anomalies)
-    text = chain.event_text(row[rows.PUBLIC], kept, found, *row[rows.DECIDED])
-    if chain.linked(previous, text) != digest:
+    if chain.linked(previous, _text(joined_rows)) != digest:
         yield "its digest does not fit: it was changed, or its anomalies or effects, or the event before it"
+
+
+def _text(joined_rows: list[Row]) -> bytes:
+    """Return the text of an event that is hashed, from its row joined with its anomalies."""
+    row = joined_rows[0]
+    private = row[20]
+    kept = chain.private_digest(*row[rows.PRIVATE]) if private is None else bytes(private)
+    anomalies = [(row[0], *each[26:]) for each in joined_rows if each[26] is not None]
+    return chain.event_text(row[rows.PUBLIC], kept, chain.anomalies_text(anomalies), *row[rows.DECIDED])
 
 
 def _lone_account_faults(account_id: str, sequence: int, digest: bytes, first: int, head: bytes) -> Iterator[Fault]:

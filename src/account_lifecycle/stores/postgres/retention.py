@@ -22,9 +22,9 @@ from ...errors import StoreError
 from ...lifecycle.account import Account
 from ...lifecycle.policy import DEFAULT_POLICY
 from ...lifecycle.rules import RecordedPolicies
-from ...records import Evidence, Segment, without_person
+from ...records import Segment, without_person
 from .. import chain, rows
-from ..archive import write_archive
+from ..archive import Archived, write_archive
 from ..mentions import Mentions
 from ..rows import Row
 from ..unpruned import Unpruned, unpruned_from
@@ -73,6 +73,7 @@ class PostgresRetention:
         _, sha256 = write_archive(archive, _in_pages(taken, pages))
         heads = {account_id: bytes(digest) for account_id, *_, digest in ask("baselines", where="")}
         segment = Segment(len(earlier) + 1, until, at, 0, str(archive), sha256, "")
+        segment = segment._replace(baselines=earlier[-1].baselines) if earlier else segment
         policies = RecordedPolicies(lambda: map(rows.rules_from, ask("rules")))
         pruning = _Pruning(earlier, heads, policies, segment)
         try:
@@ -169,6 +170,7 @@ class _Pruning:
             segments = transaction.execute("segments")
             unfinished = transaction.execute("unfinished_of", (accounts, accounts))
             baselines = transaction.execute("baselines", (accounts,), where="WHERE account_id = ANY(%s)")
+            closed = transaction.execute("closed_windows", (accounts,))
         known = [rows.segment_from(row) for row in segments.fetchall()]
         if transaction.earlier is not None and transaction.earlier[0] in known:
             return transaction.earlier
@@ -178,10 +180,11 @@ class _Pruning:
         taken = transaction.ask("taken", _columns(page))
         busy = {row[1] for row in taken if row[1] in first and row[0] >= first[row[1]]}
         ends = {account_id: sequence for account_id, sequence in page.items() if account_id not in busy}
-        found = {row[0]: rows.account_from(row[:-1]) for row in baselines.fetchall()}
+        begins = {row[0]: rows.account_from(row[:-1]) for row in baselines.fetchall()}
+        found = {**begins}
         heads: dict[str, bytes] = {}
         events = 0
-        for proof, digest in _events_of(row for row in taken if row[1] in ends):
+        for proof, digest, _ in _events_of(row for row in taken if row[1] in ends):
             account_id = proof.entry.account_id
             account = found.get(account_id) or Account(account_id)
             found[account_id] = proof.entry.applied_to(account, self._policies.policy(proof.rules) or DEFAULT_POLICY)
@@ -193,7 +196,10 @@ class _Pruning:
         for name in ("take_anomalies", "take_deliveries", "take_events"):
             transaction.put_off(name, [_columns(ends)])
         head = joined((digest,) for _, digest in sorted((self._heads | heads).items())).hex()
-        segment = self.segment._replace(events=self.segment.events + events, head=head)
+        windows = {account_id: [*group] for account_id, group in groupby(closed.fetchall(), key=lambda row: row[0])}
+        before, after = ([_share(each[a], windows.get(a, [])) for a in heads if a in each] for each in (begins, found))
+        moved = chain.baselines_moved(self.segment.baselines, before, after)
+        segment = self.segment._replace(events=self.segment.events + events, head=head, baselines=moved)
         transaction.put_off("save_segment", [rows.segment_row(segment)])
         return segment, heads
 
@@ -202,19 +208,24 @@ def _columns(page: dict[str, int]) -> tuple[list[str], list[int]]:
     return list(page), list(page.values())
 
 
-def _events_of(taken: Iterable[Row]) -> Iterator[tuple[Evidence, bytes]]:
-    """Yield events, each with its digest."""
+def _share(account: Account, closed: Iterable[Row]) -> int:
+    """Return what an account adds to ``Segment.baselines`` if the ledger begins at it; ``closed`` are its windows."""
+    return chain.baseline_share(account, [row[1:] for row in closed if row[5] <= account.sequence])
+
+
+def _events_of(taken: Iterable[Row]) -> Iterator[Archived]:
+    """Yield events, each with its digest and what stands for what is erased of it."""
     for _, group in groupby(taken, key=lambda row: row[0]):
         together = list(group)
-        yield next(rows.evidence_from(iter(together))), bytes(together[0][rows.EVENT_COLUMNS + 4])
+        proof = next(rows.evidence_from(iter(together)))
+        yield proof, bytes(together[0][rows.EVENT_COLUMNS + 4]), together[0][rows.EVENT_COLUMNS]
 
 
-def _in_pages(
-    events: Iterator[tuple[Evidence, bytes]], pages: list[dict[str, int]]
-) -> Iterator[tuple[Evidence, bytes]]:
+def _in_pages(events: Iterator[Archived], pages: list[dict[str, int]]) -> Iterator[Archived]:
     """Yield events on, and add to ``pages`` up to where of each account a page of them goes."""
-    for number, (proof, digest) in enumerate(events, 1):
-        pages[-1][proof.entry.account_id] = proof.entry.sequence
+    for number, each in enumerate(events, 1):
+        entry = each[0].entry
+        pages[-1][entry.account_id] = entry.sequence
         if number % RETENTION_PAGE == 0:
             pages.append({})
-        yield proof, digest
+        yield each

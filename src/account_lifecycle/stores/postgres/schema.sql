@@ -155,7 +155,8 @@ CREATE TABLE segment (
     events         bigint NOT NULL,
     path           text NOT NULL,
     archive_sha256 text NOT NULL,
-    head           bytea NOT NULL
+    head           bytea NOT NULL,
+    baselines      bytea NOT NULL      -- stands for the accounts where the ledger begins
 );
 
 CREATE TABLE baseline (
@@ -170,4 +171,10 @@ CREATE TABLE baseline (
     session_since bigint,
     facts         text NOT NULL,
     digest        bytea NOT NULL        -- of its last event that was taken out: what its chain goes on from
+);
+
+-- Of a copy: the events up to a number come from a file, and still prove its one chain, which begins with this link.
+CREATE TABLE origin (
+    last_event bigint NOT NULL,
+    link       bytea NOT NULL
 );

@@ -306,7 +306,7 @@ ORDER BY m.sequence
 -- name: evidence
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
        e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest IS NOT NULL, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+       e.private_digest, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
 FROM event e LEFT JOIN anomaly a USING (event_id)
 {where}
 
@@ -350,9 +350,27 @@ FROM quarantine ORDER BY quarantine_id
 -- name: heads
 SELECT digest FROM account ORDER BY account_id
 
+-- name: origin
+SELECT last_event, link FROM origin
+
+-- name: save_origin
+INSERT INTO origin VALUES (%s, %s)
+
 -- name: baselines
 SELECT * FROM baseline
 {where}
+
+-- name: closed_windows
+SELECT account_id, sequence, opened_at, backfill_from, closed_at, closed_sequence, is_recovered, is_estimated, causes
+FROM blind_window
+WHERE account_id = ANY(%s) AND closed_sequence IS NOT NULL
+ORDER BY account_id, sequence
+
+-- name: windows_before_baselines
+SELECT b.account_id, w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.closed_sequence, w.is_recovered,
+       w.is_estimated, w.causes
+FROM baseline b JOIN blind_window w ON w.account_id = b.account_id AND w.closed_sequence <= b.sequence
+ORDER BY b.account_id, w.sequence
 
 -- name: segments
 SELECT * FROM segment ORDER BY segment_id
@@ -442,7 +460,7 @@ GROUP BY account_id
 -- name: taken
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
        e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest IS NOT NULL, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+       e.private_digest, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
 FROM unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
 JOIN event e ON e.account_id = cut.account_id AND e.sequence <= cut.sequence
 LEFT JOIN anomaly a USING (event_id)
@@ -467,8 +485,9 @@ DELETE FROM baseline WHERE account_id = ANY(%s)
 INSERT INTO baseline VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: save_segment
-INSERT INTO segment VALUES (%s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (segment_id) DO UPDATE SET events = excluded.events, head = excluded.head
+INSERT INTO segment VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (segment_id) DO UPDATE SET
+    events = excluded.events, head = excluded.head, baselines = excluded.baselines
 
 -- name: number_on
 SELECT setval(%s::regclass, %s, false)

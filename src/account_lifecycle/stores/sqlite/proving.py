@@ -1,6 +1,7 @@
 """What the file can tell by itself: damaged pages, changed rows, missing rows, rows in the wrong place."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import groupby
 
 import apsw
@@ -31,19 +32,6 @@ class SQLiteProver(SQLiteFile):
         with self.snapshot() as snapshot, in_our_words(self.path):
             for check in _CHECKS:
                 yield from _run(check, snapshot)
-
-    def has_head(self, head: str) -> bool:
-        """Return whether ``head``, in hexadecimal, was the ledger's head once: nothing up to it was cut off or changed.
-
-        In one chain every digest was the head once; those of archived events are known by the heads of their segments.
-        """
-        try:
-            digest = bytes.fromhex(head)
-        except ValueError:
-            return False
-        if any(segment[6] == digest for segment in self._all(_SQL["segments"])):
-            return True
-        return next(self._stream("SELECT 1 FROM event WHERE digest = ? LIMIT 1", (digest,)), None) is not None
 
 
 def _run(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> Iterator[Fault]:
@@ -247,12 +235,19 @@ def _sealed_rows(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
+    shares = []
     for row in _rows(snapshot, "baselines", "the baseline of account"):
         if isinstance(row, Fault):
             yield row
-        elif not _is_baseline_right(row, list(snapshot.rows(_SQL["windows_before"], row[:2]))):
+            continue
+        windows = list(snapshot.rows(_SQL["windows_before"], row[:2]))
+        if not _is_baseline_right(row, windows):
             finding = "is not as it was written, or a blind window that was closed before it is not"
             yield Fault(f"the baseline of account {row[0]!r}", finding, str(row[0]))
+        with suppress(*_ODD_VALUES):
+            shares.append(chain.baseline_share(rows.account_from(row[:-1]), windows))
+    with suppress(*_ODD_VALUES):
+        yield from chain.pruned_faults([rows.segment_from(row) for row in snapshot.rows(_SQL["segments"])], shares)
 
 
 def _is_baseline_right(row: Row, windows: list[Row]) -> bool:

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import apsw
 from typing_extensions import override
 
 from ...errors import StoreError
 from ...lifecycle.account import Account
-from .. import statements
+from .. import chain, rows, statements
 from ..reading import Clause, Read, SQLReader
 from ..rows import Row
+from .connection import every
 from .ledger import last_link, load
 from .transactions import SQLiteFile
 
@@ -20,14 +22,20 @@ _SQL = statements("sqlite")
 class SQLiteReader(SQLiteFile, SQLReader):
     """``Reader``, and what of ``Prover`` only reads."""
 
+    is_one_chain = True
+
     @override
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Return several accounts at once; those that nothing was fed for are missing."""
         return self._ask(lambda db: load(db, account_ids))
 
     def head(self) -> str:
-        """Return what stands for the whole ledger, in hexadecimal: the digest of its last event."""
-        return self._ask(last_link)[1].hex()
+        """Return what stands for the ledger: the digest of its last event, with what was pruned if anything was."""
+        return self._ask(_head).hex()
+
+    def links(self) -> Iterator[bytes]:
+        """Yield what the chain ended in once: the digest of each event."""
+        return (bytes(digest) for (digest,) in self._stream("SELECT digest FROM event ORDER BY event_id"))
 
     @override
     def _read(
@@ -54,3 +62,8 @@ class SQLiteReader(SQLiteFile, SQLReader):
             raise StoreError(
                 f"{self.path}: a row is damaged ({error}). `account-lifecycle verify` names it; restore a backup."
             ) from error
+
+
+def _head(db: apsw.Connection) -> bytes:
+    segments = [rows.segment_from(row) for row in every(db, _SQL["segments"])]
+    return chain.committed(last_link(db)[1], chain.commitment(segments))

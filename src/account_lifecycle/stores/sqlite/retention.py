@@ -31,9 +31,9 @@ from ...lifecycle.account import Account
 from ...lifecycle.policy import DEFAULT_POLICY
 from ...lifecycle.rules import RecordedPolicies
 from ...outputs.drafts import drafted
-from ...records import Evidence, Segment, without_person
+from ...records import Segment, without_person
 from .. import chain, rows, statements
-from ..archive import write_archive
+from ..archive import Archived, write_archive
 from ..mentions import Mentions
 from ..outbox_rows import DELIVERY_ERROR, EFFECTS_PER_EVENT
 from ..rows import Row
@@ -95,9 +95,7 @@ class SQLiteRetention(SQLiteFile):
             earlier = [rows.segment_from(row) for row in snapshot.every(_SQL["segments"])]
             _, archive_sha256 = write_archive(archive, _taken(snapshot.rows, cut))
         policies = RecordedPolicies(lambda: map(rows.rules_from, self._all(_SQL["rules"])))
-        pruning = _Pruning(
-            cut, earlier, policies, Segment(len(earlier) + 1, until, at, 0, str(archive), archive_sha256, "")
-        )
+        pruning = _Pruning(cut, earlier, policies, _begun(earlier, until, at, archive, archive_sha256))
         try:
             while taken := self._write(pruning.take_page):
                 pruning.segment = taken
@@ -198,20 +196,27 @@ class _Pruning:
         if first is None or first > self._cut or (unfinished is not None and unfinished <= first):
             return None
         last = min(self._cut, first + RETENTION_PAGE - 1, *([] if unfinished is None else [unfinished - 1]))
+        begins: dict[str, Account] = {}
         accounts: dict[str, Account] = {}
         events = 0
-        for proof, digest in _taken(db.execute, last):
-            account = accounts.get(proof.entry.account_id) or _baseline(db, proof.entry.account_id)
-            accounts[account.account_id] = proof.entry.applied_to(
-                account, self._policies.policy(proof.rules) or DEFAULT_POLICY
-            )
+        for proof, digest, _ in _taken(db.execute, last):
+            account_id = proof.entry.account_id
+            if account_id not in accounts:
+                accounts[account_id] = begins[account_id] = _baseline(db, account_id)
+            policy = self._policies.policy(proof.rules) or DEFAULT_POLICY
+            accounts[account_id] = proof.entry.applied_to(accounts[account_id], policy)
             events, head = events + 1, digest
+        before, after = ([_share(db, each) for each in found.values()] for found in (begins, accounts))
         for account in accounts.values():
             _save_baseline(db, account)
             db.execute(_SQL["drop_deliveries"], (account.account_id, (last + 1) * EFFECTS_PER_EVENT))
         for what in ("anomalies", "events"):
             db.execute(_SQL[f"drop_{what}"], (last,))
-        segment = self.segment._replace(events=self.segment.events + events, head=head.hex())
+        segment = self.segment._replace(
+            events=self.segment.events + events,
+            head=head.hex(),
+            baselines=chain.baselines_moved(self.segment.baselines, before, after),
+        )
         db.execute(_SQL["save_segment"], chain.with_digest("segment", rows.segment_row(segment)))
         return segment
 
@@ -227,13 +232,25 @@ def _cut(db: apsw.Connection, until: datetime) -> int | None:
     return min(ends) - 1 if min(ends) > first else None
 
 
-def _taken(ask: Callable[[str, tuple[int]], Iterator[Row]], last: int) -> Iterator[tuple[Evidence, bytes]]:
-    """Yield the events up to a number, oldest first, each with its digest."""
+def _begun(earlier: Sequence[Segment], until: datetime, at: datetime, archive: Path, archive_sha256: str) -> Segment:
+    """Return a segment of which nothing was taken out yet."""
+    segment = Segment(len(earlier) + 1, until, at, 0, str(archive), archive_sha256, "")
+    return segment._replace(baselines=earlier[-1].baselines) if earlier else segment
+
+
+def _share(db: apsw.Connection, account: Account) -> int:
+    """Return what an account adds to ``Segment.baselines`` as the ledger begins at it; 0 if it has no baseline."""
+    windows = every(db, _SQL["windows_before"], (account.account_id, account.sequence))
+    return chain.baseline_share(account, windows) if account.sequence else 0
+
+
+def _taken(ask: Callable[[str, tuple[int]], Iterator[Row]], last: int) -> Iterator[Archived]:
+    """Yield the events up to a number, oldest first, each with its digest and what stands for what is erased of it."""
     sql = _SQL["evidence"].format(where="WHERE e.event_id <= ?")
     for _, group in groupby(ask(f"{sql}\nORDER BY e.event_id, a.ordinal", (last,)), key=lambda row: row[0]):
         joined = list(group)
         (proof,) = rows.evidence_from(iter(joined))
-        yield proof, bytes(joined[0][rows.EVENT_COLUMNS + 4])
+        yield proof, bytes(joined[0][rows.EVENT_COLUMNS + 4]), joined[0][rows.EVENT_COLUMNS]
 
 
 def _baseline(db: apsw.Connection, account_id: str) -> Account:

@@ -155,6 +155,7 @@ CREATE TABLE segment (
     path           TEXT NOT NULL,
     archive_sha256 TEXT NOT NULL,
     head           BLOB NOT NULL,
+    baselines      BLOB NOT NULL,      -- stands for the accounts where the ledger begins
     digest         BLOB NOT NULL
 ) STRICT;
 

@@ -41,7 +41,7 @@ FROM event e LEFT JOIN anomaly a USING (event_id)
 -- name: evidence
 SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
        e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest IS NOT NULL, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+       e.private_digest, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
 FROM event e LEFT JOIN anomaly a USING (event_id)
 {where}
 
@@ -254,10 +254,10 @@ DELETE FROM anomaly WHERE event_id <= ?
 DELETE FROM event WHERE event_id <= ?
 
 -- name: segments
-SELECT segment_id, until, pruned_at, events, path, archive_sha256, head FROM segment ORDER BY segment_id
+SELECT segment_id, until, pruned_at, events, path, archive_sha256, head, baselines FROM segment ORDER BY segment_id
 
 -- name: save_segment
-REPLACE INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: chained
 SELECT e.*, a.event_id, a.ordinal, a.kind, a.provider, a.evidence
