@@ -408,7 +408,7 @@ class Evidence(NamedTuple):
     rules: str
     """What it was judged by, the name of its ``Rules``; blank when that is not known."""
     is_quiet: bool = False
-    """Whether no hook is called for its effects, whenever it becomes known."""
+    """Whether no hook is called for its effects."""
 
 
 class Fault(NamedTuple):
@@ -428,22 +428,6 @@ class Fault(NamedTuple):
         return self._asdict()
 
 
-NO_BASELINES = "00" * 32
-"""What stands for no baselines, where the ledger begins with its first event."""
-
-
-class HeadProof(StrEnum):
-    """What a head that was noted down proves."""
-
-    PROVED = "proved"
-    """It is in the ledger: nothing up to it was cut off or changed, and it covers whatever was pruned."""
-    NOT_PROVED = "not proved"
-    """It may be in a part that was pruned, or does not cover what was pruned after it: the archives are needed. Or the
-    store has a chain for each account, and more was fed since."""
-    MISSING = "missing"
-    """It is not in the ledger."""
-
-
 class Segment(NamedTuple):
     """A part of the ledger that was archived and taken out of the store."""
 
@@ -452,16 +436,13 @@ class Segment(NamedTuple):
     """Events received before this were taken out, as far as nothing was waiting for them."""
     pruned_at: datetime
     events: int
-    path: str
-    """Where the archive was written."""
+    path: str  # of the archive
     archive_sha256: str
     """The SHA-256 of the archive's bytes, in hexadecimal."""
     head: str
-    """The digest that the rest of the ledger goes on from, in hexadecimal; on stores with a chain for each account,
-    the SHA-256 of all their heads."""
-    baselines: str = NO_BASELINES
-    """What stands for the accounts where the ledger begins, and for the blind windows closed by then, in
-    hexadecimal."""
+    """The digest that the rest goes on from, in hexadecimal; with a chain for each account, the SHA-256 of all."""
+    baselines: str = "00" * 32
+    """What stands for the accounts where the ledger begins, and their blind windows closed by then."""
 
     def to_dict(self) -> JsonObject:
         """Return the segment as a JSON object."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.records import HeadProof
 from account_lifecycle.stores.admin import copy
+from account_lifecycle.verify.heads import HeadProof
 from builders import announced, at, notification
 from verify.fleets import everything, feed, nothing_waits, words
 

@@ -12,8 +12,8 @@ from ..lifecycle.machine import Situation
 from ..lifecycle.policy import DEFAULT_POLICY
 from ..lifecycle.rules import RecordedPolicies
 from ..lifecycle.wording import JsonObject, escaped, lasting, one_of, time_text
-from ..records import HeadProof
 from ..report.words import counted, short
+from ..verify.heads import HeadProof
 from ..verify.record import Verification
 from ..verify.rejudge import DifferenceGroup, Differences, Outcome
 from ..verify.signing import MIN_KEY_BYTES, SignedHead, signed_heads, signed_line

@@ -18,11 +18,14 @@ from hashlib import sha256
 from typing import Any
 
 from ..lifecycle.account import Account
-from ..records import NO_BASELINES, Fault, Segment, without_person
+from ..records import Fault, Segment, without_person
 from .rows import PRIVATE, PUBLIC, account_row, segment_row
 
 GENESIS = bytes(32)
 """What the first event goes on from."""
+
+NO_BASELINES = "00" * 32
+"""What stands for no baselines, where the ledger begins with its first event."""
 
 _quoted = json.encoder.encode_basestring_ascii
 _array = json.JSONEncoder(separators=(",", ":")).encode

@@ -7,6 +7,7 @@ the first event on.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +16,23 @@ from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.rules import RecordedPolicies
 from ..lifecycle.wording import printable
-from ..records import Fault, HeadProof, Segment, without_person
+from ..records import Fault, Segment, without_person
 from ..stores.archive import Archived, read_archive, sealed_again
 from ..stores.chain import GENESIS, commitment, committed
 from ..stores.protocol import Prover
 from .fold import MAX_SHOWN, Fold, differing
+
+
+class HeadProof(StrEnum):
+    """What a head that was noted down proves."""
+
+    PROVED = "proved"
+    """It is in the ledger: nothing up to it was cut off or changed, and it covers whatever was pruned."""
+    NOT_PROVED = "not proved"
+    """It may be in a part that was pruned, or does not cover what was pruned after it: the archives are needed. Or the
+    store has a chain for each account, and more was fed since."""
+    MISSING = "missing"
+    """It is not in the ledger."""
 
 
 class ArchivesProof(NamedTuple):

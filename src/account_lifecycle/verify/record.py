@@ -31,10 +31,10 @@ from ..lifecycle.account import Account
 from ..lifecycle.events import NOBODY
 from ..lifecycle.rules import RecordedPolicies, is_named_rightly
 from ..lifecycle.wording import moment, printable
-from ..records import Evidence, Fault, HeadProof
+from ..records import Evidence, Fault
 from ..stores.protocol import Store
 from .fold import MAX_SHOWN, Fold
-from .heads import ArchivesProof, head_proof, prove_archives
+from .heads import ArchivesProof, HeadProof, head_proof, prove_archives
 from .signing import SignedHead
 
 MAX_FAULTS = 100
