@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle import Decision, EffectKind, Engine, Health, Policy, Status, Verdict
@@ -250,13 +250,14 @@ def test_an_account_that_nothing_was_heard_of_has_no_deadline() -> None:
 
 
 @settings(deadline=None)
+@example([announced("a", "SYNC_SUCCESS", -60, "LINKEDIN")], DEFAULT_POLICY, at(0))  # the very moment of its deadline
 @given(lives, policies, st.integers(-120, 1_000_000).map(at))
 def test_whoever_looks_at_any_time_finds_what_had_passed_by_then_and_not_a_moment_earlier(
     life: list[StatusAnnounced], policy: Policy, now: datetime
 ) -> None:
     store = TemporaryStore()
     account = store.advance(life, lambda account, event: as_it_is(account, event, policy))[-1].after
-    passed = deadline_before(account, now + MICROSECOND, policy)
+    passed = deadline_before(account, now, policy)
     looks = list(passed_deadlines(store, policy, now))
     assert bool(looks) == (passed is not None)
     assert {look.received_at for look in looks} <= {now}

@@ -23,7 +23,7 @@ def passed_deadlines(
     """
     for account in reader.with_deadlines(policy.transient, now + timedelta.resolution - shortest_session(policy)):
         at = moment(account, now)
-        passed = deadline_before(account, at + timedelta.resolution, policy)
+        passed = deadline_before(account, at, policy)
         if passed is not None:
             yield replace(passed, received_at=at)
 
