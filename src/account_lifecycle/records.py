@@ -1,6 +1,5 @@
 """The records that cross the seams between the parts, each with its one shape in JSON (``to_dict``)."""
 
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from .lifecycle.explain import Anomaly
 from .lifecycle.machine import Situation
 from .lifecycle.policy import Policy
 from .lifecycle.status import Health, Status, Verdict
-from .lifecycle.wording import JsonObject, event_place, moment, plain, printable, time_text
+from .lifecycle.wording import JsonObject, event_place, moment, payload_fields, plain, printable, time_text
 
 Decide = Callable[[Account, Event], Decision]
 """The pure step, with the policy in force: account and event in, decision out."""
@@ -102,7 +101,7 @@ class LedgerEntry(NamedTuple):
             "status_after": self.after.status.value,
             "anomalies": [anomaly.to_dict() for anomaly in self.anomalies],
             "erased": self.is_erased,
-            **_payload_fields(self.payload),
+            **payload_fields(self.payload),
         }
 
 
@@ -169,7 +168,7 @@ class Quarantined(NamedTuple):
             "foreign": self.foreign,
             "account_id": self.account_id,
             "sha256": self.sha256,
-            **_payload_fields(self.payload),
+            **payload_fields(self.payload),
         }
 
 
@@ -449,14 +448,6 @@ class Segment(NamedTuple):
         return self._asdict() | {"until": time_text(self.until), "pruned_at": time_text(self.pruned_at)}
 
 
-def _payload_fields(payload: bytes) -> JsonObject:
-    """Return a payload as text: as it is if it is UTF-8, else in base64, and which of the two."""
-    try:
-        return {"payload": payload.decode(), "payload_is_base64": False}
-    except UnicodeDecodeError:
-        return {"payload": b64encode(payload).decode("ascii"), "payload_is_base64": True}
-
-
 # ---- Filters: None asks for everything ---------------------------------------------------------------
 
 
@@ -466,6 +457,13 @@ class AccountFilter(NamedTuple):
     status: Status | None = None
     health: Health | None = None
     provider: str | None = None
+    owner: str | None = None
+    """Your own user id."""
+    prefix: str | None = None
+    """What the id begins with."""
+    stuck: bool | None = None
+    down: bool | None = None
+    """Whether its health is one that reminders tell of."""
 
 
 class AuditFilter(NamedTuple):

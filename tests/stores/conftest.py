@@ -2,5 +2,6 @@
 
 import pytest
 
-for name in ("contract", "ledger", "reader", "prover", "retention", "paging", "outbox", "quiet", "delivery", "rivalry"):
+NAMES = ("contract", "ledger", "reader", "fleet", "prover", "retention", "paging", "outbox", "quiet", "delivery")
+for name in (*NAMES, "rivalry"):
     pytest.register_assert_rewrite("stores.contract" if name == "contract" else f"stores.{name}_contract")

@@ -9,6 +9,7 @@ A store's tests subclass ``StoreContract`` and say how to make an empty store::
 """
 
 from stores.delivery_contract import DeliveryContract
+from stores.fleet_contract import FleetContract
 from stores.ledger_contract import LedgerContract
 from stores.outbox_contract import OutboxContract
 from stores.paging_contract import PagingContract
@@ -22,6 +23,7 @@ from stores.rivalry_contract import RivalryContract
 class StoreContract(
     LedgerContract,
     ReaderContract,
+    FleetContract,
     RetentionContract,
     PagingContract,
     ProverContract,

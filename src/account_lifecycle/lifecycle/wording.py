@@ -5,6 +5,7 @@ command line, webhooks and reports. Field names are a contract; times are ISO 86
 fields that end in ``_s``, and what is not known is None.
 """
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -73,6 +74,14 @@ def time_from(text: str) -> datetime:
 def plain(word: str | None) -> str | None:
     """Return a word as a plain string, for serializers that do not take an enum's member for one; None for None."""
     return None if word is None else str(word)
+
+
+def payload_fields(payload: bytes) -> JsonObject:
+    """Return a payload as text: as it is if it is UTF-8, else in base64, and which of the two."""
+    try:
+        return {"payload": payload.decode(), "payload_is_base64": False}
+    except UnicodeDecodeError:
+        return {"payload": b64encode(payload).decode("ascii"), "payload_is_base64": True}
 
 
 # ---- Healths ------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from ..records import (
     Segment,
     SubscribedHook,
 )
+from .fleet import AccountOrder, AccountTally, EventFilter, FleetEvent, KindCount, Machinery, Traffic
 from .unpruned import Unpruned
 
 
@@ -130,8 +131,19 @@ class Reader(Protocol):
         """Yield accounts in the order of their ids, from the first ``after`` an id on, without what is remembered of
         ``NOBODY``."""
 
-    def history(self, account_id: str, after: int = 0) -> Iterator[LedgerEntry]:
-        """Yield every event of one account ``after`` a sequence, oldest first."""
+    def page(
+        self, wanted: AccountFilter, after: str = NOBODY, limit: int = 100, order: AccountOrder = AccountOrder.ID
+    ) -> list[Account]:
+        """Return at most ``limit`` accounts in an order, from the first after a place in it on.
+
+        ``AccountOrder.place`` is where an account stands. Nothing that stays there is skipped or twice in two pages.
+        Raise ``ConfigurationError`` for what is no such place.
+        """
+
+    def history(
+        self, account_id: str, after: int = 0, *, before: int | None = None, newest_first: bool = False
+    ) -> Iterator[LedgerEntry]:
+        """Yield every event of one account ``after`` a sequence and ``before`` another, oldest or newest first."""
 
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Return several accounts at once; those that nothing was fed for are missing."""
@@ -151,6 +163,34 @@ class Reader(Protocol):
     def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
         """Yield every account that may have a deadline, some twice: those that are in one of these statuses and not
         yet stuck, those that are down, and those whose present session began before ``sessions_until``."""
+
+    # ---- The whole fleet ---------------------------------------------------------------------------
+
+    def tally(self, at: datetime | None = None) -> list[AccountTally]:
+        """Return how many accounts stand where: by status, health and provider, in this order.
+
+        At a moment of the past the answer follows from what is now and from the events received since. Then providers
+        are those of now, and neither ``oldest`` nor ``stuck`` is known. Raise ``StoreError`` if such events were
+        pruned.
+        """
+
+    def events(self, wanted: EventFilter, after: tuple[datetime, int] | None = None) -> Iterator[FleetEvent]:
+        """Yield events of all accounts in the order of their times, from the first after a time and a number on."""
+
+    def recent(self, after_event: int | None = None, limit: int = 100) -> list[FleetEvent]:
+        """Return at most ``limit`` events in the order of their numbers: the first after a number, or the newest.
+
+        Where many processes feed, an event can be committed after one of a higher number.
+        """
+
+    def traffic(self, since: datetime, until: datetime | None = None) -> Iterator[Traffic]:
+        """Yield how many events were received in each minute, by provider and the status that they led to."""
+
+    def anomalies_by_kind(self, since: datetime) -> list[KindCount]:
+        """Return how many anomalies of each kind were found in events received since a time: the worst kinds first."""
+
+    def standing(self) -> Machinery:
+        """Return how hooks, quarantine and open windows stand, and the newest events."""
 
 
 class Prover(Protocol):

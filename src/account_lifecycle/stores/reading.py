@@ -3,11 +3,10 @@
 Every stream is a consistent snapshot and holds one row at a time.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
 
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
@@ -15,7 +14,7 @@ from ..lifecycle.definition import DOWN
 from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.rules import Rules
-from ..lifecycle.status import Status
+from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
 from ..records import (
     AccountFilter,
@@ -28,33 +27,13 @@ from ..records import (
     Segment,
 )
 from . import outbox_rows, rows
+from .fleet import NEVER_US, AccountOrder, place_from, since_us
+from .fleet_reading import Clause, FleetReading, Read
 from .rows import Row
 
-Read = TypeVar("Read")
-"""A record that is made of rows."""
 
-
-class Clause(NamedTuple):
-    """What a column is compared with."""
-
-    column: str
-    value: Any
-    comparison: str = "="
-    """``=``, ``>=``, ``<``, or ``IN`` a sequence of values. A value of None makes it ``IS NULL``."""
-
-
-class SQLReader(ABC):
+class SQLReader(FleetReading):
     """``Reader``, and what of ``Prover`` only reads; a store says how a statement is run."""
-
-    @abstractmethod
-    def _read(
-        self,
-        make: Callable[[Iterator[Row]], Iterator[Read]],
-        name: str,
-        clauses: Sequence[Clause] = (),
-        order: str = "",
-    ) -> Iterator[Read]:
-        """Run the statement of this name with its clauses and its order; yield what ``make`` makes of its rows."""
 
     @abstractmethod
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
@@ -66,10 +45,25 @@ class SQLReader(ABC):
 
     def accounts(self, wanted: AccountFilter, after: str = NOBODY) -> Iterator[Account]:
         """Yield accounts in the order of their ids, from the first ``after`` an id on."""
-        columns = zip(("a.status", "a.health", "a.provider"), wanted, strict=True)
-        clauses = [Clause(column, value) for column, value in columns if value is not None]
-        clauses.append(Clause("a.account_id", after, ">"))
+        clauses = [*account_clauses(wanted), Clause("a.account_id", after, ">")]
         return self._read(_accounts_in_order, "load_accounts", clauses, "ORDER BY a.account_id")
+
+    def page(
+        self, wanted: AccountFilter, after: str = NOBODY, limit: int = 100, order: AccountOrder = AccountOrder.ID
+    ) -> list[Account]:
+        """Return at most ``limit`` accounts in an order, from the first after a place in it on."""
+        clauses = [*account_clauses(wanted), Clause("a.account_id", NOBODY, ">")]
+        if order is AccountOrder.ID:
+            clauses.append(Clause("a.account_id", after, ">"))
+            ending = f"ORDER BY a.account_id LIMIT {limit:d}"
+        else:
+            since = f"coalesce(a.since, {NEVER_US})"
+            if after:
+                clauses.append(Clause(f"({since}, a.account_id)", place_from(after), ">"))
+            ending = f"ORDER BY {since}, a.account_id LIMIT {limit:d}"
+        found = list(self._read(partial(map, rows.account_from), "page_of_accounts", clauses, ending))
+        by_id = order is AccountOrder.ID
+        return sorted(found, key=lambda each: (0 if by_id else since_us(each), each.account_id))
 
     def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
         """Yield every account that may have a deadline, some twice: those that are in one of these statuses and not
@@ -80,10 +74,15 @@ class SQLReader(ABC):
         for clauses in (stays, down, sessions):
             yield from self._read(partial(map, rows.account_from), "load_accounts", clauses, "ORDER BY a.account_id")
 
-    def history(self, account_id: str, after: int = 0) -> Iterator[LedgerEntry]:
-        """Yield every event of one account ``after`` a sequence, oldest first."""
+    def history(
+        self, account_id: str, after: int = 0, *, before: int | None = None, newest_first: bool = False
+    ) -> Iterator[LedgerEntry]:
+        """Yield every event of one account ``after`` a sequence and ``before`` another, oldest or newest first."""
         clauses = [Clause("e.account_id", account_id), *([Clause("e.sequence", after, ">")] if after else [])]
-        return self._read(rows.entries_from, "ledger", clauses, "ORDER BY e.sequence, a.ordinal")
+        if before is not None:
+            clauses.append(Clause("e.sequence", before, "<"))
+        order = f"ORDER BY e.sequence{' DESC' if newest_first else ''}, a.ordinal"
+        return self._read(rows.entries_from, "ledger", clauses, order)
 
     def ledger(self) -> Iterator[LedgerEntry]:
         """Yield every event of every account, in the order in which they were fed."""
@@ -158,6 +157,21 @@ class SQLReader(ABC):
         return list(self._read(partial(map, rows.segment_from), "segments"))
 
 
+def account_clauses(wanted: AccountFilter) -> list[Clause]:
+    """Return what a filter asks of the columns of accounts."""
+    columns = ("a.status", wanted.status), ("a.health", wanted.health), ("a.provider", wanted.provider)
+    clauses = [Clause(column, value) for column, value in (*columns, ("a.owner", wanted.owner)) if value is not None]
+    if wanted.stuck is not None:
+        clauses.append(Clause("a.is_stuck", int(wanted.stuck)))
+    if wanted.down is not None:
+        clauses.append(Clause("a.health", [each.value for each in Health if (each in DOWN) == wanted.down], "IN"))
+    if wanted.prefix:
+        clauses += [Clause("a.account_id", wanted.prefix, ">="), Clause("a.account_id", wanted.prefix + LAST, "<=")]
+    return clauses
+
+
+LAST = "\U0010ffff"
+"""What comes after every other character in the order of ids."""
 BY_ACCOUNT = "ORDER BY e.account_id, e.sequence, a.ordinal"
 """The order in which events are proved."""
 

@@ -7,7 +7,8 @@ from typing_extensions import override
 
 from ...lifecycle.account import Account
 from .. import rows
-from ..reading import Clause, Read, SQLReader
+from ..fleet_reading import Clause, Read
+from ..reading import SQLReader
 from ..rows import Row
 from .transactions import Transactions
 
@@ -36,6 +37,9 @@ class PostgresReader(SQLReader):
         for column, value, comparison in clauses:
             if value is None:
                 where.append(f"{column} IS NULL")
+            elif isinstance(value, tuple):
+                where.append(f"{column} {comparison} ({', '.join('%s' for _ in value)})")
+                values += value
             else:
                 where.append(f"{column} = ANY(%s)" if comparison == "IN" else f"{column} {comparison} %s")
                 values.append(value)

@@ -16,7 +16,9 @@ CREATE TABLE account (
 );
 
 CREATE INDEX account_transient ON account (status) WHERE is_stuck = 0;
-CREATE INDEX account_down ON account (health) WHERE health IN ('ACTION_REQUIRED', 'INTERRUPTED');
+CREATE INDEX account_standing ON account (health, status, provider, is_stuck, since, account_id);
+CREATE INDEX account_stuck ON account (since) WHERE is_stuck = 1;
+CREATE INDEX account_of_owner ON account (owner) WHERE owner IS NOT NULL;
 CREATE INDEX account_session ON account (session_since) WHERE session_since IS NOT NULL;
 
 -- The ledger: every event ever fed. Numbers grow within an account, and may leave gaps.
@@ -47,6 +49,7 @@ CREATE TABLE event (
 
 CREATE SEQUENCE event_number OWNED BY event.event_id;
 CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
+CREATE INDEX event_received ON event (received_at);
 
 -- What events were judged by: as data, so that they can be judged again whatever becomes of the rules.
 CREATE TABLE rules (
@@ -78,6 +81,8 @@ CREATE TABLE blind_window (
     causes          text NOT NULL,     -- a JSON array, in the order in which they were heard
     PRIMARY KEY (account_id, sequence)
 );
+
+CREATE INDEX blind_window_open ON blind_window (opened_at) WHERE closed_at IS NULL;
 
 -- Durable subscriptions: whichever process feeds, the deliveries of all of them are planned in the same transaction.
 CREATE TABLE hook (
@@ -127,6 +132,7 @@ CREATE INDEX delivery_of_lane ON delivery (hook, account_id, effect_id, delivery
 CREATE INDEX delivery_waiting ON delivery (effect_id, delivery_id) WHERE state = 'waiting';
 CREATE INDEX delivery_leased ON delivery (leased_until) WHERE state = 'running';
 CREATE INDEX delivery_of_effect ON delivery (effect_id);
+CREATE INDEX delivery_dead ON delivery (hook) WHERE state = 'dead';
 CREATE UNIQUE INDEX delivery_redriven ON delivery (redrive_of) WHERE redrive_of IS NOT NULL;
 
 CREATE TABLE quarantine (

@@ -10,7 +10,8 @@ from typing_extensions import override
 from ...errors import StoreError
 from ...lifecycle.account import Account
 from .. import chain, rows, statements
-from ..reading import Clause, Read, SQLReader
+from ..fleet_reading import Clause, Read
+from ..reading import SQLReader
 from ..rows import Row
 from .connection import every
 from .ledger import last_link, load
@@ -49,15 +50,19 @@ class SQLiteReader(SQLiteFile, SQLReader):
         for column, value, comparison in clauses:
             if value is None:
                 where.append(f"{column} IS NULL")
+            elif isinstance(value, tuple):
+                where.append(f"{column} {comparison} ({', '.join('?' for _ in value)})")
+                bindings += value
             elif comparison == "IN":
                 where.append(f"{column} IN (SELECT value FROM json_each(?))")
                 bindings.append(json.dumps(value))
             else:
                 where.append(f"{column} {comparison} ?")
                 bindings.append(value)
-        sql = _SQL[name].replace("{where}", f"WHERE {' AND '.join(where)}" if where else "")
+        clause = f"WHERE {' AND '.join(where)}" if where else ""
+        sql = _SQL[name].replace("{where}", f"{clause}\n{order}")
         try:
-            yield from make(self._stream(f"{sql}\n{order}", tuple(bindings)))
+            yield from make(self._stream(sql, tuple(bindings)))
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise StoreError(
                 f"{self.path}: a row is damaged ({error}). `account-lifecycle verify` names it; restore a backup."

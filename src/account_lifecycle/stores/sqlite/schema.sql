@@ -14,7 +14,9 @@ CREATE TABLE account (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX account_transient ON account (status) WHERE is_stuck = 0;
-CREATE INDEX account_down ON account (health) WHERE health IN ('ACTION_REQUIRED', 'INTERRUPTED');
+CREATE INDEX account_standing ON account (health, status, provider, is_stuck, since, account_id);
+CREATE INDEX account_stuck ON account (since) WHERE is_stuck = 1;
+CREATE INDEX account_of_owner ON account (owner) WHERE owner IS NOT NULL;
 CREATE INDEX account_session ON account (session_since) WHERE session_since IS NOT NULL;
 
 -- The ledger: every event ever fed, in the order in which they were fed, without gaps.
@@ -44,6 +46,7 @@ CREATE TABLE event (
 ) STRICT;
 
 CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
+CREATE INDEX event_received ON event (received_at);
 
 -- What events were judged by: as data, so that they can be judged again whatever becomes of the rules.
 CREATE TABLE rules (
@@ -75,6 +78,8 @@ CREATE TABLE blind_window (
     causes          TEXT NOT NULL,     -- a JSON array, in the order in which they were heard
     PRIMARY KEY (account_id, sequence)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX blind_window_open ON blind_window (opened_at) WHERE closed_at IS NULL;
 
 -- Durable subscriptions: whichever process feeds, the deliveries of all of them are planned in the same transaction.
 CREATE TABLE hook (
@@ -121,6 +126,7 @@ CREATE INDEX delivery_lane ON delivery (hook, account_id, effect_id, delivery_id
 CREATE INDEX delivery_due ON delivery (effect_id, delivery_id, due_at) WHERE state = 'waiting';
 CREATE INDEX delivery_leased ON delivery (leased_until) WHERE state = 'running';
 CREATE INDEX delivery_of_account ON delivery (account_id, effect_id);
+CREATE INDEX delivery_dead ON delivery (hook) WHERE state = 'dead';
 CREATE UNIQUE INDEX delivery_redriven ON delivery (redrive_of) WHERE redrive_of IS NOT NULL;
 
 -- The last number that was given to a delivery.

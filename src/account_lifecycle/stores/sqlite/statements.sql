@@ -286,3 +286,68 @@ ORDER BY d.delivery_id
 
 -- name: quarantine_rows
 SELECT * FROM quarantine ORDER BY quarantine_id
+
+-- name: page_of_accounts
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since, a.facts
+FROM account a WHERE a.account_id IN (SELECT a.account_id FROM account a {where})
+
+-- name: tally
+SELECT health, status, provider, is_stuck, count(*), min(since) FROM account
+{where}
+
+-- name: tally_then
+SELECT health, status, provider, count(*), NULL, NULL, NULL, NULL FROM account WHERE account_id > '' GROUP BY 1, 2, 3
+UNION ALL
+SELECT a.health, a.status, a.provider, -1, f.sequence, e.before,
+       (SELECT p.effects FROM event p
+        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND instr(p.effects, '"health_changed"')
+        ORDER BY p.sequence DESC LIMIT 1),
+       b.health
+FROM (SELECT account_id, min(sequence) AS sequence FROM event {where} GROUP BY account_id) f
+CROSS JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
+CROSS JOIN event e ON e.account_id = f.account_id AND e.sequence = f.sequence
+LEFT JOIN baseline b ON b.account_id = f.account_id
+
+-- name: pruned
+SELECT until, path FROM segment ORDER BY segment_id
+
+-- name: events
+SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+       e.private_digest IS NOT NULL, c.provider, a.kind, a.provider, a.evidence
+FROM event e LEFT JOIN account c USING (account_id) LEFT JOIN anomaly a USING (event_id)
+{where}
+
+-- name: traffic
+SELECT e.received_at / 60000000, c.provider, substr(e.after, 1, instr(e.after || ' ', ' ') - 1), count(*),
+       sum(e.kind = 'announced'),
+       sum(substr(e.before || ' ', 1, instr(e.before || ' ', ' ')) <> substr(e.after || ' ', 1, instr(e.after || ' ', ' '))
+           AND NOT (e.kind = 'observed' AND e.before = 'UNSEEN'))
+FROM event e LEFT JOIN account c USING (account_id)
+{where}
+
+-- name: anomalies_by_kind
+SELECT a.kind, count(*), count(DISTINCT e.account_id), max(e.received_at)
+FROM event e CROSS JOIN anomaly a USING (event_id)
+{where}
+
+-- name: standing
+SELECT 'is_disabled', name, disabled_at IS NOT NULL, NULL FROM hook
+UNION ALL
+SELECT state, hook, count(*), min(due_at) FROM delivery
+WHERE state IN ('waiting', 'running', 'halted') GROUP BY state, hook
+UNION ALL
+SELECT 'dead', d.hook, count(*), NULL FROM delivery d
+WHERE d.state = 'dead' AND NOT EXISTS (SELECT 1 FROM delivery again WHERE again.redrive_of = d.delivery_id)
+GROUP BY d.hook
+UNION ALL
+SELECT 'to_plan', name, backlog_until - backlog_after, NULL FROM hook WHERE backlog_until IS NOT NULL
+UNION ALL
+SELECT 'quarantined', NULL, count(*), min(received_at) FROM quarantine WHERE released_at IS NULL AND dismissed_at IS NULL
+UNION ALL
+SELECT 'open_windows', NULL, count(*), NULL FROM blind_window WHERE closed_at IS NULL
+UNION ALL
+SELECT 'last_event', NULL, coalesce(max(event_id), 0), NULL FROM event
+UNION ALL
+SELECT 'last_announced', NULL, 1,
+       (SELECT received_at FROM event WHERE kind = 'announced' ORDER BY received_at DESC LIMIT 1)
