@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from account_lifecycle import Engine, HookCall, PayloadError, StoreError, StoreFull
-from account_lifecycle.intake import quarantine
+from account_lifecycle.intake import quarantine, rereading
 from account_lifecycle.intake.payloads import parse
 from account_lifecycle.testing import Clock
 from builders import at, webhook
@@ -30,7 +30,8 @@ def parse_new(payload: Any, received_at: datetime) -> Any:
 @pytest.fixture
 def upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next version, which can read the new format."""
-    monkeypatch.setattr(quarantine, "parse", parse_new)
+    for module in (quarantine, rereading):
+        monkeypatch.setattr(module, "parse", parse_new)
 
 
 def refuse(engine: Engine, payload: Any, minute: float = 0) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from account_lifecycle.errors import UnreadableLog
@@ -58,6 +58,7 @@ def test_damage_never_stops_a_log(contain: Callable[[list[Any]], str], place: in
     record = timed([], "at", datetime.isoformat, {})
     data = contain([record(payload, at) for payload, at in EVENTS]).encode()
     damaged = data[:place] + damage + data[place + 3 :]
+    assume(damaged[:2] != b"PK")  # that names another kind of file, whose damage is another story
 
     assert all(received.line > 0 for received in open_log(io.BytesIO(damaged)))
 
