@@ -244,6 +244,7 @@ class FleetContract:
         standing = store.standing()
         assert (standing.quarantined, standing.quarantined_since) == (3, at(3))
         assert standing.open_windows == len(list(store.blind_windows(None, open_only=True)))
+        assert standing.doubtful == sum(each.doubtful for each in store.accounts(AccountFilter()))
         assert standing.last_event == store.recent(limit=1)[0].event_id
         announcements = [e.received_at for e in store.ledger() if isinstance(e.event, StatusAnnounced)]
         assert standing.last_announced_at == max(announcements)

@@ -58,7 +58,7 @@ def test_the_overview_of_a_moment_is_that_of_the_accounts_of_then(fed: Engine) -
         assert sum(found.by_status.values()) == len(known)
         assert {status: sum(a.status is status for a in known) for status in found.by_status} == dict(found.by_status)
     last = fed.overview(at=at(10**6))
-    assert last == fed.overview(now=at(10**6))
+    assert last == fed.overview(now=at(10**6))._replace(machinery=None)
 
 
 def test_a_time_without_its_zone_is_refused(fed: Engine) -> None:

@@ -42,9 +42,9 @@ from ..records import (
     TimeSource,
 )
 from ..stores.protocol import Reader, Store
-from ..verify.past import account_as_of, accounts_as_of
+from ..verify.past import account_as_of
 from .diagnosis import Diagnosis, diagnose
-from .overview import Overview, overview_of
+from .overview import Overview, overview_now, overview_then
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -214,16 +214,15 @@ class Answers:
         return diagnose(self.store, account, self.policy, at)
 
     def overview(self, *, now: datetime | None = None, at: datetime | None = None) -> Overview:
-        """Return how many accounts stand where, and which words are never announced; ``now`` (aware) is the clock's.
+        """Return what is unusual, how many accounts stand where and how that changed within an hour and a day, which
+        words are never announced, and how hooks and quarantine stand; ``now`` (aware) is the clock's.
 
-        With ``at`` (aware) return how they stood at that moment, from the events received by then; this reads the whole
-        ledger, and raises ``StoreError`` as ``account`` does.
+        With ``at`` (aware) return how all but the machinery stood at that moment, from the events received by then;
+        this reads the whole ledger, and raises ``StoreError`` as ``account`` does.
         """
         if at is not None:
-            then = in_utc("at", at)
-            return overview_of(accounts_as_of(self.store, then), then, self.policy)
-        accounts = self.store.accounts(AccountFilter())
-        return overview_of(accounts, self._clock() if now is None else in_utc("now", now), self.policy)
+            return overview_then(self.store, in_utc("at", at), self.policy)
+        return overview_now(self.store, self._clock() if now is None else in_utc("now", now), self.policy)
 
     def machine_for(self, account_id: str) -> BoundModel:
         """Return a model at the account's situation, bound to the shared ``transitions`` machine.

@@ -187,6 +187,8 @@ class Machinery(NamedTuple):
     quarantined_since: datetime | None = None
     """When the oldest of them came."""
     open_windows: int = 0
+    doubtful: int = 0
+    """Accounts whose last move may have been a late redelivery."""
     last_event: int = 0
     """The number of the newest event; 0 if there is none."""
     last_announced_at: datetime | None = None
@@ -217,6 +219,7 @@ class Machinery(NamedTuple):
             "quarantined": self.quarantined,
             "quarantined_since": time_text(self.quarantined_since),
             "open_windows": self.open_windows,
+            "doubtful": self.doubtful,
             "last_event": self.last_event,
             "last_announced_at": time_text(self.last_announced_at),
         }

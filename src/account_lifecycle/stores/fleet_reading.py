@@ -140,6 +140,7 @@ class FleetReading(ABC):
             quarantined,
             rows.maybe_time(quarantined_since),
             counts["open_windows"][0],
+            counts["doubtful"][0],
             counts["last_event"][0],
             rows.maybe_time(counts["last_announced"][1]),
         )

@@ -18,6 +18,7 @@ CREATE TABLE account (
 CREATE INDEX account_transient ON account (status) WHERE is_stuck = 0;
 CREATE INDEX account_standing ON account (health, status, provider, is_stuck, since, account_id);
 CREATE INDEX account_stuck ON account (since) WHERE is_stuck = 1;
+CREATE INDEX account_doubtful ON account (account_id) WHERE strpos(facts, '"doubtful":1') > 0;
 CREATE INDEX account_of_owner ON account (owner) WHERE owner IS NOT NULL;
 CREATE INDEX account_session ON account (session_since) WHERE session_since IS NOT NULL;
 

@@ -562,6 +562,8 @@ SELECT 'quarantined', NULL::text, count(*), min(received_at) FROM quarantine WHE
 UNION ALL
 SELECT 'open_windows', NULL, count(*), NULL FROM blind_window WHERE closed_at IS NULL
 UNION ALL
+SELECT 'doubtful', NULL, count(*), NULL FROM account WHERE strpos(facts, '"doubtful":1') > 0
+UNION ALL
 SELECT 'last_event', NULL, coalesce(max(event_id), 0), NULL FROM event
 UNION ALL
 SELECT 'last_announced', NULL, 1,

@@ -347,6 +347,8 @@ SELECT 'quarantined', NULL, count(*), min(received_at) FROM quarantine WHERE rel
 UNION ALL
 SELECT 'open_windows', NULL, count(*), NULL FROM blind_window WHERE closed_at IS NULL
 UNION ALL
+SELECT 'doubtful', NULL, count(*), NULL FROM account WHERE instr(facts, '"doubtful":1') > 0
+UNION ALL
 SELECT 'last_event', NULL, coalesce(max(event_id), 0), NULL FROM event
 UNION ALL
 SELECT 'last_announced', NULL, 1,
