@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -260,6 +260,10 @@ class SubscribedHook(NamedTuple):
     attempts_limit: int = 8
     """How many attempts are made before a delivery is dead-lettered."""
     on_dead: OnDead = OnDead.SKIP
+    after: timedelta | None = None
+    """How long its deliveries wait after their event, and are withdrawn when what they stand for ends meanwhile."""
+    is_paired: bool = False
+    """Whether it is called only where a hook of the same given name was for what its effect ends."""
     since: datetime | None = None
     """From when on events are its own, by the time of their receipt; None: those that are fed once it is known."""
     backlog: Backlog | None = None
@@ -268,6 +272,11 @@ class SubscribedHook(NamedTuple):
     disabled_at: datetime | None = None
     """Since when its deliveries wait for it to be enabled; None while it is."""
     disabled_reason: str = ""
+
+    @property
+    def given_name(self) -> str:
+        """Its name without the effect that it is for."""
+        return self.name.split(":", 2)[-1]
 
     def wants(self, effect: Effect) -> bool:
         """Return whether it is to be called for an effect."""
@@ -292,6 +301,8 @@ class SubscribedHook(NamedTuple):
             "ordering": "account" if self.is_ordered else "none",
             "attempts": self.attempts_limit,
             "on_dead": self.on_dead.value,
+            "after_s": None if self.after is None else self.after.total_seconds(),
+            "paired": self.is_paired,
             "since": "now" if self.since is None else "beginning" if self.since == BEGINNING else time_text(self.since),
             "is_behind": self.backlog is not None,
             "subscribed_at": time_text(self.subscribed_at),
@@ -312,6 +323,8 @@ class DeliveryState(StrEnum):
     """Dead-lettered after its last attempt."""
     HALTED = "halted"
     """Dead-lettered, and its lane waits until it is redriven."""
+    WITHDRAWN = "withdrawn"
+    """Over before it was called, or skipped: it never is."""
 
 
 UNFINISHED = (DeliveryState.WAITING, DeliveryState.RUNNING, DeliveryState.HALTED)
@@ -367,9 +380,9 @@ class DeliveryRecord(NamedTuple):
     leased_until: datetime | None
     created_at: datetime
     settled_at: datetime | None
-    """When its last attempt ended."""
+    """When its last attempt ended, or when it was withdrawn."""
     error: str | None
-    """Why its last attempt failed."""
+    """Why its last attempt failed, or why it was withdrawn."""
     redrive_of: int | None
     """The delivery that this one tries again."""
 

@@ -10,7 +10,8 @@ from typing import Any, Literal, get_type_hints
 import pytest
 
 from account_lifecycle import EffectKind, Engine, HookCall, OnDead
-from account_lifecycle.hooks.registry import HookOptions, OnSubject, Ordering, Since
+from account_lifecycle.hooks.options import HookOptions, Ordering, Since
+from account_lifecycle.hooks.registry import OnSubject
 
 WRONG: dict[Any, Sequence[object]] = {
     bool: (),

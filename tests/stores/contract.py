@@ -18,6 +18,7 @@ from stores.quiet_contract import QuietContract
 from stores.reader_contract import ReaderContract
 from stores.retention_contract import RetentionContract
 from stores.rivalry_contract import RivalryContract
+from stores.withdrawal_contract import WithdrawalContract
 
 
 class StoreContract(
@@ -30,6 +31,7 @@ class StoreContract(
     OutboxContract,
     QuietContract,
     DeliveryContract,
+    WithdrawalContract,
     RivalryContract,
 ):
     """Everything of ``ports.Store``."""

@@ -11,7 +11,8 @@ from account_lifecycle.stores.protocol import Store
 from builders import at
 from stores.hooks import ALL, feed, hook, records
 
-WAITING, RUNNING, DONE, DEAD, HALTED = DeliveryState
+WAITING, RUNNING, DONE = DeliveryState.WAITING, DeliveryState.RUNNING, DeliveryState.DONE
+DEAD, HALTED = DeliveryState.DEAD, DeliveryState.HALTED
 ACCOUNTS = 2
 LEASE = timedelta(minutes=3)
 

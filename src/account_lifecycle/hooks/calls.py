@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..lifecycle.account import Account
-from ..lifecycle.effects import EffectKind
+from ..lifecycle.effects import HEALTHS, EffectKind
 from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.status import Health, Status
@@ -185,14 +185,6 @@ CALL_TYPES: dict[EffectKind, type[HookCall]] = {
     EffectKind.ANOMALY: AnomalyCall,
 }
 """What a hook for each kind of effect is called with."""
-
-HEALTHS = {
-    EffectKind.CONNECTED: Health.LIVE,
-    EffectKind.RECOVERED: Health.LIVE,
-    EffectKind.INTERRUPTED: Health.INTERRUPTED,
-    EffectKind.ACTION_REQUIRED: Health.ACTION_REQUIRED,
-}
-"""The health that an effect says the account is in, also where the event has not changed it."""
 
 
 def call_for(delivery: Delivery, account: Account | None) -> HookCall:

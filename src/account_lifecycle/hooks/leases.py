@@ -28,7 +28,7 @@ from typing import Protocol
 
 from ..errors import StoreError, logger
 from ..records import Claim, TimeSource
-from .registry import LONGEST_CALL
+from .options import LONGEST_CALL
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds without being renewed."""

@@ -3,15 +3,25 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypedDict, TypeVar, Unpack, overload
+from functools import partial
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    Unpack,
+    get_type_hints,
+    overload,
+)
 
 from ..intake import arguments
-from ..intake.times import in_utc
-from ..lifecycle.anomalies import AnomalyKind
-from ..lifecycle.effects import EffectKind
+from ..lifecycle.anomalies import AnomalyKind, NextStep, Severity
+from ..lifecycle.effects import OPENERS, EffectKind
 from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import printable
-from ..records import BEGINNING, DeliveryState, OnDead, SubscribedHook
+from ..records import DeliveryState, OnDead, SubscribedHook
 from .callables import check_hook, is_async, name_of, short_name, twin_of, why_not_lasting
 from .calls import (
     AccountCall,
@@ -26,6 +36,7 @@ from .calls import (
     RecoveredCall,
     SyncCompletedCall,
 )
+from .options import AnomalyOptions, HookOptions, Ordering, Since, check_name, check_terms, since_from
 
 
 class HookOutcome(NamedTuple):
@@ -58,35 +69,7 @@ AnswerT = TypeVar("AnswerT")
 HookT = TypeVar("HookT", bound=Callable[[Any], object])
 Hook = Callable[[CallT], AnswerT]
 AnyHook = Callable[[HookCall], AnswerT]
-Ordering = Literal["account", "none"]
-Since = Literal["now", "beginning"] | datetime
-LONGEST_CALL = timedelta(hours=1)
-"""How long a call's lease is renewed, so that no timeout may be longer."""
-MAX_ATTEMPTS = 1_000_000
-"""How many attempts a delivery may have."""
 _MISSING: Any = object()
-
-
-class HookOptions(TypedDict, total=False):
-    """How a hook is known and run; each may be left out."""
-
-    name: str | None
-    """What it is known by, in the store too; its module and qualified name unless given. Required where the store lasts
-    and these do not: for lambdas, partials, instances, and functions of the program that runs."""
-    timeout: timedelta | None
-    """How long a call may take before it has failed, at most an hour. None: as long as it takes, but after an hour
-    another worker may take it over."""
-    ordering: Ordering
-    """``"account"``: its calls for one account come one after the other, in the order of the events, and a failed
-    one holds back the later ones. ``"none"``: each call is on its own."""
-    attempts: int
-    """How many times it is called for one effect before the delivery is dead-lettered."""
-    on_dead: OnDead | Literal["skip", "halt"]
-    """What a dead delivery means for the later ones for the account: they go on, or wait until it is redriven."""
-    since: Since
-    """From when on it is called: ``"now"``, for what is fed once the store knows it; ``"beginning"``, for all that is
-    in the store as well; or for what was received from an aware time on. It is read when the store comes to know the
-    hook: registered again, a hook goes on where it was."""
 
 
 class Subscription(NamedTuple):
@@ -135,6 +118,8 @@ class On(Generic[CallT]):
     one, or for a hook of which a call with one argument does nothing.
     """
 
+    options: type = HookOptions
+
     def __init__(self, registry: "HookRegistry", kind: EffectKind, subject: str | None = None) -> None:
         self._registry = registry
         self._kind = kind
@@ -148,7 +133,7 @@ class On(Generic[CallT]):
     def __call__(self, /, **options: Unpack[HookOptions]) -> Decorator[CallT]: ...
     def __call__(self, hook: Any = _MISSING, /, **options: Any) -> object:
         """Register a hook and return it; without one, return a decorator that does."""
-        known = HookOptions.__annotations__
+        known = get_type_hints(self.options)
         if unknown := sorted(options.keys() - known.keys()):
             raise TypeError(f"on_{self._kind}: found {', '.join(unknown)}; expected {', '.join(known)}")
         if hook is _MISSING:
@@ -187,6 +172,37 @@ class OnSubject(On[CallT]):
         return On[CallT](self._registry, self._kind, word)(hook, **options)
 
 
+class OnAnomaly(OnSubject[AnomalyCall]):
+    """The same for anomalies, of a kind or of any, narrowed by how severe they are and by what they ask for.
+
+        @engine.on_anomaly(severity="warning", next_step="reconcile with the vendor")
+        def ask_the_vendor(call: AnomalyCall) -> None: ...
+
+    Raise ``ValueError`` for filters that no anomaly passes.
+    """
+
+    options = AnomalyOptions
+
+    def __init__(self, registry: "HookRegistry") -> None:
+        super().__init__(registry, EffectKind.ANOMALY, AnomalyKind)
+
+    @overload
+    def __call__(self, hook: AnyHook[AnswerT], /, **options: Unpack[AnomalyOptions]) -> AnyHook[AnswerT]: ...
+    @overload
+    def __call__(
+        self, hook: Hook[AnomalyCall, AnswerT], /, **options: Unpack[AnomalyOptions]
+    ) -> Hook[AnomalyCall, AnswerT]: ...
+    @overload
+    def __call__(self, kind: str | None = None, /, **options: Unpack[AnomalyOptions]) -> Decorator[AnomalyCall]: ...
+    @overload
+    def __call__(
+        self, kind: str | None, hook: Hook[AnomalyCall, AnswerT], /, **options: Unpack[AnomalyOptions]
+    ) -> Hook[AnomalyCall, AnswerT]: ...
+    def __call__(self, kind: Any = None, hook: Any = _MISSING, /, **options: Any) -> object:
+        """Register a hook and return it; without one, return a decorator that does."""
+        return super().__call__(kind, hook, **options)
+
+
 class HookRegistry:
     """The hooks of one engine. Each ``on_…`` method registers a hook for a kind of effect (see ``On``).
 
@@ -212,7 +228,11 @@ class HookRegistry:
         ordering: Ordering = "account",
         attempts: int = 8,
         on_dead: OnDead | Literal["skip", "halt"] = OnDead.SKIP,
+        after: timedelta | None = None,
+        paired: bool = False,
         since: Since = "now",
+        severity: Severity | Literal["info", "warning", "error"] | None = None,
+        next_step: NextStep | str | None = None,
     ) -> HookT:
         """Call ``hook`` for every effect of this kind, and with this subject unless that is None.
 
@@ -229,9 +249,14 @@ class HookRegistry:
             is_ordered=ordering == "account",
             attempts_limit=attempts,
             on_dead=arguments.word("on_dead", on_dead, OnDead),
-            since=_since(since),
+            after=after,
+            is_paired=paired,
+            since=since_from(since),
+            severity=arguments.maybe(partial(arguments.word, words=Severity), "severity", severity),
+            next_step=arguments.maybe(partial(arguments.word, words=NextStep), "next_step", next_step),
         )
-        _check(terms, ordering, timeout)
+        check_terms(terms, ordering, timeout)
+        self._check_opener(terms, short_name(hook))
         self.subscriptions.append(Subscription(terms, hook, timeout))
         return hook
 
@@ -311,14 +336,32 @@ class HookRegistry:
         return On(self, EffectKind.DELETED)
 
     @property
-    def on_anomaly(self) -> OnSubject[AnomalyCall]:
-        """Call the hook when an anomaly of a kind is found, or of any."""
-        return OnSubject(self, EffectKind.ANOMALY, AnomalyKind)
+    def on_anomaly(self) -> OnAnomaly:
+        """Call the hook when an anomaly of a kind is found, or of any; see ``AnomalyOptions`` for the filters."""
+        return OnAnomaly(self)
+
+    def _check_opener(self, terms: SubscribedHook, short: str) -> None:
+        """Refuse a paired hook that could never be called."""
+        if not isinstance(terms.is_paired, bool):
+            raise arguments.refuse("paired", terms.is_paired, "True or False")
+        if not terms.is_paired:
+            return
+        openers = OPENERS.get(terms.kind)
+        if openers is None:
+            raise arguments.refuse("paired", True, f"False: on_{terms.kind} ends nothing; on_recovered does")
+        given = terms.given_name
+        others = (each.terms for each in self.subscriptions)
+        if not any(other.kind in openers and other.given_name == given for other in others):
+            kinds = " or ".join(f"on_{kind}" for kind in openers)
+            raise ValueError(
+                f"paired: found True, and no {kinds} hook of the same name; expected one, registered before, or this "
+                f'one would never be called. Write: engine.on_{openers[0]}({short}, name="{given}")'
+            )
 
     def _free_name(self, kind: EffectKind, subject: str | None, hook: object, given: str | None) -> str:
         """Return the name under which a hook is known; raise ``ValueError`` if it cannot be."""
         if given is not None:
-            _check_name(given)
+            check_name(given)
         effect = f"{kind}:{subject or '*'}:"
         full_name = effect + (name_of(hook) if given is None else given)
         taken = [subscription.name for subscription in self.subscriptions]
@@ -344,33 +387,3 @@ class HookRegistry:
                 f' your own. Write: engine.on_{kind}({word}{short}, name="{short}")'
             )
         return full_name
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"name: found {name!r}; expected a text")
-    if not name.strip() or not name.isprintable():
-        raise ValueError(f"name: found {name!r}; expected a text that can be printed")
-
-
-def _check(terms: SubscribedHook, ordering: str, timeout: object) -> None:
-    if ordering not in ("account", "none"):
-        raise ValueError(f"ordering: found {ordering!r}; expected 'account' or 'none'")
-    arguments.count("attempts", terms.attempts_limit, most=MAX_ATTEMPTS)
-    if terms.on_dead is OnDead.HALT and not terms.is_ordered:
-        raise ValueError("on_dead: found 'halt' with ordering='none', where nothing waits; expected 'skip'")
-    if not isinstance(timeout, timedelta | None):
-        raise TypeError(f"timeout: found {timeout!r}; expected a length, such as timedelta(seconds=30), or None")
-    if timeout is not None and not timedelta(0) < timeout <= LONGEST_CALL:
-        raise ValueError(f"timeout: found {timeout}; expected more than nothing and at most {LONGEST_CALL}")
-
-
-def _since(since: object) -> datetime | None:
-    """Return from when on a hook is called, as the store has it."""
-    if since == "now":
-        return None
-    if since == "beginning":
-        return BEGINNING
-    if not isinstance(since, datetime) or since.utcoffset() is None:
-        raise arguments.refuse("since", since, "'now', 'beginning' or an aware datetime")
-    return in_utc("since", since)

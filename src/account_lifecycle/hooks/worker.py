@@ -24,7 +24,8 @@ from ..stores.protocol import Store
 from .calling import RunningCall, waiting_threads
 from .delivery import Called, Deliverer
 from .leases import LEASE
-from .registry import LONGEST_CALL, HookOutcome, HookRegistry
+from .options import LONGEST_CALL
+from .registry import HookOutcome, HookRegistry
 
 THREADS = "account-lifecycle hooks"
 """What the names of the threads begin with."""

@@ -1,5 +1,6 @@
 """Effects: what is to be done because of a decision, as data. Hooks do it, later."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
@@ -72,6 +73,45 @@ class Effect(NamedTuple):
             "doubtful": self.doubtful,
             "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
         }
+
+
+HEALTHS = {
+    EffectKind.CONNECTED: Health.LIVE,
+    EffectKind.RECOVERED: Health.LIVE,
+    EffectKind.INTERRUPTED: Health.INTERRUPTED,
+    EffectKind.ACTION_REQUIRED: Health.ACTION_REQUIRED,
+}
+"""The health that an effect says the account is in, also where the event has not changed it."""
+
+OPENERS = {
+    EffectKind.RECOVERED: (EffectKind.ACTION_REQUIRED, EffectKind.INTERRUPTED),
+    EffectKind.ACTION_RESOLVED: (EffectKind.ACTION_REQUIRED,),
+}
+"""What the effects of these kinds bring to an end."""
+
+
+def condition_of(kind: EffectKind, subject: str) -> str | None:
+    """Return what an effect says that lasts until a later effect says otherwise (``ends``): that the account has a
+    status or a health, or any but one, such as ``health=LIVE`` or ``status!=OK``; None for what lasts no time.
+    """
+    match kind:
+        case EffectKind.ENTERED:
+            return f"status={subject}"
+        case EffectKind.LEFT:
+            return f"status!={subject}"
+        case EffectKind.HEALTH_CHANGED:
+            return f"health={subject}"
+        case EffectKind.ACTION_RESOLVED:
+            return f"health!={Health.ACTION_REQUIRED}"
+        case _:
+            return f"health={HEALTHS[kind]}" if kind in HEALTHS else None
+
+
+def ends(condition: str, effects: Iterable[Effect]) -> bool:
+    """Return whether a condition holds no more after a later event with these effects."""
+    what, _, word = condition.partition("=")
+    says = EffectKind.ENTERED if what.startswith("status") else EffectKind.HEALTH_CHANGED
+    return any(effect.kind is says and (effect.subject == word) is what.endswith("!") for effect in effects)
 
 
 ON_HEALTH = {

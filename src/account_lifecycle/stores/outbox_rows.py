@@ -1,12 +1,12 @@
 """Between rows and records of the outbox: effects, hooks and deliveries. Times are microseconds since 1970, UTC."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..lifecycle.anomalies import NextStep, Severity
 from ..lifecycle.decide import Decision
-from ..lifecycle.effects import EffectKind
+from ..lifecycle.effects import OPENERS, Effect, EffectKind, condition_of
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.machine import situation_from
 from ..lifecycle.status import Health
@@ -24,6 +24,7 @@ from ..records import (
 from .protocol import Feed
 from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
 
+_MICROSECOND = timedelta(microseconds=1)
 EFFECTS_PER_EVENT = 16
 """More than any event can have: an effect's id is its event's id times this, plus its own place."""
 DELIVERY_ERROR = 12
@@ -94,6 +95,8 @@ def hook_row(hook: SubscribedHook) -> Row:
         int(hook.is_ordered),
         hook.attempts_limit,
         hook.on_dead,
+        None if hook.after is None else hook.after // _MICROSECOND,
+        int(hook.is_paired),
         maybe_us(hook.since),
         after,
         until,
@@ -103,13 +106,13 @@ def hook_row(hook: SubscribedHook) -> Row:
     )
 
 
-HOOK_COLUMNS = 14
+HOOK_COLUMNS = 16
 
 
 def hook_from(row: Row) -> SubscribedHook:
     """Make a hook from its columns."""
     name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, *rest = row
-    since, after, until, subscribed_at, disabled_at, reason = rest
+    dwell, is_paired, since, after, until, subscribed_at, disabled_at, reason = rest
     return SubscribedHook(
         name,
         EffectKind(kind),
@@ -119,6 +122,8 @@ def hook_from(row: Row) -> SubscribedHook:
         bool(is_ordered),
         attempts_limit,
         OnDead(on_dead),
+        None if dwell is None else dwell * _MICROSECOND,
+        bool(is_paired),
         maybe_time(since),
         None if after is None else Backlog(after, until),
         maybe_time(subscribed_at),
@@ -174,6 +179,9 @@ class DeliveryRow(NamedTuple):
     settled_at: int | None = None
     error: str | None = None
     redrive_of: int | None = None
+    stands_for: str | None = None
+    opener_hook: str | None = None
+    opener_effect_id: int | None = None
 
 
 class NewDelivery(NamedTuple):
@@ -190,6 +198,11 @@ class Planner:
 
     def __init__(self, hooks: Iterable[SubscribedHook]) -> None:
         self.hooks = {hook.name: hook for hook in hooks}
+        self.openers = {hook.name: tuple(self._openers_of(hook)) for hook in self.hooks.values() if hook.is_paired}
+        """The hooks that those which are paired are paired with."""
+        dwelling = (hook.name for hook in self.hooks.values() if hook.after is not None)
+        self.watched = {*dwelling, *self.openers, *(name for names in self.openers.values() for name in names)}
+        """The hooks whose deliveries may be withdrawn, or decide about others (``withdrawal``)."""
         self._wanted: dict[str, list[tuple[int, SubscribedHook]]] = {}
 
     def wanted(self, text: str) -> list[tuple[int, SubscribedHook]]:
@@ -203,12 +216,20 @@ class Planner:
             self._wanted[text] = found
         return found
 
+    def _openers_of(self, hook: SubscribedHook) -> Iterator[str]:
+        for other in self.hooks.values():
+            if other.kind in OPENERS.get(hook.kind, ()) and other.given_name == hook.given_name:
+                yield other.name
+
     def deliveries(self, number: int, decision: Decision, text: str, feed: Feed) -> Iterator[NewDelivery]:
         """Yield the deliveries of an event that is being fed under this number."""
         account_id, at = decision.after.account_id, decision.event.received_at
         for place, hook in self.wanted(text):
             if hook.since is None or at >= hook.since:
-                row = new_delivery(0, number * EFFECTS_PER_EVENT + place, account_id, hook, feed.now or at)
+                effect_id = number * EFFECTS_PER_EVENT + place
+                row = new_delivery(0, effect_id, account_id, hook, feed.now or at)
+                if hook.after is not None:
+                    row = dwelling(row, decision.effects[place], at, hook.after)
                 yield NewDelivery(row, hook, decision, feed)
 
     def backlog(self, events: Iterable[tuple[int, str, int, str]], now: datetime) -> Iterator[DeliveryRow]:
@@ -217,10 +238,12 @@ class Planner:
         ``events`` are event id, account id, time of receipt and effects' text of each that is not quiet.
         """
         for event_id, account_id, received_at, text in events:
+            effects = effects_from(text)
             for place, hook in self.wanted(text):
                 is_behind = hook.backlog is not None and hook.backlog.after < event_id <= hook.backlog.until
                 if is_behind and hook.since is not None and from_us(received_at) >= hook.since:
-                    yield new_delivery(0, event_id * EFFECTS_PER_EVENT + place, account_id, hook, now)
+                    row = new_delivery(0, event_id * EFFECTS_PER_EVENT + place, account_id, hook, now)
+                    yield row if hook.after is None else dwelling(row, effects[place], from_us(received_at), hook.after)
 
     def next_page(self, limit: int) -> Backlog | None:
         """Return which events are to be looked through for ``limit`` with effects: from where the hook is that is
@@ -254,9 +277,13 @@ def claimable(made: Iterable[NewDelivery]) -> Iterator[int]:
     counts: dict[int, int] = {}
     for place, (row, hook, _, feed) in enumerate(made):
         claiming, lane = feed.claiming, (hook.name, row.account_id)
+        if row.state != DeliveryState.WAITING:
+            continue
         is_first = not hook.is_ordered or (lane not in lanes and hook.backlog is None)
         lanes.add(lane)
         if claiming is None or not is_first or hook.name not in claiming.hooks or hook.disabled_at is not None:
+            continue
+        if row.due_at > row.created_at or row.opener_hook is not None:
             continue
         if hook.attempts_limit > 1 and counts.get(id(feed), 0) < claiming.limit:
             counts[id(feed)] = counts.get(id(feed), 0) + 1
@@ -277,6 +304,12 @@ def new_delivery(
         delivery_id, effect_id, account_id, hook.name, int(hook.is_ordered), state, 0, 0, at, None, at,
         redrive_of=redrive_of,
     )  # fmt: skip
+
+
+def dwelling(row: DeliveryRow, effect: Effect, at: datetime, after: timedelta) -> DeliveryRow:
+    """Return a new delivery that is to wait so long after its event, as long as its effect lasts."""
+    due_at = max(row.due_at, to_us(at + after))
+    return row._replace(due_at=due_at, stands_for=condition_of(effect.kind, effect.subject))
 
 
 def claimed(row: DeliveryRow, leased_until: datetime) -> DeliveryRow:

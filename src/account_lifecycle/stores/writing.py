@@ -16,9 +16,10 @@ from ..lifecycle.events import Event
 from ..lifecycle.rules import UNNAMED, Rules
 from ..records import Judge, Refused
 from . import chain, rows
-from .outbox_rows import NewDelivery, Planner
+from .outbox_rows import DeliveryRow, NewDelivery, Planner
 from .protocol import Fed, Feed
 from .rows import Row
+from .withdrawal import Watch
 
 RETENTION_PAGE = 250
 """How many events, or payloads in the quarantine, are erased or taken out in one transaction."""
@@ -77,6 +78,8 @@ class FeedRows:
         self.rules: set[Rules] = set()
         """What the events were judged by, as far as it has data."""
         self.deliveries: list[NewDelivery] = []
+        self.watched: list[tuple[int, Decision, datetime, int]] = []
+        """Events that may withdraw deliveries: number, decision, when, and up to which place deliveries are its own."""
 
     def add(self, number: int, decision: Decision, feed: Feed, previous: bytes) -> bytes:
         """Add an event's rows and return its digest, which goes on from ``previous``."""
@@ -88,6 +91,8 @@ class FeedRows:
             effects = rows.effects_text(decision.effects, row[14])
             if not feed.quiet and self._planner.hooks:
                 self.deliveries += self._planner.deliveries(number, decision, effects, feed)
+        if decision.effects and self._planner.watched:
+            self.watched.append((number, decision, feed.now or decision.event.received_at, len(self.deliveries)))
         if window := decision.blind_window:
             self.windows[window.account_id, window.sequence] = rows.window_row(window, row[2])
         if feed.rules.content:
@@ -96,6 +101,25 @@ class FeedRows:
         digest = chain.sealed(previous, row, decided, anomalies)
         self.events.append((*row, *decided, digest))
         return digest
+
+    def watched_accounts(self) -> list[str]:
+        """Return the accounts whose deliveries may be withdrawn, or decide about those that are made."""
+        return sorted({decision.after.account_id for _, decision, *_ in self.watched})
+
+    def watch(
+        self, unfinished: Iterable[DeliveryRow], delivered: Mapping[tuple[str, str], int]
+    ) -> Iterable[DeliveryRow]:
+        """Withdraw what the events have ended and pair what they made; return what is changed in the store.
+
+        Both are what the store has of the watched accounts: see ``withdrawal.Watch``.
+        """
+        watch, first = Watch(self._planner, unfinished, delivered), 0
+        for number, decision, at, last in self.watched:
+            made = [new.row for new in self.deliveries[first:last]]
+            watch.follow(number, decision.after.account_id, decision.effects, at, made)
+            first = last
+        self.deliveries = [new._replace(row=watch.as_made(new.row)) for new in self.deliveries]
+        return watch.changed.values()
 
 
 _NONE: list[Row] = []

@@ -19,6 +19,7 @@ from ..outbox_rows import Planner, claimable, claimed, delivery_from, fed_effect
 from ..protocol import Fed, Feed
 from ..rows import Row
 from ..writing import FeedRows, judge_feed, release_row, release_times
+from .outbox import lock_watched, put_off_withdrawals
 from .transactions import Transaction
 
 FeedTurn = Turn[Feed, Fed]
@@ -143,7 +144,11 @@ class _Desk:
 
     def _make_deliveries(self, written: FeedRows) -> list[tuple[Feed, Delivery]]:
         """Put off the writing of new deliveries, claimed as far as their feeds wish and lanes are free."""
-        transaction, made = self._transaction, written.deliveries
+        transaction = self._transaction
+        if written.watched:
+            watched = lock_watched(transaction, self._known.hooks[1], written.watched_accounts())
+            put_off_withdrawals(transaction, written.watch(*watched))
+        made = written.deliveries
         if not made:
             return []
         wished = list(claimable(made))

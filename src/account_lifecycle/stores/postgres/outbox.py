@@ -7,8 +7,9 @@ an attempt and gets a fencing token and a lease; renewing and completing match t
 lease changes nothing. A completion whose COMMIT was never answered is looked up by token and time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from ...records import (
     Backlog,
@@ -33,6 +34,7 @@ from ..outbox_rows import (
     new_delivery,
 )
 from ..rows import Row
+from ..withdrawal import NOT_DELIVERED, watch_backlog
 from .connection import Connection, statement
 from .transactions import Result, Transaction, Transactions
 
@@ -77,6 +79,7 @@ class PostgresOutbox:
                 transaction.execute("hooks_changed")
                 known = transaction.execute("delete_hook", (hook,))
                 transaction.execute("delete_unfinished", (hook,))
+                transaction.execute("withdraw_dependents_of_hook", (NOT_DELIVERED, hook))
             return bool(known.fetchall()) or bool(transaction.earlier)
 
         return self._transactions.run(forget)
@@ -122,13 +125,18 @@ class PostgresOutbox:
                 return 0
             events = transaction.ask("backlog", (*page, limit))
             last = events[-1][0] if len(events) == limit else page.until
-            self._number(transaction, list(planner.backlog(events, now)))
-            changed = planner.after_backlog(last)
-            if any(hook.backlog is None for hook in changed):  # from now on feeds may claim for it
+            made = list(planner.backlog(events, now))
+            if watched := sorted({row.account_id for row in made if row.hook in planner.watched}):
+                later = transaction.ask("later_effects", (watched, page.after))
+                changed, made = watch_backlog(planner, made, later, now, *lock_watched(transaction, planner, watched))
+                put_off_withdrawals(transaction, changed)
+            self._number(transaction, made)
+            moved = planner.after_backlog(last)
+            if any(hook.backlog is None for hook in moved):  # from now on feeds may claim for it
                 with transaction.round():
                     transaction.execute("changing_hooks")
                     transaction.execute("hooks_changed")
-            transaction.put_off("save_hook", list(map(hook_row, changed)))
+            transaction.put_off("save_hook", list(map(hook_row, moved)))
             return int(last - page.after)
 
         return self._transactions.run(plan)
@@ -198,12 +206,17 @@ class PostgresOutbox:
             first.setdefault(completion.claim.delivery_id, completion)
         in_order = [_completion_row(first[delivery_id]) for delivery_id in sorted(first)]
 
+        dead = [delivery_id for delivery_id in sorted(first) if first[delivery_id].state is DeliveryState.DEAD]
+        dead_at = max((rows.to_us(first[delivery_id].at) for delivery_id in dead), default=0)
+
         def complete(transaction: Transaction[set[Row]]) -> set[Row]:
             columns = list(map(list, zip(*in_order, strict=True)))
             with transaction.round():
                 transaction.execute("lock_deliveries", (columns[0],))
                 completed = transaction.execute("complete", columns)
                 before = transaction.execute("completed_before", columns) if transaction.earlier else None
+                if dead:
+                    transaction.execute("withdraw_dependents", (dead_at, NOT_DELIVERED, dead))
             held = set(completed.fetchall())
             if before is not None and transaction.earlier is not None:
                 held |= transaction.earlier & set(before.fetchall())
@@ -232,6 +245,23 @@ class PostgresOutbox:
             return self._number(transaction, made)
 
         return self._transactions.run(redrive) if wanted else []
+
+
+def lock_watched(
+    transaction: Transaction[Any], planner: Planner, account_ids: Sequence[str]
+) -> tuple[list[DeliveryRow], dict[tuple[str, str], int]]:
+    """Return the unfinished deliveries of watched hooks for some accounts, and the last effect of each that is done."""
+    params = list(account_ids), sorted(planner.watched)
+    with transaction.round():
+        unfinished = transaction.execute("lock_watched", params)
+        delivered = transaction.execute("last_delivered", params)
+    found = {(hook, account_id): last for hook, account_id, last in delivered.fetchall()}
+    return [DeliveryRow(*row) for row in unfinished.fetchall()], found
+
+
+def put_off_withdrawals(transaction: Transaction[Any], withdrawn: Iterable[DeliveryRow]) -> None:
+    """Put off the writing of what is withdrawn."""
+    transaction.put_off("withdraw", [(row.settled_at, row.error, row.delivery_id) for row in withdrawn])
 
 
 def _completion_row(completion: Completion) -> Row:

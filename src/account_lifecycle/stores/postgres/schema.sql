@@ -95,6 +95,8 @@ CREATE TABLE hook (
     is_ordered      smallint NOT NULL,
     attempts_limit  bigint NOT NULL,
     on_dead         text NOT NULL,
+    after           bigint,            -- how long its deliveries wait after their event, in microseconds
+    is_paired       smallint NOT NULL, -- whether it is called only where its opener was
     since           bigint,            -- only events received from then on; NULL: all that are fed once it is known
     backlog_after   bigint,            -- events after this one, up to the next, are still to be looked through for it
     backlog_until   bigint,
@@ -121,7 +123,10 @@ CREATE TABLE delivery (
     created_at   bigint NOT NULL,
     settled_at   bigint,
     error        text,
-    redrive_of   bigint
+    redrive_of   bigint,
+    stands_for   text,                 -- of a hook with a dwell: what withdraws it when it ends, such as health=LIVE
+    opener_hook  text COLLATE "C",     -- of a paired one: the delivery, by hook and effect, that has to be done first
+    opener_effect_id bigint
 ) WITH (fillfactor = 80);
 
 CREATE SEQUENCE delivery_number OWNED BY delivery.delivery_id;
@@ -132,7 +137,7 @@ CREATE INDEX delivery_of_lane ON delivery (hook, account_id, effect_id, delivery
     WHERE state IN ('waiting', 'running', 'halted');
 CREATE INDEX delivery_waiting ON delivery (effect_id, delivery_id) WHERE state = 'waiting';
 CREATE INDEX delivery_leased ON delivery (leased_until) WHERE state = 'running';
-CREATE INDEX delivery_of_effect ON delivery (effect_id);
+CREATE INDEX delivery_of_account ON delivery (account_id, effect_id);
 CREATE INDEX delivery_dead ON delivery (hook) WHERE state = 'dead';
 CREATE UNIQUE INDEX delivery_redriven ON delivery (redrive_of) WHERE redrive_of IS NOT NULL;
 

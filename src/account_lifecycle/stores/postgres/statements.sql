@@ -149,11 +149,11 @@ SELECT nextval('hook_generation')
 SELECT min(event_id) - 1, max(event_id) FROM event
 
 -- name: save_hook
-INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET
     kind = excluded.kind, subject = excluded.subject, severity = excluded.severity, next_step = excluded.next_step,
     is_ordered = excluded.is_ordered, attempts_limit = excluded.attempts_limit, on_dead = excluded.on_dead,
-    backlog_after = excluded.backlog_after, backlog_until = excluded.backlog_until
+    after = excluded.after, is_paired = excluded.is_paired, since = excluded.since, backlog_after = excluded.backlog_after, backlog_until = excluded.backlog_until
 
 -- name: hooks
 SELECT * FROM hook ORDER BY name
@@ -197,7 +197,7 @@ FOR SHARE OF d
 SELECT nextval('delivery_number') FROM generate_series(1, %s)
 
 -- name: save_delivery
-INSERT INTO delivery VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO delivery VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: by_index
 -- A claim takes the first few that are due. Where the statistics are older than the backlog, the planner would sort all of
@@ -214,6 +214,10 @@ WITH due AS MATERIALIZED (
           WHERE e.hook = d.hook AND e.account_id = d.account_id AND e.is_ordered = 1
             AND (e.state = 'running' OR e.state IN ('waiting', 'halted')
                  AND (e.effect_id, e.delivery_id) < (d.effect_id, d.delivery_id))))
+      AND (d.opener_hook IS NULL OR EXISTS (
+          SELECT FROM delivery o
+          WHERE o.account_id = d.account_id AND o.effect_id = d.opener_effect_id AND o.hook = d.opener_hook
+            AND o.state = 'done'))
     ORDER BY d.effect_id, d.delivery_id
     LIMIT %s
     FOR UPDATE OF d SKIP LOCKED
@@ -235,6 +239,34 @@ UPDATE delivery d SET leased_until = %s
 FROM unnest(%s::bigint[], %s::bigint[]) c (delivery_id, token)
 WHERE d.delivery_id = c.delivery_id AND d.token = c.token AND d.state = 'running'
 RETURNING d.delivery_id, d.token
+
+-- name: lock_watched
+SELECT * FROM delivery
+WHERE account_id = ANY(%s) AND hook = ANY(%s) AND state IN ('waiting', 'running', 'halted')
+ORDER BY delivery_id FOR UPDATE
+
+-- name: last_delivered
+SELECT hook, account_id, max(effect_id) FROM delivery
+WHERE account_id = ANY(%s) AND hook = ANY(%s) AND state = 'done'
+GROUP BY hook, account_id
+
+-- name: withdraw
+UPDATE delivery SET state = 'withdrawn', settled_at = %s, error = %s
+WHERE delivery_id = %s AND state = 'waiting'
+
+-- name: withdraw_dependents
+UPDATE delivery d SET state = 'withdrawn', settled_at = %s, error = %s
+FROM delivery dead
+WHERE dead.delivery_id = ANY(%s) AND dead.state = 'dead'
+  AND d.account_id = dead.account_id AND d.opener_hook = dead.hook AND d.opener_effect_id = dead.effect_id
+  AND d.state = 'waiting'
+
+-- name: withdraw_dependents_of_hook
+UPDATE delivery SET state = 'withdrawn', settled_at = created_at, error = %s WHERE opener_hook = %s AND state = 'waiting'
+
+-- name: later_effects
+SELECT event_id, account_id, effects FROM event
+WHERE account_id = ANY(%s) AND event_id > %s AND effects <> '[]' ORDER BY event_id
 
 -- name: lock_deliveries
 SELECT delivery_id FROM delivery WHERE delivery_id = ANY(%s) ORDER BY delivery_id FOR UPDATE
@@ -265,7 +297,7 @@ FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
 -- name: lock_finished
 SELECT d.delivery_id, d.effect_id, d.account_id, d.state, h.*
 FROM delivery d JOIN hook h ON h.name = d.hook
-WHERE d.delivery_id = ANY(%s) AND d.state IN ('done', 'dead', 'halted')
+WHERE d.delivery_id = ANY(%s) AND d.state IN ('done', 'dead', 'halted', 'withdrawn')
   AND NOT EXISTS (SELECT FROM delivery again WHERE again.redrive_of = d.delivery_id)
 ORDER BY d.delivery_id
 FOR UPDATE OF d

@@ -134,7 +134,7 @@ class SQLiteLedger(SQLiteFile, Feeder):
         for number, at in times.items():
             db.execute(_SQL["release"], release_row(quarantined[number], at))
         claimed: dict[int, list[Delivery]] = {}
-        for feed, delivery in make_deliveries(db, written.deliveries):
+        for feed, delivery in make_deliveries(db, self._planner, written):
             claimed.setdefault(id(feed), []).append(delivery)
         return [(turn, Fed(decisions, claimed.get(id(turn.asked), []))) for turn, decisions in judged]
 

@@ -26,8 +26,10 @@ from ...records import (
     SubscribedHook,
 )
 from .. import chain, outbox_rows, rows, statements
-from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, NewDelivery, Planner
+from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, Planner
 from ..protocol import Feed
+from ..withdrawal import NOT_DELIVERED, dependents, watch_backlog, withdrawn
+from ..writing import FeedRows
 from .connection import every
 from .transactions import Kept, SQLiteFile
 
@@ -35,7 +37,7 @@ _SQL = statements("sqlite")
 
 Change = Callable[[DeliveryRow], DeliveryRow]
 
-_ONCE_FINISHED = (DeliveryState.DONE, DeliveryState.DEAD, DeliveryState.HALTED)
+_ONCE_FINISHED = (DeliveryState.DONE, DeliveryState.DEAD, DeliveryState.HALTED, DeliveryState.WITHDRAWN)
 
 
 class SQLiteOutbox(SQLiteFile):
@@ -68,6 +70,8 @@ class SQLiteOutbox(SQLiteFile):
 
         def write(db: apsw.Connection) -> bool:
             db.execute(_SQL["forget_deliveries"], (hook,))
+            waiting = [DeliveryRow(*row) for row in every(db, _SQL["waiting_for_hook"], (hook,))]
+            save_deliveries(db, [withdrawn(row, row.created_at, NOT_DELIVERED) for row in waiting])
             return bool(every(db, _SQL["forget_hook"], (hook,)))
 
         return self._write_hooks(write)
@@ -104,7 +108,12 @@ class SQLiteOutbox(SQLiteFile):
                 return 0
             events = every(db, _SQL["backlog"], (*page, limit))
             last = events[-1][0] if len(events) == limit else page.until
-            save_deliveries(db, number_deliveries(db, planner.backlog(events, now)))
+            made = list(planner.backlog(events, now))
+            if watched := sorted({row.account_id for row in made if row.hook in planner.watched}):
+                later = every(db, _SQL["later_effects"], (json.dumps(watched), page.after))
+                changed, made = watch_backlog(planner, made, later, now, *_watched(db, planner, watched))
+                save_deliveries(db, changed)
+            save_deliveries(db, number_deliveries(db, made))
             _save_hooks(db, planner.after_backlog(last))
             return int(last - page.after)
 
@@ -155,11 +164,16 @@ class SQLiteOutbox(SQLiteFile):
 
     def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """Keep what became of deliveries, in one transaction; return for each whether its claim still held."""
-        return self._write(
-            lambda db: _change(
-                db, [(s.claim, partial(outbox_rows.after_completion, completion=s)) for s in completions]
-            )
-        )
+
+        def write(db: apsw.Connection) -> list[bool]:
+            changes = [(each.claim, partial(outbox_rows.after_completion, completion=each)) for each in completions]
+            held = _change(db, changes)
+            for each, holds in zip(completions, held, strict=True):
+                if holds and each.state is DeliveryState.DEAD:
+                    _withdraw_dependents(db, each)
+            return held
+
+        return self._write(write)
 
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
         """Try finished deliveries again: a new delivery for each that is done, dead or halted; return their numbers."""
@@ -242,6 +256,13 @@ def _change(db: apsw.Connection, changes: Sequence[tuple[Claim, Change]]) -> lis
     return held
 
 
+def _withdraw_dependents(db: apsw.Connection, completion: Completion) -> None:
+    """Withdraw the paired deliveries that have waited for one that is dead-lettered."""
+    dead = DeliveryRow(*every(db, _SQL["delivery"], (completion.claim.delivery_id,))[0])
+    waiting = [DeliveryRow(*row) for row in every(db, _SQL["waiting_for_opener"], (dead.account_id,))]
+    save_deliveries(db, list(dependents(dead, waiting, rows.to_us(completion.at))))
+
+
 def _redrive(db: apsw.Connection, hooks: dict[str, SubscribedHook], delivery_id: int, now: datetime) -> int | None:
     found = every(db, _SQL["delivery"], (delivery_id,))
     row = DeliveryRow(*found[0]) if found else None
@@ -280,8 +301,11 @@ def _effects(db: apsw.Connection, effect_ids: set[int]) -> dict[int, EffectRow]:
 # ---- Deliveries that are claimed while they are made ------------------------------------------------------
 
 
-def make_deliveries(db: apsw.Connection, made: Sequence[NewDelivery]) -> list[tuple[Feed, Delivery]]:
+def make_deliveries(db: apsw.Connection, planner: Planner, written: FeedRows) -> list[tuple[Feed, Delivery]]:
     """Write the deliveries that feeds make, claimed as far as their feeds wish and lanes are free; return those."""
+    if written.watched:
+        save_deliveries(db, written.watch(*_watched(db, planner, written.watched_accounts())))
+    made = written.deliveries
     if not made:
         return []
     numbered, taken = number_deliveries(db, [new.row for new in made]), list[tuple[Feed, Delivery]]()
@@ -295,6 +319,16 @@ def make_deliveries(db: apsw.Connection, made: Sequence[NewDelivery]) -> list[tu
         taken.append((feed, outbox_rows.delivery_from(row, hook, effect)))
     save_deliveries(db, numbered)
     return taken
+
+
+def _watched(
+    db: apsw.Connection, planner: Planner, account_ids: Sequence[str]
+) -> tuple[list[DeliveryRow], dict[tuple[str, str], int]]:
+    """Return the unfinished deliveries of watched hooks for some accounts, and the last effect of each that is done."""
+    bindings = json.dumps(list(account_ids)), json.dumps(sorted(planner.watched))
+    unfinished = [DeliveryRow(*row) for row in every(db, _SQL["watched"], bindings)]
+    delivered = {(hook, account_id): last for hook, account_id, last in every(db, _SQL["last_delivered"], bindings)}
+    return unfinished, delivered
 
 
 def _is_busy(db: apsw.Connection, hook: str, account_id: str) -> bool:

@@ -92,6 +92,8 @@ CREATE TABLE hook (
     is_ordered      INTEGER NOT NULL,
     attempts_limit  INTEGER NOT NULL,
     on_dead         TEXT NOT NULL,
+    after           INTEGER,           -- how long its deliveries wait after their event, in microseconds
+    is_paired       INTEGER NOT NULL,  -- whether it is called only where its opener was
     since           INTEGER,           -- only events received from then on; NULL: all that are fed once it is known
     backlog_after   INTEGER,           -- events after this one, up to the next, are still to be looked through for it
     backlog_until   INTEGER,
@@ -109,7 +111,7 @@ CREATE TABLE delivery (
     account_id   TEXT NOT NULL,
     hook         TEXT NOT NULL,
     is_ordered   INTEGER NOT NULL,
-    state        TEXT NOT NULL,        -- waiting, running, done, dead, halted
+    state        TEXT NOT NULL,        -- waiting, running, done, dead, halted, withdrawn
     attempts     INTEGER NOT NULL,
     token        INTEGER NOT NULL,     -- grows with every claim
     due_at       INTEGER NOT NULL,
@@ -118,6 +120,9 @@ CREATE TABLE delivery (
     settled_at   INTEGER,
     error        TEXT,
     redrive_of   INTEGER,
+    stands_for   TEXT,                 -- of a hook with a dwell: what withdraws it when it ends, such as health=LIVE
+    opener_hook  TEXT,                 -- of a paired one: the delivery, by hook and effect, that has to be done first
+    opener_effect_id INTEGER,
     digest       BLOB NOT NULL
 ) STRICT;
 

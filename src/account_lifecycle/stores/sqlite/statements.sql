@@ -96,12 +96,12 @@ ORDER BY sequence DESC LIMIT ?
 UPDATE event SET owner = NULL, reason = '', payload = NULL, private_digest = ? WHERE event_id = ?
 
 -- name: hooks
-SELECT name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, since, backlog_after,
-       backlog_until, subscribed_at, disabled_at, disabled_reason
+SELECT name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, after, is_paired, since,
+       backlog_after, backlog_until, subscribed_at, disabled_at, disabled_reason
 FROM hook ORDER BY name
 
 -- name: save_hook
-REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: forget_hook
 DELETE FROM hook WHERE name = ? RETURNING name
@@ -136,7 +136,7 @@ SELECT coalesce(max(value), 0) FROM counter WHERE name = 'delivery'
 REPLACE INTO counter VALUES (?, ?, ?)
 
 -- name: save_delivery
-INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (delivery_id) DO UPDATE SET
     state = excluded.state, attempts = excluded.attempts, token = excluded.token, due_at = excluded.due_at,
     leased_until = excluded.leased_until, settled_at = excluded.settled_at, error = excluded.error,
@@ -144,7 +144,8 @@ ON CONFLICT (delivery_id) DO UPDATE SET
 
 -- name: claimable
 SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
-       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, d.stands_for,
+       d.opener_hook, d.opener_effect_id
 FROM delivery d {from_index}
 WHERE d.state = 'waiting' AND d.due_at <= ?
   AND d.hook IN (SELECT h.name FROM hook h JOIN json_each(?) wanted ON h.name = wanted.value WHERE h.disabled_at IS NULL)
@@ -159,23 +160,54 @@ WHERE d.state = 'waiting' AND d.due_at <= ?
       SELECT 1 FROM delivery r WHERE r.hook = d.hook AND r.account_id = d.account_id
         AND r.state = 'running' AND r.is_ordered = 1
   ))
+  AND (d.opener_hook IS NULL OR EXISTS (
+      SELECT 1 FROM delivery o
+      WHERE o.account_id = d.account_id AND o.hook = d.opener_hook AND o.effect_id = d.opener_effect_id
+        AND o.state = 'done'
+  ))
   {of_accounts}
 ORDER BY d.effect_id, d.delivery_id
 LIMIT ?
 
 -- name: expired
 SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
-       leased_until, created_at, settled_at, error, redrive_of
+       leased_until, created_at, settled_at, error, redrive_of, stands_for, opener_hook, opener_effect_id
 FROM delivery WHERE state = 'running' AND leased_until <= ? ORDER BY effect_id, delivery_id LIMIT ?
 
 -- name: claimed
 SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
-       leased_until, created_at, settled_at, error, redrive_of
+       leased_until, created_at, settled_at, error, redrive_of, stands_for, opener_hook, opener_effect_id
 FROM delivery WHERE delivery_id IN (SELECT value FROM json_each(?)) AND state = 'running'
+
+-- name: watched
+SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
+       leased_until, created_at, settled_at, error, redrive_of, stands_for, opener_hook, opener_effect_id
+FROM delivery
+WHERE account_id IN (SELECT value FROM json_each(?)) AND hook IN (SELECT value FROM json_each(?))
+  AND state IN ('waiting', 'running', 'halted')
+
+-- name: last_delivered
+SELECT hook, account_id, max(effect_id) FROM delivery
+WHERE account_id IN (SELECT value FROM json_each(?)) AND hook IN (SELECT value FROM json_each(?)) AND state = 'done'
+GROUP BY hook, account_id
+
+-- name: waiting_for_opener
+SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
+       leased_until, created_at, settled_at, error, redrive_of, stands_for, opener_hook, opener_effect_id
+FROM delivery WHERE account_id = ? AND opener_hook IS NOT NULL AND state = 'waiting'
+
+-- name: waiting_for_hook
+SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
+       leased_until, created_at, settled_at, error, redrive_of, stands_for, opener_hook, opener_effect_id
+FROM delivery WHERE opener_hook = ? AND state = 'waiting'
+
+-- name: later_effects
+SELECT event_id, account_id, effects FROM event
+WHERE account_id IN (SELECT value FROM json_each(?)) AND event_id > ? AND effects <> '[]' ORDER BY event_id
 
 -- name: delivery
 SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
-       leased_until, created_at, settled_at, error, redrive_of
+       leased_until, created_at, settled_at, error, redrive_of, stands_for, opener_hook, opener_effect_id
 FROM delivery WHERE delivery_id = ?
 
 -- name: is_redriven
@@ -183,7 +215,8 @@ SELECT EXISTS (SELECT 1 FROM delivery WHERE redrive_of = ?)
 
 -- name: deliveries
 SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
-       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, e.sequence, e.effects, e.owner
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, d.stands_for,
+       d.opener_hook, d.opener_effect_id, e.sequence, e.effects, e.owner
 FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
 {where}
 
