@@ -228,9 +228,6 @@ class Backlog(NamedTuple):
     until: int
 
 
-_MILDEST_FIRST = (*Severity,)
-
-
 class OnDead(StrEnum):
     """What happens to the later deliveries of a lane when one is dead-lettered."""
 
@@ -277,18 +274,6 @@ class SubscribedHook(NamedTuple):
     def given_name(self) -> str:
         """Its name without the effect that it is for."""
         return self.name.split(":", 2)[-1]
-
-    def wants(self, effect: Effect) -> bool:
-        """Return whether it is to be called for an effect."""
-        if effect.kind is not self.kind or self.subject not in (None, effect.subject):
-            return False
-        if self.severity is None and self.next_step is None:
-            return True
-        anomaly = AnomalyKind(effect.subject)
-        is_severe = self.severity is None or _MILDEST_FIRST.index(anomaly.severity) >= _MILDEST_FIRST.index(
-            self.severity
-        )
-        return is_severe and self.next_step in (None, anomaly.next_step)
 
     def to_dict(self) -> JsonObject:
         """Return the hook as a JSON object."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from account_lifecycle.errors import StoreBusy
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import Delivery, DeliveryState, SubscribedHook
 from account_lifecycle.stores.protocol import Store
@@ -229,3 +230,79 @@ class WithdrawalContract:
         live(store, (end + 60, "OK"))
         called += call_due(store, end + 60)
         assert called == [("action_required", 1336), ("recovered", 1337)]
+
+    # ---- Skipping ----------------------------------------------------------------------------------
+
+    def test_what_waits_of_older_events_is_skipped_and_the_rest_is_called(self, store: Store) -> None:
+        store.subscribe([hook("page"), hook("mail")], at(0))
+        live(store, (0, "OK"), (10, "ERROR"), (20, "OK"))
+        assert store.skip("page", at(20), at(30)) == 2
+        assert standing(store, hook="page") == [(1, "withdrawn"), (2, "withdrawn"), (3, "waiting")]
+        assert {(r.error, r.settled_at) for r in records(store, hook="page")} == {("skipped", at(30)), (None, None)}
+        assert standing(store, hook="mail") == [(1, "waiting"), (2, "waiting"), (3, "waiting")]
+        assert store.skip("page", at(20), at(31)) == 0
+
+    def test_a_backlog_is_skipped_before_anything_is_made_of_it(self, store: Store) -> None:
+        live(store, (0, "OK"), (10, "ERROR"), (20, "OK"))
+        store.subscribe([hook("page")], at(25))
+        assert store.skip("page", at(15), at(30)) == 0
+        planned(store, hook("page"), now=at(30))
+        assert standing(store) == [(3, "waiting")]
+
+    def test_what_waits_for_an_opener_that_is_skipped_is_withdrawn(self, store: Store) -> None:
+        store.subscribe([hook("action_required:*:mail", REQUIRED), paired()], at(0))
+        live(store, (0, "OK"), (10, "CREDENTIALS"), (11, "OK"))
+        assert store.skip("action_required:*:mail", at(11), at(12)) == 1
+        assert standing(store) == [(2, "withdrawn"), (3, "withdrawn")]
+
+    def test_skipping_for_a_hook_that_is_not_known_does_nothing(self, store: Store) -> None:
+        assert store.skip("nobody", at(99), at(99)) == 0
+
+    # ---- Renaming ----------------------------------------------------------------------------------
+
+    def test_a_hook_that_is_renamed_goes_on_with_all_its_deliveries(self, store: Store) -> None:
+        store.subscribe([hook("old", attempts_limit=3)], at(0))
+        live(store, (0, "OK"), (1, "ERROR"))
+        complete(store, claim_one(store, now=at(1)))
+        assert store.rename("old", "new", at(2))
+        (known,) = store.subscribed()
+        assert (known.name, known.attempts_limit, known.subscribed_at, known.disabled_at) == ("new", 3, at(0), None)
+        assert standing(store, hook="new") == [(1, "done"), (2, "waiting")]
+        live(store, (3, "OK"))
+        assert [sequence for _, sequence in call_due(store, 3)] == [2, 3]
+        assert list(store.faults()) == []
+
+    def test_nothing_is_called_twice_if_the_new_name_was_known_before(self, store: Store) -> None:
+        live(store, (0, "OK"))
+        store.subscribe([hook("old")], at(0))
+        planned(store)
+        live(store, (1, "ERROR"), (2, "OK"))
+        complete(store, claim_one(store, "old", now=at(2)))
+        store.subscribe([hook("new", attempts_limit=5)], at(2))
+        live(store, (3, "ERROR"), (4, "OK"))
+        complete(store, claim_one(store, "old", now=at(4)))
+        assert store.rename("old", "new", at(5))
+        while store.plan(at(5), ALL):
+            pass
+        assert [sequence for _, sequence in call_due(store, 6)] == [3, 4, 5]
+        assert [known.name for known in store.subscribed()] == ["new"]
+        assert store.subscribed()[0].attempts_limit == 5
+
+    def test_a_hook_that_is_being_called_is_not_renamed(self, store: Store) -> None:
+        store.subscribe([hook("old")], at(0))
+        live(store, (0, "OK"))
+        running = claim_one(store, now=at(0))
+        with pytest.raises(StoreBusy, match="old is being called"):
+            store.rename("old", "new", at(1))
+        assert complete(store, running) == [True]
+        assert store.rename("old", "new", at(2))
+
+    def test_a_paired_hook_goes_on_waiting_for_an_opener_that_is_renamed(self, store: Store) -> None:
+        store.subscribe([hook("action_required:*:mail", REQUIRED), paired()], at(0))
+        live(store, (0, "OK"), (10, "CREDENTIALS"), (11, "OK"))
+        assert store.rename("action_required:*:mail", "action_required:*:post", at(12))
+        assert call_due(store, 12) == [("action_required", 2), ("recovered", 3)]
+
+    def test_a_hook_that_is_not_known_cannot_be_renamed(self, store: Store) -> None:
+        store.subscribe([hook("new")], at(0))
+        assert not store.rename("old", "new", at(1))

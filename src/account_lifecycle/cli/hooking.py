@@ -18,7 +18,7 @@ from ..report.words import counted
 from .accounts import id_of
 from .commands import CommandGroup, NotFound
 from .opening import open_to_read
-from .options import NUMBER, Keyword, json_option, limit_option, now_option, store_option
+from .options import MOMENT, NUMBER, Keyword, json_option, limit_option, now_option, store_option
 from .output import Sheet, clock, say, write_document, write_record
 
 _OPEN = (DeliveryState.WAITING, DeliveryState.RUNNING, *DEAD_LETTERED)
@@ -28,6 +28,7 @@ _STYLES: dict[str, str] = {
     DeliveryState.DONE: "green",
     DeliveryState.DEAD: "bold red",
     DeliveryState.HALTED: "bold red",
+    DeliveryState.WITHDRAWN: "dim",
 }
 
 state_option = click.option(
@@ -187,6 +188,55 @@ def enable(name: str, as_json: bool, store: str | None) -> None:
         write_document({"hook": name, "was_disabled": was.disabled_at is not None})
     else:
         say(f"{name} is enabled" if was.disabled_at else f"{name} was enabled already")
+
+
+@hooks.command(
+    short_help="Leave out what has waited for too long",
+    examples=[
+        ("Nobody is to hear of what is older than a day", "account-lifecycle hooks skip connected:*:crm --before 1d")
+    ],
+)
+@click.argument("name")
+@click.option("--before", required=True, type=MOMENT, metavar="TIME", help="What waits of events received before then.")
+@json_option
+@store_option
+def skip(name: str, before: datetime, as_json: bool, store: str | None) -> None:
+    """Withdraw what waits for a hook of events received before a time; it is never called for it.
+
+    This counts for events as well that are still to be looked through for a hook that became known later.
+    """
+    with open_to_read(store) as engine:
+        _find(engine, name)
+        count = engine.skip(name, before=before)
+    if as_json:
+        write_document({"hook": name, "withdrawn": count})
+    else:
+        say(f"{counted(count, 'delivery', 'deliveries')} withdrawn")
+
+
+@hooks.command(
+    short_help="Let a hook be known by another name",
+    examples=[
+        ("After its name was changed in the code", "account-lifecycle hooks rename connected:*:app.hooks.greet greet")
+    ],
+)
+@click.argument("old")
+@click.argument("new")
+@json_option
+@store_option
+def rename(old: str, new: str, as_json: bool, store: str | None) -> None:
+    """Let a hook be known by another name, with everything that waits for it.
+
+    NEW is what the code says in name=. Whether a process with the new name has run already or not, nothing is
+    called twice. Stop the workers that have the old one first.
+    """
+    with open_to_read(store) as engine:
+        if not engine.rename_hook(old, new):
+            _find(engine, old)
+    if as_json:
+        write_document({"hook": old, "renamed_to": new})
+    else:
+        say(f"{old} is {new} from now on")
 
 
 @hooks.command(

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from inspect import isawaitable, iscoroutine
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from ..errors import PayloadError, StoreError, logger
 from ..hooks.callables import is_async
@@ -54,9 +54,6 @@ from .deadlines import passed_deadlines
 from .handover import Handover
 from .observations import Observation, observed
 from .telemetry import log_anomalies
-
-if TYPE_CHECKING:
-    pass
 
 BATCH_SIZE = 1000
 """How many payloads ``feed_events`` commits at a time."""
@@ -328,12 +325,11 @@ class Engine(Answers, HookRegistry):
         ends soon. Each is told once, dated at the moment it passed, however late somebody looks. ``now`` (aware)
         defaults to the clock.
         """
-        at = self._clock()
-        now = at if now is None else in_utc("now", now)
+        now = self._clock() if now is None else in_utc("now", now)
         due = passed_deadlines(self.store, self.policy, now, self._arrivals.moment)
         found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
-            found += self._advance(batch, at)
+            found += self._advance(batch, self._clock())
         return found
 
     # ---- Observations ----------------------------------------------------------------------------
@@ -436,6 +432,25 @@ class Engine(Answers, HookRegistry):
     def enable_hook(self, hook: str) -> bool:
         """Let a disabled hook go on with what waits for it; return False if the store does not know it."""
         return self.store.enable(arguments.hook_name("hook", hook))
+
+    def skip(self, hook: str, *, before: datetime) -> int:
+        """Withdraw what waits for a hook of events received before a time (aware), and leave such events out of what
+        it is still to be called for; return how many deliveries were withdrawn."""
+        return self.store.skip(arguments.hook_name("hook", hook), in_utc("before", before), self._clock())
+
+    def rename_hook(self, old: str, new: str) -> bool:
+        """Let the store know a hook by another name, with all its deliveries; return False if it does not know it.
+
+        ``new`` is the ``name`` that it is registered by now, or the whole name. It may be registered already: then
+        nothing is called twice that the old one was called for, or is still to be. Raise ``StoreBusy`` while a worker
+        calls it by its old name, and ``ConfigurationError`` for the name of a hook for other effects.
+        """
+        old, new = arguments.hook_name("old", old), arguments.hook_name("new", new)
+        effect = ":".join(old.split(":", 2)[:2]) + ":"
+        name = new if new.startswith(effect) else effect + new
+        if name == old or (":" in new and not new.startswith(effect)):
+            raise arguments.refuse("new", new, f"another name that begins with {effect}")
+        return self.store.rename(old, name, self._clock())
 
     def forget_hook(self, hook: str) -> bool:
         """Forget a hook that no process registers any more, with what waits for it; return False if it is unknown."""

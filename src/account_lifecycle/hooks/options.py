@@ -8,6 +8,7 @@ from ..intake.times import in_utc
 from ..lifecycle.anomalies import AnomalyKind, NextStep, Severity
 from ..lifecycle.effects import Effect, EffectKind, condition_of
 from ..records import BEGINNING, OnDead, SubscribedHook
+from ..stores.outbox_rows import wants
 
 Ordering = Literal["account", "none"]
 Since = Literal["now", "beginning"] | datetime
@@ -97,7 +98,7 @@ def _check_dwell(terms: SubscribedHook) -> None:
 
 def _check_filters(terms: SubscribedHook) -> None:
     """Refuse filters that no anomaly passes."""
-    if terms.kind is EffectKind.ANOMALY and not any(terms.wants(Effect(terms.kind, kind)) for kind in AnomalyKind):
+    if terms.kind is EffectKind.ANOMALY and not any(wants(terms, Effect(terms.kind, kind)) for kind in AnomalyKind):
         name, found = ("severity", terms.severity) if terms.severity else ("next_step", terms.next_step)
         what = f"of {terms.subject}" if terms.subject else "that ask for that"
         raise ValueError(f"{name}: found {found!s}; expected what anomalies {what} can have, or they never call it")

@@ -172,7 +172,7 @@ class OnSubject(On[CallT]):
         return On[CallT](self._registry, self._kind, word)(hook, **options)
 
 
-class OnAnomaly(OnSubject[AnomalyCall]):
+class OnAnomaly(OnSubject[CallT]):
     """The same for anomalies, of a kind or of any, narrowed by how severe they are and by what they ask for.
 
         @engine.on_anomaly(severity="warning", next_step="reconcile with the vendor")
@@ -189,15 +189,13 @@ class OnAnomaly(OnSubject[AnomalyCall]):
     @overload
     def __call__(self, hook: AnyHook[AnswerT], /, **options: Unpack[AnomalyOptions]) -> AnyHook[AnswerT]: ...
     @overload
-    def __call__(
-        self, hook: Hook[AnomalyCall, AnswerT], /, **options: Unpack[AnomalyOptions]
-    ) -> Hook[AnomalyCall, AnswerT]: ...
+    def __call__(self, hook: Hook[CallT, AnswerT], /, **options: Unpack[AnomalyOptions]) -> Hook[CallT, AnswerT]: ...
     @overload
-    def __call__(self, kind: str | None = None, /, **options: Unpack[AnomalyOptions]) -> Decorator[AnomalyCall]: ...
+    def __call__(self, kind: str | None = None, /, **options: Unpack[AnomalyOptions]) -> Decorator[CallT]: ...
     @overload
     def __call__(
-        self, kind: str | None, hook: Hook[AnomalyCall, AnswerT], /, **options: Unpack[AnomalyOptions]
-    ) -> Hook[AnomalyCall, AnswerT]: ...
+        self, kind: str | None, hook: Hook[CallT, AnswerT], /, **options: Unpack[AnomalyOptions]
+    ) -> Hook[CallT, AnswerT]: ...
     def __call__(self, kind: Any = None, hook: Any = _MISSING, /, **options: Any) -> object:
         """Register a hook and return it; without one, return a decorator that does."""
         return super().__call__(kind, hook, **options)
@@ -336,7 +334,7 @@ class HookRegistry:
         return On(self, EffectKind.DELETED)
 
     @property
-    def on_anomaly(self) -> OnAnomaly:
+    def on_anomaly(self) -> OnAnomaly[AnomalyCall]:
         """Call the hook when an anomaly of a kind is found, or of any; see ``AnomalyOptions`` for the filters."""
         return OnAnomaly(self)
 

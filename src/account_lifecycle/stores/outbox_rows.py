@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ..lifecycle.anomalies import NextStep, Severity
+from ..lifecycle.anomalies import AnomalyKind, NextStep, Severity
 from ..lifecycle.decide import Decision
 from ..lifecycle.effects import OPENERS, Effect, EffectKind, condition_of
 from ..lifecycle.explain import Anomaly
@@ -193,6 +193,17 @@ class NewDelivery(NamedTuple):
     feed: Feed
 
 
+def wants(hook: SubscribedHook, effect: Effect) -> bool:
+    """Return whether a hook is to be called for an effect."""
+    if effect.kind is not hook.kind or hook.subject not in (None, effect.subject):
+        return False
+    if hook.severity is None and hook.next_step is None:
+        return True
+    anomaly, order = AnomalyKind(effect.subject), [*Severity]
+    is_severe = hook.severity is None or order.index(anomaly.severity) >= order.index(hook.severity)
+    return is_severe and hook.next_step in (None, anomaly.next_step)
+
+
 class Planner:
     """Knows which of the hooks want which effects. Made anew when a hook changes."""
 
@@ -212,7 +223,7 @@ class Planner:
             if len(self._wanted) >= _TEXTS:
                 self._wanted.clear()
             effects = enumerate(effects_from(text))
-            found = [(place, hook) for place, effect in effects for hook in self.hooks.values() if hook.wants(effect)]
+            found = [(place, hook) for place, effect in effects for hook in self.hooks.values() if wants(hook, effect)]
             self._wanted[text] = found
         return found
 

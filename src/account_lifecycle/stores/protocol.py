@@ -252,6 +252,18 @@ class Outbox(Protocol):
     def enable(self, hook: str) -> bool:
         """Let a disabled hook go on; return False if it is not known."""
 
+    def skip(self, hook: str, before: datetime, now: datetime) -> int:
+        """Withdraw what waits for a hook of events received before a time, and leave such events out of its backlog;
+        return how many deliveries were withdrawn."""
+
+    def rename(self, old: str, new: str, now: datetime) -> bool:
+        """Let a hook be known by another name, with all its deliveries; return False if the old one is not known.
+
+        If both are known, because the new one was registered already, it takes over the backlog and the deliveries of
+        the old one; of an effect that both have a delivery of, one that waits is withdrawn. Raise ``StoreBusy`` while
+        a delivery of the old name is running. The hook is disabled meanwhile; what was cut off is done again.
+        """
+
     def plan(self, now: datetime, limit: int) -> int:
         """Make deliveries of the next events, about ``limit``, of the hooks that are behind; return how many events
         were looked through, 0 when no hook is behind."""

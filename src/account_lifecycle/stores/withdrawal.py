@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ..lifecycle.effects import Effect, ends
-from ..records import UNFINISHED, DeliveryState
+from ..records import UNFINISHED, DeliveryState, SubscribedHook
 from .outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, Planner
 from .rows import effects_from, to_us
 
@@ -26,6 +26,28 @@ NOT_DELIVERED = "its opener was not delivered"
 """Why a paired delivery was withdrawn that has waited for its opener."""
 SKIPPED = "skipped"
 """Why a delivery was withdrawn on request."""
+RENAMED = "its hook was renamed, and had a delivery of this effect under its other name"
+"""Why one of two deliveries of an effect was withdrawn."""
+HOOKS_PAGE = 500
+"""How many deliveries are changed in one transaction when a hook is skipped or renamed."""
+
+
+def skipped(hook: SubscribedHook, before: datetime) -> SubscribedHook:
+    """Return a hook whose backlog has no events that were received before a time."""
+    return hook if hook.backlog is None or hook.since is None else hook._replace(since=max(before, hook.since))
+
+
+def renamed(old: SubscribedHook, new: SubscribedHook | None, name: str, now: datetime) -> SubscribedHook:
+    """Return the hook that takes over from an old one, disabled until it has all its deliveries."""
+    kept = (new or old)._replace(
+        name=name, since=old.since, backlog=old.backlog, subscribed_at=old.subscribed_at, disabled_at=now
+    )
+    return kept._replace(disabled_reason=renaming(old.name))
+
+
+def renaming(old: str) -> str:
+    """Return why a hook is disabled that takes over from another one."""
+    return f"it takes over from {old}: if that was interrupted, rename it again"
 
 
 def withdrawn(row: DeliveryRow, at: int, reason: str) -> DeliveryRow:

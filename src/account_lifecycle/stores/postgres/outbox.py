@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from ...errors import StoreBusy
 from ...records import (
     Backlog,
     Claim,
@@ -34,7 +35,16 @@ from ..outbox_rows import (
     new_delivery,
 )
 from ..rows import Row
-from ..withdrawal import NOT_DELIVERED, watch_backlog
+from ..withdrawal import (
+    HOOKS_PAGE,
+    NOT_DELIVERED,
+    RENAMED,
+    SKIPPED,
+    renamed,
+    renaming,
+    skipped,
+    watch_backlog,
+)
 from .connection import Connection, statement
 from .transactions import Result, Transaction, Transactions
 
@@ -53,13 +63,8 @@ class PostgresOutbox:
             return  # and nobody waits
 
         def change(transaction: Transaction[None]) -> None:
-            with transaction.round():
-                transaction.execute("changing_hooks")
-                found = transaction.execute("hooks")
-                bounds = transaction.execute("earlier_events")
-                transaction.execute("hooks_changed")
-            known = {row[0]: hook_from(row) for row in found.fetchall()}
-            ((first, last),) = bounds.fetchall()
+            known = self._hooks_to_change(transaction)
+            ((first, last),) = transaction.ask("earlier_events")
             earlier = None if last is None else Backlog(first, last)
             transaction.put_off("save_hook", list(map(hook_row, changed_hooks(hooks, known, earlier, now))))
 
@@ -91,6 +96,71 @@ class PostgresOutbox:
     def enable(self, hook: str) -> bool:
         """Let a disabled hook go on; return False if it is not known."""
         return self._change("enable", (hook,))
+
+    def skip(self, hook: str, before: datetime, now: datetime) -> int:
+        """Withdraw what waits for a hook of events received before a time, and leave such events out of its backlog;
+        return how many deliveries were withdrawn."""
+
+        def move_on(transaction: Transaction[None]) -> None:
+            found = self._hooks_to_change(transaction).get(hook)
+            transaction.put_off("save_hook", [hook_row(skipped(found, before))] if found else [])
+
+        def withdraw(transaction: Transaction[int]) -> int:
+            at = rows.to_us(now)
+            taken = transaction.ask("skip", (at, SKIPPED, hook, rows.to_us(before), HOOKS_PAGE))
+            transaction.put_off("withdraw_dependents", [(at, NOT_DELIVERED, [n for (n,) in taken])] if taken else [])
+            return len(taken)
+
+        self._transactions.run(move_on)
+        count = 0
+        while page := self._transactions.run(withdraw):
+            count += page
+        return count
+
+    def rename(self, old: str, new: str, now: datetime) -> bool:
+        """Let a hook be known by another name, with all its deliveries; return False if the old one is not known."""
+
+        def begin(transaction: Transaction[bool]) -> bool:
+            transaction.ask("planning")
+            hooks = self._hooks_to_change(transaction)
+            if old not in hooks:
+                return new in hooks and hooks[new].disabled_reason == renaming(old)
+            if transaction.ask("is_running", (old,))[0][0]:
+                raise StoreBusy(f"{old} is being called. Stop the workers that have it under this name, and try again.")
+            taking = renamed(hooks[old], hooks.get(new), new, now)
+            with transaction.round():
+                transaction.execute("delete_hook", (old,))
+                transaction.execute("delete_hook", (new,))
+            transaction.put_off("save_hook", [hook_row(taking)])
+            return True
+
+        def end(transaction: Transaction[None]) -> None:
+            self._hooks_to_change(transaction)
+            with transaction.round():
+                transaction.execute("rename_openers", (new, old))
+                transaction.execute("withdraw_twins", (rows.to_us(now), RENAMED, new))
+                transaction.execute("enable", (new,))
+
+        if not self._transactions.run(begin):
+            return False
+        last: int | None = 0
+
+        def move(transaction: Transaction[int | None]) -> int | None:
+            number: int | None = transaction.ask("rename", (new, old, last, HOOKS_PAGE))[0][0]
+            return number
+
+        while last is not None:
+            last = self._transactions.run(move)
+        self._transactions.run(end)
+        return True
+
+    def _hooks_to_change(self, transaction: Transaction[Any]) -> dict[str, SubscribedHook]:
+        """Return all hooks once nobody feeds, and keep everybody from it."""
+        with transaction.round():
+            transaction.execute("changing_hooks")
+            transaction.execute("hooks_changed")
+            found = transaction.execute("hooks")
+        return {row[0]: hook_from(row) for row in found.fetchall()}
 
     def _change(self, name: str, params: Row) -> bool:
         """Change a hook by a statement; return whether it is known."""

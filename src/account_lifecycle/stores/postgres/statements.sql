@@ -257,12 +257,45 @@ WHERE delivery_id = %s AND state = 'waiting'
 -- name: withdraw_dependents
 UPDATE delivery d SET state = 'withdrawn', settled_at = %s, error = %s
 FROM delivery dead
-WHERE dead.delivery_id = ANY(%s) AND dead.state = 'dead'
+WHERE dead.delivery_id = ANY(%s) AND dead.state IN ('dead', 'withdrawn')
   AND d.account_id = dead.account_id AND d.opener_hook = dead.hook AND d.opener_effect_id = dead.effect_id
   AND d.state = 'waiting'
 
 -- name: withdraw_dependents_of_hook
 UPDATE delivery SET state = 'withdrawn', settled_at = created_at, error = %s WHERE opener_hook = %s AND state = 'waiting'
+
+-- name: skip
+UPDATE delivery SET state = 'withdrawn', settled_at = %s, error = %s
+WHERE delivery_id IN (
+    SELECT d.delivery_id FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
+    WHERE d.hook = %s AND d.state = 'waiting' AND e.received_at < %s
+    ORDER BY d.delivery_id LIMIT %s FOR UPDATE OF d
+)
+RETURNING delivery_id
+
+-- name: is_running
+SELECT EXISTS (SELECT FROM delivery WHERE hook = %s AND state = 'running')
+
+-- name: rename
+WITH moved AS (
+    UPDATE delivery SET hook = %s
+    WHERE delivery_id IN (
+        SELECT delivery_id FROM delivery WHERE hook = %s AND delivery_id > %s ORDER BY delivery_id LIMIT %s FOR UPDATE
+    )
+    RETURNING delivery_id
+)
+SELECT max(delivery_id) FROM moved
+
+-- name: rename_openers
+UPDATE delivery SET opener_hook = %s WHERE opener_hook = %s AND state = 'waiting'
+
+-- name: withdraw_twins
+UPDATE delivery d SET state = 'withdrawn', settled_at = %s, error = %s
+WHERE d.hook = %s AND d.state = 'waiting' AND d.redrive_of IS NULL AND EXISTS (
+    SELECT FROM delivery t
+    WHERE t.account_id = d.account_id AND t.hook = d.hook AND t.effect_id = d.effect_id
+      AND t.redrive_of IS NULL AND t.delivery_id <> d.delivery_id
+      AND (t.state <> 'waiting' OR t.delivery_id < d.delivery_id))
 
 -- name: later_effects
 SELECT event_id, account_id, effects FROM event

@@ -15,6 +15,7 @@ from typing import Any
 
 import apsw
 
+from ...errors import StoreBusy
 from ...records import (
     MOVES_TOLD,
     Backlog,
@@ -28,7 +29,18 @@ from ...records import (
 from .. import chain, outbox_rows, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, Planner
 from ..protocol import Feed
-from ..withdrawal import NOT_DELIVERED, dependents, watch_backlog, withdrawn
+from ..withdrawal import (
+    HOOKS_PAGE,
+    NOT_DELIVERED,
+    RENAMED,
+    SKIPPED,
+    dependents,
+    renamed,
+    renaming,
+    skipped,
+    watch_backlog,
+    withdrawn,
+)
 from ..writing import FeedRows
 from .connection import every
 from .transactions import Kept, SQLiteFile
@@ -57,7 +69,7 @@ class SQLiteOutbox(SQLiteFile):
         def write(db: apsw.Connection) -> None:
             first, last = every(db, _SQL["earlier_events"])[0]
             earlier = None if last is None else Backlog(first, last)
-            _save_hooks(db, outbox_rows.changed_hooks(hooks, known_hooks(db), earlier, now))
+            save_hooks(db, outbox_rows.changed_hooks(hooks, known_hooks(db), earlier, now))
 
         self._write_hooks(write)
 
@@ -83,6 +95,59 @@ class SQLiteOutbox(SQLiteFile):
     def enable(self, hook: str) -> bool:
         """Let a disabled hook go on; return False if it is not known."""
         return self._write_hooks(lambda db: _change_hook(db, hook, disabled_at=None, disabled_reason=""))
+
+    def skip(self, hook: str, before: datetime, now: datetime) -> int:
+        """Withdraw what waits for a hook of events received before a time, and leave such events out of its backlog;
+        return how many deliveries were withdrawn."""
+
+        def move_on(db: apsw.Connection) -> None:
+            save_hooks(db, [skipped(each, before) for name, each in known_hooks(db).items() if name == hook])
+
+        def write(db: apsw.Connection) -> int:
+            found = every(db, _SQL["skippable"], (hook, rows.to_us(before), HOOKS_PAGE))
+            for row in found:
+                gone = withdrawn(DeliveryRow(*row), rows.to_us(now), SKIPPED)
+                save_deliveries(db, [gone, *_dependents(db, gone, rows.to_us(now))])
+            return len(found)
+
+        self._write_hooks(move_on)
+        count = 0
+        while page := self._write(write):
+            count += page
+        return count
+
+    def rename(self, old: str, new: str, now: datetime) -> bool:
+        """Let a hook be known by another name, with all its deliveries; return False if the old one is not known."""
+
+        def begin(db: apsw.Connection) -> bool:
+            hooks = known_hooks(db)
+            if old not in hooks:
+                return new in hooks and hooks[new].disabled_reason == renaming(old)
+            if every(db, _SQL["is_running"], (old,))[0][0]:
+                raise StoreBusy(f"{old} is being called. Stop the workers that have it under this name, and try again.")
+            save_hooks(db, [renamed(hooks[old], hooks.get(new), new, now)])
+            db.execute(_SQL["forget_hook"], (old,)).fetchall()
+            return True
+
+        def move(db: apsw.Connection) -> int:
+            found = [DeliveryRow(*row) for row in every(db, _SQL["deliveries_of"], (old, last, HOOKS_PAGE))]
+            save_deliveries(db, [row._replace(hook=new) for row in found])
+            return found[-1].delivery_id if found else 0
+
+        def end(db: apsw.Connection) -> None:
+            waiting = [DeliveryRow(*row) for row in every(db, _SQL["waiting_for_hook"], (old,))]
+            save_deliveries(db, [row._replace(opener_hook=new) for row in waiting])
+            twins = [DeliveryRow(*row) for row in every(db, _SQL["twins"], (new,))]
+            save_deliveries(db, [withdrawn(row, rows.to_us(now), RENAMED) for row in twins])
+            _change_hook(db, new, disabled_at=None, disabled_reason="")
+
+        if not self._write_hooks(begin):
+            return False
+        last = 0
+        while number := self._write(move):
+            last = number
+        self._write_hooks(end)
+        return True
 
     def _write_hooks(self, write: Callable[[apsw.Connection], Kept]) -> Kept:
         """Have a function write that changes hooks: what feeds plan by is read again."""
@@ -114,7 +179,7 @@ class SQLiteOutbox(SQLiteFile):
                 changed, made = watch_backlog(planner, made, later, now, *_watched(db, planner, watched))
                 save_deliveries(db, changed)
             save_deliveries(db, number_deliveries(db, made))
-            _save_hooks(db, planner.after_backlog(last))
+            save_hooks(db, planner.after_backlog(last))
             return int(last - page.after)
 
         return self._write_hooks(write)
@@ -194,14 +259,15 @@ def known_hooks(db: apsw.Connection) -> dict[str, SubscribedHook]:
     return {row[0]: outbox_rows.hook_from(row) for row in every(db, _SQL["hooks"])}
 
 
-def _save_hooks(db: apsw.Connection, hooks: Iterable[SubscribedHook]) -> None:
+def save_hooks(db: apsw.Connection, hooks: Iterable[SubscribedHook]) -> None:
+    """Write hooks, new ones or changed ones."""
     db.executemany(_SQL["save_hook"], [chain.with_digest("hook", outbox_rows.hook_row(hook)) for hook in hooks])
 
 
 def _change_hook(db: apsw.Connection, name: str, **changes: Any) -> bool:
     hook = known_hooks(db).get(name)
     if hook is not None:
-        _save_hooks(db, [hook._replace(**changes)])
+        save_hooks(db, [hook._replace(**changes)])
     return hook is not None
 
 
@@ -259,8 +325,13 @@ def _change(db: apsw.Connection, changes: Sequence[tuple[Claim, Change]]) -> lis
 def _withdraw_dependents(db: apsw.Connection, completion: Completion) -> None:
     """Withdraw the paired deliveries that have waited for one that is dead-lettered."""
     dead = DeliveryRow(*every(db, _SQL["delivery"], (completion.claim.delivery_id,))[0])
-    waiting = [DeliveryRow(*row) for row in every(db, _SQL["waiting_for_opener"], (dead.account_id,))]
-    save_deliveries(db, list(dependents(dead, waiting, rows.to_us(completion.at))))
+    save_deliveries(db, _dependents(db, dead, rows.to_us(completion.at)))
+
+
+def _dependents(db: apsw.Connection, row: DeliveryRow, at: int) -> list[DeliveryRow]:
+    """Return the paired deliveries that have waited for one that will not be delivered, withdrawn."""
+    waiting = [DeliveryRow(*each) for each in every(db, _SQL["waiting_for_opener"], (row.account_id,))]
+    return list(dependents(row, waiting, at))
 
 
 def _redrive(db: apsw.Connection, hooks: dict[str, SubscribedHook], delivery_id: int, now: datetime) -> int | None:

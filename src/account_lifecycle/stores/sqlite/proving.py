@@ -277,8 +277,8 @@ def _deliveries(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _delivery_finding(row: Row, last: int) -> str:
-    stored, account_id, effects = row[:15], row[15], row[16]
-    if not _is_sealed("delivery", stored):
+    *stored, account_id, effects = row
+    if not _is_sealed("delivery", tuple(stored)):
         return _CHANGED
     if account_id != stored[2] or stored[1] % EFFECTS_PER_EVENT >= _count(effects):
         return "is of an effect that is not there"

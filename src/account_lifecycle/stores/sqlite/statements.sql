@@ -139,7 +139,8 @@ REPLACE INTO counter VALUES (?, ?, ?)
 INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (delivery_id) DO UPDATE SET
     state = excluded.state, attempts = excluded.attempts, token = excluded.token, due_at = excluded.due_at,
-    leased_until = excluded.leased_until, settled_at = excluded.settled_at, error = excluded.error,
+    leased_until = excluded.leased_until, hook = excluded.hook, opener_hook = excluded.opener_hook,
+    settled_at = excluded.settled_at, error = excluded.error,
     digest = excluded.digest
 
 -- name: claimable
@@ -204,6 +205,37 @@ FROM delivery WHERE opener_hook = ? AND state = 'waiting'
 -- name: later_effects
 SELECT event_id, account_id, effects FROM event
 WHERE account_id IN (SELECT value FROM json_each(?)) AND event_id > ? AND effects <> '[]' ORDER BY event_id
+
+-- name: skippable
+SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, d.stands_for,
+       d.opener_hook, d.opener_effect_id
+FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
+WHERE d.hook = ? AND d.state IN ('waiting', 'running', 'halted') AND d.state = 'waiting' AND e.received_at < ?
+LIMIT ?
+
+-- name: is_running
+SELECT EXISTS (SELECT 1 FROM delivery
+               WHERE hook = ? AND state IN ('waiting', 'running', 'halted') AND state = 'running')
+
+-- name: deliveries_of
+SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, d.stands_for,
+       d.opener_hook, d.opener_effect_id
+FROM delivery d WHERE d.hook = ? AND d.delivery_id > ? ORDER BY d.delivery_id LIMIT ?
+
+-- name: twins
+SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
+       d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, d.stands_for,
+       d.opener_hook, d.opener_effect_id
+FROM delivery d
+WHERE d.hook = ? AND d.state IN ('waiting', 'running', 'halted') AND d.state = 'waiting' AND d.redrive_of IS NULL
+  AND EXISTS (
+      SELECT 1 FROM delivery t
+      WHERE t.account_id = d.account_id AND t.hook = d.hook AND t.effect_id = d.effect_id
+        AND t.redrive_of IS NULL AND t.delivery_id <> d.delivery_id
+        AND (t.state <> 'waiting' OR t.delivery_id < d.delivery_id)
+  )
 
 -- name: delivery
 SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, token, due_at,
