@@ -49,6 +49,8 @@ def test_the_list_for_programs_has_everything(run: Run, ran: Path) -> None:
         "ordering": "account",
         "attempts": 8,
         "on_dead": "skip",
+        "after_s": None,
+        "paired": False,
         "since": "beginning",
         "is_behind": False,
         "subscribed_at": "",

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import click
 
-from ..engine.core import DEAD_LETTERED, Engine
+from ..engine.core import Engine
 from ..engine.diagnosis import age
+from ..engine.known_hooks import DEAD_LETTERED
 from ..errors import ConfigurationError
 from ..lifecycle.wording import JsonObject, moment, time_text
 from ..records import DeliveryFilter, DeliveryRecord, DeliveryState, SubscribedHook

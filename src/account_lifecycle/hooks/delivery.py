@@ -37,8 +37,9 @@ from ..stores.protocol import Claiming, Store
 from .calling import Calls, RunningCall
 from .calls import HookCall, call_for
 from .leases import LEASE, Leases
+from .options import LONGEST_CALL
 from .outcomes import Dead, Disable, RetryAt
-from .registry import LONGEST_CALL, HookOutcome, HookRegistry, Subscription
+from .registry import HookOutcome, HookRegistry, Subscription
 from .tracebacks import Tracebacks
 
 OUTBOX_PAGE = 100

@@ -53,6 +53,8 @@ class HookOptions(TypedDict, total=False):
 class AnomalyOptions(HookOptions, total=False):
     """The same of a hook for anomalies: which of them it is called for."""
 
+    kind: str | None
+    """Only those of this kind; it may come first as well, without its name."""
     severity: Severity | Literal["info", "warning", "error"] | None
     """Only those that are at least so severe."""
     next_step: NextStep | str | None

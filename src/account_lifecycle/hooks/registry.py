@@ -118,9 +118,10 @@ class On(Generic[CallT]):
     one, or for a hook of which a call with one argument does nothing.
     """
 
-    options: type = HookOptions
-
-    def __init__(self, registry: "HookRegistry", kind: EffectKind, subject: str | None = None) -> None:
+    def __init__(
+        self, registry: "HookRegistry", kind: EffectKind, subject: str | None = None, options: type = HookOptions
+    ) -> None:
+        self.options = options
         self._registry = registry
         self._kind = kind
         self._subject = subject
@@ -169,7 +170,7 @@ class OnSubject(On[CallT]):
         if not isinstance(subject, str | None):
             subject, hook = None, subject
         word = None if subject is None else arguments.word("subject", subject, self._words)
-        return On[CallT](self._registry, self._kind, word)(hook, **options)
+        return On[CallT](self._registry, self._kind, word, self.options)(hook, **options)
 
 
 class OnAnomaly(OnSubject[CallT]):
@@ -181,10 +182,9 @@ class OnAnomaly(OnSubject[CallT]):
     Raise ``ValueError`` for filters that no anomaly passes.
     """
 
-    options = AnomalyOptions
-
     def __init__(self, registry: "HookRegistry") -> None:
         super().__init__(registry, EffectKind.ANOMALY, AnomalyKind)
+        self.options = AnomalyOptions
 
     @overload
     def __call__(self, hook: AnyHook[AnswerT], /, **options: Unpack[AnomalyOptions]) -> AnyHook[AnswerT]: ...
@@ -198,6 +198,8 @@ class OnAnomaly(OnSubject[CallT]):
     ) -> Hook[CallT, AnswerT]: ...
     def __call__(self, kind: Any = None, hook: Any = _MISSING, /, **options: Any) -> object:
         """Register a hook and return it; without one, return a decorator that does."""
+        if kind is None:
+            kind = options.pop("kind", None)
         return super().__call__(kind, hook, **options)
 
 
