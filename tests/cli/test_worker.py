@@ -13,6 +13,7 @@ import pytest
 
 from account_lifecycle import Engine, RetryAt
 from account_lifecycle.engine.core import utc_now
+from builders import webhook
 from cli.shell import Run
 from hooks.waiting import PATIENCE_S, eventually
 
@@ -74,26 +75,67 @@ def nagged() -> list[str]:
 
 
 def test_once_runs_what_is_due_and_ends(run: Run, store: Path, hooks: str) -> None:
-    ran = run("worker", "--hooks", hooks, "--once")
+    ran = run("worker", "--hooks", hooks, "--once", "--catch-up")
     assert (ran.code, ran.out, ran.err) == (0, "", "2 calls made: 2 done\n")
     assert nagged() == ["acc_down", "acc_stuck"]
-    assert run("worker", "--hooks", hooks, "--once").err == "nothing was due\n"
+    assert run("worker", "--hooks", hooks, "--once", "--catch-up").err == "nothing was due\n"
 
 
 def test_what_was_given_up_is_told_apart(run: Run, store: Path, hooks: str) -> None:
-    ran = run("worker", "--hooks", f"{hooks}:failing", "--once")
+    ran = run("worker", "--hooks", f"{hooks}:failing", "--once", "--catch-up")
     assert ran.code == 0
     assert ran.err.splitlines()[-1] == "2 calls made: 2 dead-lettered"
 
 
 def test_the_end_is_told_to_programs_as_well(run: Run, store: Path, hooks: str) -> None:
-    ran = run("worker", "--hooks", hooks, "--once", "--json")
+    ran = run("worker", "--hooks", hooks, "--once", "--catch-up", "--json")
     counts = {"done": 2, "waiting": 0, "dead": 0, "halted": 0, "running": 0}
     assert ran.document == counts | {"left": [], "unregistered": {}}
 
 
 def test_a_function_may_stand_within_something(run: Run, store: Path, hooks: str) -> None:
-    assert run("worker", "--hooks", f"{hooks}:Grouped.hooks", "--once").err == "2 calls made: 2 done\n"
+    assert run("worker", "--hooks", f"{hooks}:Grouped.hooks", "--once", "--catch-up").err == "2 calls made: 2 done\n"
+
+
+# ---- Old news ------------------------------------------------------------------------------------------
+
+
+def test_calls_that_are_older_than_an_hour_are_made_only_if_that_is_wished_for(
+    run: Run, store: Path, hooks: str
+) -> None:
+    ran = run("worker", "--hooks", hooks, "--once")
+    assert ran.code == 2
+    assert "action_required:*:nag: 0 deliveries due, 15 events to be looked through" in ran.err
+    assert "To make them: --catch-up. To leave them out: register it without since=" in ran.err
+    assert nagged() == []
+    with Engine.open(f"sqlite:///{store}", observers=()) as engine:
+        assert engine.subscribed_hooks() == [], "nothing was made known"
+
+
+def test_old_calls_that_were_skipped_keep_no_worker_from_starting(run: Run, store: Path, hooks: str) -> None:
+    long_ago = utc_now() - timedelta(hours=3, minutes=1)
+    with Engine.open(f"sqlite:///{store}", observers=(), clock=lambda: long_ago) as engine:
+        engine.on_action_required(lambda call: RetryAt(), name="nag")
+        engine.feed_event(webhook("acc_new", "CREDENTIALS"))
+    ran = run("worker", "--hooks", hooks, "--once")
+    assert ran.code == 2
+    assert "action_required:*:nag: 1 delivery due, the oldest for 3 h 1 min" in ran.err
+    assert "account-lifecycle hooks skip action_required:*:nag --before 1h" in ran.err
+    assert run("hooks", "skip", "action_required:*:nag", "--before", "1h").err == "1 delivery withdrawn\n"
+    ran = run("worker", "--hooks", hooks, "--once")
+    assert (ran.code, ran.err, nagged()) == (0, "nothing was due\n", [])
+
+
+def test_a_dry_run_says_what_would_be_called_and_calls_nothing(run: Run, store: Path, hooks: str) -> None:
+    ran = run("worker", "--hooks", hooks, "--dry-run")
+    assert (ran.code, ran.err) == (
+        0,
+        "action_required:*:nag: 0 deliveries due, 15 events to be looked through (the store does not know it yet)\n",
+    )
+    assert run("worker", "--hooks", hooks, "--once", "--catch-up").code == 0
+    (told,) = run("worker", "--hooks", hooks, "--dry-run", "--json").document["would_call"]
+    assert (told["hook"], told["due"], told["events"], told["is_new"]) == ("action_required:*:nag", 0, 0, False)
+    assert nagged() == ["acc_down", "acc_stuck"]
 
 
 # ---- What cannot be ------------------------------------------------------------------------------------
@@ -101,13 +143,13 @@ def test_a_function_may_stand_within_something(run: Run, store: Path, hooks: str
 
 @pytest.mark.parametrize("spec", ["", ":register", "../hooks", "hooks.py/x", "a b", ".hooks"])
 def test_a_name_that_is_no_module_is_a_usage_error(run: Run, spec: str) -> None:
-    ran = run("worker", "--hooks", spec, "--once")
+    ran = run("worker", "--hooks", spec, "--once", "--catch-up")
     assert ran.code == 2
     assert "expected MODULE or MODULE:NAME" in ran.err
 
 
 def test_a_module_that_is_not_there_is_told_with_where_it_was_looked_for(run: Run, tmp_path: Path) -> None:
-    ran = run("worker", "--hooks", "hooks_nowhere", "--once")
+    ran = run("worker", "--hooks", "hooks_nowhere", "--once", "--catch-up")
     assert ran.code == 2
     assert "no module 'hooks_nowhere' is in" in ran.err
     assert str(tmp_path) in ran.err
@@ -115,13 +157,13 @@ def test_a_module_that_is_not_there_is_told_with_where_it_was_looked_for(run: Ru
 
 def test_a_function_that_is_not_there_is_told(run: Run, hooks: str) -> None:
     for name in ("nobody", "NUMBER", "Grouped.nobody"):
-        ran = run("worker", "--hooks", f"{hooks}:{name}", "--once")
+        ran = run("worker", "--hooks", f"{hooks}:{name}", "--once", "--catch-up")
         assert ran.code == 2
         assert f"there is no function and no engine '{name}' in {hooks}" in ran.err
 
 
 def test_a_function_that_registers_nothing_is_told(run: Run, hooks: str) -> None:
-    ran = run("worker", "--hooks", f"{hooks}:nothing", "--once")
+    ran = run("worker", "--hooks", f"{hooks}:nothing", "--once", "--catch-up")
     assert ran.code == 2
     assert "it registered no hook" in ran.err
 
@@ -137,7 +179,7 @@ def test_a_function_that_registers_nothing_is_told(run: Run, hooks: str) -> None
 )
 def test_a_module_that_cannot_be_imported_is_one_plain_line(run: Run, tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "hooks_bad.py").write_text(text)
-    ran = run("worker", "--hooks", "hooks_bad", "--once")
+    ran = run("worker", "--hooks", "hooks_bad", "--once", "--catch-up")
     assert ran.code == 1
     assert ran.err.count("\n") == 1
     assert told in ran.err
@@ -145,7 +187,7 @@ def test_a_module_that_cannot_be_imported_is_one_plain_line(run: Run, tmp_path: 
 
 
 def test_a_function_that_fails_is_one_plain_line_that_says_where(run: Run, hooks: str) -> None:
-    ran = run("worker", "--hooks", f"{hooks}:broken", "--once")
+    ran = run("worker", "--hooks", f"{hooks}:broken", "--once", "--catch-up")
     assert ran.code == 1
     assert ran.err.count("\n") == 1
     assert "broken() failed: ConfigurationError: subject: found 'SNAFU'; expected UNSEEN, CONNECTING," in ran.err
@@ -175,19 +217,27 @@ def own(tmp_path: Path, store: Path) -> str:
 
 
 def test_a_module_may_have_an_engine_with_its_hooks(run: Run, own: str) -> None:
-    assert run("worker", "--hooks", own, "--once").err == "2 calls made: 2 done\n"
+    assert run("worker", "--hooks", own, "--once", "--catch-up").err == "2 calls made: 2 done\n"
     assert nagged() == ["acc_down", "acc_stuck"]
 
 
 def test_its_engine_may_be_named_and_the_store_given_in_other_words(run: Run, own: str, store: Path) -> None:
-    ran = run("worker", "--hooks", f"{own}:engine", "--once", "--store", f"sqlite:///{store.parent}/./{store.name}")
+    ran = run(
+        "worker",
+        "--hooks",
+        f"{own}:engine",
+        "--once",
+        "--catch-up",
+        "--store",
+        f"sqlite:///{store.parent}/./{store.name}",
+    )
     assert (ran.code, ran.err) == (0, "2 calls made: 2 done\n")
 
 
 def test_an_engine_on_another_store_than_the_one_that_is_given_is_refused(run: Run, own: str, store: Path) -> None:
     for ran in (
-        run("worker", "--hooks", own, "--once", "--store", "sqlite:///other.db"),
-        run("worker", "--hooks", own, "--once", ACCOUNT_LIFECYCLE_STORE="sqlite:///other.db"),
+        run("worker", "--hooks", own, "--once", "--catch-up", "--store", "sqlite:///other.db"),
+        run("worker", "--hooks", own, "--once", "--catch-up", ACCOUNT_LIFECYCLE_STORE="sqlite:///other.db"),
     ):
         assert ran.code == 2
         assert f"found an engine on sqlite:///{store}; expected the store sqlite:///other.db" in ran.err
@@ -196,7 +246,7 @@ def test_an_engine_on_another_store_than_the_one_that_is_given_is_refused(run: R
 
 
 def test_an_engine_that_no_other_process_can_feed_is_refused(run: Run, own: str) -> None:
-    ran = run("worker", "--hooks", f"{own}:elsewhere", "--once")
+    ran = run("worker", "--hooks", f"{own}:elsewhere", "--once", "--catch-up")
     assert ran.code == 2
     assert "found an engine on memory:, which no other process can feed" in ran.err
 
@@ -204,15 +254,15 @@ def test_an_engine_that_no_other_process_can_feed_is_refused(run: Run, own: str)
 def test_a_module_with_a_function_and_an_engine_has_to_say_which(run: Run, own: str, tmp_path: Path) -> None:
     with (tmp_path / f"{own}.py").open("a") as module:
         module.write("def register(engine): engine.on_action_required(nag, name='again', since='beginning')\n")
-    ran = run("worker", "--hooks", own, "--once")
+    ran = run("worker", "--hooks", own, "--once", "--catch-up")
     assert ran.code == 2
     assert f"Say which: --hooks {own}:register or --hooks {own}:engine" in ran.err
-    assert run("worker", "--hooks", f"{own}:register", "--once").err == "2 calls made: 2 done\n"
+    assert run("worker", "--hooks", f"{own}:register", "--once", "--catch-up").err == "2 calls made: 2 done\n"
 
 
 def test_a_module_with_neither_is_told_what_to_write(run: Run, tmp_path: Path) -> None:
     (tmp_path / "hooks_none.py").write_text("engine = 17\n")
-    ran = run("worker", "--hooks", "hooks_none", "--once")
+    ran = run("worker", "--hooks", "hooks_none", "--once", "--catch-up")
     assert ran.code == 2
     assert (
         "there is no function 'register' and no engine 'engine' in hooks_none. Write: def register(engine): " in ran.err
@@ -230,14 +280,14 @@ def test_a_worker_says_which_known_hooks_it_does_not_have_and_what_waits_for_the
         engine.on_action_required(lambda call: RetryAt(), name="renamed", since="beginning")
         engine.on_deleted(lambda call: None, name="idle")
         engine.run_hooks()
-    ran = run("worker", "--hooks", hooks, "--once")
+    ran = run("worker", "--hooks", hooks, "--once", "--catch-up")
     assert ran.err.splitlines() == [
         "not registered here: action_required:*:renamed; 2 deliveries wait, the oldest due 3 h 1 min ago",
         "not registered here: deleted:*:idle; nothing waits for it",
         "  Run a worker with these hooks, or if they are gone for good: account-lifecycle hooks forget NAME",
         "2 calls made: 2 done",
     ]
-    unregistered = run("worker", "--hooks", hooks, "--once", "--json").document["unregistered"]
+    unregistered = run("worker", "--hooks", hooks, "--once", "--catch-up", "--json").document["unregistered"]
     assert {name: waits["waiting"] for name, waits in unregistered.items()} == {
         "action_required:*:renamed": 2,
         "deleted:*:idle": 0,
@@ -262,7 +312,7 @@ def started(*words: str, threads: str = "4 threads") -> Iterator["subprocess.Pop
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_runs_hooks_until_it_is_told_to_stop(store: Path, hooks: str, how: signal.Signals) -> None:
-    with started("--hooks", hooks, "--poll", "0.05s", "--json") as process:
+    with started("--hooks", hooks, "--catch-up", "--poll", "0.05s", "--json") as process:
         eventually(lambda: len(nagged()) == 2)
         with Engine.open(f"sqlite:///{store}", observers=()) as engine:
             engine.feed_event({"AccountStatus": {"account_id": "acc_new", "message": "CREDENTIALS"}})
@@ -275,7 +325,7 @@ def test_a_worker_runs_hooks_until_it_is_told_to_stop(store: Path, hooks: str, h
 
 
 def test_stopping_waits_for_the_call_that_is_running(store: Path, hooks: str) -> None:
-    with started("--hooks", f"{hooks}:slow", "--poll", "0.05s") as process:
+    with started("--hooks", f"{hooks}:slow", "--catch-up", "--poll", "0.05s") as process:
         eventually(Path("begun").exists)
         process.send_signal(signal.SIGTERM)
         Path("go on").touch()
@@ -291,7 +341,18 @@ def test_stopping_waits_for_the_call_that_is_running(store: Path, hooks: str) ->
 
 
 def test_a_call_that_does_not_end_is_left_and_named_and_made_again_later(store: Path, hooks: str) -> None:
-    words = ("--hooks", f"{hooks}:slow", "--poll", "0.05s", "--threads", "1", "--stop-timeout", "0.2s", "--json")
+    words = (
+        "--hooks",
+        f"{hooks}:slow",
+        "--catch-up",
+        "--poll",
+        "0.05s",
+        "--threads",
+        "1",
+        "--stop-timeout",
+        "0.2s",
+        "--json",
+    )
     with started(*words, threads="1 thread") as process:
         eventually(Path("begun").exists)
         process.send_signal(signal.SIGTERM)
@@ -308,7 +369,7 @@ def test_a_call_that_does_not_end_is_left_and_named_and_made_again_later(store: 
 
 
 def test_a_second_signal_ends_it_at_once(store: Path, hooks: str) -> None:
-    with started("--hooks", f"{hooks}:slow", "--poll", "0.05s") as process:
+    with started("--hooks", f"{hooks}:slow", "--catch-up", "--poll", "0.05s") as process:
         eventually(Path("begun").exists)
         while process.poll() is None:
             process.send_signal(signal.SIGTERM)

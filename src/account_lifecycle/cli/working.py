@@ -2,11 +2,12 @@
 
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from socket import socket, socketpair
 from types import FrameType
+from typing import NamedTuple
 
 import click
 
@@ -15,7 +16,7 @@ from ..engine.diagnosis import age
 from ..hooks.calling import RunningCall
 from ..hooks.worker import Worker
 from ..lifecycle.wording import JsonObject, lasting, moment, time_text
-from ..records import DeliveryFilter, DeliveryState
+from ..records import DeliveryFilter, DeliveryState, SubscribedHook
 from ..report.words import counted
 from ..stores.opening import is_same_store
 from ..urls import public_url
@@ -26,6 +27,8 @@ from .options import LENGTH, json_option, store_option
 from .output import say, write_document
 from .progress import STOP_SIGNALS
 
+OLD = timedelta(hours=1)
+"""What has been due for longer is called only if that is wished for."""
 _OUTCOMES = {
     DeliveryState.DONE: "done",
     DeliveryState.WAITING: "to be retried",
@@ -58,10 +61,20 @@ _OUTCOMES = {
 @click.option("--stop-timeout", type=LENGTH, default="30s", show_default=True, metavar="LENGTH",
               help="When stopped, wait this long for calls that are running.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Run what is due now, each delivery once, and end.")
+@click.option("--dry-run", is_flag=True, help="Say what would be called, call nothing, and end.")
+@click.option("--catch-up", is_flag=True, help="Call also what has been due for more than an hour.")
 @json_option
 @store_option
 def worker(
-    spec: str, threads: int, poll: timedelta, stop_timeout: timedelta, once: bool, as_json: bool, store: str | None
+    spec: str,
+    threads: int,
+    poll: timedelta,
+    stop_timeout: timedelta,
+    once: bool,
+    dry_run: bool,
+    catch_up: bool,
+    as_json: bool,
+    store: str | None,
 ) -> None:
     """Run your hooks in threads, until Ctrl-C or SIGTERM.
 
@@ -72,6 +85,9 @@ def worker(
 
     Start as many workers as you like, on one machine or, with a server for a store, on several: each
     call is made by one of them, and the calls for one account and hook come in the order of the events.
+    What has been due for more than an hour is old news, perhaps to people: with any of it, a worker starts only
+    with --catch-up, or once it was left out by `hooks skip`. See it by --dry-run.
+
     MODULE may be in the working directory. An engine of its own has to be on the store that --store
     names, if that is given.
     """
@@ -79,6 +95,11 @@ def worker(
     try:
         if not engine.subscriptions:
             raise BadSetting(f"--hooks {spec}: it registered no hook. Write: engine.on_recovered(backfill)")
+        waiting = [_waits_for(engine, subscription.terms) for subscription in engine.subscriptions]
+        if dry_run:
+            _say_waiting(waiting, as_json)
+            return
+        _check_age(waiting, catch_up)
         unregistered = _say_unregistered(engine)
         if once:
             counts: Mapping[str, int] = Counter(str(outcome.state) for outcome in engine.run_hooks())
@@ -119,6 +140,70 @@ def _engine_of(found: Engine | Register, spec: str, store: str | None) -> Engine
         own = "a store that was handed in" if found.url is None else public_url(found.url)
         raise BadSetting(f"--hooks {spec}: found an engine on {own}; expected the store {public_url(settings.store)}")
     return found
+
+
+class Waiting(NamedTuple):
+    """What a worker would call a hook for."""
+
+    hook: str
+    due: int
+    """How many deliveries are due."""
+    later: int
+    """How many are to be due."""
+    oldest_due: datetime | None
+    events: int
+    """How many events are still to be looked through for it."""
+    old_events: int
+    """How many of them are old news."""
+    is_new: bool
+
+    def to_dict(self) -> JsonObject:
+        """Return the JSON shape."""
+        return self._asdict() | {"oldest_due": time_text(self.oldest_due)}
+
+
+def _waits_for(engine: Engine, hook: SubscribedHook) -> Waiting:
+    """Return what waits for a hook of this process, whether the store knows it or not."""
+    known, now = next((each for each in engine.subscribed_hooks() if each.name == hook.name), None), utc_now()
+    due, later, oldest = 0, 0, None
+    for record in engine.store.deliveries(DeliveryFilter(DeliveryState.WAITING, hook.name)):
+        if record.due_at > now:
+            later += 1
+        elif known is not None and known.disabled_at is None:
+            due, oldest = due + 1, min(record.due_at, oldest or record.due_at)
+    events, old = (engine.store.behind(known or hook, before) for before in (now, now - OLD))
+    return Waiting(hook.name, due, later, oldest, events, old, known is None)
+
+
+def _say_waiting(waiting: Sequence[Waiting], as_json: bool) -> None:
+    """Say what a worker would call."""
+    if as_json:
+        write_document({"would_call": [each.to_dict() for each in waiting]})
+        return
+    for each in waiting:
+        due = counted(each.due, "delivery", "deliveries")
+        parts = [f"{due} due"]
+        if each.oldest_due is not None:
+            parts.append(f"the oldest for {age(each.oldest_due, utc_now())}")
+        if each.later:
+            parts.append(f"{each.later:,} later")
+        if each.events:
+            parts.append(f"{counted(each.events, 'event')} to be looked through")
+        say(f"{each.hook}: {', '.join(parts)}{' (the store does not know it yet)' if each.is_new else ''}")
+
+
+def _check_age(waiting: Sequence[Waiting], catch_up: bool) -> None:
+    """Refuse to begin with what is old news, unless that is wished for."""
+    long_ago = utc_now() - OLD
+    old = [each for each in waiting if each.old_events or (each.oldest_due is not None and each.oldest_due < long_ago)]
+    if not old or catch_up:
+        return
+    _say_waiting(old, as_json=False)
+    name = old[0].hook
+    leave = "register it without since=" if old[0].is_new else f"account-lifecycle hooks skip {name} --before 1h"
+    raise BadSetting(
+        f"{name}: found calls older than {lasting(OLD)}. To make them: --catch-up. To leave them out: {leave}"
+    )
 
 
 def _say_unregistered(engine: Engine) -> JsonObject:

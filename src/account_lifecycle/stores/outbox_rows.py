@@ -159,6 +159,16 @@ def changed_hooks(
     return [hook for name, hook in sorted(kept.items()) if hook != known.get(name)]
 
 
+def behind(hook: SubscribedHook, before: datetime) -> tuple[int, int, int, int] | None:
+    """Return which events are still to be looked through for a hook: after which, up to which, since and before when.
+
+    One that was never subscribed, and is called for earlier events, has all of them before it.
+    """
+    if hook.since is None or (hook.backlog is None and hook.subscribed_at is not None):
+        return None
+    return (*(hook.backlog or (0, 2**62)), to_us(hook.since), to_us(before))
+
+
 # ---- Deliveries -----------------------------------------------------------------------------------
 
 

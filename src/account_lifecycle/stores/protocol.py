@@ -308,6 +308,10 @@ class Outbox(Protocol):
     def waiting_effects(self) -> int:
         """Return how many events with effects are still to be looked through for a hook that is behind."""
 
+    def behind(self, hook: SubscribedHook, before: datetime) -> int:
+        """Return how many of them, received before a time, one hook has: one that is not known yet will have all that
+        there are since its ``since``."""
+
 
 class Store(Ledger, Reader, Prover, Outbox, Protocol):
     """A store is all of them, and can be closed."""

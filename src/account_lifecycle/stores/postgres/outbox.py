@@ -27,6 +27,7 @@ from ..outbox_rows import (
     HOOK_COLUMNS,
     DeliveryRow,
     Planner,
+    behind,
     changed_hooks,
     delivery_from,
     effects_by_id,
@@ -215,6 +216,12 @@ class PostgresOutbox:
         """Return how many events with effects are still to be looked through for a hook that is behind."""
         count: int = self._transactions.rows("count_backlog")[0][0]
         return count
+
+    def behind(self, hook: SubscribedHook, before: datetime) -> int:
+        """Return how many of them, received before a time, one hook has: one that is not known yet will have all that
+        there are since its ``since``."""
+        bounds = behind(hook, before)
+        return int(self._transactions.rows("count_behind", bounds)[0][0]) if bounds else 0
 
     def _number(self, transaction: Transaction[Result], made: Sequence[DeliveryRow]) -> list[int]:
         """Put off the making of deliveries; return their numbers."""

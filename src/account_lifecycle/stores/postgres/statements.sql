@@ -178,6 +178,11 @@ SELECT event_id, account_id, received_at, effects FROM event
 WHERE event_id > %s AND event_id <= %s AND effects <> '[]' AND is_quiet = 0
 ORDER BY event_id LIMIT %s
 
+-- name: count_behind
+SELECT count(*) FROM event
+WHERE event_id > %s AND event_id <= %s AND received_at >= %s AND received_at < %s
+  AND effects <> '[]' AND is_quiet = 0
+
 -- name: is_any_behind
 SELECT EXISTS (SELECT FROM hook WHERE backlog_after IS NOT NULL)
 

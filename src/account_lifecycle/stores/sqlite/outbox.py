@@ -188,6 +188,12 @@ class SQLiteOutbox(SQLiteFile):
         """Return how many events with effects are still to be looked through for a hook that is behind."""
         return int(self._all(_SQL["count_backlog"])[0][0])
 
+    def behind(self, hook: SubscribedHook, before: datetime) -> int:
+        """Return how many of them, received before a time, one hook has: one that is not known yet will have all that
+        there are since its ``since``."""
+        bounds = outbox_rows.behind(hook, before)
+        return int(self._all(_SQL["count_behind"], bounds)[0][0]) if bounds else 0
+
     # ---- Claiming --------------------------------------------------------------------------------
 
     def claim(

@@ -122,6 +122,11 @@ SELECT count(*) FROM event e
 WHERE e.effects <> '[]' AND e.is_quiet = 0 AND e.event_id > (SELECT min(backlog_after) FROM hook)
   AND EXISTS (SELECT 1 FROM hook h WHERE e.event_id > h.backlog_after AND e.event_id <= h.backlog_until)
 
+-- name: count_behind
+SELECT count(*) FROM event
+WHERE event_id > ? AND event_id <= ? AND received_at >= ? AND received_at < ?
+  AND effects <> '[]' AND is_quiet = 0
+
 -- name: is_any_behind
 SELECT EXISTS (SELECT 1 FROM hook WHERE backlog_after IS NOT NULL)
 
