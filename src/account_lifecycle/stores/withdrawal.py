@@ -55,7 +55,7 @@ def withdrawn(row: DeliveryRow, at: int, reason: str) -> DeliveryRow:
     return row._replace(state=DeliveryState.WITHDRAWN.value, settled_at=at, leased_until=None, error=reason)
 
 
-class Watch:
+class Withdrawals:
     """The deliveries of some accounts that events may withdraw, or that paired ones depend on.
 
     ``unfinished`` are those in the store of the planner's watched hooks, ``delivered`` the last effect of each of these
@@ -140,7 +140,7 @@ def watch_backlog(
 
     ``events`` are those of the watched accounts from that page on, up to the last: number, account id, effects' text.
     """
-    watch, by_event = Watch(planner, unfinished, delivered), dict[int, list[DeliveryRow]]()
+    watch, by_event = Withdrawals(planner, unfinished, delivered), dict[int, list[DeliveryRow]]()
     for row in made:
         by_event.setdefault(row.effect_id // EFFECTS_PER_EVENT, []).append(row)
     for event_id, account_id, text in events:

@@ -19,7 +19,7 @@ from . import chain, rows
 from .outbox_rows import DeliveryRow, NewDelivery, Planner
 from .protocol import Fed, Feed
 from .rows import Row
-from .withdrawal import Watch
+from .withdrawal import Withdrawals
 
 RETENTION_PAGE = 250
 """How many events, or payloads in the quarantine, are erased or taken out in one transaction."""
@@ -111,9 +111,9 @@ class FeedRows:
     ) -> Iterable[DeliveryRow]:
         """Withdraw what the events have ended and pair what they made; return what is changed in the store.
 
-        Both are what the store has of the watched accounts: see ``withdrawal.Watch``.
+        Both are what the store has of the watched accounts: see ``withdrawal.Withdrawals``.
         """
-        watch, first = Watch(self._planner, unfinished, delivered), 0
+        watch, first = Withdrawals(self._planner, unfinished, delivered), 0
         for number, decision, at, last in self.watched:
             made = [new.row for new in self.deliveries[first:last]]
             watch.follow(number, decision.after.account_id, decision.effects, at, made)
