@@ -22,6 +22,7 @@ DOCUMENTS = {
     "quarantine dismiss": ["1"],
     "explain": ["OK", "ERROR"],
     "config show": [],
+    "status": [],
     "verify": [],
     "account erase": ["acc_down", "--yes"],
     "db check": [],
@@ -30,6 +31,7 @@ DOCUMENTS = {
 }
 STREAMS = {
     "account list": [],
+    "events": ["--since", "2026-05-01"],
     "history": ["acc_down"],
     "windows": [],
     "deadlines": ["--now", NOW],

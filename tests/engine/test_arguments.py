@@ -32,6 +32,7 @@ from account_lifecycle import (
 )
 from account_lifecycle.intake.payloads import Payload
 from account_lifecycle.records import Observer, TimeSource
+from account_lifecycle.stores.fleet import AccountOrder, FleetEvent
 from account_lifecycle.testing import START, life, payload
 
 IN_A_WEEK = START + timedelta(days=7)
@@ -45,6 +46,9 @@ NOT_SEVERAL = (7, "text", b"bytes", {"a": 1}, object(), Observation("a", "OK"))
 
 WRONG: dict[Any, Sequence[object]] = {
     bool: (),
+    bool | None: (),
+    FleetEvent | None: (7, "1", object()),
+    AccountOrder | str: ("LIV", *NO_TEXT, None),
     str: (*NO_TEXT, None),
     str | None: NO_TEXT,
     bytes: ("text", 7, None),
@@ -73,6 +77,7 @@ WRONG: dict[Any, Sequence[object]] = {
 WRONG_HERE: dict[tuple[str, str], Sequence[object]] = {
     ("accounts", "provider"): ("NOPE",),
     ("audit", "provider"): ("NOPE",),
+    ("events", "provider"): ("NOPE",),
     ("account", "account_id"): ("x" * 257, "a\0b", "\ud800"),
     ("enable_hook", "hook"): ("a\0b", "\ud800"),
     ("feed_event", "received_at"): (IN_A_WEEK,),
@@ -92,6 +97,7 @@ RIGHT: dict[str, Any] = {
     "payloads": [payload("ERROR", "a")],
     "quarantine_ids": [1],
     "status": "ERROR",
+    "text": "a",
     "until": START,
     "url": "memory:",
 }

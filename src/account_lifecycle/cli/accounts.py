@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..engine.answers import known_family
+from ..engine.answers import known_family, pages_of
 from ..engine.core import Engine
 from ..engine.diagnosis import Diagnosis, age
 from ..errors import AccountNotFound
@@ -20,8 +20,10 @@ from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import escaped, health_words, moment, one_of, shown
 from ..records import AccountFilter, LedgerEntry
 from ..report.tables import STYLES, Column, style_of
-from ..report.words import counted
+from ..report.words import counted, short
+from ..stores.fleet import AccountOrder
 from .commands import Command, CommandGroup, NotFound
+from .grouping import GROUPINGS, tallies_of, write_groups
 from .opening import open_to_read
 from .options import (
     MOMENT,
@@ -66,16 +68,29 @@ def account() -> None:
 
 @account.command(
     "list",
-    short_help="List accounts with their status and health",
+    short_help="List accounts with their status and health, or count them",
     examples=[
-        ("Every account whose user must reconnect", "account-lifecycle account list --health ACTION_REQUIRED"),
+        ("Who must reconnect, by provider?",
+         "account-lifecycle account list --health ACTION_REQUIRED --group-by provider"),
+        ("The ten that are down for the longest time", "account-lifecycle account list --down --sort since --limit 10"),
+        ("The accounts of a user of yours", "account-lifecycle account list --owner user-7"),
         ("For a program, one JSON object a line", "account-lifecycle account list --provider LINKEDIN --json"),
         ("The next page of a hundred", "account-lifecycle account list --after acc_1 --limit 100"),
     ],
-)
+)  # fmt: skip
 @click.option("--status", type=Keyword(Status), metavar="STATUS", help="Only accounts in this status.")
 @click.option("--health", type=Keyword(Health), metavar="HEALTH", help="Only accounts of this health.")
 @click.option("--provider", type=PROVIDER, metavar="PROVIDER", help="Only accounts of this provider.")
+@click.option("--owner", metavar="USER", help="Only accounts of this user of yours.")
+@click.option("--down", is_flag=True, help="Only accounts that are interrupted or need their user.")
+@click.option("--stuck", is_flag=True, help="Only accounts that are in their status for too long.")
+@click.option(
+    "--sort",
+    type=click.Choice([each.value for each in AccountOrder]),
+    default=AccountOrder.ID.value,
+    help="By id, or those first that are in their status for the longest time.  [default: id]",
+)
+@click.option("--group-by", type=click.Choice([*GROUPINGS]), help="Count the accounts by this in place of a list.")
 @click.option("--after", metavar="ID", default=NOBODY, help="Only accounts whose id comes after this one.")
 @limit_option
 @now_option
@@ -85,17 +100,38 @@ def list_accounts(
     status: str | None,
     health: str | None,
     provider: str | None,
+    owner: str | None,
+    down: bool,
+    stuck: bool,
+    sort: str,
+    group_by: str | None,
     after: str,
     limit: int | None,
     now: datetime,
     as_json: bool,
     store: str | None,
 ) -> None:
-    """List accounts in the order of their ids, each with its status, its health and since when."""
+    """List accounts, each with its status, its health and since when; or count them by provider, status or health."""
+    order = AccountOrder(sort)
+    if after and order is not AccountOrder.ID:
+        raise click.UsageError("--after names an id, so it goes with --sort id.")
+    if group_by and (after or limit or order is not AccountOrder.ID):
+        raise click.UsageError("--group-by counts all accounts: --after, --limit and --sort are for lists.")
     with open_to_read(store) as engine:
-        family = None if provider is None else known_family(engine.store, provider)
-        wanted = AccountFilter(Status(status) if status else None, Health(health) if health else None, family)
-        found = islice(engine.store.accounts(wanted, after), limit)
+        wanted = AccountFilter(
+            Status(status) if status else None,
+            Health(health) if health else None,
+            None if provider is None else known_family(engine.store, provider),
+            owner,
+            stuck=stuck or None,
+            down=down or None,
+        )
+        if group_by:
+            write_groups(group_by, tallies_of(engine.store, wanted), now, as_json=as_json)
+            return
+        by_id = order is AccountOrder.ID
+        accounts = engine.store.accounts(wanted, after) if by_id else pages_of(engine.store, wanted, order, limit=limit)
+        found = islice(accounts, limit)
         if as_json:
             for each in found:
                 write_record(each.to_dict(now))
@@ -123,9 +159,9 @@ def show(account_id: str, as_of: datetime | None, now: datetime, as_json: bool, 
     with open_to_read(store) as engine:
         found = find_account(engine, account_id)
         if as_of is not None:
-            then, now = engine.account(account_id, as_of=as_of), as_of
+            then, now = engine.account(found.account_id, as_of=as_of), as_of
             if then is None:
-                raise NotFound(f"nothing had been fed for the account {account_id!r} by {moment(as_of)}")
+                raise NotFound(f"nothing had been fed for the account {found.account_id!r} by {moment(as_of)}")
             found = then
     if as_json:
         write_document(found.to_dict(now))
@@ -148,7 +184,7 @@ def show(account_id: str, as_of: datetime | None, now: datetime, as_json: bool, 
 def explain(account_id: str, now: datetime, as_json: bool, store: str | None) -> None:
     """Explain one account: why it is down, since when, what was missed, and what may follow."""
     with open_to_read(store) as engine:
-        found = engine.explain(account_id, now=now)
+        found = engine.explain(find_account(engine, account_id).account_id, now=now)
     if as_json:
         write_document(found.to_dict())
     else:
@@ -169,10 +205,13 @@ def explain(account_id: str, now: datetime, as_json: bool, store: str | None) ->
 def erase(account_id: str, is_confirmed: bool, as_json: bool, store: str | None) -> None:
     """Erase an account's payloads and names for good, also from the quarantine.
 
+    With --yes only a whole id is taken: nothing is erased by what its id begins with unless somebody has seen which.
     Its events stay, with their verdicts: digests stand for what was erased, so the ledger still verifies.
     Backups and archives that were made before keep what they have: erase those too.
     """
     with open_to_read(store) as engine:
+        if not is_confirmed and engine.find_accounts(account_id):  # else it is an id, and no more than an id
+            account_id = find_account(engine, account_id).account_id
         is_known = engine.account(account_id) is not None
         confirm(f"Erase the payloads and names of account {escaped(account_id)} for good?", is_confirmed)
         erased = engine.erase_account(account_id)
@@ -223,7 +262,7 @@ def write_entries(entries: Iterable[LedgerEntry], indent: str = "") -> None:
         sheet.row(
             str(entry.sequence),
             clock(entry.received_at),
-            _what_came(entry),
+            what_came(entry),
             entry.verdict,
             f"{'→' if moved else ' '} {entry.status}",
         )
@@ -234,7 +273,7 @@ def write_entries(entries: Iterable[LedgerEntry], indent: str = "") -> None:
             sheet.note(f"{indent}       ! ", text, anomaly.kind, STYLES[anomaly.severity])
 
 
-def _what_came(entry: LedgerEntry) -> str:
+def what_came(entry: LedgerEntry) -> str:
     """Return what an event was: a word that was announced, (what a clock found), or [what the list says]."""
     event = entry.event
     if isinstance(event, StatusObserved):
@@ -264,16 +303,31 @@ def write_accounts(accounts: Iterable[Account], now: datetime) -> int:
     return sheet.row_count
 
 
-def find_account(engine: Engine, account_id: str) -> Account:
-    """Return the account. Raise ``AccountNotFound`` if nothing was ever fed for it."""
-    found = engine.account(account_id)
-    if found is None:
-        raise AccountNotFound(account_id)
-    return found
+def find_account(engine: Engine, text: str) -> Account:
+    """Return the account with this id, or the only one of this owner, or the only one whose id begins like that.
+
+    Raise ``AccountNotFound`` if there is none, and ``UsageError`` with some of them if there are several.
+    """
+    found = engine.find_accounts(text, limit=CANDIDATES + 1)
+    if not found:
+        raise AccountNotFound(text)
+    if len(found) > 1:
+        names = [f"  {escaped(each.account_id)}  {short(each.provider or 'unknown')}  {each.status}" for each in found]
+        if len(found) > CANDIDATES:
+            names[-1] = "  and more"
+        what = "the owner" if found[0].owner == text.strip() else "the beginning of the id"
+        raise click.UsageError(f"{shown(text)} is {what} of several accounts. Name one of them:\n" + "\n".join(names))
+    if found[0].account_id != text.strip():
+        say(f"{escaped(text)} is account {escaped(found[0].account_id)}")
+    return found[0]
+
+
+CANDIDATES = 5
+"""How many accounts are listed where a text may stand for several."""
 
 
 def id_of(engine: Engine, account_id: str | None) -> str | None:
-    """Return the id that ``--account`` gives, or None. Raise ``AccountNotFound`` if nothing was ever fed for it."""
+    """Return the id of the account that ``--account`` gives, or None; raises as ``find_account`` does."""
     return None if account_id is None else find_account(engine, account_id).account_id
 
 

@@ -17,6 +17,7 @@ from ..lifecycle.providers import ALIASES, Provider
 from ..lifecycle.wording import one_of
 from ..report.audit import AuditReport
 from ..report.words import counted
+from .clocks import named_time
 from .commands import ExitCode, Failed
 from .output import say
 
@@ -24,7 +25,8 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A time: a date, an ISO 8601 time (UTC unless it says otherwise), or how long ago, such as 7d."""
+    """A time: a date or an ISO 8601 time (UTC unless it says otherwise), how long ago, such as 7d, or one by the local
+    clock: 14:00, today, yesterday."""
 
     name = "time"
 
@@ -39,12 +41,15 @@ class Moment(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         try:
             if text.lower() == "now":
                 return utc_now()
+            if (named := named_time(text, utc_now(), later=param is not None and param.name == "until")) is not None:
+                return named
             if text[-1:].isalpha() and text[-1:] not in "Zz":
                 return utc_now() - read_duration(text)
             at = datetime.fromisoformat(text)
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is not a time. Write 2026-05-01, 2026-05-01T12:00:00Z, 24h, 7d or now.", param, ctx)
+            examples = "2026-05-01, 2026-05-01T12:00:00Z, 14:00, today, yesterday, 24h, 7d or now"
+            self.fail(f"{value!r} is not a time. Write {examples}.", param, ctx)
 
 
 class Length(click.ParamType):  # type: ignore[type-arg, unused-ignore]

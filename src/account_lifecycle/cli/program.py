@@ -10,6 +10,7 @@ from .commands import EXIT_CODES, PROGRAM, Program
 from .databases import db
 from .demo import demo
 from .drawing import diagram
+from .events import events_command
 from .explaining import explain
 from .feeding import feed, simulate_command
 from .hooking import hooks
@@ -18,6 +19,7 @@ from .opening import config
 from .quarantine import quarantine
 from .replaying import replay_command
 from .serving import serve_command
+from .status import status_command
 from .verifying import verify
 from .windows import deadlines, windows
 from .working import worker
@@ -27,6 +29,9 @@ _EPILOG = f"""
 \b
 Data goes to stdout, messages to stderr; --json is for programs. Times are in
 UTC: 2026-05-01, 2026-05-01T12:00:00Z, or how long ago, such as 24h or 7d.
+By the local clock are 14:00, today and yesterday, and what status and events
+show: they name the zone. An account is named by its id, the beginning of it,
+or your own user id.
 
 \b
 Shell completion, for bash (zsh and fish likewise), in your shell's profile:
@@ -35,6 +40,7 @@ Shell completion, for bash (zsh and fish likewise), in your shell's profile:
 
 _SECTIONS = {
     "Start here": ("demo", "simulate", "feed", "observe"),
+    "Ask about the fleet": ("status", "events"),
     "Ask about accounts": ("account", "history", "windows", "deadlines"),
     "Ask what went wrong": ("audit", "replay", "quarantine"),
     "Act on what happens": ("serve", "worker", "hooks"),
@@ -62,6 +68,7 @@ def program() -> None:
 
 _COMMANDS = (
     demo, simulate_command, feed, observe_command,
+    status_command, events_command,
     account, history, windows, deadlines,
     audit, replay_command, quarantine,
     serve_command, worker, hooks,

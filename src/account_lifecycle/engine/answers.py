@@ -41,6 +41,7 @@ from ..records import (
     Quarantined,
     TimeSource,
 )
+from ..stores.fleet import AccountOrder, EventFilter, FleetEvent
 from ..stores.protocol import Reader, Store
 from ..verify.past import account_as_of
 from .diagnosis import Diagnosis, diagnose
@@ -79,12 +80,23 @@ class Answers:
         status: Status | str | None = None,
         health: Health | str | None = None,
         provider: str | None = None,
+        owner: str | None = None,
+        prefix: str | None = None,
+        stuck: bool | None = None,
+        down: bool | None = None,
+        order: AccountOrder | str = AccountOrder.ID,
         after: str | None = None,
         limit: int | None = None,
     ) -> list[Account]:
-        """Return the accounts that fit, in the order of their ids: ``limit`` at most, those ``after`` an id."""
-        found = self.iter_accounts(status=status, health=health, provider=provider, after=after)
-        return first_of(found, limit)
+        """Return the accounts that fit, in the order of their ids: ``limit`` at most, those ``after`` an id.
+
+        ``owner`` is your own user id, ``prefix`` what the account's id begins with, ``down`` whether it is interrupted
+        or needs its user. With ``order="since"`` those come first that are in their status for the longest time; then
+        ``after`` is what ``AccountOrder.SINCE.place`` returns of the last account of the page before.
+        """
+        which = self._which_accounts(status, health, provider, owner, prefix, stuck, down)
+        ordered = arguments.word("order", order, AccountOrder)
+        return first_of(self._iter_accounts(which, ordered, after, limit), limit)
 
     def iter_accounts(
         self,
@@ -92,26 +104,119 @@ class Answers:
         status: Status | str | None = None,
         health: Health | str | None = None,
         provider: str | None = None,
+        owner: str | None = None,
+        prefix: str | None = None,
+        stuck: bool | None = None,
+        down: bool | None = None,
         after: str | None = None,
     ) -> Iterator[Account]:
-        """Yield what ``accounts`` returns, one by one, as it is at the first."""
-        begin = NOBODY if after is None else arguments.account_id("after", after)
-        which = AccountFilter(
+        """Yield what ``accounts`` returns in the order of ids, one by one, as it is at the first."""
+        which = self._which_accounts(status, health, provider, owner, prefix, stuck, down)
+        return self._iter_accounts(which, AccountOrder.ID, after, None)
+
+    def _which_accounts(
+        self,
+        status: Status | str | None,
+        health: Health | str | None,
+        provider: str | None,
+        owner: str | None,
+        prefix: str | None,
+        stuck: bool | None,
+        down: bool | None,
+    ) -> AccountFilter:
+        return AccountFilter(
             None if status is None else arguments.word("status", status, Status),
             None if health is None else arguments.word("health", health, Health),
             None if provider is None else known_family(self.store, provider),
+            arguments.maybe(arguments.text, "owner", owner),
+            arguments.maybe(arguments.account_id, "prefix", prefix),
+            stuck,
+            down,
         )
-        return self.store.accounts(which, begin)
 
-    def history(self, account_id: str, *, after: int | None = None, limit: int | None = None) -> list[LedgerEntry]:
+    def _iter_accounts(
+        self, which: AccountFilter, order: AccountOrder, after: str | None, limit: int | None
+    ) -> Iterator[Account]:
+        if order is AccountOrder.SINCE:
+            return pages_of(self.store, which, order, after or NOBODY, limit)
+        return self.store.accounts(which, NOBODY if after is None else arguments.account_id("after", after))
+
+    def find_accounts(self, text: str, *, limit: int = 10) -> list[Account]:
+        """Return the accounts that a text may stand for: the one with this id, or else all of an owner, or else those
+        whose ids begin with it; ``limit`` at most."""
+        arguments.text("text", text)
+        asked = arguments.count("limit", limit)
+        stripped = text.strip()
+        if not stripped.isprintable() or not stripped:
+            return []
+        if (found := self.store.account(stripped)) is not None:
+            return [found]
+        owned = self.store.page(AccountFilter(owner=stripped), limit=asked)
+        return owned or self.store.page(AccountFilter(prefix=stripped), limit=asked)
+
+    def history(
+        self,
+        account_id: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[LedgerEntry]:
         """Return every event ever fed for an account, with its verdict, oldest first: ``limit`` at most, those
-        ``after`` a sequence."""
-        return first_of(self.iter_history(account_id, after=after), limit)
+        ``after`` a sequence and ``before`` another."""
+        found = self.iter_history(account_id, after=after, before=before, newest_first=newest_first)
+        return first_of(found, limit)
 
-    def iter_history(self, account_id: str, *, after: int | None = None) -> Iterator[LedgerEntry]:
+    def iter_history(
+        self, account_id: str, *, after: int | None = None, before: int | None = None, newest_first: bool = False
+    ) -> Iterator[LedgerEntry]:
         """Yield what ``history`` returns, one by one, as it is at the first."""
         checked = arguments.account_id("account_id", account_id)
-        return self.store.history(checked, _after(after))
+        end = arguments.maybe(arguments.count, "before", before)
+        return self.store.history(checked, _after(after), before=end, newest_first=newest_first)
+
+    def events(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        provider: str | None = None,
+        status: Status | str | None = None,
+        moved: bool = False,
+        after: FleetEvent | None = None,
+        limit: int | None = None,
+    ) -> list[FleetEvent]:
+        """Return the events of all accounts that fit, in the order of their times: ``limit`` at most, those ``after``
+        the last event of the page before.
+
+        ``since`` (included) and ``until`` (not included) are aware times of receipt; ``provider`` is that of the
+        account as it is now, ``status`` the one that the event left it in; ``moved`` leaves out what changed no status.
+        """
+        found = self.iter_events(since=since, until=until, provider=provider, status=status, moved=moved, after=after)
+        return first_of(found, limit)
+
+    def iter_events(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        provider: str | None = None,
+        status: Status | str | None = None,
+        moved: bool = False,
+        after: FleetEvent | None = None,
+    ) -> Iterator[FleetEvent]:
+        """Yield what ``events`` returns, one by one, as it is at the first."""
+        if after is not None and not isinstance(after, FleetEvent):
+            raise arguments.refuse("after", after, "an event that events() returned")
+        which = EventFilter(
+            None if since is None else in_utc("since", since),
+            None if until is None else in_utc("until", until),
+            None if provider is None else known_family(self.store, provider),
+            None if status is None else arguments.word("status", status, Status),
+            moved,
+        )
+        return self.store.events(which, None if after is None else (after.entry.received_at, after.event_id))
 
     def audit(
         self,
@@ -234,6 +339,20 @@ class Answers:
         situation = account.situation if account else INITIAL_SITUATION
         circumstances = circumstances_of(account.provider if account else None, self.policy.ok_subscribed)
         return BoundModel(situation, _draw, circumstances)
+
+
+def pages_of(
+    store: Reader, wanted: AccountFilter, order: AccountOrder, after: str = NOBODY, limit: int | None = None
+) -> Iterator[Account]:
+    """Yield accounts in an order, a page at a time, each of which is as the store has it when it is read."""
+    size = PAGE_OF_ACCOUNTS if limit is None else min(limit, PAGE_OF_ACCOUNTS)
+    while page := store.page(wanted, after, size, order):
+        yield from page
+        after = order.place(page[-1])
+
+
+PAGE_OF_ACCOUNTS = 1_000
+"""How many accounts are read at a time where their order is not that of their ids."""
 
 
 def _after(number: int | None) -> int:

@@ -162,9 +162,9 @@ def account_clauses(wanted: AccountFilter) -> list[Clause]:
     columns = ("a.status", wanted.status), ("a.health", wanted.health), ("a.provider", wanted.provider)
     clauses = [Clause(column, value) for column, value in (*columns, ("a.owner", wanted.owner)) if value is not None]
     if wanted.stuck is not None:
-        clauses.append(Clause("a.is_stuck", int(wanted.stuck)))
+        clauses.append(Clause("a.is_stuck", int(bool(wanted.stuck))))
     if wanted.down is not None:
-        clauses.append(Clause("a.health", [each.value for each in Health if (each in DOWN) == wanted.down], "IN"))
+        clauses.append(Clause("a.health", [each.value for each in Health if (each in DOWN) == bool(wanted.down)], "IN"))
     if wanted.prefix:
         clauses += [Clause("a.account_id", wanted.prefix, ">="), Clause("a.account_id", wanted.prefix + LAST, "<=")]
     return clauses
