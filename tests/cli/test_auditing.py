@@ -14,6 +14,24 @@ def test_the_audit_is_grouped_and_explained(run: Run, store: Path) -> None:
     assert ran.err == ""
 
 
+def test_the_audit_tells_the_kinds_and_then_the_situations_that_still_matter_the_most(run: Run, store: Path) -> None:
+    ran = run("audit")
+    kinds, situations = ran.out.partition("\nKinds\n")[2].split("\nSituations\n")
+    rows = [line.split()[:4] for line in kinds.splitlines()[1:] if line]
+    assert rows[0] == ["RECREATED", "1", "1", "warning"]
+    assert rows[-1] == ["AFTER_DELETION", "1", "0", "error"]
+    assert situations.count("Still affected: 1 account.") == 4
+
+
+def test_accounts_that_are_live_again_or_deleted_can_be_left_out(run: Run, store: Path) -> None:
+    ran = run("audit", "--open")
+    assert "Only accounts that are neither live again nor deleted." in " ".join(ran.out.split())
+    assert "AFTER_DELETION" not in ran.out
+    full = run("audit", "--open", "--full", "--json").records
+    assert {each["account_id"] for each in full} == {"acc_down", "acc_stuck", "acc_odd"}
+    assert run("audit", "--open", "--json").document["totals"]["anomalies"] == len(full) == 4
+
+
 def test_filters_narrow_the_audit(run: Run, store: Path) -> None:
     def kinds(*options: str) -> list[str]:
         return [anomaly["kind"] for anomaly in run("audit", "--full", "--json", *options).records]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from account_lifecycle import AnomalyKind, Health, Severity, Status
 from account_lifecycle.records import AuditFilter
-from account_lifecycle.report.audit import EVERYTHING, AuditReport, build_report
+from account_lifecycle.report.audit import EVERYTHING, AuditReport, build_report, open_anomalies
 from builders import T0, at, notification, webhook
 from report.fleet import EVENTS, NOW, fed
 
@@ -143,3 +143,20 @@ def test_an_empty_record_gives_an_empty_report() -> None:
 def test_a_fleet_without_faults_has_no_anomaly() -> None:
     events = ((0, notification("acc", "CREATION_SUCCESS")), (1, webhook("acc", "OK")))
     assert build_report(fed(events).store, now=NOW).groups == ()
+
+
+def test_accounts_that_are_live_again_or_deleted_are_not_affected_any_more() -> None:
+    """Of the fleet one account is still down."""
+    engine = fed()
+    report = build_report(engine.store, now=NOW)
+    still = {a.account_id for a in engine.accounts() if a.health not in (Health.LIVE, Health.GONE)}
+    for group in report.groups:
+        alike = [a for a in engine.audit(kind=group.kind) if a.situation.status is group.before]
+        accounts = {a.account_id for a in alike if (a.announced, a.provider) == (group.announced, group.provider)}
+        assert group.still_affected == len(accounts & still)
+    for kind in report.by_kind:
+        assert report.still_affected.get(kind, 0) == len({a.account_id for a in engine.audit(kind=kind)} & still)
+    only = build_report(engine.store, now=NOW, open_only=True)
+    assert only.anomalies == len([a for a in engine.audit() if a.account_id in still]) > 0
+    assert [*open_anomalies(engine.store, engine.audit())] == [a for a in engine.audit() if a.account_id in still]
+    assert all(group.still_affected for group in only.groups)

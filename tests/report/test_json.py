@@ -20,6 +20,8 @@ def test_a_report_is_one_document() -> None:
         "generated_at",
         "wanted",
         "totals",
+        "open_only",
+        "still_affected",
         "groups",
         "top_accounts",
         "blind_windows",

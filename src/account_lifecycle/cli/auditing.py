@@ -16,6 +16,7 @@ from ..outputs.drafts import drafted
 from ..outputs.endings import REPORT_ENDINGS
 from ..outputs.targets import OutputTarget
 from ..records import AuditFilter
+from ..report.audit import open_anomalies
 from .accounts import id_of
 from .commands import Command
 from .drawing import traffic_svg
@@ -32,6 +33,7 @@ FORMATS = ("text", "json", "csv", "html")
     short_help="Report every anomaly, grouped and explained",
     examples=[
         ("Every anomaly, grouped and explained", "account-lifecycle audit"),
+        ("What still matters", "account-lifecycle audit --open"),
         ("Every error of the last week, one by one", "account-lifecycle audit --severity error --since 7d --full"),
         ("A report to mail", "account-lifecycle audit --format html --output audit.html"),
         ("In a pipeline: fail if there is any error", "account-lifecycle audit --since 24h --fail-on error"),
@@ -45,6 +47,7 @@ FORMATS = ("text", "json", "csv", "html")
 @click.option("--provider", type=PROVIDER, metavar="PROVIDER", help="Only accounts of this provider.")
 @click.option("--since", type=MOMENT, metavar="TIME", help="Only what was received then or later.")
 @click.option("--until", type=MOMENT, metavar="TIME", help="Only what was received before then.")
+@click.option("--open", "open_only", is_flag=True, help="Only accounts that are neither live again nor deleted.")
 @click.option("--full", is_flag=True, help="Every anomaly by itself; by default they are grouped.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: as FILE ends, or text]")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -65,6 +68,7 @@ def audit(
     provider: str | None,
     since: datetime | None,
     until: datetime | None,
+    open_only: bool,
     full: bool,
     form: str | None,
     as_json: bool,
@@ -73,7 +77,9 @@ def audit(
     fail_on: tuple[str, ...],
     store: str | None,
 ) -> None:
-    """Report every anomaly: grouped, explained, with what to do about it."""
+    """Report every anomaly: the kinds, then the situations that still affect the most accounts, each explained, with
+    what to do about it; --full has every anomaly by itself.
+    """
     form = _form(output, "json" if as_json else form, full)
     if full and form == "html":
         raise click.UsageError("HTML is a report of groups: --full goes with text, json and csv.")
@@ -89,9 +95,12 @@ def audit(
         )
         with written_to(output) as stream:
             if full:
-                _write_in_full(watch.seen(engine.store.audit(wanted)), form, stream)
+                anomalies = engine.store.audit(wanted)
+                if open_only:
+                    anomalies = open_anomalies(engine.store, anomalies)
+                _write_in_full(watch.seen(anomalies), form, stream)
             else:
-                _write_report(engine, wanted, form, stream, watch)
+                _write_report(engine, wanted, form, stream, watch, open_only=open_only)
     watch.end()
 
 
@@ -122,12 +131,14 @@ def _write_in_full(anomalies: Iterable[Anomaly], form: str, stream: TextIO) -> N
     {"text": write_text_in_full, "json": write_json_in_full, "csv": write_csv_in_full}[form](anomalies, stream)
 
 
-def _write_report(engine: Engine, wanted: AuditFilter, form: str, stream: TextIO, watch: FailOn) -> None:
+def _write_report(
+    engine: Engine, wanted: AuditFilter, form: str, stream: TextIO, watch: FailOn, *, open_only: bool
+) -> None:
     from ..report.as_data import write_csv, write_json
     from ..report.as_text import write_text
     from ..report.audit import build_report
 
-    report = build_report(engine.store, wanted, now=utc_now(), policy=engine.policy)
+    report = build_report(engine.store, wanted, now=utc_now(), policy=engine.policy, open_only=open_only)
     watch.see_report(report)
     if form == "html":
         from ..report.as_html import write_html

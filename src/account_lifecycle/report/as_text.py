@@ -34,18 +34,22 @@ from .words import (
 
 _TOP = 5
 """How many accounts are named as those with the most anomalies."""
+_SITUATIONS = 8
+"""How many situations of a store are explained: those that still affect the most accounts."""
+_WORST = {severity: place for place, severity in enumerate(reversed(Severity))}
 _GROUPS_OF_A_KIND = 3
 """How many groups of one kind are shown of logs, which may hold thousands: the largest ones."""
 _NUMBERS = frozenset(
-    ("accounts", "affected", "events", "anomalies", "windows", "open", "downtime", "share", "time", "estimated")
-)
+    ("accounts", "affected", "still affected", "events", "anomalies", "windows", "open", "downtime", "share", "time")
+) | {"estimated"}
 """Titles of columns that are aligned on the right."""
 
 
 def write_text(report: AuditReport, stream: TextIO) -> None:
-    """Write the report, grouped: totals, then every group with its latest anomaly explained.
+    """Write the report: totals, kinds, then the groups that still affect the most accounts, each with its latest
+    anomaly explained.
 
-    That of a replay has more parts, and of each kind only the largest groups.
+    That of a replay has more parts, and of each kind the largest groups.
     """
     screen = _screen_of(stream)
     log = report.log
@@ -67,8 +71,7 @@ def write_text(report: AuditReport, stream: TextIO) -> None:
         _write_log(screen, report, log)
     elif report.groups:
         screen.paragraph("Most anomalies: " + ", ".join(map(_top, report.top_accounts[:_TOP])) + ".")
-        screen.paragraph("")
-        _write_groups(screen, report.groups)
+        _write_store(screen, report)
 
 
 def write_text_in_full(anomalies: Iterable[Anomaly], stream: TextIO) -> None:
@@ -147,15 +150,31 @@ def _screen_of(stream: TextIO) -> _Screen:
 _GROUP_COLUMNS = (Column("count", 5, right=True), Column("severity", 8), Column("anomaly"))
 
 
-def _write_groups(screen: _Screen, groups: Iterable[Group]) -> None:
+def _write_store(screen: _Screen, report: AuditReport) -> None:
+    """Write the kinds, and below them the situations that still affect the most accounts, each explained."""
+    still = report.still_affected
+    kinds = sorted(
+        report.by_kind.items(), key=lambda each: (-still.get(each[0], 0), _WORST[each[0].severity], -each[1])
+    )
+    rows = ((kind, f"{count:,}", f"{still.get(kind, 0):,}", kind.severity, kind.meaning) for kind, count in kinds)
+    screen.figures("Kinds", ("kind", "anomalies", "still affected", "severity", "meaning"), rows)
+    ranked = sorted(report.groups, key=lambda group: -(group.still_affected or 0))
+    top, rest = ranked[:_SITUATIONS], ranked[_SITUATIONS:]
+    screen.paragraph("")
+    screen.paragraph("Top situations" if rest else "Situations", "bold")
     screen.titles(_GROUP_COLUMNS)
-    for group in groups:
+    for group in top:
         _write_group(screen, group)
+    if rest:
+        count = sum(group.count for group in rest)
+        words = f"in {counted(len(rest), 'more situation')}; --json has all of them, --full every anomaly"
+        screen.stream.write("\n" + Table(_GROUP_COLUMNS, width=screen.width).row(f"{count:,}", "", words))
 
 
 def _write_group(screen: _Screen, group: Group) -> None:
     example = group.example
-    lines = (f"{circumstances(group)}, {seen(group)}", example.explanation, f"Example: {place_of(example)}.")
+    still = f"Still affected: {counted(group.still_affected, 'account')}. " if group.still_affected else ""
+    lines = (f"{circumstances(group)}, {seen(group)}", example.explanation, f"{still}Example: {place_of(example)}.")
     screen.story(_GROUP_COLUMNS, (f"{group.count:,}", group.severity), group.kind, group.kind.meaning, lines)
 
 

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nsmallest
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..lifecycle.account import Account
@@ -202,6 +203,10 @@ class AuditReport(NamedTuple):
     """Words that were never announced to the fleet; they stand in place of the STUCK that they explain."""
     log: LogTotals | None = None
     """What was read, if this is the report of a replay."""
+    still_affected: Mapping[AnomalyKind, int] = MappingProxyType({})
+    """How many accounts have an anomaly of a kind and are neither live again nor deleted; of a store."""
+    open_only: bool = False
+    """Whether anomalies of other accounts are left out."""
 
     @property
     def anomalies(self) -> int:
@@ -244,6 +249,8 @@ class AuditReport(NamedTuple):
                 "presumed_live": self.presumed_live,
             },
             "unannounced": [word.to_dict() for word in self.unannounced],
+            "open_only": self.open_only,
+            "still_affected": _counts(self.still_affected),
             "groups": [group.to_dict() for group in self.groups],
             "top_accounts": [top.to_dict() for top in self.top_accounts],
             "blind_windows": self.windows.to_dict(),
@@ -266,14 +273,16 @@ def build_report(
     now: datetime,
     policy: Policy = DEFAULT_POLICY,
     max_listed: int = MAX_LISTED,
+    open_only: bool = False,
 ) -> AuditReport:
     """Return the audit of a store: everything in it read once, and added up.
 
     ``now`` (aware) is when the report is made, and where open blind windows are measured to; ``policy`` tells which
     words are subscribed. Streams are read one row at a time; what is kept are the groups, ``max_listed`` anomalies,
-    and one number for each account that has any.
+    one number for each account that has any, and the ids of those that are not live. With ``open_only`` anomalies of
+    accounts that are live again, or deleted, are left out.
     """
-    statuses, healths, presumed = Counter[Status](), Counter[Health](), 0
+    statuses, healths, presumed, open_ids = Counter[Status](), Counter[Health](), 0, set[str]()
 
     def counted() -> Iterator[Account]:
         nonlocal presumed
@@ -281,18 +290,23 @@ def build_report(
             statuses[account.status] += 1
             healths[account.health] += 1
             presumed += account.presumed and account.health is Health.LIVE
+            if is_open(account):
+                open_ids.add(account.account_id)
             yield account
 
     silent = unannounced(counted(), now, policy)
     groups, by_account, listed = Groups(), Counter[str](), deque[Anomaly](maxlen=max_listed)
     for anomaly in without_explained(store.audit(wanted), silent):
-        groups.add(anomaly)
+        still = anomaly.account_id in open_ids
+        if open_only and not still:
+            continue
+        groups.add(anomaly, is_open=still)
         by_account[anomaly.account_id] += 1
         listed.append(anomaly)
     return AuditReport(
         wanted,
         now,
-        tuple(groups.ranked()),
+        tuple(groups.ranked_open()),
         tuple(listed),
         len(by_account),
         _top_accounts(store, by_account),
@@ -302,7 +316,20 @@ def build_report(
         {health: healths[health] for health in Health if healths[health]},
         presumed,
         silent,
+        still_affected=groups.open_by_kind(),
+        open_only=open_only,
     )
+
+
+def is_open(account: Account) -> bool:
+    """Return whether an account is neither live nor deleted: what was anomalous about it may still matter."""
+    return account.health not in (Health.LIVE, Health.GONE)
+
+
+def open_anomalies(store: Reader, anomalies: Iterable[Anomaly]) -> Iterator[Anomaly]:
+    """Yield anomalies of accounts that are neither live again nor deleted."""
+    open_ids = {account.account_id for account in store.accounts(AccountFilter()) if is_open(account)}
+    return (anomaly for anomaly in anomalies if anomaly.account_id in open_ids)
 
 
 def without_explained(anomalies: Iterable[Anomaly], silent: Sequence[UnannouncedWord]) -> Iterator[Anomaly]:

@@ -36,6 +36,8 @@ class Group(NamedTuple):
     last_seen: datetime
     example: Anomaly
     """The latest of them."""
+    still_affected: int | None = None
+    """How many accounts have one and are neither live again nor deleted; None where that is not known."""
 
     @property
     def severity(self) -> Severity:
@@ -52,6 +54,7 @@ class Group(NamedTuple):
             "announced": plain(self.announced),
             "provider": plain(self.provider),
             "count": self.count,
+            "still_affected": self.still_affected,
             "first_seen": time_text(self.first_seen),
             "last_seen": time_text(self.last_seen),
             "next_step": self.example.next_step.value,
@@ -101,26 +104,41 @@ class Groups:
 
     def __init__(self) -> None:
         self._groups: dict[_Key, Group] = {}
+        self._open: dict[_Key, set[str]] = {}
         self._foreign = 0
 
-    def add(self, anomaly: Anomaly) -> None:
-        """Count one anomaly."""
+    def add(self, anomaly: Anomaly, *, is_open: bool = False) -> None:
+        """Count one anomaly; ``is_open`` tells that its account is neither live again nor deleted."""
         at, before = anomaly.at, anomaly.situation.status
-        self.merge(Group(anomaly.kind, before, anomaly.announced, anomaly.provider, 1, at, at, anomaly))
+        key = self.merge(Group(anomaly.kind, before, anomaly.announced, anomaly.provider, 1, at, at, anomaly))
+        if is_open:
+            self._open.setdefault(key, set()).add(anomaly.account_id)
 
-    def merge(self, more: Group) -> None:
-        """Count anomalies that were grouped already, and came later than those before."""
+    def merge(self, more: Group) -> "_Key":
+        """Count anomalies that were grouped already, and came later than those before; return where."""
         key = self._key((more.kind, more.before, more.announced, more.provider))
         known = self._groups.get(key)
         if known is None:
-            self._groups[key] = Group(*key, *more[4:])
-            return
+            self._groups[key] = more._replace(announced=key[2], provider=key[3])
+            return key
         self._groups[key] = known._replace(
             count=known.count + more.count,
             first_seen=min(known.first_seen, more.first_seen),
             last_seen=max(known.last_seen, more.last_seen),
             example=more.example if more.last_seen >= known.last_seen else known.example,
         )
+        return key
+
+    def ranked_open(self) -> list[Group]:
+        """Return the groups so far with how many accounts they still affect, in the order of ``group``."""
+        return [each._replace(still_affected=len(self._open.get(each[:4], ()))) for each in self.ranked()]
+
+    def open_by_kind(self) -> dict[AnomalyKind, int]:
+        """Return how many accounts each kind still affects."""
+        kinds: dict[AnomalyKind, set[str]] = {}
+        for (kind, *_), account_ids in self._open.items():
+            kinds.setdefault(kind, set()).update(account_ids)
+        return {kind: len(account_ids) for kind, account_ids in kinds.items()}
 
     def ranked(self) -> list[Group]:
         """Return the groups so far, in the order of ``group``."""

@@ -111,6 +111,8 @@ def limits(report: AuditReport) -> str:
         ("provider", wanted.provider),
     )
     given = [f"{name} {escaped(word)}" for name, word in named if word is not None]
+    if report.open_only:
+        given.append("accounts that are neither live again nor deleted")
     return f"Only {', '.join(given)}." if given else ""
 
 
