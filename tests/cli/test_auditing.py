@@ -17,7 +17,7 @@ def test_the_audit_is_grouped_and_explained(run: Run, store: Path) -> None:
 def test_the_audit_tells_the_kinds_and_then_the_situations_that_still_matter_the_most(run: Run, store: Path) -> None:
     ran = run("audit")
     kinds, situations = ran.out.partition("\nKinds\n")[2].split("\nSituations\n")
-    rows = [line.split()[:4] for line in kinds.splitlines()[1:] if line]
+    rows = [line.split()[:4] for line in kinds.splitlines()[1:] if line[:1].isupper()]
     assert rows[0] == ["RECREATED", "1", "1", "warning"]
     assert rows[-1] == ["AFTER_DELETION", "1", "0", "error"]
     assert situations.count("Still affected: 1 account.") == 4

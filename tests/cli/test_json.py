@@ -43,7 +43,16 @@ PICTURES = {"diagram", "demo"}
 WITH_A_SERVER = {"db copy", "serve"}
 """What needs a server of its own (``test_databases``), or is one (``test_serving``)."""
 
-WITH_HOOKS = {"worker", "hooks list", "hooks deliveries", "hooks redrive", "hooks enable", "hooks forget"}
+WITH_HOOKS = {
+    "worker",
+    "hooks list",
+    "hooks deliveries",
+    "hooks redrive",
+    "hooks skip",
+    "hooks rename",
+    "hooks enable",
+    "hooks forget",
+}
 """What needs hooks of its own (``test_worker``, ``test_hooks``)."""
 
 
