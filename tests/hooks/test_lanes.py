@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from account_lifecycle import Engine, HookCall
-from account_lifecycle.hooks.delivery import ABANDONED, Deliverer
+from account_lifecycle.hooks.delivery import ABANDONED, OUTBOX_PAGE, Deliverer
 from account_lifecycle.hooks.inline import Runner
 from account_lifecycle.hooks.outcomes import RetryAt
 from account_lifecycle.testing import Clock
@@ -164,6 +164,20 @@ def reap(engine: Engine, clock: Clock) -> None:
     """The lease runs out, and somebody looks."""
     clock.tick(seconds=60)
     Deliverer(engine.store, engine, clock).reap()
+
+
+def test_one_look_reaps_every_lease_that_has_run_out_and_not_just_a_page_of_them(tmp_path: Path, clock: Clock) -> None:
+    with Engine.open(f"sqlite:///{tmp_path}/accounts.db", observers=(), clock=clock) as engine:
+        engine.on_connected(lambda call: None, name="mine", ordering="none")
+        many = 2 * OUTBOX_PAGE + 1
+        engine.store.subscribe([subscription.terms for subscription in engine.subscriptions], clock.now)
+        with_hooks, engine.subscriptions = engine.subscriptions, []
+        list(engine.feed_events([webhook(f"a{number}", "OK") for number in range(many)]))
+        engine.subscriptions = with_hooks
+        names = [subscription.name for subscription in engine.subscriptions]
+        assert len(engine.store.claim(names, clock.now, clock.now + timedelta(seconds=60), many)) == many
+        clock.tick(seconds=61)
+        assert Deliverer(engine.store, engine, clock).reap() == many
 
 
 def test_hooks_that_are_run_while_others_feed_come_to_an_end(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from account_lifecycle import Engine, HookCall
+from account_lifecycle.hooks.delivery import FIRST_BACKOFF
 from account_lifecycle.hooks.outcomes import Dead, Disable, Done, RetryAt
 from account_lifecycle.records import DeliveryState
 from account_lifecycle.testing import Clock
@@ -92,6 +93,15 @@ def test_a_pause_always_lasts_a_while_so_that_nobody_spins(engine: Engine, clock
     feed(engine, "OK")
     (record,) = engine.deliveries()
     assert record.due_at >= clock.now + timedelta(seconds=1)
+
+
+def test_a_pause_without_a_time_lasts_as_long_as_the_wait_after_the_next_failure_would(
+    engine: Engine, clock: Clock
+) -> None:
+    engine.on_connected(Answering(RetryAt(counts=False)))
+    feed(engine, "OK")
+    (record,) = engine.deliveries()
+    assert FIRST_BACKOFF / 2 <= record.due_at - clock.now <= FIRST_BACKOFF
 
 
 # ---- Given up ----------------------------------------------------------------------------------------
