@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     seed: int = 1
 
 
-SHORT = Plan(events=300, flips=40)
+SHORT = Plan(events=300, flips=60)
 
 
 class Flip(NamedTuple):

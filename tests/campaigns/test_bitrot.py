@@ -24,7 +24,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_hardly_a_flipped_bit_goes_unnoticed(report: Report) -> None:
     assert report.figures.get("flips") == bitrot.SHORT.flips, report.broken
-    assert int(str(report.figures["not named"])) <= 1, report.details  # one in forty is more than one in a hundred
+    assert int(str(report.figures["not named"])) <= 1, report.details  # one in sixty is more than one in a hundred
 
 
 def test_every_table_and_index_of_the_store_is_spoiled(report: Report, store: Path) -> None:
