@@ -98,6 +98,21 @@ class FleetContract:
             expected = Counter((each.status, each.health, now[each.account_id]) for each in accounts)
             assert {each[:3]: each.accounts for each in store.tally(then)} == expected, minutes
 
+    @pytest.mark.parametrize("seed", range(3))
+    def test_changes_of_health_are_the_difference_of_two_tallies(self, store: Store, seed: int) -> None:
+        fed(store, seed)
+        store.advance([announced(f"strange {n}", "SLEEPING", 300 + n, "GOOGLE") for n in range(3)], judged)
+        now = Counter[object]()
+        for each in store.tally():
+            now[each.provider, each.health] += each.accounts
+        for minutes in range(-5, 620, 25):
+            change = Counter(now)
+            for each in store.tally(at(minutes)):
+                change[each.provider, each.health] -= each.accounts
+            found = store.health_changes(at(minutes))
+            flat = {(provider, health): count for provider, counts in found.items() for health, count in counts.items()}
+            assert flat == {key: count for key, count in change.items() if count}, minutes
+
     # ---- Pages ---------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("order", AccountOrder)

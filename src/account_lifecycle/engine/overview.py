@@ -165,16 +165,18 @@ def _overview(
         presumed,
         doubtful,
         silent,
-        _providers(store, tallies, at),
+        _providers(store, tallies, at, is_past=machinery is None),
         unusual.bursts,
         unusual.silence,
         machinery,
     )
 
 
-def _providers(store: Reader, tallies: list[AccountTally], at: datetime) -> tuple[ProviderHealth, ...]:
+def _providers(
+    store: Reader, tallies: list[AccountTally], at: datetime, *, is_past: bool
+) -> tuple[ProviderHealth, ...]:
     now = _by_provider(tallies)
-    changes = [_changes(store, now, at - ago) for ago in (_HOUR, _DAY)]
+    changes = [_changes(store, at - ago, at if is_past else None) for ago in (_HOUR, _DAY)]
     found = [
         ProviderHealth(
             provider,
@@ -186,22 +188,19 @@ def _providers(store: Reader, tallies: list[AccountTally], at: datetime) -> tupl
     return tuple(sorted(found, key=lambda each: (-each.accounts, each.provider or "")))
 
 
-def _changes(
-    store: Reader, now: Mapping[str | None, HealthCounts], then: datetime
-) -> dict[str | None, HealthCounts] | None:
-    """Return how many more there are than at a moment of the past; None if the events since were pruned."""
+def _changes(store: Reader, since: datetime, until: datetime | None) -> dict[str | None, HealthCounts] | None:
+    """Return by provider how many more accounts of each health there are than at a moment; None if it was pruned."""
     try:
-        before = _by_provider(store.tally(then))
+        changes = store.health_changes(since)
+        later = {} if until is None else store.health_changes(until)
     except StoreError:
         return None
-    return {
-        provider: {
-            health: counts.get(health, 0) - before.get(provider, Counter()).get(health, 0)
-            for health in Health
-            if counts.get(health, 0) != before.get(provider, Counter()).get(health, 0)
-        }
-        for provider, counts in now.items()
-    }
+    found: dict[str | None, HealthCounts] = {}
+    for provider in changes.keys() | later.keys():
+        new, newer = changes.get(provider, {}), later.get(provider, {})
+        counts = {health: new.get(health, 0) - newer.get(health, 0) for health in Health}
+        found[provider] = {health: count for health, count in counts.items() if count}
+    return found
 
 
 def _by_provider(tallies: Iterable[AccountTally]) -> dict[str | None, Counter[Health]]:

@@ -6,7 +6,7 @@ moment at which they passed, and logs are fed years later.
 """
 
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -69,17 +69,37 @@ class FleetReading(ABC):
             return tallied(
                 self._read(partial(map, _tally_from), "tally", [Clause("account_id", "", ">")], _BY_STANDING)
             )
+        self._check_reach(at)
+        counts: Counter[Standpoint] = Counter()
+        clauses = [Clause("received_at", rows.to_us(at), ">")]
+        for standing, change in self._read(_changes_from, "tally_then", clauses):
+            counts[standing] += change
+        return tallied((standing, accounts, None, None) for standing, accounts in counts.items())
+
+    def health_changes(self, since: datetime) -> dict[str | None, dict[Health, int]]:
+        """Return by provider how many more accounts of each health there are than at a time, where that is not 0."""
+        self._check_reach(since)
+        changes: defaultdict[str | None, Counter[Health]] = defaultdict(Counter)
+        for health, provider, sequence, effects, baseline in self._read(
+            iter, "health_changes", [Clause("received_at", rows.to_us(since), ">")]
+        ):
+            change = changes[rows.provider_from(provider)]
+            change[Health(health)] += 1
+            if sequence > 1:  # or else the account was not known then
+                change[_health_from(effects, baseline)] -= 1
+        return {
+            provider: {health: change[health] for health in Health if change[health]}
+            for provider, change in changes.items()
+        }
+
+    def _check_reach(self, at: datetime) -> None:
+        """Raise ``StoreError`` if events received since a time were pruned."""
         missing = tuple(path for until, path in self._read(iter, "pruned") if rows.from_us(until) > at)
         if missing:
             raise StoreError(
                 f"How the accounts stood at {moment(at)} is no longer in the ledger: events were pruned. They are in "
                 f"{one_of(missing, 'and')}."
             )
-        counts: Counter[Standpoint] = Counter()
-        clauses = [Clause("received_at", rows.to_us(at), ">")]
-        for standing, change in self._read(_changes_from, "tally_then", clauses):
-            counts[standing] += change
-        return tallied((standing, accounts, None, None) for standing, accounts in counts.items())
 
     # ---- Events ------------------------------------------------------------------------------------
 
@@ -169,10 +189,16 @@ def _changes_from(found: Iterator[Row]) -> Iterator[tuple[Standpoint, int]]:
         yield (Status(status), Health(health), known), accounts
         if before is None or sequence == 1:  # a count of many, or an account that nothing was known of
             continue
-        then = Health(baseline) if baseline is not None else Health.UNKNOWN
-        for effect in rows.effects_from(effects or rows.NO_EFFECTS):
-            then = Health(effect.subject) if effect.kind is EffectKind.HEALTH_CHANGED else then
+        then = _health_from(effects, baseline)
         yield (situation_from(before).status, then, known), 1
+
+
+def _health_from(effects: str | None, baseline: str | None) -> Health:
+    """Return the health after the last effects that changed it, or else that of a baseline."""
+    then = Health(baseline) if baseline is not None else Health.UNKNOWN
+    for effect in rows.effects_from(effects or rows.NO_EFFECTS):
+        then = Health(effect.subject) if effect.kind is EffectKind.HEALTH_CHANGED else then
+    return then
 
 
 def _events_from(found: Iterator[Row]) -> Iterator[FleetEvent]:

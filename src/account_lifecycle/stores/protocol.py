@@ -10,7 +10,7 @@ from ..lifecycle.decide import Decision
 from ..lifecycle.events import NOBODY, Event
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.rules import UNNAMED, Rules
-from ..lifecycle.status import Status
+from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
 from ..records import (
     AccountFilter,
@@ -173,6 +173,10 @@ class Reader(Protocol):
         are those of now, and neither ``oldest`` nor ``stuck`` is known. Raise ``StoreError`` if such events were
         pruned.
         """
+
+    def health_changes(self, since: datetime) -> dict[str | None, dict[Health, int]]:
+        """Return by provider, as it is now, how many more accounts of each health there are than at a time, where that
+        is not 0. Raise ``StoreError`` if events received since were pruned."""
 
     def events(self, wanted: EventFilter, after: tuple[datetime, int] | None = None) -> Iterator[FleetEvent]:
         """Yield events of all accounts in the order of their times, from the first after a time and a number on."""

@@ -593,6 +593,20 @@ JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
 JOIN event e ON e.account_id = f.account_id AND e.sequence = f.sequence
 LEFT JOIN baseline b ON b.account_id = f.account_id
 
+-- name: health_changes
+SELECT a.health, a.provider, f.sequence,
+       (SELECT p.effects FROM event p
+        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND strpos(p.effects, '"health_changed"') > 0
+        ORDER BY p.sequence DESC LIMIT 1),
+       b.health
+FROM (
+    SELECT account_id, min(sequence) AS sequence FROM event
+    {where} AND (sequence = 1 OR strpos(effects, '"health_changed"') > 0)
+    GROUP BY account_id
+) f
+JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
+LEFT JOIN baseline b ON b.account_id = f.account_id
+
 -- name: pruned
 SELECT until, path FROM segment ORDER BY segment_id
 

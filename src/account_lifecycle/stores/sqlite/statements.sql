@@ -370,12 +370,27 @@ SELECT health, status, provider, count(*), NULL, NULL, NULL, NULL FROM account W
 UNION ALL
 SELECT a.health, a.status, a.provider, -1, f.sequence, e.before,
        (SELECT p.effects FROM event p
-        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND instr(p.effects, '"health_changed"')
+        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND instr(p.effects, '"health_changed"') > 0
         ORDER BY p.sequence DESC LIMIT 1),
        b.health
-FROM (SELECT account_id, min(sequence) AS sequence FROM event {where} GROUP BY account_id) f
+FROM (SELECT account_id, min(sequence) AS sequence FROM event INDEXED BY event_received {where}
+      GROUP BY account_id) f
 CROSS JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
 CROSS JOIN event e ON e.account_id = f.account_id AND e.sequence = f.sequence
+LEFT JOIN baseline b ON b.account_id = f.account_id
+
+-- name: health_changes
+SELECT a.health, a.provider, f.sequence,
+       (SELECT p.effects FROM event p
+        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND instr(p.effects, '"health_changed"') > 0
+        ORDER BY p.sequence DESC LIMIT 1),
+       b.health
+FROM (
+    SELECT account_id, min(sequence) AS sequence FROM event INDEXED BY event_received
+    {where} AND (sequence = 1 OR instr(effects, '"health_changed"') > 0)
+    GROUP BY account_id
+) f
+CROSS JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
 LEFT JOIN baseline b ON b.account_id = f.account_id
 
 -- name: pruned
