@@ -183,7 +183,7 @@ def test_an_option_wins_over_the_environment(run: Run) -> None:
 def test_people_see_the_variable_that_sets_each(run: Run) -> None:
     rows = [line.split() for line in run("config", "show").out.splitlines()]
     assert rows[0] == ["setting", "from", "variable", "value"]
-    assert ["batch_size", "default", "ACCOUNT_LIFECYCLE_BATCH_SIZE"] in rows
+    assert ["port", "default", "ACCOUNT_LIFECYCLE_PORT", "8787"] in rows
 
 
 def test_a_password_is_not_shown(run: Run) -> None:

@@ -34,6 +34,7 @@ from account_lifecycle.intake.payloads import Payload
 from account_lifecycle.records import Observer, TimeSource
 from account_lifecycle.stores.fleet import AccountOrder, FleetEvent
 from account_lifecycle.testing import START, life, payload
+from account_lifecycle.verify.signing import SignedHead
 
 IN_A_WEEK = START + timedelta(days=7)
 NAIVE = datetime(2026, 5, 1)
@@ -66,6 +67,8 @@ WRONG: dict[Any, Sequence[object]] = {
     Payload: (object(), {1}, START, Received(payload("OK", "a")), Observation("a", "OK")),
     Iterable[Payload | Received]: (*NOT_SEVERAL, None),
     Iterable[Observation]: (*NOT_SEVERAL, None),
+    Iterable[Path]: (*NOT_SEVERAL, None, [7], [None], [""]),
+    Iterable[SignedHead]: (*NOT_SEVERAL, None, [7], ["head"]),
     Sequence[Observer]: (*NOT_SEVERAL, None, [7]),
     Sequence[int]: (*NOT_SEVERAL, None, ["1"], [0], [2**63]),
     Sequence[int] | None: (*NOT_SEVERAL, ["1"], [0], [2**63]),
@@ -90,8 +93,11 @@ WRONG_HERE: dict[tuple[str, str], Sequence[object]] = {
 RIGHT: dict[str, Any] = {
     "account_id": "a",
     "archive": Path("archive.jsonl"),
+    "before": START,
     "body": b'{"AccountStatus": {"account_id": "a", "message": "ERROR"}}',
     "hook": "connected:*:nobody",
+    "new": "connected:*:somebody",
+    "old": "connected:*:nobody",
     "observations": [Observation("a", "ERROR")],
     "payload": payload("ERROR", "a"),
     "payloads": [payload("ERROR", "a")],

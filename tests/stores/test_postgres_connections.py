@@ -111,7 +111,7 @@ def test_a_batch_of_new_accounts_whose_commit_was_cut_off_is_kept_once(
     decisions = wired.advance([announced(account_id, "OK") for account_id in "cabbac"], as_it_is)
     assert [decision.sequence for decision in decisions] == [1, 1, 1, 2, 2, 2]
     assert [entry.account_id for entry in wired.ledger()] == list("cabbac")
-    assert wired.waiting_effects() == 3
+    assert sum(bool(each.effects) for each in wired.evidence()) == 3
 
 
 def test_the_same_event_of_another_is_not_taken_for_one_s_own(

@@ -86,6 +86,6 @@ def show(as_json: bool, **options: object) -> None:
     else:
         sheet = Sheet(Column("setting", 17), Column("from", 11), Column("variable", 35), Column("value", 32))
         for origin in origins:
-            sheet.row(origin.name, str(origin.source), origin.variable, "" if origin.value is None else origin.value)
+            sheet.row(origin.name, str(origin.source), origin.variable, origin.value)
     for name in unknown_variables():
         say(f"{name} is set, but there is no such setting")

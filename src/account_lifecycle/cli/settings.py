@@ -240,6 +240,8 @@ class Settings(BaseSettings):
             return names[0] if names else ",".join(word for word in ANNOUNCEMENTS if word in value)
         if name == "threads":
             return "16, or 32 with PostgreSQL" if value is None else str(value)
+        if name == "batch_size":
+            return "5000, or 20000 for replay --into" if value is None else str(value)
         if isinstance(value, SecretStr):
             return _SECRETS_SHOWN[bool(value)]
         if name == "reminders":

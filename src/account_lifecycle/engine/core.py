@@ -417,7 +417,10 @@ class Engine(Answers, KnownHooks, HookRegistry):
         Others may feed meanwhile. ``is_proved`` is the answer. If it is False, either something does not hold
         (``is_intact``, ``first``), or events could not be judged again (``not_judged``).
         """
-        return verify(self.store, archives=archives, expect_head=expect_head, signed=signed)
+        files = [arguments.file_path("archives", each) for each in arguments.many("archives", archives, "paths")]
+        head = arguments.maybe(arguments.text, "expect_head", expect_head)
+        heads = [arguments.instance("signed", each, SignedHead) for each in arguments.many("signed", signed, "heads")]
+        return verify(self.store, archives=files, expect_head=head, signed=heads)
 
     def verify_against_definition(self) -> Differences:
         """Return what today's rules and this engine's policy would decide differently about every event ever fed."""

@@ -128,6 +128,13 @@ def file_path(name: str, value: object) -> Path:
     return Path(value)
 
 
+def instance(name: str, value: object, expected: type[ValueT]) -> ValueT:
+    """Return an argument that has to be an object of a class."""
+    if not isinstance(value, expected):
+        raise refuse(name, value, f"a {expected.__name__}")
+    return value
+
+
 def called(name: str, value: ValueT) -> ValueT:
     """Return an argument that has to be something that can be called."""
     if not callable(value):
