@@ -254,8 +254,7 @@ class SubscribedHook(NamedTuple):
     """Of a hook for anomalies: only those that ask for this."""
     is_ordered: bool = True
     """Whether its deliveries for one account run one after the other, in the order of the effects."""
-    attempts_limit: int = 8
-    """How many attempts are made before a delivery is dead-lettered."""
+    attempts_limit: int = 8  # before a delivery is dead-lettered
     on_dead: OnDead = OnDead.SKIP
     after: timedelta | None = None
     """How long its deliveries wait after their event, and are withdrawn when what they stand for ends meanwhile."""
@@ -269,6 +268,7 @@ class SubscribedHook(NamedTuple):
     disabled_at: datetime | None = None
     """Since when its deliveries wait for it to be enabled; None while it is."""
     disabled_reason: str = ""
+    known_after: int = 0  # every later event with an effect that it wants has a delivery of it
 
     @property
     def given_name(self) -> str:

@@ -356,7 +356,7 @@ class OutboxContract:
         store.unsubscribe("mail")
         store.subscribe([hook(since=None)], at(6))
         feed(store, "a", "OK", minute=5)
-        assert store.subscribed() == [hook(since=None, subscribed_at=at(6))]
+        assert store.subscribed() == [hook(since=None, subscribed_at=at(6), known_after=2)]
         assert [delivery.row.sequence for delivery in claim(store, now=at(6))] == [3]
         assert complete(store, held) == [False]
 

@@ -199,5 +199,5 @@ _FIRST_LINK = "SELECT coalesce((SELECT head FROM segment ORDER BY segment_id DES
 _LAST_NUMBERS = """
 SELECT max(coalesce((SELECT max(event_id) FROM event), 0), coalesce((SELECT sum(events) FROM segment), 0)),
        coalesce((SELECT max(value) FROM counter WHERE name = 'delivery'), 0),
-       coalesce((SELECT max(quarantine_id) FROM quarantine), 0)
+       coalesce((SELECT max(value) FROM counter WHERE name = 'quarantine'), 0)
 """

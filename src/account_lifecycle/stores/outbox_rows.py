@@ -103,16 +103,17 @@ def hook_row(hook: SubscribedHook) -> Row:
         maybe_us(hook.subscribed_at),
         maybe_us(hook.disabled_at),
         hook.disabled_reason,
+        hook.known_after,
     )
 
 
-HOOK_COLUMNS = 16
+HOOK_COLUMNS = 17
 
 
 def hook_from(row: Row) -> SubscribedHook:
     """Make a hook from its columns."""
     name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, *rest = row
-    dwell, is_paired, since, after, until, subscribed_at, disabled_at, reason = rest
+    dwell, is_paired, since, after, until, subscribed_at, disabled_at, reason, known_after = rest
     return SubscribedHook(
         name,
         EffectKind(kind),
@@ -129,6 +130,7 @@ def hook_from(row: Row) -> SubscribedHook:
         maybe_time(subscribed_at),
         maybe_time(disabled_at),
         reason,
+        known_after,
     )
 
 
@@ -139,16 +141,25 @@ def resubscribed(
 
     ``earlier`` are the events that there are: the backlog of one that becomes known with a ``since``.
     """
+    last = 0 if earlier is None else earlier.until
     if known is None:
         backlog = None if hook.since is None else earlier
-        return hook._replace(backlog=backlog, subscribed_at=now, disabled_at=None, disabled_reason="")
+        kept = hook._replace(backlog=backlog, subscribed_at=now, disabled_at=None, disabled_reason="")
+        return kept._replace(known_after=last)
+    is_wanting_the_same = _wishes(hook) == _wishes(known)
     return hook._replace(
+        known_after=known.known_after if is_wanting_the_same else max(last, known.known_after),
         since=known.since,
         backlog=known.backlog,
         subscribed_at=known.subscribed_at,
         disabled_at=known.disabled_at,
         disabled_reason=known.disabled_reason,
     )
+
+
+def _wishes(hook: SubscribedHook) -> tuple[object, ...]:
+    """Return what decides which effects a hook wants."""
+    return hook.kind, hook.subject, hook.severity, hook.next_step
 
 
 def changed_hooks(

@@ -63,7 +63,8 @@ class PostgresStore(Feeder, PostgresProver, PostgresRetention, PostgresOutbox, P
             earlier = transaction.earlier
             if earlier and transaction.ask("is_quarantined", earlier[0]):
                 return earlier
-            numbers = [number for (number,) in transaction.ask("quarantine_numbers", (len(refused),))]
+            ((last,),) = transaction.ask("quarantine_numbers", (len(refused),))
+            numbers = range(last - len(refused) + 1, last + 1)
             found = quarantine_rows(numbers, refused)
             transaction.put_off("quarantine", found)
             return [(row[0], row[-1]) for row in found]

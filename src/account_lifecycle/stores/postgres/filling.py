@@ -45,8 +45,10 @@ class Filling:
 
     def number_on(self, event: int, delivery: int, quarantine: int) -> None:
         """Let new numbers follow these."""
-        for sequence, last in (("event", event), ("delivery", delivery), ("quarantine", quarantine)):
+        for sequence, last in (("event", event), ("delivery", delivery)):
             self._connection.execute(statement("number_on"), (f"{sequence}_number", last + 1))
+        self._connection.execute(statement("save_quarantined"), (quarantine,))
+        self._connection.execute(statement("seal_hooks"))
 
     def note_origin(self, last_event: int, link: bytes) -> None:
         """Note that the events up to a number are copied, and what the one chain of their file begins with."""

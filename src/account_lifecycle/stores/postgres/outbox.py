@@ -67,7 +67,7 @@ class PostgresOutbox:
             known = self._hooks_to_change(transaction)
             ((first, last),) = transaction.ask("earlier_events")
             earlier = None if last is None else Backlog(first, last)
-            transaction.put_off("save_hook", list(map(hook_row, changed_hooks(hooks, known, earlier, now))))
+            _put_off_hooks(transaction, changed_hooks(hooks, known, earlier, now))
 
         self._transactions.run(change)
 
@@ -83,9 +83,11 @@ class PostgresOutbox:
                 transaction.execute("planning")
                 transaction.execute("changing_hooks")
                 transaction.execute("hooks_changed")
+                transaction.execute("lock_seal")
                 known = transaction.execute("delete_hook", (hook,))
                 transaction.execute("delete_unfinished", (hook,))
                 transaction.execute("withdraw_dependents_of_hook", (NOT_DELIVERED, hook))
+                transaction.execute("seal_hooks")
             return bool(known.fetchall()) or bool(transaction.earlier)
 
         return self._transactions.run(forget)
@@ -104,7 +106,7 @@ class PostgresOutbox:
 
         def move_on(transaction: Transaction[None]) -> None:
             found = self._hooks_to_change(transaction).get(hook)
-            transaction.put_off("save_hook", [hook_row(skipped(found, before))] if found else [])
+            _put_off_hooks(transaction, [skipped(found, before)] if found else [])
 
         def withdraw(transaction: Transaction[int]) -> int:
             at = rows.to_us(now)
@@ -132,7 +134,7 @@ class PostgresOutbox:
             with transaction.round():
                 transaction.execute("delete_hook", (old,))
                 transaction.execute("delete_hook", (new,))
-            transaction.put_off("save_hook", [hook_row(taking)])
+            _put_off_hooks(transaction, [taking])
             return True
 
         def end(transaction: Transaction[None]) -> None:
@@ -141,6 +143,7 @@ class PostgresOutbox:
                 transaction.execute("rename_openers", (new, old))
                 transaction.execute("withdraw_twins", (rows.to_us(now), RENAMED, new))
                 transaction.execute("enable", (new,))
+                transaction.execute("seal_hooks")
 
         if not self._transactions.run(begin):
             return False
@@ -160,6 +163,7 @@ class PostgresOutbox:
         with transaction.round():
             transaction.execute("changing_hooks")
             transaction.execute("hooks_changed")
+            transaction.execute("lock_seal")
             found = transaction.execute("hooks")
         return {row[0]: hook_from(row) for row in found.fetchall()}
 
@@ -170,7 +174,9 @@ class PostgresOutbox:
             with transaction.round():
                 transaction.execute("changing_hooks")
                 transaction.execute("hooks_changed")
+                transaction.execute("lock_seal")
                 changed = transaction.execute(name, params)
+                transaction.execute("seal_hooks")
             return bool(changed.fetchall())
 
         return self._transactions.run(change)
@@ -207,7 +213,7 @@ class PostgresOutbox:
                 with transaction.round():
                     transaction.execute("changing_hooks")
                     transaction.execute("hooks_changed")
-            transaction.put_off("save_hook", list(map(hook_row, moved)))
+            _put_off_hooks(transaction, moved)
             return int(last - page.after)
 
         return self._transactions.run(plan)
@@ -339,6 +345,13 @@ def lock_watched(
 def put_off_withdrawals(transaction: Transaction[Any], withdrawn: Iterable[DeliveryRow]) -> None:
     """Put off the writing of what is withdrawn."""
     transaction.put_off("withdraw", [(row.settled_at, row.error, row.delivery_id) for row in withdrawn])
+
+
+def _put_off_hooks(transaction: Transaction[Any], hooks: Sequence[SubscribedHook]) -> None:
+    """Put off the writing of hooks, and of what stands for all of them."""
+    transaction.put_off("lock_seal", [()])
+    transaction.put_off("save_hook", list(map(hook_row, hooks)))
+    transaction.put_off("seal_hooks", [()])
 
 
 def _completion_row(completion: Completion) -> Row:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from ...lifecycle.wording import printable
 from ...records import Fault
 from .. import chain, rows
+from ..completeness import undelivered, unowned
+from ..outbox_rows import hook_from
 from ..reading import BY_ACCOUNT
 from ..rows import Row
 from .reading import PostgresReader
@@ -45,9 +47,53 @@ def faults_in(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
         yield from _lone_account_faults(*row)
     for place, account_id, finding in stream("strays"):
         yield Fault(place, finding, account_id)
-    for *columns, private, digest in stream("quarantine_rows"):
-        yield from _quarantine_faults(columns, private, digest)
+    yield from _quarantine_in(stream)
     yield from _baseline_faults(stream)
+    yield from _hook_faults(stream)
+
+
+def _quarantine_in(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
+    """Yield what is wrong with the quarantine, of which numbers have no gaps."""
+    ((last,),) = stream("last_quarantined")
+    expected = 1
+    for *columns, private, digest in stream("quarantine_rows"):
+        yield from _missing_numbers(expected, columns[0] - 1)
+        expected = columns[0] + 1
+        yield from _quarantine_faults(columns, private, digest)
+    yield from _missing_numbers(expected, last)
+
+
+def _missing_numbers(first: int, last: int) -> Iterator[Fault]:
+    if first <= last:
+        yield Fault(f"quarantine {first if first == last else f'{first} to {last}'}", "it is missing")
+
+
+def _hook_faults(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
+    """Yield what is wrong with the hooks, and which deliveries they lack. Others may change hooks meanwhile: what is
+    lacking is lacking only if its hook is still the same."""
+    ((known, digest, hooks, found),) = stream("hook_seal")
+    if (hooks and known is None) or (known is not None and (known, digest) != (hooks, found)):
+        yield Fault("the hooks", f"they are not as they were written; there are {hooks} of them")
+    before = [hook_from(row) for row in stream("hooks")]
+    lone = list(unowned(before, stream("unowned_deliveries")))
+    after = [hook_from(row) for row in stream("hooks")]
+    for delivery_id, account_id in lone if before == after else ():
+        yield Fault(f"delivery {delivery_id}", "its hook is not there", account_id)
+    if not before:
+        return
+    events = (
+        (*event, set(zip(effects, names, strict=True)))
+        for *event, effects, names in stream("events_delivered", (min(hook.known_after for hook in before),))
+    )
+    lacking = list(islice(undelivered(before, events), MAX_LACKING))
+    after = [hook_from(row) for row in stream("hooks")] if lacking else []
+    for effect_id, account_id, hook in lacking:
+        if hook in after:
+            yield Fault(f"the delivery of effect {effect_id} for hook {hook.name}", "it is missing", account_id)
+
+
+MAX_LACKING = 100
+"""How many deliveries that are missing are named."""
 
 
 def head_in(stream: Callable[..., Iterator[Row]]) -> str:

@@ -102,7 +102,8 @@ CREATE TABLE hook (
     backlog_until   bigint,
     subscribed_at   bigint NOT NULL,
     disabled_at     bigint,
-    disabled_reason text NOT NULL
+    disabled_reason text NOT NULL,
+    known_after     bigint NOT NULL     -- every later event with an effect that it wants has a delivery
 );
 
 -- Grows with every change of a hook, so that a feed reads them only when they changed.
@@ -157,7 +158,12 @@ CREATE TABLE quarantine (
     digest         bytea NOT NULL
 );
 
-CREATE SEQUENCE quarantine_number OWNED BY quarantine.quarantine_id;
+-- The last number that was given in the quarantine; how many hooks there are, and what stands for all of them.
+CREATE TABLE counter (
+    name   text COLLATE "C" PRIMARY KEY,
+    value  bigint NOT NULL,
+    digest bytea NOT NULL
+);
 
 -- What was archived and taken out, and the accounts as they were then.
 CREATE TABLE segment (

@@ -114,7 +114,9 @@ FROM blind_window
 {where}
 
 -- name: quarantine_numbers
-SELECT nextval('quarantine_number') FROM generate_series(1, %s)
+INSERT INTO counter VALUES ('quarantine', %s, '')
+ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value
+RETURNING value
 
 -- name: quarantine
 INSERT INTO quarantine VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
@@ -149,11 +151,47 @@ SELECT nextval('hook_generation')
 SELECT min(event_id) - 1, max(event_id) FROM event
 
 -- name: save_hook
-INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET
     kind = excluded.kind, subject = excluded.subject, severity = excluded.severity, next_step = excluded.next_step,
     is_ordered = excluded.is_ordered, attempts_limit = excluded.attempts_limit, on_dead = excluded.on_dead,
-    after = excluded.after, is_paired = excluded.is_paired, since = excluded.since, backlog_after = excluded.backlog_after, backlog_until = excluded.backlog_until
+    after = excluded.after, is_paired = excluded.is_paired, since = excluded.since,
+    backlog_after = excluded.backlog_after, backlog_until = excluded.backlog_until, known_after = excluded.known_after
+
+-- name: lock_seal
+-- Before hooks change: so that what seals them sees whatever others have changed.
+SELECT 1 FROM counter WHERE name = 'hook' FOR UPDATE
+
+-- name: seal_hooks
+INSERT INTO counter
+SELECT 'hook', count(*), sha256(convert_to(coalesce(string_agg(h::text, chr(10) ORDER BY h.name), ''), 'UTF8')) FROM hook h
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, digest = excluded.digest
+
+-- name: hook_seal
+SELECT c.value, c.digest, s.value, s.digest
+FROM (SELECT count(*) AS value, sha256(convert_to(coalesce(string_agg(h::text, chr(10) ORDER BY h.name), ''), 'UTF8'))
+          AS digest FROM hook h) s
+LEFT JOIN counter c ON c.name = 'hook'
+
+-- name: last_quarantined
+SELECT coalesce(max(value), 0) FROM counter WHERE name = 'quarantine'
+
+-- name: save_quarantined
+INSERT INTO counter VALUES ('quarantine', %s, '')
+
+-- name: unowned_deliveries
+SELECT delivery_id, account_id, hook FROM delivery
+WHERE state IN ('waiting', 'running', 'halted') AND hook NOT IN (SELECT name FROM hook) ORDER BY delivery_id
+
+-- name: events_delivered
+SELECT e.event_id, e.account_id, e.received_at, e.effects,
+       ARRAY(SELECT d.effect_id FROM delivery d WHERE d.effect_id BETWEEN e.event_id * 16 AND e.event_id * 16 + 15
+             AND d.redrive_of IS NULL ORDER BY d.delivery_id),
+       ARRAY(SELECT d.hook FROM delivery d WHERE d.effect_id BETWEEN e.event_id * 16 AND e.event_id * 16 + 15
+             AND d.redrive_of IS NULL ORDER BY d.delivery_id)
+FROM event e
+WHERE e.event_id > %s AND e.effects <> '[]' AND e.is_quiet = 0
+ORDER BY e.event_id
 
 -- name: hooks
 SELECT * FROM hook ORDER BY name
@@ -408,6 +446,13 @@ FROM delivery d WHERE NOT EXISTS (
     SELECT FROM event e
     WHERE e.event_id = d.effect_id / 16 AND e.account_id = d.account_id
       AND mod(d.effect_id, 16) < json_array_length(e.effects::json))
+UNION ALL
+SELECT 'delivery ' || d.delivery_id, d.account_id, 'it is not as a delivery in its state is'
+FROM delivery d WHERE (d.state = 'running') <> (d.leased_until IS NOT NULL) OR d.attempts > d.token
+    OR d.state NOT IN ('waiting', 'running', 'done', 'dead', 'halted', 'withdrawn')
+    OR d.state = 'withdrawn' AND d.settled_at IS NULL
+    OR d.state IN ('done', 'dead', 'halted') AND (d.settled_at IS NULL OR d.token = 0)
+    OR d.state = 'waiting' AND (d.token = 0) <> (d.settled_at IS NULL)
 UNION ALL
 SELECT 'baseline of account ' || b.account_id, b.account_id, 'there is no such account'
 FROM baseline b WHERE NOT EXISTS (SELECT FROM account c WHERE c.account_id = b.account_id)

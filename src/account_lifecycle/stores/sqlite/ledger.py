@@ -25,7 +25,7 @@ from ..outbox_rows import Planner
 from ..protocol import Fed, Feed
 from ..writing import Feeder, FeedRows, dismissed_rows, judge_feed, quarantine_rows, release_row, release_times
 from .connection import every, pragma
-from .outbox import known_hooks, make_deliveries
+from .outbox import known_hooks, make_deliveries, note_number
 from .transactions import SQLiteFile
 
 REMEMBERED_ACCOUNTS = 5_000
@@ -63,6 +63,8 @@ class SQLiteLedger(SQLiteFile, Feeder):
             first = every(db, _SQL["last_quarantined"])[0][0] + 1
             numbers = list(range(first, first + len(refused)))
             db.executemany(_SQL["quarantine"], quarantine_rows(numbers, refused))
+            if numbers:
+                note_number(db, "quarantine", numbers[-1])
             return numbers
 
         return self._write(write)

@@ -154,7 +154,9 @@ class SQLiteOutbox(SQLiteFile):
 
         def change(db: apsw.Connection) -> Kept:
             self._planner = None
-            return write(db)
+            written = write(db)
+            note_number(db, "hook", every(db, _SQL["count_hooks"])[0][0])
+            return written
 
         return self._write(change)
 
@@ -290,8 +292,13 @@ def number_deliveries(db: apsw.Connection, made: Iterable[DeliveryRow]) -> list[
     last = last_delivery(db)
     numbered = [row._replace(delivery_id=number) for number, row in enumerate(made, last + 1)]
     if numbered:
-        db.execute(_SQL["save_counter"], chain.with_digest("counter", ("delivery", numbered[-1].delivery_id)))
+        note_number(db, "delivery", numbered[-1].delivery_id)
     return numbered
+
+
+def note_number(db: apsw.Connection, name: str, value: int) -> None:
+    """Note how far a number has come."""
+    db.execute(_SQL["save_counter"], chain.with_digest("counter", (name, value)))
 
 
 def last_delivery(db: apsw.Connection) -> int:

@@ -9,7 +9,8 @@ import apsw
 from ...lifecycle.events import ANNOUNCED
 from ...records import Fault
 from .. import chain, rows, statements
-from ..outbox_rows import EFFECTS_PER_EVENT
+from ..completeness import undelivered, unowned
+from ..outbox_rows import EFFECTS_PER_EVENT, hook_from
 from ..rows import Row, effects_from
 from .connection import in_our_words, schema
 from .snapshots import Snapshot
@@ -216,6 +217,15 @@ def _quarantine(snapshot: Snapshot) -> Iterator[Fault]:
         expected = row[0] + 1
         if not _is_quarantined_right(row):
             yield Fault(f"number {row[0]} of the quarantine", _CHANGED)
+    last = _counter(snapshot, "quarantine")
+    if last >= expected:
+        yield Fault(f"number {_span(expected, last)} of the quarantine", "is missing, or cannot be read")
+    elif last < expected - 1:
+        yield Fault("the counter of the quarantine", f"is at {last}, and there is a number {expected - 1}")
+
+
+def _counter(snapshot: Snapshot, name: str) -> int:
+    return next((value for (value,) in snapshot.rows(_SQL["counter"], (name,))), 0)
 
 
 def _is_quarantined_right(row: Row) -> bool:
@@ -232,6 +242,9 @@ def _sealed_rows(snapshot: Snapshot) -> Iterator[Fault]:
         for row in snapshot.rows(f"SELECT * FROM {table} ORDER BY 1"):
             if not _is_sealed(table, row):
                 yield Fault(f"{what} {row[0]}", _CHANGED)
+    ((hooks,),) = snapshot.rows(_SQL["count_hooks"])
+    if hooks != (known := _counter(snapshot, "hook")):
+        yield Fault("the hooks", f"there are {hooks} of them, and there should be {known}")
 
 
 def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
@@ -276,6 +289,31 @@ def _deliveries(snapshot: Snapshot) -> Iterator[Fault]:
             yield Fault(f"delivery {row[0]}", finding)
 
 
+def _undelivered(snapshot: Snapshot) -> Iterator[Fault]:
+    """Check that deliveries belong to a hook, and that each hook has those that it wanted since it is known."""
+    with suppress(*_ODD_VALUES):
+        hooks = [hook_from(row) for row in snapshot.rows(_SQL["hooks"])]
+        for delivery_id, account_id in unowned(hooks, snapshot.rows(_SQL["unowned_deliveries"])):
+            yield Fault(f"delivery {delivery_id}", "its hook is not there", account_id)
+        known_after = min((hook.known_after for hook in hooks), default=0)
+        events = snapshot.rows(_SQL["events_with_effects"], (known_after,)) if hooks else iter(())
+        made = snapshot.rows(_SQL["deliveries_made"], (known_after * EFFECTS_PER_EVENT,))
+        for effect_id, account_id, hook in undelivered(hooks, _delivered(events, made)):
+            place = f"the delivery of effect {effect_id} for hook {hook.name}"
+            yield Fault(place, "is missing", account_id)
+
+
+def _delivered(events: Iterator[Row], made: Iterator[Row]) -> Iterator[tuple[int, str, int, str, set[tuple[int, str]]]]:
+    """Yield events, each with the effects and hooks of its deliveries; both come in the order of their numbers."""
+    delivery = next(made, None)
+    for event_id, account_id, received_at, text in events:
+        found = set()
+        while delivery is not None and delivery[0] // EFFECTS_PER_EVENT <= event_id:
+            found.add((delivery[0], delivery[1]))
+            delivery = next(made, None)
+        yield event_id, account_id, received_at, text, found
+
+
 def _delivery_finding(row: Row, last: int) -> str:
     *stored, account_id, effects = row
     if not _is_sealed("delivery", tuple(stored)):
@@ -294,4 +332,5 @@ def _count(effects: str) -> int:
 
 _CHECKS = (
     _pages, _tables, _events, _orphans, _accounts, _windows, _baselines, _quarantine, _sealed_rows, _deliveries,
+    _undelivered,
 )  # fmt: skip

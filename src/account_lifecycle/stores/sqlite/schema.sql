@@ -100,6 +100,7 @@ CREATE TABLE hook (
     subscribed_at   INTEGER NOT NULL,
     disabled_at     INTEGER,
     disabled_reason TEXT NOT NULL,
+    known_after     INTEGER NOT NULL,  -- every later event with an effect that it wants has a delivery
     digest          BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -135,7 +136,7 @@ CREATE INDEX delivery_of_account ON delivery (account_id, effect_id);
 CREATE INDEX delivery_dead ON delivery (hook) WHERE state = 'dead';
 CREATE UNIQUE INDEX delivery_redriven ON delivery (redrive_of) WHERE redrive_of IS NOT NULL;
 
--- The last number that was given to a delivery.
+-- The last number that was given to a delivery, and to a payload in the quarantine; how many hooks there are.
 CREATE TABLE counter (
     name   TEXT PRIMARY KEY,
     value  INTEGER NOT NULL,

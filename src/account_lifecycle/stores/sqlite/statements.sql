@@ -57,7 +57,8 @@ FROM blind_window
 {where}
 
 -- name: last_quarantined
-SELECT coalesce(max(quarantine_id), 0) FROM quarantine
+SELECT max(coalesce((SELECT value FROM counter WHERE name = 'quarantine'), 0),
+           coalesce((SELECT max(quarantine_id) FROM quarantine), 0))
 
 -- name: quarantine
 INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
@@ -97,11 +98,11 @@ UPDATE event SET owner = NULL, reason = '', payload = NULL, private_digest = ? W
 
 -- name: hooks
 SELECT name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, after, is_paired, since,
-       backlog_after, backlog_until, subscribed_at, disabled_at, disabled_reason
+       backlog_after, backlog_until, subscribed_at, disabled_at, disabled_reason, known_after
 FROM hook ORDER BY name
 
 -- name: save_hook
-REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: forget_hook
 DELETE FROM hook WHERE name = ? RETURNING name
@@ -133,6 +134,23 @@ SELECT EXISTS (SELECT 1 FROM hook WHERE backlog_after IS NOT NULL)
 -- name: is_lane_busy
 SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_lane
                WHERE hook = ? AND account_id = ? AND is_ordered = 1 AND state IN ('waiting', 'running', 'halted'))
+
+-- name: count_hooks
+SELECT count(*) FROM hook
+
+-- name: counter
+SELECT value FROM counter WHERE name = ?
+
+-- name: events_with_effects
+SELECT event_id, account_id, received_at, effects FROM event
+WHERE event_id > ? AND effects <> '[]' AND is_quiet = 0 ORDER BY event_id
+
+-- name: deliveries_made
+SELECT effect_id, hook FROM delivery WHERE redrive_of IS NULL AND effect_id >= ? ORDER BY effect_id
+
+-- name: unowned_deliveries
+SELECT delivery_id, account_id, hook FROM delivery
+WHERE state IN ('waiting', 'running', 'halted') AND hook NOT IN (SELECT name FROM hook) ORDER BY delivery_id
 
 -- name: last_delivery
 SELECT coalesce(max(value), 0) FROM counter WHERE name = 'delivery'
