@@ -36,6 +36,36 @@ FINISHED = (DONE, DEAD, HALTED)
 class DeliveryContract:
     """A subclass has a fixture ``store``: a new, empty one."""
 
+    # ---- Completing and claiming ---------------------------------------------------------------------
+
+    def test_completing_and_claiming_frees_a_lane_and_takes_its_next(self, store: Store) -> None:
+        feed(store, "a", "OK", "ERROR")
+        planned(store, hook())
+        first = claim_one(store)
+        held, (second,) = store.complete_and_claim([completed(first)], ["mail"], at(1), at(6), ALL)
+        assert (held, second.row.sequence, second.attempts) == ([True], 2, 1)
+        assert states(store) == ["done", "running"]
+        assert store.complete_and_claim([completed(first), completed(second)], ["mail"], at(1), at(6), ALL) == (
+            [False, True],
+            [],
+        )
+
+    def test_completing_nothing_and_claiming_is_claiming(self, store: Store) -> None:
+        feed(store, "a", "OK")
+        planned(store, hook())
+        held, (delivery,) = store.complete_and_claim([], ["mail"], at(0), at(6), ALL, ["a"])
+        assert (held, delivery.row.account_id) == ([], "a")
+        assert store.complete_and_claim([], ["mail"], at(0), at(6), ALL) == ([], [])
+
+    def test_completing_among_many_claims_for_the_accounts_that_are_asked_for(self, store: Store) -> None:
+        for account_id in "ab":
+            feed(store, account_id, "OK", "ERROR")
+        planned(store, hook())
+        first, other = claim(store)
+        done = [completed(first), completed(other)]
+        held, taken = store.complete_and_claim(done, ["mail"], at(1), at(6), ALL, ["b"])
+        assert (held, [delivery.row.account_id for delivery in taken]) == ([True, True], ["b"])
+
     # ---- Claiming ----------------------------------------------------------------------------------
 
     def test_a_claim_counts_an_attempt_and_takes_a_lease(self, store: Store) -> None:

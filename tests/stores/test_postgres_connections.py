@@ -107,11 +107,31 @@ def test_an_event_whose_commit_was_cut_off_is_kept_once(wired: PostgresStore, wi
 def test_a_batch_of_new_accounts_whose_commit_was_cut_off_is_kept_once(
     wired: PostgresStore, wire: Wire, cut: Cut
 ) -> None:
+    wired.subscribe([hook()], T0)
     wire.cut = cut
     decisions = wired.advance([announced(account_id, "OK") for account_id in "cabbac"], as_it_is)
     assert [decision.sequence for decision in decisions] == [1, 1, 1, 2, 2, 2]
     assert [entry.account_id for entry in wired.ledger()] == list("cabbac")
     assert sum(bool(each.effects) for each in wired.evidence()) == 3
+    assert [record.account_id for record in records(wired)] == list("cab")
+
+
+@pytest.mark.parametrize("cut", Cut)
+def test_completing_and_claiming_whose_commit_was_cut_off_completes_and_takes_over_nothing(
+    wired: PostgresStore, store: PostgresStore, wire: Wire, cut: Cut
+) -> None:
+    """What may have been claimed by the attempt that was cut off comes back when its lease runs out."""
+    for account_id in "ab":
+        feed(store, account_id, "OK")
+    planned(store, hook())
+    first, second = claim(store)
+    assert store.complete([completed(second, DeliveryState.WAITING)]) == [True]
+    wire.cut = cut
+    held, taken = wired.complete_and_claim([completed(first)], ["mail"], at(1), at(5), 9)
+    assert (held, wire.cuts) == ([True], 1)
+    assert sorted(states(wired)) == ["done", "running"]
+    assert [delivery.delivery_id for delivery in taken] in ([second.delivery_id], [])
+    assert len(wired.expired(at(5), 9)) == 1
 
 
 def test_the_same_event_of_another_is_not_taken_for_one_s_own(

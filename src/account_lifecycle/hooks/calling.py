@@ -115,7 +115,7 @@ class Calls:
                 answer = subscription.hook(call)
             else:
                 answer = waiting.result_of(HOOK_THREADS.submit(partial(subscription.hook, call)))
-            if inspect.isawaitable(answer) or isinstance(answer, Future):
+            if answer is not None and (inspect.isawaitable(answer) or isinstance(answer, Future)):
                 from .loop import hook_loop  # here, because asyncio takes long to import
 
                 answer = waiting.result_of(*hook_loop().submit(answer))
@@ -191,6 +191,8 @@ class _Wait:
 
 def _checked(answer: object) -> object:
     """Return an answer; raise ``TypeError`` for one that shows that nothing was done."""
+    if answer is None:
+        return None
     if inspect.isgenerator(answer) or inspect.isasyncgen(answer) or inspect.isawaitable(answer):
         if inspect.iscoroutine(answer):
             answer.close()

@@ -273,13 +273,33 @@ class Deliverer:
 
         The claims are held all the while, and when ``StoreError`` is raised: ``complete`` again, or ``drop`` them.
         """
+        completions = self._completions(called, uncalled, due_by)
+        return self._outcomes(called, self._store.complete(completions) if completions else [])
+
+    def complete_and_claim(
+        self,
+        called: Sequence[Called],
+        uncalled: Sequence[Delivery],
+        limit: int,
+        account_ids: Sequence[str] | None,
+        due_by: datetime,
+    ) -> tuple[list[HookOutcome], list[Delivery]]:
+        """Do both in one transaction, first ``complete`` and then ``claim``; return what both do."""
+        completions, until = self._completions(called, uncalled, due_by), self._leases.until()
+        written, claimed = self._store.complete_and_claim(completions, self._names(), due_by, until, limit, account_ids)
+        return self._outcomes(called, written), self.hold(claimed)
+
+    def _completions(
+        self, called: Sequence[Called], uncalled: Sequence[Delivery], due_by: datetime | None
+    ) -> list[Completion]:
         now = self._clock()
         for each in called:
             if each.disables is not None:
                 self._store.disable(each.outcome.hook, now, each.disables)
         completions = [each.completion for each in called]
-        completions += [released(delivery, now, due_by or now) for delivery in uncalled]
-        written = self._store.complete(completions) if completions else []
+        return completions + [released(delivery, now, due_by or now) for delivery in uncalled]
+
+    def _outcomes(self, called: Sequence[Called], written: Sequence[bool]) -> list[HookOutcome]:
         outcomes = [
             each.outcome if is_written else self._lost(each)
             for each, is_written in zip(called, written, strict=False)  # the released ones follow

@@ -22,6 +22,8 @@ from .delivery import OUTBOX_PAGE, Called, Deliverer
 from .leases import LEASE
 from .registry import HookOutcome, HookRegistry
 
+LARGEST_PAGE = 400
+"""How many deliveries are claimed at a time at most, when the pages before went quickly."""
 QUICK_S = 0.1
 """A page of deliveries that takes longer is completed as far as it is called, and the rest of it released."""
 
@@ -93,10 +95,10 @@ class _Drain:
         outcomes = list[HookOutcome]()
         self._due_by = self._deliverer.now()
         try:
-            if claimed:
-                outcomes += self._run_page(claimed, accounts)
-            while claimed := self._deliverer.claim(self._page, self._account_ids, self._due_by):
-                outcomes += self._run_page(claimed)
+            claimed = claimed or self._deliverer.claim(self._page, self._account_ids, self._due_by)
+            while claimed:
+                done, claimed = self._run_page(claimed, accounts)
+                outcomes, accounts = outcomes + done, None
         except BaseException:
             with suppress(StoreError):  # the error under way is the one to be seen
                 self._complete((), self._set_aside)
@@ -106,9 +108,10 @@ class _Drain:
         return outcomes
 
     def _run_page(
-        self, claimed: Sequence[Delivery], accounts: Mapping[str, Account] | None = None
-    ) -> list[HookOutcome]:
-        """Call what may be called together, or else the first that must be alone, and release the others."""
+        self, claimed: Sequence[Delivery], accounts: Mapping[str, Account] | None
+    ) -> tuple[list[HookOutcome], list[Delivery]]:
+        """Call what may be called together, or else the first that must be alone, and release the others; return what
+        happened, and the next page."""
         together: list[Delivery] = []
         alone: list[Delivery] = []
         for delivery in claimed:
@@ -119,15 +122,22 @@ class _Drain:
             else:
                 together.append(delivery)
         batch, others = (together, alone) if together else (alone[:1], alone[1:])
-        outcomes = self._call(batch, others, accounts)
-        was_quick = len(outcomes) == len(batch)
-        self._page = 1 if alone else min(OUTBOX_PAGE, 2 * self._page) if was_quick else len(outcomes)
-        return outcomes
+        called = self._call(batch, others, accounts)
+        was_quick, uncalled = len(called) == len(batch), [*batch[len(called) :], *others]
+        self._page = 1 if alone else min(LARGEST_PAGE, 2 * self._page) if was_quick else len(called)
+        if called and called[-1].interrupt is not None:
+            self._complete(called, uncalled)
+            raise called[-1].interrupt
+        try:
+            limits = self._page, self._account_ids, self._due_by
+            return self._deliverer.complete_and_claim(called, uncalled, *limits)
+        finally:
+            self._deliverer.drop(called, uncalled)
 
     def _call(
         self, batch: Sequence[Delivery], others: Sequence[Delivery], accounts: Mapping[str, Account] | None
-    ) -> list[HookOutcome]:
-        """Call hooks for as long as that goes quickly, and release what was not called."""
+    ) -> list[Called]:
+        """Call hooks for as long as that goes quickly; if that is interrupted, complete and release."""
         ends_s = time.monotonic() + QUICK_S
         called: list[Called] = []
         try:
@@ -141,10 +151,7 @@ class _Drain:
             with suppress(StoreError):
                 self._complete(called, [*batch[len(called) :], *others])
             raise
-        outcomes = self._complete(called, [*batch[len(called) :], *others])
-        if called and called[-1].interrupt is not None:
-            raise called[-1].interrupt
-        return outcomes
+        return called
 
     def _complete(self, called: Sequence[Called], uncalled: Sequence[Delivery]) -> list[HookOutcome]:
         """Complete and release; what cannot be written is left to its lease."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -49,6 +49,9 @@ class EffectKind(StrEnum):
     """An anomaly was found; the subject names its kind."""
 
 
+_quoted = lru_cache(maxsize=1024)(partial(quote, safe=""))
+
+
 class Effect(NamedTuple):
     """Something to be done. ``kind`` and ``subject`` are unique within one event."""
 
@@ -62,7 +65,7 @@ class Effect(NamedTuple):
 
     def key(self, account_id: str, sequence: int) -> str:
         """Return the idempotency key: the same for every attempt, different for every other effect; safe in a URL."""
-        return f"{quote(account_id, safe='')}/{sequence}/{self.kind}/{quote(self.subject, safe='')}"
+        return f"{_quoted(account_id)}/{sequence}/{self.kind}/{_quoted(self.subject)}"
 
     def to_dict(self, account_id: str, sequence: int) -> JsonObject:
         """Return the effect as a JSON object, with its idempotency key."""

@@ -28,7 +28,7 @@ NO_BASELINES = "00" * 32
 """What stands for no baselines, where the ledger begins with its first event."""
 
 _quoted = json.encoder.encode_basestring_ascii
-_array = json.JSONEncoder(separators=(",", ":")).encode
+_array = json.JSONEncoder(separators=(",", ":"), default=bytes.hex).encode
 
 
 def sealed(previous: bytes, row: Sequence[Any], decided: Sequence[Any], anomalies: Sequence[Sequence[Any]]) -> bytes:
@@ -85,14 +85,8 @@ def anomalies_text(anomalies: Sequence[Sequence[Any]]) -> str:
 def row_digest(table: str, columns: Sequence[str | int | bytes | None]) -> bytes:
     """Return the digest of a row that stands by itself: SHA-256 over a JSON array of its table's name and its columns,
     bytes in hexadecimal, truths as 0 and 1."""
-    text = _array([table, *map(_plain, columns)])
+    text = _array([table, *[int(column) if column.__class__ is bool else column for column in columns]])
     return sha256(text.encode("ascii")).digest()
-
-
-def _plain(column: str | int | bytes | None) -> str | int | None:
-    if isinstance(column, bytes):
-        return column.hex()
-    return int(column) if isinstance(column, bool) else column
 
 
 def quarantine_digest(row: Sequence[Any], private: bytes | None = None) -> bytes:

@@ -27,8 +27,6 @@ from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us
 _MICROSECOND = timedelta(microseconds=1)
 EFFECTS_PER_EVENT = 16
 """More than any event can have: an effect's id is its event's id times this, plus its own place."""
-DELIVERY_ERROR = 12
-"""Which column of a delivery has its error."""
 
 # ---- Effects --------------------------------------------------------------------------------------
 
@@ -59,6 +57,14 @@ def effects_by_id(
             about = anomalies[account_id, sequence, str(effect.subject)] if is_anomaly else None
             place = effect_id, account_id, sequence, from_us(at)
             found[effect_id] = EffectRow(*place, effect, about, moves, reason, status, health)
+    return found
+
+
+def by_event(moved: Iterable[Row]) -> dict[int, list[Row]]:
+    """Return the last moves of accounts by the event up to which they are, which is their first column."""
+    found: dict[int, list[Row]] = {}
+    for event_id, *columns in moved:
+        found.setdefault(event_id, []).append(tuple(columns))
     return found
 
 
@@ -300,6 +306,12 @@ _TEXTS = 1024
 """How many texts of effects a planner remembers."""
 BACKLOG_WINDOW = 50
 """How many times more events a page of a backlog looks through than it may find with effects."""
+
+
+def fed_delivery(row: DeliveryRow, new: NewDelivery, moved: Mapping[int, Iterable[Row]]) -> tuple[Feed, Delivery]:
+    """Return a new delivery that is claimed, as its feed gets it."""
+    effect = fed_effect(row.effect_id, new.decision, moved.get(row.effect_id // EFFECTS_PER_EVENT, ()))
+    return new.feed, delivery_from(row, new.hook, effect)
 
 
 def claimable(made: Iterable[NewDelivery]) -> Iterator[int]:

@@ -302,6 +302,17 @@ class Outbox(Protocol):
     def deliveries(self, wanted: DeliveryFilter, after: int = 0) -> Iterator[DeliveryRecord]:
         """Yield deliveries ``after`` a number, in the order in which they were made."""
 
+    def complete_and_claim(
+        self,
+        completions: Sequence[Completion],
+        hooks: Sequence[str],
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+        account_ids: Sequence[str] | None = None,
+    ) -> tuple[list[bool], list[Delivery]]:
+        """Do both in one transaction, first ``complete`` and then ``claim``."""
+
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
         """Try finished deliveries again: a new delivery for each that is done, dead or halted; return
         their numbers.

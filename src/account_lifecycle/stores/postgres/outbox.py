@@ -28,6 +28,7 @@ from ..outbox_rows import (
     DeliveryRow,
     Planner,
     behind,
+    by_event,
     changed_hooks,
     delivery_from,
     effects_by_id,
@@ -47,7 +48,7 @@ from ..withdrawal import (
     watch_backlog,
 )
 from .connection import Connection, statement
-from .transactions import Result, Transaction, Transactions
+from .transactions import Cursor, Result, Transaction, Transactions
 
 
 class PostgresOutbox:
@@ -249,13 +250,14 @@ class PostgresOutbox:
 
         If the connection is lost meanwhile, what may have been taken comes back when its lease runs out.
         """
-        which = "" if account_ids is None else "AND d.account_id = ANY(%s)"
-        accounts = () if account_ids is None else (list(account_ids),)
-        params = (rows.to_us(now), list(hooks), *accounts, limit, rows.to_us(leased_until))
-        taken = self._transactions.run(
-            lambda transaction: transaction.ask_last("claim", params, after="by_index", which=which)
-        )
-        return self._deliveries(taken)
+
+        def run(transaction: Transaction[Sequence[Row]]) -> Sequence[Row]:
+            with transaction.round():
+                claimed = _execute_claim(transaction, hooks, now, leased_until, limit, account_ids)
+                transaction.execute_commit()
+            return claimed.fetchall()
+
+        return self._deliveries(self._transactions.run(run))
 
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
         """Return deliveries whose lease has run out, with the tokens that they were claimed by."""
@@ -284,31 +286,33 @@ class PostgresOutbox:
 
     def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """Keep what became of deliveries, in one transaction; return for each whether its claim still held."""
-        first: dict[int, Completion] = {}
-        for completion in completions:
-            first.setdefault(completion.claim.delivery_id, completion)
-        in_order = [_completion_row(first[delivery_id]) for delivery_id in sorted(first)]
+        completing = _Completing(completions)
+        return completing.held(self._transactions.run(completing.run)) if completions else []
 
-        dead = [delivery_id for delivery_id in sorted(first) if first[delivery_id].state is DeliveryState.DEAD]
-        dead_at = max((rows.to_us(first[delivery_id].at) for delivery_id in dead), default=0)
+    def complete_and_claim(
+        self,
+        completions: Sequence[Completion],
+        hooks: Sequence[str],
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+        account_ids: Sequence[str] | None = None,
+    ) -> tuple[list[bool], list[Delivery]]:
+        """Do both in one transaction, first ``complete`` and then ``claim``."""
+        if not completions:
+            return [], self.claim(hooks, now, leased_until, limit, account_ids)
+        completing, taken = _Completing(completions), list[Row]()
 
-        def complete(transaction: Transaction[set[Row]]) -> set[Row]:
-            columns = list(map(list, zip(*in_order, strict=True)))
+        def run(transaction: Transaction[set[Row]]) -> set[Row]:
             with transaction.round():
-                transaction.execute("lock_deliveries", (columns[0],))
-                completed = transaction.execute("complete", columns)
-                before = transaction.execute("completed_before", columns) if transaction.earlier else None
-                if dead:
-                    transaction.execute("withdraw_dependents", (dead_at, NOT_DELIVERED, dead))
-            held = set(completed.fetchall())
-            if before is not None and transaction.earlier is not None:
-                held |= transaction.earlier & set(before.fetchall())
-            return held
+                completing.execute(transaction)
+                claimed = _execute_claim(transaction, hooks, now, leased_until, limit, account_ids)
+                transaction.execute_commit(completing.claims)
+            taken[:] = claimed.fetchall()
+            return completing.completed(transaction)
 
-        held = self._transactions.run(complete) if completions else set()
-        return [
-            completion is first[completion.claim.delivery_id] and completion.claim in held for completion in completions
-        ]
+        held = completing.held(self._transactions.run(run))
+        return held, self._deliveries(taken)
 
     def redrive(self, delivery_ids: Sequence[int], now: datetime) -> list[int]:
         """Try finished deliveries again: a new delivery for each that is done, dead or halted; return their numbers."""
@@ -354,6 +358,64 @@ def _put_off_hooks(transaction: Transaction[Any], hooks: Sequence[SubscribedHook
     transaction.put_off("seal_hooks", [()])
 
 
+def _execute_claim(
+    transaction: Transaction[Any],
+    hooks: Sequence[str],
+    now: datetime,
+    leased_until: datetime,
+    limit: int,
+    account_ids: Sequence[str] | None,
+) -> Cursor:
+    """Claim, within a round."""
+    which, accounts = ("", ()) if account_ids is None else ("AND d.account_id = ANY(%s)", (list(account_ids),))
+    if account_ids is None:
+        transaction.execute("by_index")
+    params = (rows.to_us(now), list(hooks), *accounts, limit, rows.to_us(leased_until))
+    return transaction.execute("claim", params, which=which)
+
+
+class _Completing:
+    """What is to become of some deliveries; of several completions of one, the first counts."""
+
+    def __init__(self, completions: Sequence[Completion]) -> None:
+        self._completions = completions
+        self._first: dict[int, Completion] = {}
+        for completion in completions:
+            self._first.setdefault(completion.claim.delivery_id, completion)
+        in_order = [self._first[delivery_id] for delivery_id in sorted(self._first)]
+        self.claims: set[Row] = {each.claim for each in in_order}
+        self._columns = list(map(list, zip(*map(_completion_row, in_order), strict=True)))
+        self._dead = [each.claim.delivery_id for each in in_order if each.state is DeliveryState.DEAD]
+        self._dead_at = max((rows.to_us(each.at) for each in in_order if each.state is DeliveryState.DEAD), default=0)
+
+    def run(self, transaction: Transaction[set[Row]]) -> set[Row]:
+        """Make one attempt; return what was completed."""
+        with transaction.round():
+            self.execute(transaction)
+            transaction.execute_commit(self.claims)
+        return self.completed(transaction)
+
+    def execute(self, transaction: Transaction[set[Row]]) -> None:
+        """Complete, within a round."""
+        transaction.execute("lock_deliveries", (self._columns[0],))
+        self._now = transaction.execute("complete", self._columns)
+        self._before = transaction.execute("completed_before", self._columns) if transaction.earlier else None
+        if self._dead:
+            transaction.execute("withdraw_dependents", (self._dead_at, NOT_DELIVERED, self._dead))
+
+    def completed(self, transaction: Transaction[set[Row]]) -> set[Row]:
+        """Return the claims that were completed, by this attempt or by an earlier one that was kept after all."""
+        held = set(self._now.fetchall())
+        if self._before is not None and transaction.earlier is not None:
+            held |= transaction.earlier & set(self._before.fetchall())
+        return held
+
+    def held(self, completed: set[Row]) -> list[bool]:
+        """Return for each completion whether its claim still held."""
+        firsts = self._first
+        return [each is firsts[each.claim.delivery_id] and each.claim in completed for each in self._completions]
+
+
 def _completion_row(completion: Completion) -> Row:
     claim, state, at, due_at, error, counts = completion
     due = rows.to_us(due_at or at) if state is DeliveryState.WAITING else None
@@ -372,7 +434,4 @@ def _effects(connection: Connection, event_ids: Sequence[int]) -> dict[int, Effe
         found = connection.execute(statement("effects"), params, binary=True)
         audited = connection.execute(statement("audit", where="WHERE e.event_id = ANY(%s)"), params, binary=True)
         moved = connection.execute(statement("transitions"), params, binary=True)
-    moves: dict[int, list[Row]] = {}
-    for event_id, *columns in moved.fetchall():
-        moves.setdefault(event_id, []).append(tuple(columns))
-    return effects_by_id(found.fetchall(), audited.fetchall(), moves)
+    return effects_by_id(found.fetchall(), audited.fetchall(), by_event(moved.fetchall()))

@@ -52,6 +52,8 @@ class Transaction(Generic[Result]):
         """What an earlier attempt came to whose COMMIT was sent and never answered: it may have been kept. Whoever
         holds the same locks by now can tell, because it waited for that attempt to end."""
         self.is_committing = False
+        self.hoped: Result | None = None
+        """What this attempt comes to if it is kept; None if that is what the work returned."""
         self._connection = connection
         self._is_begun = False
         self._late: list[tuple[str, Sequence[Sequence[Any]]]] = []
@@ -87,18 +89,18 @@ class Transaction(Generic[Result]):
         if rows:
             self._late.append((name, rows))
 
-    def ask_last(self, name: str, params: Sequence[Any] = (), *, after: str = "", **parts: str) -> list[Row]:
-        """Return a statement's rows; the COMMIT travels with it. For what may be done again if nobody hears the answer.
-
-        ``after`` is a statement that goes before it, in the same round trip.
-        """
+    def ask_last(self, name: str, params: Sequence[Any] = (), **parts: str) -> list[Row]:
+        """Return a statement's rows; the COMMIT travels with it, as ``execute_commit`` sends it."""
         with self.round():
-            if after:
-                self.execute(after)
             cursor = self.execute(name, params, **parts)
-            self.is_committing = True
-            self._connection.execute(b"COMMIT")
+            self.execute_commit()
         return cursor.fetchall()
+
+    def execute_commit(self, hoped: Result | None = None) -> None:
+        """Execute the COMMIT, last within a round. If nobody hears the answer, what is ``hoped`` for is what the next
+        attempt gets as ``earlier``; without it, the work may be done again."""
+        self.is_committing, self.hoped = True, hoped
+        self._connection.execute(b"COMMIT")
 
     def commit(self) -> None:
         """Send what was put off, and the COMMIT; many rows for one table go faster by COPY."""
@@ -210,7 +212,7 @@ class _Attempts(Generic[Result]):
             if is_lost(error):
                 self._left.append(connection.session)
                 if transaction.is_committing:
-                    self._earlier = result
+                    self._earlier = result if transaction.hoped is None else transaction.hoped
             raise
         return result
 

@@ -83,7 +83,7 @@ class SQLiteOutbox(SQLiteFile):
         def write(db: apsw.Connection) -> bool:
             db.execute(_SQL["forget_deliveries"], (hook,))
             waiting = [DeliveryRow(*row) for row in every(db, _SQL["waiting_for_hook"], (hook,))]
-            save_deliveries(db, [withdrawn(row, row.created_at, NOT_DELIVERED) for row in waiting])
+            change_deliveries(db, [withdrawn(row, row.created_at, NOT_DELIVERED) for row in waiting])
             return bool(every(db, _SQL["forget_hook"], (hook,)))
 
         return self._write_hooks(write)
@@ -107,7 +107,7 @@ class SQLiteOutbox(SQLiteFile):
             found = every(db, _SQL["skippable"], (hook, rows.to_us(before), HOOKS_PAGE))
             for row in found:
                 gone = withdrawn(DeliveryRow(*row), rows.to_us(now), SKIPPED)
-                save_deliveries(db, [gone, *_dependents(db, gone, rows.to_us(now))])
+                change_deliveries(db, [gone, *_dependents(db, gone, rows.to_us(now))])
             return len(found)
 
         self._write_hooks(move_on)
@@ -131,14 +131,14 @@ class SQLiteOutbox(SQLiteFile):
 
         def move(db: apsw.Connection) -> int:
             found = [DeliveryRow(*row) for row in every(db, _SQL["deliveries_of"], (old, last, HOOKS_PAGE))]
-            save_deliveries(db, [row._replace(hook=new) for row in found])
+            change_deliveries(db, [row._replace(hook=new) for row in found])
             return found[-1].delivery_id if found else 0
 
         def end(db: apsw.Connection) -> None:
             waiting = [DeliveryRow(*row) for row in every(db, _SQL["waiting_for_hook"], (old,))]
-            save_deliveries(db, [row._replace(opener_hook=new) for row in waiting])
+            change_deliveries(db, [row._replace(opener_hook=new) for row in waiting])
             twins = [DeliveryRow(*row) for row in every(db, _SQL["twins"], (new,))]
-            save_deliveries(db, [withdrawn(row, rows.to_us(now), RENAMED) for row in twins])
+            change_deliveries(db, [withdrawn(row, rows.to_us(now), RENAMED) for row in twins])
             _change_hook(db, new, disabled_at=None, disabled_reason="")
 
         if not self._write_hooks(begin):
@@ -179,7 +179,7 @@ class SQLiteOutbox(SQLiteFile):
             if watched := sorted({row.account_id for row in made if row.hook in planner.watched}):
                 later = every(db, _SQL["later_effects"], (json.dumps(watched), page.after))
                 changed, made = watch_backlog(planner, made, later, now, *_watched(db, planner, watched))
-                save_deliveries(db, changed)
+                change_deliveries(db, changed)
             save_deliveries(db, number_deliveries(db, made))
             save_hooks(db, planner.after_backlog(last))
             return int(last - page.after)
@@ -210,13 +210,7 @@ class SQLiteOutbox(SQLiteFile):
         wanted = partial(_claimable, hooks=hooks, now=now, limit=limit, account_ids=account_ids)
         if not self._ask(partial(wanted, limit=1)):
             return []  # and nobody is kept from writing
-
-        def write(db: apsw.Connection) -> list[Delivery]:
-            taken = [outbox_rows.claimed(row, leased_until) for row in wanted(db)]
-            save_deliveries(db, taken)
-            return _deliveries(db, taken)
-
-        return self._write(write)
+        return self._write(lambda db: _claim(db, wanted(db), leased_until))
 
     def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
         """Lengthen leases; return for each claim whether it still holds."""
@@ -237,14 +231,23 @@ class SQLiteOutbox(SQLiteFile):
 
     def complete(self, completions: Sequence[Completion]) -> list[bool]:
         """Keep what became of deliveries, in one transaction; return for each whether its claim still held."""
+        return self._write(lambda db: _complete(db, completions))
 
-        def write(db: apsw.Connection) -> list[bool]:
-            changes = [(each.claim, partial(outbox_rows.after_completion, completion=each)) for each in completions]
-            held = _change(db, changes)
-            for each, holds in zip(completions, held, strict=True):
-                if holds and each.state is DeliveryState.DEAD:
-                    _withdraw_dependents(db, each)
-            return held
+    def complete_and_claim(
+        self,
+        completions: Sequence[Completion],
+        hooks: Sequence[str],
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+        account_ids: Sequence[str] | None = None,
+    ) -> tuple[list[bool], list[Delivery]]:
+        """Do both in one transaction, first ``complete`` and then ``claim``."""
+
+        def write(db: apsw.Connection) -> tuple[list[bool], list[Delivery]]:
+            held = _complete(db, completions)
+            wanted = _claimable(db, hooks=hooks, now=now, limit=limit, account_ids=account_ids)
+            return held, _claim(db, wanted, leased_until)
 
         return self._write(write)
 
@@ -283,8 +286,19 @@ def _change_hook(db: apsw.Connection, name: str, **changes: Any) -> bool:
 
 
 def save_deliveries(db: apsw.Connection, deliveries: Iterable[DeliveryRow]) -> None:
-    """Write deliveries, new ones or changed ones."""
+    """Write new deliveries."""
     db.executemany(_SQL["save_delivery"], [chain.with_digest("delivery", row) for row in deliveries])
+
+
+def change_deliveries(db: apsw.Connection, deliveries: Iterable[DeliveryRow]) -> None:
+    """Write what may change of deliveries."""
+    db.executemany(_SQL["change_delivery"], map(_changed, deliveries))
+
+
+def _changed(row: DeliveryRow) -> rows.Row:
+    """Return the columns of a delivery that may change, its digest and its number."""
+    digest = chain.row_digest("delivery", row)
+    return (row.hook, *row[5:10], *row[11:13], row.opener_hook, digest, row.delivery_id)
 
 
 def number_deliveries(db: apsw.Connection, made: Iterable[DeliveryRow]) -> list[DeliveryRow]:
@@ -319,6 +333,21 @@ def _claimable(
     return [DeliveryRow(*row) for row in every(db, sql, (*bindings, limit))]
 
 
+def _claim(db: apsw.Connection, wanted: Iterable[DeliveryRow], leased_until: datetime) -> list[Delivery]:
+    taken = [outbox_rows.claimed(row, leased_until) for row in wanted]
+    change_deliveries(db, taken)
+    return _deliveries(db, taken)
+
+
+def _complete(db: apsw.Connection, completions: Sequence[Completion]) -> list[bool]:
+    changes = [(each.claim, partial(outbox_rows.after_completion, completion=each)) for each in completions]
+    held = _change(db, changes)
+    for each, holds in zip(completions, held, strict=True):
+        if holds and each.state is DeliveryState.DEAD:
+            _withdraw_dependents(db, each)
+    return held
+
+
 def _change(db: apsw.Connection, changes: Sequence[tuple[Claim, Change]]) -> list[bool]:
     """Change deliveries as far as the claims on them still hold; for each whether it did."""
     numbers = json.dumps([claim.delivery_id for claim, _ in changes])
@@ -331,14 +360,14 @@ def _change(db: apsw.Connection, changes: Sequence[tuple[Claim, Change]]) -> lis
         if row is not None and holds:
             changed[claim.delivery_id] = change(row)
         held.append(holds)
-    save_deliveries(db, changed.values())
+    change_deliveries(db, changed.values())
     return held
 
 
 def _withdraw_dependents(db: apsw.Connection, completion: Completion) -> None:
     """Withdraw the paired deliveries that have waited for one that is dead-lettered."""
     dead = DeliveryRow(*every(db, _SQL["delivery"], (completion.claim.delivery_id,))[0])
-    save_deliveries(db, _dependents(db, dead, rows.to_us(completion.at)))
+    change_deliveries(db, _dependents(db, dead, rows.to_us(completion.at)))
 
 
 def _dependents(db: apsw.Connection, row: DeliveryRow, at: int) -> list[DeliveryRow]:
@@ -357,7 +386,8 @@ def _redrive(db: apsw.Connection, hooks: dict[str, SubscribedHook], delivery_id:
     again = outbox_rows.new_delivery(0, row.effect_id, row.account_id, hooks[row.hook], now, delivery_id)
     (new,) = number_deliveries(db, [again])
     closed = [row._replace(state=DeliveryState.DEAD.value)] if row.state == DeliveryState.HALTED else []
-    save_deliveries(db, [*closed, new])
+    save_deliveries(db, [new])
+    change_deliveries(db, closed)
     return new.delivery_id
 
 
@@ -378,7 +408,7 @@ def _effects(db: apsw.Connection, effect_ids: set[int]) -> dict[int, EffectRow]:
     event_ids = json.dumps(sorted({effect_id // EFFECTS_PER_EVENT for effect_id in effect_ids}))
     events = every(db, _SQL["effects"], (event_ids,))
     audit = _SQL["audit"].format(where="WHERE e.event_id IN (SELECT value FROM json_each(?))")
-    moved = {row[0]: reversed(every(db, _SQL["moves"], (*row[2:4], MOVES_TOLD))) for row in events}
+    moved = outbox_rows.by_event(every(db, _SQL["moves"], (event_ids, MOVES_TOLD)))
     return outbox_rows.effects_by_id(events, every(db, audit, (event_ids,)), moved)
 
 
@@ -388,21 +418,23 @@ def _effects(db: apsw.Connection, effect_ids: set[int]) -> dict[int, EffectRow]:
 def make_deliveries(db: apsw.Connection, planner: Planner, written: FeedRows) -> list[tuple[Feed, Delivery]]:
     """Write the deliveries that feeds make, claimed as far as their feeds wish and lanes are free; return those."""
     if written.watched:
-        save_deliveries(db, written.watch(*_watched(db, planner, written.watched_accounts())))
+        change_deliveries(db, written.watch(*_watched(db, planner, written.watched_accounts())))
     made = written.deliveries
     if not made:
         return []
-    numbered, taken = number_deliveries(db, [new.row for new in made]), list[tuple[Feed, Delivery]]()
+    numbered, taken = number_deliveries(db, [new.row for new in made]), list[int]()
     for place in outbox_rows.claimable(made):
-        (_, hook, decision, feed), row = made[place], numbered[place]
+        (_, hook, _, feed), row = made[place], numbered[place]
         if feed.claiming is None or (hook.is_ordered and _is_busy(db, hook.name, row.account_id)):
             continue
-        numbered[place] = row = outbox_rows.claimed(row, feed.claiming.leased_until)
-        moves = reversed(every(db, _SQL["moves"], (row.account_id, decision.sequence, MOVES_TOLD)))
-        effect = outbox_rows.fed_effect(row.effect_id, decision, moves)
-        taken.append((feed, outbox_rows.delivery_from(row, hook, effect)))
+        numbered[place] = outbox_rows.claimed(row, feed.claiming.leased_until)
+        taken.append(place)
     save_deliveries(db, numbered)
-    return taken
+    if not taken:
+        return []
+    event_ids = {numbered[place].effect_id // EFFECTS_PER_EVENT for place in taken}
+    moved = outbox_rows.by_event(every(db, _SQL["moves"], (json.dumps(sorted(event_ids)), MOVES_TOLD)))
+    return [outbox_rows.fed_delivery(numbered[place], made[place], moved) for place in taken]
 
 
 def _watched(

@@ -35,12 +35,13 @@ from ...records import Segment, without_person
 from .. import chain, rows, statements
 from ..archive import Archived, write_archive
 from ..mentions import Mentions
-from ..outbox_rows import DELIVERY_ERROR, EFFECTS_PER_EVENT
+from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
 from ..rows import Row
 from ..unpruned import Unpruned, unpruned_from
 from ..writing import LATEST, RETENTION_PAGE, erased_row, in_pages
 from .connection import every, in_our_words, open_reader, pragma
 from .ledger import load
+from .outbox import change_deliveries
 from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
@@ -165,8 +166,8 @@ def _erase_quarantined(numbers: Sequence[int], db: apsw.Connection) -> int:
 
 def _erase_errors(numbers: Sequence[int], db: apsw.Connection) -> None:
     found = [row for number in numbers for row in every(db, _SQL["delivery"], (number,))]
-    erased = [(*row[:DELIVERY_ERROR], rows.ERASED, *row[DELIVERY_ERROR + 1 :]) for row in found]
-    db.executemany(_SQL["save_delivery"], [chain.with_digest("delivery", row) for row in erased])
+    erased = [DeliveryRow(*row)._replace(error=rows.ERASED) for row in found]
+    change_deliveries(db, erased)
 
 
 def _save_baseline(db: apsw.Connection, account: Account) -> None:

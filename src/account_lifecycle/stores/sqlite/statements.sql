@@ -160,11 +160,12 @@ REPLACE INTO counter VALUES (?, ?, ?)
 
 -- name: save_delivery
 INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (delivery_id) DO UPDATE SET
-    state = excluded.state, attempts = excluded.attempts, token = excluded.token, due_at = excluded.due_at,
-    leased_until = excluded.leased_until, hook = excluded.hook, opener_hook = excluded.opener_hook,
-    settled_at = excluded.settled_at, error = excluded.error,
-    digest = excluded.digest
+
+-- name: change_delivery
+UPDATE delivery SET
+    hook = ?, state = ?, attempts = ?, token = ?, due_at = ?, leased_until = ?, settled_at = ?, error = ?,
+    opener_hook = ?, digest = ?
+WHERE delivery_id = ?
 
 -- name: claimable
 SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
@@ -283,10 +284,15 @@ LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = 
 WHERE e.event_id IN (SELECT value FROM json_each(?))
 
 -- name: moves
-SELECT sequence, received_at, word, before, after FROM event
-WHERE account_id = ? AND sequence <= ?
-  AND substr(before, 1, instr(before || ' ', ' ')) <> substr(after, 1, instr(after || ' ', ' '))
-ORDER BY sequence DESC LIMIT ?
+SELECT e.event_id, m.sequence, m.received_at, m.word, m.before, m.after
+FROM json_each(?1) asked CROSS JOIN event e ON e.event_id = asked.value
+CROSS JOIN event m ON m.event_id IN (
+    SELECT event_id FROM event
+    WHERE account_id = e.account_id AND sequence <= e.sequence
+      AND before <> after AND substr(before, 1, instr(before || ' ', ' ')) <> substr(after, 1, instr(after || ' ', ' '))
+    ORDER BY sequence DESC LIMIT ?2
+)
+ORDER BY e.event_id, m.sequence
 
 -- name: first_unfinished
 SELECT min(first) FROM (
