@@ -183,6 +183,23 @@ def test_threads_that_feed_at_once_call_the_hooks_of_their_own_events_once(engin
     assert engine.run_hooks() == []
 
 
+def test_an_event_with_two_hooks_takes_two_commits(file_url: str) -> None:
+    """One keeps it with its deliveries, claimed, and one completes them."""
+    commits: list[int] = []
+    apsw.connection_hooks.append(lambda connection: connection.set_commit_hook(lambda: bool(commits.append(1))))
+    try:
+        with Engine.open(file_url, observers=()) as engine:
+            entered, left = Failing(0), Failing(0)
+            engine.on_entered(entered, name="entered")
+            engine.on_left(left, name="left")
+            engine.feed_event(webhook("a", "OK"))
+            commits.clear()
+            engine.feed_event(webhook("a", "ERROR"))
+            assert (len(entered.calls), len(left.calls), len(commits)) == (2, 1, 2)
+    finally:
+        apsw.connection_hooks.pop()
+
+
 # ---- Other processes -----------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,11 +19,11 @@ from account_lifecycle.errors import ConfigurationError, StoreError
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.rules import Rules
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
-from account_lifecycle.stores.postgres import PostgresStore
+from account_lifecycle.stores.postgres import PostgresStore, connection
 from account_lifecycle.stores.postgres.connection import SCHEMA_VERSION, encoded, nul_escaped, nul_unescaped
 from builders import T0, announced, as_it_is, at
 from postgres_server import PostgresServer, PrivateServer
-from stores.hooks import claim, complete, feed, hook, planned, states
+from stores.hooks import claim, complete, feed, hook, planned, records, states
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
 pytest_plugins = ("postgres_server",)
@@ -413,3 +414,35 @@ def test_what_was_erased_is_in_no_table_any_more_and_in_no_file_once_the_tables_
     assert len(files) > 100
     assert [path for path in files if secret in path.read_bytes()] == []
     assert list(store.faults()) == []
+
+
+# ---- How much is asked -----------------------------------------------------------------------------
+
+
+def test_a_single_event_takes_two_statements_whatever_it_leaves(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One locks and reads its account, and one writes the event with all that comes of it; a new account takes two
+    more."""
+    store.subscribe([hook("entered"), hook("left", EffectKind.LEFT)], T0)
+    feed(store, "a", "OK")
+    asked: list[str] = []
+    execute = connection.Connection.execute
+
+    def spy(self: connection.Connection, query: bytes, *args: Any, **options: Any) -> Any:
+        asked.append(query.decode().split()[0])
+        return execute(self, query, *args, **options)
+
+    monkeypatch.setattr(connection.Connection, "execute", spy)
+    feed(store, "a", "ERROR", minute=1)
+    assert len(asked) == 4, asked
+    assert (asked[0], asked[-1]) == ("BEGIN", "COMMIT")
+    asked.clear()
+    feed(store, "b", "OK", minute=2)
+    assert len(asked) == 6, asked
+    assert [(record.account_id, record.sequence) for record in records(store)] == [
+        ("a", 1),
+        ("a", 2),
+        ("a", 2),
+        ("b", 1),
+    ]

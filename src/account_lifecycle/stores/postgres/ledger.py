@@ -7,7 +7,7 @@ end, and then looks for one of its events by number and digest: if it is there, 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...lifecycle.account import Account
 from ...lifecycle.decide import Decision
@@ -20,7 +20,7 @@ from ..protocol import Fed, Feed
 from ..rows import Row
 from ..writing import FeedRows, judge_feed, release_row, release_times
 from .outbox import lock_watched, put_off_withdrawals
-from .transactions import Transaction
+from .transactions import MANY, Transaction
 
 FeedTurn = Turn[Feed, Fed]
 
@@ -78,7 +78,36 @@ class _Desk:
         self._released: dict[int, int] = {}
         self.is_kept = False
         """Whether an earlier attempt, whose outcome was not known, was kept after all."""
-        self._lock(sum(len(turn.asked.events) for turn in turns), [n for turn in turns for n in turn.asked.releasing])
+        transaction.are_apart = True  # an account, an event or a delivery is written once
+        self._quarantined: dict[int, Row] = {}
+        self._numbers: list[int] = []
+        events, releasing = (
+            sum(len(turn.asked.events) for turn in turns),
+            [n for turn in turns for n in turn.asked.releasing],
+        )
+        if len(account_ids) == 1 and not releasing and transaction.earlier is None:
+            self._lock_one(account_ids[0], events)
+        else:
+            self._lock(events, releasing)
+
+    def _lock_one(self, account_id: str, events: int) -> None:
+        """Lock and read one account, and take numbers, by one statement; by two more if it is not there."""
+        transaction, params = self._transaction, (account_id, events)
+        found = transaction.ask("lock_account", params)
+        if not found:
+            with transaction.round():
+                transaction.execute("enter_accounts", (chain.GENESIS, [account_id]))
+                locked = transaction.execute("lock_account", params)
+            found = locked.fetchall()
+        ((*account, self._generation, self._numbers),) = found
+        self._keep(account)
+
+    def _keep(self, account: Sequence[Any]) -> None:
+        *columns, digest = account
+        account_id, sequence = columns[:2]
+        self._heads[account_id] = bytes(digest)
+        if sequence:  # or else it was entered just now
+            self._accounts[account_id] = rows.account_from(tuple(columns))
 
     def _lock(self, events: int, releasing: list[int]) -> None:
         """In one round: make the accounts that are not there, lock all in one order, read them, take numbers.
@@ -95,13 +124,10 @@ class _Desk:
             witness = transaction.execute("is_event_kept", earlier.witness) if earlier and earlier.witness else None
         self._numbers = [number for (number,) in numbers.fetchall()]
         ((self._generation,),) = generation.fetchall()
-        self._quarantined: dict[int, Row] = {row[0]: row for row in quarantined.fetchall()} if quarantined else {}
+        self._quarantined = {row[0]: row for row in quarantined.fetchall()} if quarantined else {}
         self.is_kept = witness is not None and bool(witness.fetchall())
-        for *columns, digest in accounts.fetchall():
-            account_id, sequence = columns[:2]
-            self._heads[account_id] = bytes(digest)
-            if sequence:  # or else it was entered just now
-                self._accounts[account_id] = rows.account_from(tuple(columns))
+        for account in accounts.fetchall():
+            self._keep(account)
 
     def judge(self, feed: Feed) -> list[Decision]:
         """Return the decisions about a feed's events, after those before it; if it fails it leaves no trace."""
@@ -152,11 +178,15 @@ class _Desk:
         if not made:
             return []
         wished = list(claimable(made))
+        if not wished and len(made) < MANY:
+            columns = zip(*(new.row[1:] for new in made), strict=True)
+            transaction.put_off("save_new_deliveries", [[list(column) for column in columns]])
+            return []
         lanes = [(made[place].hook.name, made[place].row.account_id) for place in wished if made[place].hook.is_ordered]
         with transaction.round():
             numbers = transaction.execute("delivery_numbers", (len(made),))
-            columns = [list(column) for column in zip(*lanes, strict=True)]
-            locked = transaction.execute("lock_busy_lanes", columns) if lanes else None
+            lane_columns = [list(column) for column in zip(*lanes, strict=True)]
+            locked = transaction.execute("lock_busy_lanes", lane_columns) if lanes else None
             accounts = sorted({made[place].row.account_id for place in wished})
             moved = transaction.execute("moves_of_accounts", (accounts,)) if accounts else None
         numbered = [new.row._replace(delivery_id=n) for new, (n,) in zip(made, numbers.fetchall(), strict=True)]

@@ -397,8 +397,7 @@ class _Completing:
 
     def execute(self, transaction: Transaction[set[Row]]) -> None:
         """Complete, within a round."""
-        transaction.execute("lock_deliveries", (self._columns[0],))
-        self._now = transaction.execute("complete", self._columns)
+        self._now = transaction.execute("complete", (self._columns[0], *self._columns))
         self._before = transaction.execute("completed_before", self._columns) if transaction.earlier else None
         if self._dead:
             transaction.execute("withdraw_dependents", (self._dead_at, NOT_DELIVERED, self._dead))

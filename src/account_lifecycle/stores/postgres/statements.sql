@@ -59,6 +59,22 @@ WHERE account_id = ANY(%s)
 ORDER BY account_id
 FOR UPDATE
 
+-- name: lock_account
+-- The same of one account, and what its feed needs beside it. Each part waits for the one before: the generation of the
+-- hooks is read and numbers are taken once the account is locked, and once nobody can change a hook.
+WITH feeding AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(1094929475, hashtext('hooks ' || coalesce(current_schema(), '')))
+), locked AS MATERIALIZED (
+    SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since,
+           a.facts, a.digest
+    FROM account a CROSS JOIN feeding
+    WHERE a.account_id = %s
+    FOR UPDATE OF a
+)
+SELECT locked.*, (SELECT last_value + is_called::int FROM hook_generation),
+       (SELECT array_agg(nextval('event_number')) FROM generate_series(1, %s))
+FROM locked
+
 -- name: leave_accounts
 DELETE FROM account WHERE account_id = ANY(%s) AND sequence = 0
 
@@ -239,6 +255,12 @@ FOR SHARE OF d
 -- name: delivery_numbers
 SELECT nextval('delivery_number') FROM generate_series(1, %s)
 
+-- name: save_new_deliveries
+INSERT INTO delivery
+SELECT nextval('delivery_number'), made.*
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+            %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::bigint[]) made
+
 -- name: save_delivery
 INSERT INTO delivery VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
@@ -344,16 +366,17 @@ WHERE d.hook = %s AND d.state = 'waiting' AND d.redrive_of IS NULL AND EXISTS (
 SELECT event_id, account_id, effects FROM event
 WHERE account_id = ANY(%s) AND event_id > %s AND effects <> '[]' ORDER BY event_id
 
--- name: lock_deliveries
-SELECT delivery_id FROM delivery WHERE delivery_id = ANY(%s) ORDER BY delivery_id FOR UPDATE
-
 -- name: complete
+WITH locked AS MATERIALIZED (
+    SELECT delivery_id FROM delivery WHERE delivery_id = ANY(%s) ORDER BY delivery_id FOR UPDATE
+)
 UPDATE delivery d SET
     state = s.state, settled_at = s.at, due_at = coalesce(s.due_at, d.due_at),
     error = CASE s.counts WHEN 1 THEN s.error ELSE coalesce(s.error, d.error) END,
     attempts = d.attempts - 1 + s.counts, leased_until = NULL
 FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
      s (delivery_id, token, state, at, due_at, error, counts)
+JOIN locked USING (delivery_id)
 WHERE d.delivery_id = s.delivery_id AND d.token = s.token AND d.state = 'running'
 RETURNING d.delivery_id, d.token
 
