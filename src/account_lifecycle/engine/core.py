@@ -371,9 +371,9 @@ class Engine(Answers, KnownHooks, HookRegistry):
     # ---- Hooks: registered by the methods on_…, which HookRegistry has -----------------------------
 
     def run_hooks(self) -> list[HookOutcome]:
-        """Run every hook that is due, also those of effects that no process with hooks has seen yet.
+        """Run every hook that is due, also for earlier events that one is called for since it became known.
 
-        Feeding runs the hooks of its own event already; this is for what failed, or what a process that
+        Feeding runs the hooks of its own event already; this is for what failed or has dwelt, or what a process that
         had no hooks or crashed has left. Return what happened, in order.
         """
         return self._runner.run_due()
