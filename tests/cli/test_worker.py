@@ -325,15 +325,17 @@ def test_a_worker_runs_hooks_until_it_is_told_to_stop(store: Path, hooks: str, h
 
 
 def test_stopping_waits_for_the_call_that_is_running(store: Path, hooks: str) -> None:
-    with started("--hooks", f"{hooks}:slow", "--catch-up", "--poll", "0.05s") as process:
+    with started(
+        "--hooks", f"{hooks}:slow", "--catch-up", "--threads", "1", "--poll", "0.05s", threads="1 thread"
+    ) as process:
         eventually(Path("begun").exists)
         process.send_signal(signal.SIGTERM)
         Path("go on").touch()
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert err.splitlines() == [
-        "stopping: waiting for 2 calls, 30 s at most; again to kill",
-        "stopped: 2 calls made: 2 done",
+        "stopping: waiting for 1 call, 30 s at most; again to kill",
+        "stopped: 1 call made: 1 done",
     ]
     with Engine.open(f"sqlite:///{store}", observers=()) as engine:
         assert engine.deliveries(state="done")

@@ -42,8 +42,9 @@ class PostgresRetention:
         """Erase an account's payloads and names, also from the quarantine; return how many payloads.
 
         What was there when it began is erased. The server's files keep the old rows, and what an ordinary VACUUM frees
-        is not overwritten; its log and backups keep them for longer. If that matters, run ``VACUUM FULL`` over event,
-        account, baseline, quarantine and delivery when no older transaction is running: it writes the tables anew.
+        is not overwritten; its log and backups keep them for longer. If that matters, run ``VACUUM (FULL, ANALYZE)``
+        over event, account, baseline, quarantine and delivery when no older transaction is running, which writes the
+        tables anew, and then ``VACUUM FULL pg_statistic``, where the server keeps samples.
         """
         erased, before = 0, LATEST
         while before:
