@@ -72,7 +72,7 @@ class Draft:
             with suppress(FileExistsError):
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, mode)
                 with suppress(OSError):  # a file system without locks: leftovers stay there
-                    _lock(handle)
+                    _lock(handle, waits=True)  # for one who took it for a leftover: then it is removed, and made anew
                 if os.fstat(handle).st_nlink:
                     return handle
                 os.close(handle)
@@ -198,7 +198,7 @@ def _remove_leftovers(target: Path) -> None:
 def _remove_unlocked(draft: Path) -> None:
     handle = os.open(draft, os.O_RDWR | _FLAGS | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
-        _lock(handle)
+        _lock(handle, waits=False)
         _remove(draft)
     finally:
         os.close(handle)
@@ -213,11 +213,11 @@ _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 if sys.platform == "win32":  # where an open file cannot be removed anyway
 
-    def _lock(_handle: int) -> None:
+    def _lock(_handle: int, *, waits: bool) -> None:
         pass
 else:
     import fcntl
 
-    def _lock(handle: int) -> None:
-        """Lock an open file; raise ``OSError`` if it is locked, or cannot be."""
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _lock(handle: int, *, waits: bool) -> None:
+        """Lock an open file; raise ``OSError`` if it cannot be locked or, unless this ``waits``, is locked."""
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
