@@ -46,7 +46,8 @@ deliveries = st.sampled_from(
 
 def keyed(key: str, more: dict[str, Any], delivery: dict[str, Any], *, is_last: bool) -> Wrap:
     def wrap(value: Any) -> Any:
-        return {**more, **delivery, key: value} if is_last else {key: value, **more, **delivery}
+        beside = {name: each for name, each in {**more, **delivery}.items() if name != key}  # or it would be lost
+        return {**beside, key: value} if is_last else {key: value, **beside}
 
     return wrap
 
