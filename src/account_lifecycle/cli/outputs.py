@@ -18,7 +18,18 @@ STANDARD_OUTPUT = ("-", "/dev/stdout")
 _FORCE = "account_lifecycle.force"
 
 
-class OutputFile(CheckedType):
+class _OutputPath(CheckedType):
+    """A path, of which ``name`` says what it is to lead to."""
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; nothing is looked at yet. Fail for a URL, of which only the harmless parts are shown."""
+        if "://" in str(value):
+            self.fail(f"{public_url(str(value))} is a URL. Name a {self.name}.", param, ctx)
+        return Path(value)
+
+
+class OutputFile(_OutputPath):
     """A file to be written, whose ending says the format: a command gets it as a ``OutputTarget``.
 
     With ``streams`` it may be standard output, for which the command gets None, or a pipe of any name. Without
@@ -41,13 +52,6 @@ class OutputFile(CheckedType):
         self.beside = beside
 
     @override
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path; nothing is looked at yet. Fail for a URL, of which only the harmless parts are shown."""
-        if "://" in str(value):
-            self.fail(f"{public_url(str(value))} is a URL. Name a file.", param, ctx)
-        return Path(value)
-
-    @override
     def checked(self, value: Path, param: click.Parameter, ctx: click.Context) -> OutputTarget | None:
         """Return what may be written to; fail with the option, why not, and what to do."""
         if self.streams and str(value) in STANDARD_OUTPUT:
@@ -63,20 +67,13 @@ class OutputFile(CheckedType):
             self.fail(hide_urls(f"{error}{may_be}"), param, ctx)
 
 
-class OutputFolder(CheckedType):
+class OutputFolder(_OutputPath):
     """A folder to be written into: a new one, an empty one, or one that an earlier run of the same command made."""
 
     name = "folder"
 
     def __init__(self, is_earlier: Callable[[Path], bool] = lambda _: False) -> None:
         self._is_earlier = is_earlier
-
-    @override
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path; nothing is looked at yet. Fail for a URL, of which only the harmless parts are shown."""
-        if "://" in str(value):
-            self.fail(f"{public_url(str(value))} is a URL. Name a folder.", param, ctx)
-        return Path(value)
 
     @override
     def checked(self, value: Path, param: click.Parameter, ctx: click.Context) -> Path:

@@ -6,8 +6,9 @@ import gzip
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +24,7 @@ from ..lifecycle.machine import situation_of, situation_text
 from ..lifecycle.status import Status, Verdict
 from ..outputs.drafts import drafted
 from ..outputs.endings import ARCHIVE_ENDINGS, form_of
-from ..records import Evidence, LedgerEntry
+from ..records import Evidence, LedgerEntry, Segment
 from . import chain
 from .rows import OF_OWNER, PRIVATE, PUBLIC, anomaly_from, anomaly_rows, effects_text, event_row, evidence_text, to_us
 
@@ -52,6 +53,39 @@ def write_archive(path: Path, evidence: Iterable[Archived]) -> tuple[int, str]:
     except OutputError as error:
         raise StoreError(f"The archive is not written: {error} Nothing was taken out.") from error
     return count, sink.hexdigest()
+
+
+def begun(earlier: Sequence[Segment], until: datetime, at: datetime, archive: Path, archive_sha256: str) -> Segment:
+    """Return a segment of which nothing was taken out yet, after the ``earlier`` ones."""
+    segment = Segment(len(earlier) + 1, until, at, 0, str(archive), archive_sha256, "")
+    return segment._replace(baselines=earlier[-1].baselines) if earlier else segment
+
+
+@contextmanager
+def taking_out(
+    archive: Path, so_far: Callable[[], Segment], undecided: tuple[type[StoreError], ...] = ()
+) -> Iterator[None]:
+    """Take events out of a store page by page, once they are in an archive, which is removed if none was.
+
+    ``so_far`` returns the segment of the pages that are committed. An error comes after a page that was rolled back,
+    and is raised with how many events were taken out before; one that is ``undecided`` goes on as it is, and the
+    archive stays, because it may be all that there is.
+    """
+    try:
+        yield
+    except undecided:
+        raise
+    except StoreError as error:
+        taken = so_far().events
+        if not taken:
+            archive.unlink(missing_ok=True)
+            raise
+        raise type(error)(
+            f"{error} Before that {taken:,} events were taken out, which are in {archive}. "
+            "Prune again, with another archive, to take out the rest."
+        ) from error
+    if not so_far().events:
+        archive.unlink(missing_ok=True)
 
 
 def _record(proof: Evidence, digest: bytes, private: bytes | None) -> dict[str, Any]:

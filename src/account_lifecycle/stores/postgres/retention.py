@@ -24,7 +24,7 @@ from ...lifecycle.policy import DEFAULT_POLICY
 from ...lifecycle.rules import RecordedPolicies
 from ...records import Segment, without_person
 from .. import chain, rows
-from ..archive import Archived, write_archive
+from ..archive import Archived, begun, taking_out, write_archive
 from ..mentions import Mentions
 from ..rows import Row
 from ..unpruned import Unpruned, unpruned_from
@@ -73,27 +73,12 @@ class PostgresRetention:
         taken = _events_of(self._transactions.stream("taken", ends))
         _, sha256 = write_archive(archive, _in_pages(taken, pages))
         heads = {account_id: bytes(digest) for account_id, *_, digest in ask("baselines", where="")}
-        segment = Segment(len(earlier) + 1, until, at, 0, str(archive), sha256, "")
-        segment = segment._replace(baselines=earlier[-1].baselines) if earlier else segment
         policies = RecordedPolicies(lambda: map(rows.rules_from, ask("rules")))
-        pruning = _Pruning(earlier, heads, policies, segment)
-        try:
+        pruning = _Pruning(earlier, heads, policies, begun(earlier, until, at, archive, sha256))
+        with taking_out(archive, lambda: pruning.segment, (UnknownOutcome,)):
             for page in pages:
                 pruning.take(self._transactions, page)
-        except UnknownOutcome:
-            raise  # the archive may be all that there is
-        except StoreError as error:  # this page was rolled back
-            if not pruning.segment.events:
-                archive.unlink(missing_ok=True)
-                raise
-            raise type(error)(
-                f"{error} Before that {pruning.segment.events:,} events were taken out, which are in {archive}. "
-                "Prune again, with another archive, to take out the rest."
-            ) from error
-        if not pruning.segment.events:
-            archive.unlink(missing_ok=True)
-            return None
-        return pruning.segment
+        return pruning.segment if pruning.segment.events else None
 
     def unpruned(self, until: datetime) -> Unpruned:
         """Return which events before a time a prune up to it leaves, and what holds them."""

@@ -33,7 +33,7 @@ from ...lifecycle.rules import RecordedPolicies
 from ...outputs.drafts import drafted
 from ...records import Segment, without_person
 from .. import chain, rows, statements
-from ..archive import Archived, write_archive
+from ..archive import Archived, begun, taking_out, write_archive
 from ..mentions import Mentions
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
 from ..rows import Row
@@ -96,22 +96,11 @@ class SQLiteRetention(SQLiteFile):
             earlier = [rows.segment_from(row) for row in snapshot.every(_SQL["segments"])]
             _, archive_sha256 = write_archive(archive, _taken(snapshot.rows, cut))
         policies = RecordedPolicies(lambda: map(rows.rules_from, self._all(_SQL["rules"])))
-        pruning = _Pruning(cut, earlier, policies, _begun(earlier, until, at, archive, archive_sha256))
-        try:
+        pruning = _Pruning(cut, earlier, policies, begun(earlier, until, at, archive, archive_sha256))
+        with taking_out(archive, lambda: pruning.segment):
             while taken := self._write(pruning.take_page):
                 pruning.segment = taken
-        except StoreError as error:  # this page was rolled back
-            if not pruning.segment.events:
-                archive.unlink(missing_ok=True)
-                raise
-            raise type(error)(
-                f"{error} Before that {pruning.segment.events:,} events were taken out, which are in {archive}. "
-                "Prune again, with another archive, to take out the rest."
-            ) from error
-        if not pruning.segment.events:
-            archive.unlink(missing_ok=True)
-            return None
-        return pruning.segment
+        return pruning.segment if pruning.segment.events else None
 
     def unpruned(self, until: datetime) -> Unpruned:
         """Return which events before a time a prune up to it leaves, and what holds them."""
@@ -231,12 +220,6 @@ def _cut(db: apsw.Connection, until: datetime) -> int | None:
     later = every(db, _SQL["first_received_later"], (rows.to_us(until),))
     ends = [last + 1, *(number for (number,) in later), *([] if unfinished is None else [unfinished])]
     return min(ends) - 1 if min(ends) > first else None
-
-
-def _begun(earlier: Sequence[Segment], until: datetime, at: datetime, archive: Path, archive_sha256: str) -> Segment:
-    """Return a segment of which nothing was taken out yet."""
-    segment = Segment(len(earlier) + 1, until, at, 0, str(archive), archive_sha256, "")
-    return segment._replace(baselines=earlier[-1].baselines) if earlier else segment
 
 
 def _share(db: apsw.Connection, account: Account) -> int:
