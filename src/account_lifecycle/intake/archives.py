@@ -1,7 +1,7 @@
 """Archives as logs: events that were taken out of a store are read as they were on record, not out of their payloads.
 
 So an archive comes to the same accounts as the store did: also its deadlines and observations, which have no payload,
-and the events whose payload was erased. Its other columns, what was decided and the chain, are for whoever verifies.
+and the events whose payload was erased. Its other columns, what was decided and the chain, are for ``verify``.
 """
 
 import json

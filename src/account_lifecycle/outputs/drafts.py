@@ -3,7 +3,7 @@
 A draft is called ``.NAME.TOKEN.part``, is nobody else's to read while it is written, and is locked by its open file for
 as long as its process lives. So a draft that nobody has locked was left by a run that was killed, and the next run to
 the same target removes it; process ids, which are used again and mean nothing in another container, are not asked.
-Between being made and being locked a draft looks abandoned: whoever made it looks afterwards whether it is still there.
+Between being made and being locked a draft looks abandoned: its maker looks afterwards whether it is still there.
 
 Without ``replace`` the name is given by a link, which fails if there is a file by then; with it by a rename, of which
 the last wins. Either way a reader sees one whole file or another.

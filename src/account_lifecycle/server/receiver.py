@@ -6,7 +6,7 @@ are kept in the quarantine and not asked for once more. What was not kept is ans
 
 A request is answered in two parts. ``check`` needs no store and takes microseconds: method, length, credentials. It can
 be asked before the body is read, so that a body from a stranger never is. ``feed`` waits for the disk: it belongs into
-a thread. The mounts (``asgi``, ``wsgi``) do both; ``handle`` is both for whoever has the whole request in hand.
+a thread. The mounts (``asgi``, ``wsgi``) do both; ``handle`` is both for a caller that has the whole request in hand.
 
 The content type is not looked at: the webhooks that are made by the vendor's API have none.
 """

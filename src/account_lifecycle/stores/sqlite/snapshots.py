@@ -4,7 +4,7 @@ Nothing is read by the connection that writes, so a reader waits for no writer a
 are lent from a small pool, because opening one costs more than most answers.
 
 No connection of SQLite may cross a fork, and no old snapshot may hold bytes that were erased. So before a fork, and
-before the log is emptied, whoever is reading in this process reads the rest into memory (``Snapshots.detach``), and
+before the log is emptied, a stream of this process reads the rest into memory (``Snapshots.detach``), and
 across a fork nobody opens a connection.
 """
 
@@ -43,7 +43,7 @@ class Snapshots:
             snapshot.close()
 
     def detach(self) -> None:
-        """Let whoever is reading in this process read on from memory."""
+        """Let the streams of this process read on from memory."""
         for snapshot in list(self._reading):
             snapshot.detach()
 
@@ -54,7 +54,7 @@ class Snapshots:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Close every connection for a fork; whoever wants another waits until it is over."""
+        """Close every connection for a fork; a thread that wants another waits until it is over."""
         with self._gate:
             self.detach()
             self._close_idle()
