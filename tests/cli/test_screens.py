@@ -25,6 +25,12 @@ ANSWERS = [
     ("db", "check"),
 ]
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
+SECOND = re.compile(r"(?<=\d\d:\d\d):\d\d")
+
+
+def words(screen: str) -> str:
+    """What a screen says, but for seconds: a clock may move on between two of them."""
+    return SECOND.sub("", COLOUR.sub("", screen))
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -40,7 +46,7 @@ def test_no_line_is_wider_than_the_terminal(answer: tuple[str, ...], width: int,
 def test_colour_only_repeats_what_words_say(answer: tuple[str, ...], run: Run, store: Path) -> None:
     plain = run(*answer, FORCE_COLOR="1", COLUMNS="100", NO_COLOR="1").out
     coloured = run(*answer, FORCE_COLOR="1", COLUMNS="100").out
-    assert COLOUR.sub("", coloured) == COLOUR.sub("", plain)
+    assert words(coloured) == words(plain)
     assert not re.search(r"\x1b\[[\d;]*3\d", plain)
 
 
