@@ -2,6 +2,18 @@
 
 import pytest
 
-NAMES = ("contract", "ledger", "reader", "fleet", "prover", "retention", "paging", "outbox", "quiet", "delivery")
-for name in (*NAMES, "rivalry"):
+NAMES = (
+    "contract",
+    "ledger",
+    "reader",
+    "fleet",
+    "prover",
+    "retention",
+    "paging",
+    "outbox",
+    "quiet",
+    "delivery",
+    "reconciling",
+)
+for name in (*NAMES, "rivalry", "reconciling"):
     pytest.register_assert_rewrite("stores.contract" if name == "contract" else f"stores.{name}_contract")

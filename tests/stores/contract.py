@@ -16,6 +16,7 @@ from stores.paging_contract import PagingContract
 from stores.prover_contract import ProverContract
 from stores.quiet_contract import QuietContract
 from stores.reader_contract import ReaderContract
+from stores.reconciling_contract import ReconcilingContract
 from stores.retention_contract import RetentionContract
 from stores.rivalry_contract import RivalryContract
 from stores.withdrawal_contract import WithdrawalContract
@@ -33,5 +34,6 @@ class StoreContract(
     DeliveryContract,
     WithdrawalContract,
     RivalryContract,
+    ReconcilingContract,
 ):
     """Everything of ``ports.Store``."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from account_lifecycle import Engine
 from account_lifecycle.records import DeliveryState, Refused
 from account_lifecycle.stores import chain, rows
+from account_lifecycle.stores.reconciliations import Reconciliation
 from builders import T0, announced, at
 from stores.hooks import claim, complete, hook
 from verify.fleets import everything, feed, words
@@ -96,6 +97,9 @@ def fill(engine: Engine, archive: Path | None) -> None:
     words(engine, "left", ["OK", "ERROR", "OK", "CREDENTIALS"])
     feed(store, [announced("right", word, 90 + n, "IMAP") for n, word in enumerate(["OK", "ERROR", "RECONNECTED"])])
     store.quarantine([Refused(T0, b"no payload %d" % n, 12, "payload", "because") for n in range(4)])
+    for minute in (0, 15):
+        number = store.begin_reconciliation(at(minute), at(minute + 10))
+        store.end_reconciliation(Reconciliation(number, at(minute), at(minute + 1), is_whole=True))
     if archive is not None:
         engine.prune(at(10**6), archive)
         feed(store, [announced("left", word, 10**6 + n) for n, word in enumerate(["RECONNECTED", "OK", "ERROR"])])
@@ -304,6 +308,15 @@ FORGERIES: dict[str, Forgery] = {
     ),
     "a payload of the quarantine is changed": Forgery(
         sql("UPDATE quarantine SET reason = 'none' WHERE quarantine_id = 2"), "quarantine"
+    ),
+    "a reconciliation is changed": Forgery(
+        sql("UPDATE reconciliation SET is_whole = 0 WHERE number = 1"), "reconciliation 1"
+    ),
+    "the first reconciliation is taken out": Forgery(
+        sql("DELETE FROM reconciliation WHERE number = 1"), "reconciliation 1"
+    ),
+    "the last reconciliation is taken out": Forgery(
+        sql("DELETE FROM reconciliation WHERE number = 2"), "reconciliation 2"
     ),
     # ---- What was pruned
     "where the ledger begins is changed": Forgery(

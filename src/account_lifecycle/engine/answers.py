@@ -43,6 +43,7 @@ from ..records import (
 )
 from ..stores.fleet import AccountOrder, EventFilter, FleetEvent
 from ..stores.protocol import Reader, Store
+from ..stores.reconciliations import Reconciliation
 from ..verify.past import account_as_of
 from .diagnosis import Diagnosis, diagnose
 from .overview import Overview, overview_now, overview_then
@@ -328,6 +329,15 @@ class Answers:
         if at is not None:
             return overview_then(self.store, in_utc("at", at), self.policy)
         return overview_now(self.store, self._clock() if now is None else in_utc("now", now), self.policy)
+
+    def reconciliations(self, *, before: int | None = None, limit: int = 100) -> list[Reconciliation]:
+        """Return the runs over the vendor's list, newest first: ``limit`` at most, those ``before`` a number."""
+        end = arguments.maybe(arguments.count, "before", before)
+        return self.store.reconciliations(arguments.count("limit", limit), end)
+
+    def last_reconciliation(self) -> Reconciliation | None:
+        """Return the newest run over the vendor's list, which may be running; None if there never was one."""
+        return next(iter(self.store.reconciliations(1)), None)
 
     def machine_for(self, account_id: str) -> BoundModel:
         """Return a model at the account's situation, bound to the shared ``transitions`` machine.

@@ -132,6 +132,7 @@ class _Origin:
         yield "anomaly", self._ask("SELECT * FROM anomaly")
         yield "blind_window", self._ask("SELECT * FROM blind_window")
         yield "quarantine", self._ask("SELECT * FROM quarantine")
+        yield "reconciliation", self._ask("SELECT * FROM reconciliation")
         for table in ("hook", "delivery", "segment"):
             yield table, (row[:-1] for row in self._ask(f"SELECT * FROM {table}"))  # rows of a server have no digests
 
@@ -170,10 +171,11 @@ class _Origin:
         """Return the head of the source."""
         return chain.committed(self._last, chain.commitment(self._segments)).hex()
 
-    def last_numbers(self) -> tuple[int, int, int]:
-        """Return the last number of an event, a delivery and a quarantined payload; none is to be used again."""
-        ((event, delivery, quarantine),) = self._ask(_LAST_NUMBERS)
-        return event, delivery, quarantine
+    def last_numbers(self) -> tuple[int, int, int, int]:
+        """Return the last number of an event, a delivery, a quarantined payload and a run over the vendor's list; none
+        is to be used again."""
+        ((event, delivery, quarantine, reconciliation),) = self._ask(_LAST_NUMBERS)
+        return event, delivery, quarantine, reconciliation
 
     def counts(self) -> dict[str, int]:
         """Return how many rows each table has."""
@@ -199,5 +201,6 @@ _FIRST_LINK = "SELECT coalesce((SELECT head FROM segment ORDER BY segment_id DES
 _LAST_NUMBERS = """
 SELECT max(coalesce((SELECT max(event_id) FROM event), 0), coalesce((SELECT sum(events) FROM segment), 0)),
        coalesce((SELECT max(value) FROM counter WHERE name = 'delivery'), 0),
-       coalesce((SELECT max(value) FROM counter WHERE name = 'quarantine'), 0)
+       coalesce((SELECT max(value) FROM counter WHERE name = 'quarantine'), 0),
+       coalesce((SELECT max(value) FROM counter WHERE name = 'reconciliation'), 0)
 """

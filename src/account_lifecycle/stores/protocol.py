@@ -30,6 +30,7 @@ from ..records import (
     SubscribedHook,
 )
 from .fleet import AccountOrder, AccountTally, EventFilter, FleetEvent, KindCount, Machinery, Traffic
+from .reconciliations import Reconciliation
 from .unpruned import Unpruned
 
 
@@ -139,6 +140,9 @@ class Reader(Protocol):
         ``AccountOrder.place`` is where an account stands. Nothing that stays there is skipped or twice in two pages.
         Raise ``ConfigurationError`` for what is no such place.
         """
+
+    def account_ids(self, statuses: Sequence[Status], after: str = NOBODY, limit: int = 1_000) -> list[str]:
+        """Return at most ``limit`` ids of accounts in these statuses, in their order, ``after`` an id."""
 
     def history(
         self, account_id: str, after: int = 0, *, before: int | None = None, newest_first: bool = False
@@ -328,7 +332,26 @@ class Outbox(Protocol):
         there are since its ``since``."""
 
 
-class Store(Ledger, Reader, Prover, Outbox, Protocol):
+class Reconciler(Protocol):
+    """Runs over the vendor's list, one at a time, whichever process they are in (``reconciliations``)."""
+
+    def begin_reconciliation(self, now: datetime, leased_until: datetime) -> int:
+        """Begin a run and return its number; raise ``StoreBusy`` while another is running whose lease lasts.
+
+        One whose lease has run out is closed as broken off.
+        """
+
+    def renew_reconciliation(self, number: int, leased_until: datetime) -> bool:
+        """Lengthen a run's lease; return False if it has ended or was lost to another."""
+
+    def end_reconciliation(self, run: Reconciliation) -> bool:
+        """Keep what came of a run; return False if it was lost to another."""
+
+    def reconciliations(self, limit: int, before: int | None = None) -> list[Reconciliation]:
+        """Return the newest runs, ``before`` a number, newest first."""
+
+
+class Store(Ledger, Reader, Prover, Outbox, Reconciler, Protocol):
     """A store is all of them, and can be closed."""
 
     @property

@@ -65,6 +65,12 @@ class SQLReader(FleetReading):
         by_id = order is AccountOrder.ID
         return sorted(found, key=lambda each: (0 if by_id else since_us(each), each.account_id))
 
+    def account_ids(self, statuses: Sequence[Status], after: str = NOBODY, limit: int = 1_000) -> list[str]:
+        """Return at most ``limit`` ids of accounts in these statuses, in their order, ``after`` an id."""
+        which = [Clause("a.status", [status.value for status in statuses], "IN"), Clause("a.account_id", after, ">")]
+        ending = f"ORDER BY a.account_id LIMIT {limit:d}"
+        return [row[0] for row in self._read(iter, "account_ids", which, ending)]
+
     def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
         """Yield every account that may have a deadline, some twice: those that are in one of these statuses and not
         yet stuck, those that are down, and those whose present session began before ``sessions_until``."""

@@ -12,11 +12,12 @@ from .filling import PostgresFiller
 from .ledger import FeedTurn, Known, write_feeds
 from .outbox import PostgresOutbox
 from .proving import PostgresProver
+from .reconciling import PostgresReconciler
 from .retention import PostgresRetention
 from .transactions import Transaction, Transactions
 
 
-class PostgresStore(Feeder, PostgresProver, PostgresRetention, PostgresOutbox, PostgresFiller):
+class PostgresStore(Feeder, PostgresProver, PostgresRetention, PostgresOutbox, PostgresReconciler, PostgresFiller):
     """Everything in one schema of a PostgreSQL database, which is made ready if need be.
 
     Safe to share between threads, and after a fork between processes. The URL is libpq's, with all its parameters:

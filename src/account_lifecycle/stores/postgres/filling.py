@@ -14,6 +14,7 @@ from .transactions import Transaction
 
 FILLED_TABLES = (
     "account", "rules", "event", "anomaly", "blind_window", "hook", "delivery", "quarantine", "segment", "baseline",
+    "reconciliation",
 )  # fmt: skip
 """Everything that a store keeps."""
 
@@ -43,11 +44,12 @@ class Filling:
                 copy.write_row(row)
         return count
 
-    def number_on(self, event: int, delivery: int, quarantine: int) -> None:
+    def number_on(self, event: int, delivery: int, quarantine: int, reconciliation: int) -> None:
         """Let new numbers follow these."""
         for sequence, last in (("event", event), ("delivery", delivery)):
             self._connection.execute(statement("number_on"), (f"{sequence}_number", last + 1))
         self._connection.execute(statement("save_quarantined"), (quarantine,))
+        self._connection.execute(statement("number_reconciliation"), (reconciliation,))
         self._connection.execute(statement("seal_hooks"))
 
     def note_origin(self, last_event: int, link: bytes) -> None:

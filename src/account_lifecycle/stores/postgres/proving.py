@@ -11,6 +11,7 @@ from .. import chain, rows
 from ..completeness import undelivered, unowned
 from ..outbox_rows import hook_from
 from ..reading import BY_ACCOUNT
+from ..reconciliations import run_faults
 from ..rows import Row
 from .reading import PostgresReader
 
@@ -50,6 +51,8 @@ def faults_in(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
     yield from _quarantine_in(stream)
     yield from _baseline_faults(stream)
     yield from _hook_faults(stream)
+    ((last,),) = stream("last_reconciliation")
+    yield from run_faults(stream("reconciliation_rows"), last)
 
 
 def _quarantine_in(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:

@@ -196,3 +196,17 @@ CREATE TABLE origin (
     last_event bigint NOT NULL,
     link       bytea NOT NULL
 );
+
+-- Runs over the vendor's list: a row for each, made when it begins and completed when it ends.
+CREATE TABLE reconciliation (
+    number       bigint PRIMARY KEY,   -- from 1 without gaps
+    started_at   bigint NOT NULL,
+    ended_at     bigint,               -- NULL: it is running
+    leased_until bigint,               -- of one that runs: until when no other may begin
+    is_whole     smallint NOT NULL,    -- whether it stands for every account of which it has written nothing
+    problem      text NOT NULL,        -- why it is not whole
+    counts       text NOT NULL,        -- what came of it: a JSON object
+    digest       bytea NOT NULL
+);
+
+CREATE UNIQUE INDEX reconciliation_running ON reconciliation ((1)) WHERE ended_at IS NULL;

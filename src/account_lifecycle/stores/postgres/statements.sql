@@ -720,3 +720,31 @@ SELECT 'last_event', NULL, coalesce(max(event_id), 0), NULL FROM event
 UNION ALL
 SELECT 'last_announced', NULL, 1,
        (SELECT received_at FROM event WHERE kind = 'announced' ORDER BY received_at DESC LIMIT 1)
+
+-- name: reconciling
+SELECT pg_advisory_xact_lock(1094929475, hashtext('reconcile ' || coalesce(current_schema(), '')))
+
+-- name: running_reconciliation
+SELECT * FROM reconciliation WHERE ended_at IS NULL
+
+-- name: last_reconciliation
+SELECT coalesce(max(value), 0) FROM counter WHERE name = 'reconciliation'
+
+-- name: number_reconciliation
+INSERT INTO counter VALUES ('reconciliation', %s, '') ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: save_reconciliation
+INSERT INTO reconciliation VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (number) DO UPDATE SET
+    ended_at = excluded.ended_at, leased_until = excluded.leased_until, is_whole = excluded.is_whole,
+    problem = excluded.problem, counts = excluded.counts, digest = excluded.digest
+
+-- name: reconciliations
+SELECT * FROM reconciliation WHERE number < %s ORDER BY number DESC LIMIT %s
+
+-- name: reconciliation_rows
+SELECT * FROM reconciliation ORDER BY number
+
+-- name: account_ids
+SELECT a.account_id FROM account a
+{where}

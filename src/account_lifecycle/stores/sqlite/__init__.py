@@ -13,6 +13,7 @@ from .ledger import REMEMBERED_ACCOUNTS, SQLiteLedger
 from .outbox import SQLiteOutbox
 from .proving import SQLiteProver
 from .reading import SQLiteReader
+from .reconciling import SQLiteReconciler
 from .retention import SQLiteRetention
 
 __all__ = (
@@ -27,7 +28,7 @@ __all__ = (
 )
 
 
-class SQLiteStore(SQLiteLedger, SQLiteRetention, SQLiteReader, SQLiteProver, SQLiteOutbox):
+class SQLiteStore(SQLiteLedger, SQLiteRetention, SQLiteReader, SQLiteProver, SQLiteOutbox, SQLiteReconciler):
     """Everything in one SQLite file, made if it does not exist. Safe to share between threads and processes.
 
     Raises ``StoreError`` when the file cannot be opened, is not one of ours, or has another version's schema.

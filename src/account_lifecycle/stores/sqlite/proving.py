@@ -11,6 +11,7 @@ from ...records import Fault
 from .. import chain, rows, statements
 from ..completeness import undelivered, unowned
 from ..outbox_rows import EFFECTS_PER_EVENT, hook_from
+from ..reconciliations import run_faults
 from ..rows import Row, effects_from
 from .connection import in_our_words, schema
 from .snapshots import Snapshot
@@ -247,6 +248,11 @@ def _sealed_rows(snapshot: Snapshot) -> Iterator[Fault]:
         yield Fault("the hooks", f"there are {hooks} of them, and there should be {known}")
 
 
+def _reconciliations(snapshot: Snapshot) -> Iterator[Fault]:
+    with suppress(*_ODD_VALUES):
+        yield from run_faults(snapshot.rows(_SQL["reconciliation_rows"]), _counter(snapshot, "reconciliation"))
+
+
 def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
     shares = []
     for row in _rows(snapshot, "baselines", "the baseline of account"):
@@ -332,5 +338,5 @@ def _count(effects: str) -> int:
 
 _CHECKS = (
     _pages, _tables, _events, _orphans, _accounts, _windows, _baselines, _quarantine, _sealed_rows, _deliveries,
-    _undelivered,
+    _undelivered, _reconciliations,
 )  # fmt: skip

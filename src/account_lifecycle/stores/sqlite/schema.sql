@@ -186,3 +186,17 @@ CREATE TABLE baseline (
     facts         TEXT NOT NULL,
     digest        BLOB NOT NULL        -- also over the windows that were closed by then
 ) STRICT, WITHOUT ROWID;
+
+-- Runs over the vendor's list: a row for each, made when it begins and completed when it ends.
+CREATE TABLE reconciliation (
+    number       INTEGER PRIMARY KEY,  -- from 1 without gaps
+    started_at   INTEGER NOT NULL,
+    ended_at     INTEGER,              -- NULL: it is running
+    leased_until INTEGER,              -- of one that runs: until when no other may begin
+    is_whole     INTEGER NOT NULL,     -- whether it stands for every account of which it has written nothing
+    problem      TEXT NOT NULL,        -- why it is not whole
+    counts       TEXT NOT NULL,        -- what came of it: a JSON object
+    digest       BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX reconciliation_running ON reconciliation ((1)) WHERE ended_at IS NULL;

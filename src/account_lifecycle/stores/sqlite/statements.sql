@@ -462,3 +462,22 @@ SELECT 'last_event', NULL, coalesce(max(event_id), 0), NULL FROM event
 UNION ALL
 SELECT 'last_announced', NULL, 1,
        (SELECT received_at FROM event WHERE kind = 'announced' ORDER BY received_at DESC LIMIT 1)
+
+-- name: running_reconciliation
+SELECT * FROM reconciliation WHERE ended_at IS NULL
+
+-- name: last_reconciliation
+SELECT coalesce(max(value), 0) FROM counter WHERE name = 'reconciliation'
+
+-- name: save_reconciliation
+REPLACE INTO reconciliation VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: reconciliations
+SELECT * FROM reconciliation WHERE number < ? ORDER BY number DESC LIMIT ?
+
+-- name: reconciliation_rows
+SELECT * FROM reconciliation ORDER BY number
+
+-- name: account_ids
+SELECT a.account_id FROM account a
+{where}
