@@ -115,6 +115,35 @@ class ConfigurationError(AccountLifecycleError, ValueError):
         return f"{self.setting}: found {self.found}; expected {self.expected}"
 
 
+class VendorError(AccountLifecycleError):
+    """A call of the vendor's API that brought no answer that can be used; the message says what to do."""
+
+    def __init__(self, call: str, found: str, remedy: str, status: int | None = None) -> None:
+        super().__init__(call, found, remedy, status)
+        self.call = call
+        """What was asked, such as ``GET /api/v1/accounts of https://api1.example.com``."""
+        self.found = found
+        """What came."""
+        self.remedy = remedy
+        """What to do about it."""
+        self.status = status
+        """The HTTP status of the answer, if there was one."""
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.found}. {self.remedy}"
+
+
+class VendorRefused(VendorError):
+    """The vendor refused the call: it will do so again until something is changed, such as the key."""
+
+
+class VendorUnavailable(VendorError):
+    """The vendor could not be reached, or its answer could not be read, as often as it was tried. It may be later."""
+
+    retry_after_s: float | None = None
+    """How long it asked to be left alone, in seconds, if it did."""
+
+
 class UnreadableLog(AccountLifecycleError, OSError):
     """A log that cannot be read, or not to its end; the message says how far it was read, and what to do."""
 

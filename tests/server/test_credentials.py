@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import ConfigurationError, Engine
+from account_lifecycle.intake.secrets import secrets_from
 from account_lifecycle.server import QuerySecret, Receiver, SharedHeader, V2Signature
-from account_lifecycle.server.credentials import Authenticity, Credential, secrets_from
+from account_lifecycle.server.credentials import Authenticity, Credential
 from account_lifecycle.testing import Clock
 from server.driving import HEADER, NEXT_SIGNING, OK, SECRET, SIGNATURE, SIGNING, signature
 

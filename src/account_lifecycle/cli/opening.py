@@ -9,11 +9,12 @@ from ..errors import ConfigurationError, StoreError
 from ..report.tables import Column
 from ..stores.opening import store_file
 from ..urls import public_url
-from .commands import CommandGroup
+from .commands import CommandGroup, Failed
 from .options import batch_option, json_option, policy_options, store_option
 from .output import Sheet, say, write_document
 
 if TYPE_CHECKING:
+    from ..vendor import VendorClient
     from .settings import Settings
 
 
@@ -48,6 +49,26 @@ def require_store(settings: "Settings") -> None:
         raise StoreError(
             f"{path}: there is no store here. Fill one: account-lifecycle feed LOG --store {public_url(url)}"
         )
+
+
+def open_vendor(settings: "Settings") -> "VendorClient":
+    """Return a client of the vendor's API. Raise an error that ends the command where URL, key or extra are missing."""
+    from .settings import VARIABLE_PREFIX
+
+    key_text = settings.vendor_key.get_secret_value()
+    for variable, value in (("VENDOR_URL", settings.vendor_url), ("VENDOR_KEY", key_text)):
+        if not value:
+            example = {"VENDOR_URL": "https://api1.example.com:13111", "VENDOR_KEY": "file:vendor-key"}[variable]
+            expected = f"it to be set, such as {VARIABLE_PREFIX}{variable}={example}"
+            raise ConfigurationError(f"{VARIABLE_PREFIX}{variable}", "nothing", expected)
+    try:
+        from ..vendor import VendorClient, key_from
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("httpx2", "stamina"):
+            raise
+        needed = f'{error.name}, which is not installed. Run: pip install "account-lifecycle[vendor]"'
+        raise Failed(f"the vendor's API needs {needed}") from error
+    return VendorClient(settings.vendor_url, key_from(f"{VARIABLE_PREFIX}VENDOR_KEY", key_text))
 
 
 def read_settings(**options: object) -> "Settings":

@@ -98,7 +98,8 @@ def serve_command(
 
 def _credentials(settings: "Settings") -> "list[Credential]":
     """Return the credentials for which secrets are set, and warn of secrets that can be guessed."""
-    from ..server.credentials import QuerySecret, SharedHeader, V2Signature, secrets_from
+    from ..intake.secrets import secrets_from
+    from ..server.credentials import QuerySecret, SharedHeader, V2Signature
     from .settings import VARIABLE_PREFIX
 
     found: list[Credential] = []

@@ -199,6 +199,11 @@ class Settings(BaseSettings):
     signing_header: str = Field("X-Webhook-Signature", min_length=1)
     signing_secrets: SecretStr = SecretStr("")
     """What the receiver asks for: where it stands, and which secrets are valid."""
+    vendor_url: str = Field("", repr=False)
+    vendor_key: SecretStr = SecretStr("")
+    """Where the vendor's API is, and the key to it; without both nothing is asked of the vendor."""
+    receiver_url: str = Field("", repr=False)
+    """Where the vendor reaches the receiver."""
     max_bytes: int = Field(1 << 20, ge=1, le=1 << 20)
     threads: int | None = Field(None, ge=1, le=1_000)
     waiting: int = Field(2_000, ge=1, le=1_000_000)
@@ -233,6 +238,8 @@ class Settings(BaseSettings):
         value = getattr(self, name)
         if name == "store":
             return public_url(value)
+        if name.endswith("_url"):
+            return public_url(value) or "none"
         if name == "deadlines":
             return json.dumps({p: {s: written(t) for s, t in table.items()} for p, table in value.items()})
         if name == "subscribed":
@@ -282,7 +289,7 @@ def _configuration_error(error: ValidationError, given: dict[str, object]) -> Co
     if first["type"] == "value_error":
         wrong: _Wrong = first["ctx"]["error"]
         return ConfigurationError(setting, wrong.found, wrong.expected)
-    found = "a value that is no text" if name.endswith("_secrets") else shown(hide_urls(str(first["input"])))
+    found = "a value that is no text" if name.endswith(("_secrets", "_key")) else shown(hide_urls(str(first["input"])))
     return ConfigurationError(setting, found, _EXPECTED.get(name, _LENGTH_EXPECTED))
 
 
@@ -299,6 +306,9 @@ _EXPECTED = {
     "notify_parameter": "the name of a parameter of a query",
     "signing_header": "the name of a header",
     **dict.fromkeys(("webhook_secrets", "notify_secrets", "signing_secrets"), "secrets with commas, or file:PATH"),
+    "vendor_url": "the https URL of the vendor's API, such as https://api1.example.com:13111",
+    "vendor_key": "the vendor's API key, or file:PATH",
+    "receiver_url": "the URL that the vendor reaches the receiver by, such as https://example.com/hooks",
     "max_bytes": "a whole number from 1 to 1048576",
     "threads": "a whole number from 1 to 1000",
     "waiting": "a whole number from 1 to 1000000",

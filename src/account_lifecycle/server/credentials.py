@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl
 
@@ -26,7 +25,6 @@ TOLERANCE = timedelta(minutes=5)
 """How far the time of a signature may be off by default."""
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _MAX_FIELDS = 100
-_FILE = "file: and the path of a file with a secret on each line"
 
 
 class Authenticity(StrEnum):
@@ -200,23 +198,6 @@ def check_places(credentials: Sequence[Credential]) -> None:
     for place in places:
         if places.count(place) > 1:
             raise ConfigurationError("credentials", f"two for the {place}", "one, with both secrets")
-
-
-def secrets_from(setting: str, text: str) -> list[str]:
-    """Return the secrets that a setting names: themselves, with commas between them, or ``file:PATH``, one a line.
-
-    Raise ``ConfigurationError``, which does not show them, for a file that cannot be read or has none.
-    """
-    if not text.startswith("file:"):
-        return [secret.strip() for secret in text.split(",") if secret.strip()]
-    path = Path(text.removeprefix("file:"))
-    try:
-        secrets = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(setting, f"the file {path}, which cannot be read ({error})", _FILE) from None
-    if not secrets:
-        raise ConfigurationError(setting, f"the file {path} without a secret", _FILE)
-    return secrets
 
 
 def _header_name(name: str) -> str:

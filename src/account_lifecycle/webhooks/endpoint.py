@@ -149,7 +149,7 @@ class WebhookEndpoint:
         body = body_of(call)
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": _user_agent(),
+            "User-Agent": user_agent(),
             **signed_headers(self._keys, safe_id(call.key), self._clock(), body),
         }
         addresses = checked_addresses(self._target, self._allowance, self._resolver, deadline.left_s())
@@ -312,7 +312,8 @@ def _checked_tls(tls: ssl.SSLContext | None) -> ssl.SSLContext:
 
 
 @cache
-def _user_agent() -> str:
+def user_agent() -> str:
+    """Return what this package calls itself in requests."""
     try:
         return f"account-lifecycle/{version('account-lifecycle')}"
     except PackageNotFoundError:

@@ -1,0 +1,14 @@
+"""The vendor's accounts API: its list of accounts, its webhooks, and what can be asked of one account.
+
+    client = VendorClient("https://api1.example.com:13111", key)
+    for account in client.accounts():
+        print(account.id, account.statuses)
+
+Needs the extra: ``pip install "account-lifecycle[vendor]"``.
+"""
+
+from .calling import Patience
+from .client import VendorClient, key_from
+from .records import VendorAccount, VendorSource, VendorWebhook
+
+__all__ = ["Patience", "VendorAccount", "VendorClient", "VendorSource", "VendorWebhook", "key_from"]
