@@ -37,11 +37,12 @@ STREAMS = {
     "deadlines": ["--now", NOW],
     "quarantine list": [],
     "quarantine replay": [],
+    "trigger": ["OK", "--dry-run"],
 }
 PICTURES = {"diagram", "demo"}
 """What is there to be looked at."""
-WITH_A_SERVER = {"db copy", "serve"}
-"""What needs a server of its own (``test_databases``), or is one (``test_serving``)."""
+WITH_A_SERVER = {"db copy", "serve", "listen"}
+"""What needs a server of its own (``test_databases``), or is one (``test_serving``, ``tests/server``)."""
 
 WITH_HOOKS = {
     "worker",

@@ -31,7 +31,7 @@ FEW = {
     "drawing/table.py:_facts_of": "a truth or None",
     "drawing/table.py:status_roles": "a truth",
     "replay/findings.py:schemas": "no arguments",
-    "webhooks/endpoint.py:user_agent": "no arguments",
+    "webhooks/exchange.py:user_agent": "no arguments",
     "lifecycle/compiled.py:compiled": "no arguments",
     "lifecycle/compiled.py:healths_of": "situations of the compiled machine",
     "lifecycle/effects.py:effects_of": "members of Status and Health",

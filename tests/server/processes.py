@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -48,10 +48,24 @@ def serving(
     """Serve a file on a free port, with the log beside it by default; every process is gone in the end."""
     log = log or store.with_name(f"{store.name}.log")
     settings = {"ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS": ",".join(secrets), **environment}
-    command = [*PROGRAM, "serve", "--port", "0", "--store", f"sqlite:///{store}", *words]
-    with log.open("wb") as errors:
+    with started(["serve", "--port", "0", "--store", f"sqlite:///{store}", *words], log, settings) as served:
+        yield served
+
+
+@contextmanager
+def started(
+    words: Sequence[str], log: Path, environment: Mapping[str, str], out: Path | None = None
+) -> Iterator[Served]:
+    """Run a command that listens, with what it says in ``log`` and what it writes in ``out``."""
+    with log.open("wb") as errors, (out or Path(os.devnull)).open("wb") as output:
         process = subprocess.Popen(
-            command, stderr=errors, env={**os.environ, **settings}, start_new_session=True, cwd=store.parent
+            [*PROGRAM, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env={**os.environ, **environment},
+            start_new_session=True,
+            cwd=log.parent,
         )
     try:
         yield Served(process, _port_in(log, process), log)
@@ -64,7 +78,7 @@ def serving(
 def _port_in(log: Path, process: "subprocess.Popen[bytes]") -> int:
     ends_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < ends_s:
-        if found := re.search(r"receiving webhooks at http://127\.0\.0\.1:(\d+)/hooks", log.read_text()):
+        if found := re.search(r" webhooks at http://127\.0\.0\.1:(\d+)/hooks", log.read_text()):
             return int(found[1])
         assert process.poll() is None, log.read_text()
         time.sleep(0.02)

@@ -13,7 +13,7 @@ from ..engine.core import Engine
 from ..engine.diagnosis import Diagnosis, age
 from ..errors import AccountNotFound
 from ..lifecycle.account import Account
-from ..lifecycle.events import NOBODY, DeadlineKind, DeadlinePassed, StatusObserved
+from ..lifecycle.events import NOBODY, DeadlineKind, DeadlinePassed, Event, StatusObserved
 from ..lifecycle.machine import Situation
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
@@ -262,7 +262,7 @@ def write_entries(entries: Iterable[LedgerEntry], indent: str = "") -> None:
         sheet.row(
             str(entry.sequence),
             clock(entry.received_at),
-            what_came(entry),
+            what_came(entry.event),
             entry.verdict,
             f"{'→' if moved else ' '} {entry.status}",
         )
@@ -273,15 +273,14 @@ def write_entries(entries: Iterable[LedgerEntry], indent: str = "") -> None:
             sheet.note(f"{indent}       ! ", text, anomaly.kind, STYLES[anomaly.severity])
 
 
-def what_came(entry: LedgerEntry) -> str:
+def what_came(event: Event) -> str:
     """Return what an event was: a word that was announced, (what a clock found), or [what the list says]."""
-    event = entry.event
     if isinstance(event, StatusObserved):
         return f"[{event.status}]"
     if not isinstance(event, DeadlinePassed):
-        return entry.announced
+        return event.status
     if event.kind is DeadlineKind.STAY:
-        return f"({entry.announced} too long)"
+        return f"({event.status} too long)"
     return "(still down)" if event.kind is DeadlineKind.REMINDER else "(session ends)"
 
 

@@ -154,7 +154,7 @@ def _write_events(found: Iterable[FleetEvent], now: datetime, *, as_json: bool) 
             local_text(entry.received_at),
             entry.account_id or "(no account)",
             each.provider or "unknown",
-            what_came(entry),
+            what_came(entry.event),
             entry.verdict,
             f"{'→' if each.is_move else ' '} {entry.status}",
         )

@@ -14,12 +14,14 @@ from .events import events_command
 from .explaining import explain
 from .feeding import feed, simulate_command
 from .hooking import hooks
+from .listening import listen_command
 from .observing import observe_command
 from .opening import config
 from .quarantine import quarantine
 from .replaying import replay_command
 from .serving import serve_command
 from .status import status_command
+from .triggering import trigger_command
 from .verifying import verify
 from .windows import deadlines, windows
 from .working import worker
@@ -44,6 +46,7 @@ _SECTIONS = {
     "Ask about accounts": ("account", "history", "windows", "deadlines"),
     "Ask what went wrong": ("audit", "replay", "quarantine"),
     "Act on what happens": ("serve", "worker", "hooks"),
+    "Try webhooks": ("trigger", "listen"),
     "Prove and keep the record": ("verify", "db"),
     "Look at the life cycle": ("diagram", "explain"),
     "Set up": ("config",),
@@ -72,6 +75,7 @@ _COMMANDS = (
     account, history, windows, deadlines,
     audit, replay_command, quarantine,
     serve_command, worker, hooks,
+    trigger_command, listen_command,
     verify, db,
     diagram, explain,
     config,

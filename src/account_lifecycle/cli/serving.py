@@ -1,5 +1,7 @@
 """``serve``: receive the vendor's webhooks, run hooks and look for deadlines, until a signal comes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -7,20 +9,33 @@ import click
 from ..engine.core import Engine
 from ..stores.opening import SERVERS
 from .commands import BadSetting, Command, ExitCode, Failed
+from .credentials import credentials_in
 from .loading import find_register
 from .opening import read_settings
 from .options import store_option
 from .output import say
 
 if TYPE_CHECKING:
-    from ..server.credentials import Credential
     from ..server.receiver import Receiver
-    from .settings import Settings
 
 _EXTRA = ("uvicorn", "httptools", "starlette")
-_SHORT = 16
-"""A secret with fewer characters can be guessed."""
-_OPEN = "No secret is set: whoever reaches this address is let in, so it is one of this machine."
+OPEN = (
+    "No secret is set, so anything on this machine can post here, and nothing else can. For the vendor: "
+    "ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS"
+)
+"""What is said of a receiver without credentials."""
+
+
+@contextmanager
+def needs_server(command: str) -> Iterator[None]:
+    """Import within this what the extra ``server`` brings; without it a command ends with what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        needed = f'{error.name}, which is not installed. Run: pip install "account-lifecycle[server]"'
+        raise Failed(f"{command} needs {needed}") from error
 
 
 @click.command(
@@ -64,17 +79,12 @@ def serve_command(
     settings = read_settings(store=store, host=host, port=port)
     if workers > 1 and settings.store.startswith("memory:"):
         raise BadSetting("--workers: found several with the store 'memory:'; expected one, or a store that they share")
-    try:
+    with needs_server("serve"):
         from ..server.serving import Serving, check_serving, serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        needed = f'{error.name}, which is not installed. Run: pip install "account-lifecycle[server]"'
-        raise Failed(f"serve needs {needed}") from error
     register = find_register(spec) if spec else None
     is_server = settings.store.startswith(SERVERS)
     how = Serving(settings.host, settings.port, workers, settings.grace_s, access_log, not no_hooks)
-    credentials = _credentials(settings)
+    credentials = credentials_in(settings)
     check_serving(how, is_open=not credentials, is_file=not is_server)
 
     def opening() -> "tuple[Engine, Receiver]":
@@ -88,29 +98,9 @@ def serve_command(
 
     def started(url: str) -> None:
         if not credentials:
-            say(_OPEN)
+            say(OPEN)
         say(f"receiving webhooks at {url}; stop with Ctrl-C")
 
     if code := serve(opening, how, started):
         click.get_current_context().exit(ExitCode(code))
     say("stopped")
-
-
-def _credentials(settings: "Settings") -> "list[Credential]":
-    """Return the credentials for which secrets are set, and warn of secrets that can be guessed."""
-    from ..intake.secrets import secrets_from
-    from ..server.credentials import QuerySecret, SharedHeader, V2Signature
-    from .settings import VARIABLE_PREFIX
-
-    found: list[Credential] = []
-    for name, kind, place in (
-        ("webhook_secrets", SharedHeader, settings.webhook_header),
-        ("notify_secrets", QuerySecret, settings.notify_parameter),
-        ("signing_secrets", V2Signature, settings.signing_header),
-    ):
-        variable = f"{VARIABLE_PREFIX}{name.upper()}"
-        if secrets := secrets_from(variable, getattr(settings, name).get_secret_value()):
-            found.append(kind(place, *secrets))
-        if any(len(secret) < _SHORT for secret in secrets):
-            say(f"{variable}: a secret of less than {_SHORT} characters can be guessed")
-    return found

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from ..errors import ConfigurationError
@@ -39,6 +39,14 @@ class Authenticity(StrEnum):
     """A signature whose time is too far off: it may have been recorded and sent again."""
 
 
+class Presented(NamedTuple):
+    """What a request has to have so that a credential holds; each value is a secret, or made with one."""
+
+    headers: Mapping[str, str] = {}
+    parameters: Mapping[str, str] = {}
+    """Of the query, not yet escaped."""
+
+
 class Credential(Protocol):
     """One way for a request to show where it comes from."""
 
@@ -55,6 +63,9 @@ class Credential(Protocol):
 
         Without a body, RIGHT means that nothing else is wrong so far.
         """
+
+    def present(self, body: bytes, now: datetime) -> Presented:
+        """Return what a request with this body has to have: made with the first of the secrets."""
 
 
 class _Secrets:
@@ -77,6 +88,11 @@ class _Secrets:
     def __repr__(self) -> str:
         return f"<{len(self._secrets)} of them>"
 
+    @property
+    def first(self) -> str:
+        """The one to present."""
+        return self._secrets[0]
+
     def match(self, shown: str) -> bool:
         """Compare with every secret, whichever holds."""
         matches = [is_same(shown, secret) for secret in self._secrets]
@@ -94,6 +110,7 @@ class SharedHeader:
 
     def __init__(self, name: str, *secrets: str) -> None:
         self._name = _header_name(name)
+        self._header = name
         self.place = f"header {name}"
         self._secrets = _Secrets(self.place, secrets)
 
@@ -106,6 +123,10 @@ class SharedHeader:
         if shown is None:
             return Authenticity.ABSENT
         return Authenticity.RIGHT if self._secrets.match(shown) else Authenticity.WRONG
+
+    def present(self, body: bytes, now: datetime) -> Presented:  # noqa: ARG002
+        """Return the header."""
+        return Presented(headers={self._header: self._secrets.first})
 
 
 class QuerySecret:
@@ -140,6 +161,10 @@ class QuerySecret:
             return Authenticity.ABSENT
         return Authenticity.RIGHT if all(self._secrets.match(value) for value in shown) else Authenticity.WRONG
 
+    def present(self, body: bytes, now: datetime) -> Presented:  # noqa: ARG002
+        """Return the parameter."""
+        return Presented(parameters={self._parameter: self._secrets.first})
+
 
 class V2Signature:
     """The signature of the vendor's second webhooks, whose form is provisional: ``t=SECONDS,v0=HEX``.
@@ -153,6 +178,7 @@ class V2Signature:
 
     def __init__(self, header: str, *secrets: str, tolerance: timedelta = TOLERANCE) -> None:
         self._name = _header_name(header)
+        self._header = header
         self.place = f"header {header}"
         self._secrets = _Secrets(self.place, secrets)
         if tolerance <= timedelta(0):
@@ -177,10 +203,18 @@ class V2Signature:
             return Authenticity.STALE
         if body is None:
             return Authenticity.RIGHT
-        signed = f"{times[0]}.".encode() + body
-        expected = [hmac.digest(secret.encode(), signed, "sha256").hex() for secret in self._secrets]
+        expected = [_v0(secret, times[0], body) for secret in self._secrets]
         matches = [is_same(one.lower(), other) for one in signatures for other in expected]
         return Authenticity.RIGHT if any(matches) else Authenticity.WRONG
+
+    def present(self, body: bytes, now: datetime) -> Presented:
+        """Return the header: a signature over this body at this time."""
+        seconds = str(int(now.timestamp()))
+        return Presented(headers={self._header: f"t={seconds},v0={_v0(self._secrets.first, seconds, body)}"})
+
+
+def _v0(secret: str, seconds: str, body: bytes) -> str:
+    return hmac.digest(secret.encode(), f"{seconds}.".encode() + body, "sha256").hex()
 
 
 def examine(

@@ -15,6 +15,12 @@ class Reply(NamedTuple):
     """With lower-case names; without ``content-length``, which is that of the body."""
     body: bytes
 
+    def document(self) -> JsonObject:
+        """Return the JSON object in the body; an empty one if it is text."""
+        is_json = self.headers.get("content-type") == "application/json"
+        found: JsonObject = json.loads(self.body) if is_json and self.body else {}
+        return found
+
 
 class Receiving(Protocol):
     """What a mount needs of a receiver."""

@@ -23,7 +23,8 @@ from stamina.instrumentation import LoggingOnRetryHook, get_on_retry_hooks, set_
 from ..errors import ConfigurationError, VendorRefused, VendorUnavailable
 from ..lifecycle.wording import printable
 from ..urls import HIDDEN, public_url
-from ..webhooks.endpoint import read_retry_after, user_agent
+from ..webhooks.endpoint import read_retry_after
+from ..webhooks.exchange import user_agent
 
 MAX_ANSWER_BYTES = 32 << 20
 """No answer is read further than this. A page of 250 accounts has some 250 kB."""

@@ -19,12 +19,10 @@ import ssl
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
 from hashlib import sha256
 from html import escape
 from http import HTTPStatus
 from http.client import HTTPException
-from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus
@@ -36,13 +34,11 @@ from ..lifecycle.effects import EffectKind
 from ..lifecycle.wording import printable, time_text
 from ..urls import HIDDEN, public_url
 from .addresses import RefusedAddress, Resolver, checked_addresses, read_allowance, read_url, resolve
-from .exchange import Answer, Deadline, exchange
+from .exchange import MAX_WORDS, Answer, Deadline, exchange, failure_words, user_agent
 from .signing import read_secrets, safe_id, signed_headers
 
 LONGEST_RETRY_AFTER = timedelta(days=1)
 """However long a receiver asks to be left alone, it is asked again after this."""
-_MAX_WORDS = 200
-"""How many characters of a receiver's answer are shown."""
 
 
 def _utc_now() -> datetime:
@@ -141,7 +137,7 @@ class WebhookEndpoint:
         except TimeoutError:
             return RetryAt(reason=f"{host} did not answer within {self._timeout_s:g} s")
         except (OSError, HTTPException) as error:
-            return RetryAt(reason=f"{host}: {_failure(error)}")
+            return RetryAt(reason=f"{host}: {failure_words(error)}")
         return outcome_of(answer._replace(excerpt=without_path(answer.excerpt, self._target.path)), host, self._clock())
 
     def _exchange(self, call: HookCall) -> Answer:
@@ -181,7 +177,7 @@ def outcome_of(answer: Answer, host: str, now: datetime) -> HookAnswer:
     if status == HTTPStatus.GONE:
         return Disable(f"{_answered(answer, host)}. It wants no more webhooks; enable the hook when it does")
     if 300 <= status < 400:
-        where = f" to {printable(public_url(answer.location), _MAX_WORDS)}" if answer.location else ""
+        where = f" to {printable(public_url(answer.location), MAX_WORDS)}" if answer.location else ""
         return RetryAt(
             reason=f"{_answered(answer, host)}: a redirect{where}, which is not followed. Give its final URL"
         )
@@ -227,18 +223,7 @@ def _answered(answer: Answer, host: str) -> str:
     """Return the status of an answer, and the first words that came with it, safe to print."""
     phrase = next((f" {status.phrase}" for status in HTTPStatus if status == answer.status), "")
     words = " ".join(answer.excerpt.decode("utf-8", "replace").split())
-    return f"{host} answered {answer.status}{phrase}" + (f" ({printable(words, _MAX_WORDS)})" if words else "")
-
-
-def _failure(error: OSError | HTTPException) -> str:
-    """Return a failure of the receiver, or on the way to it, in words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted: {error.verify_message}"
-    if isinstance(error, ConnectionResetError):  # before HTTP's failures, of which one is also this
-        return "it closed the connection without an answer"
-    if isinstance(error, HTTPException):
-        return f"it answered with something that is not HTTP ({type(error).__name__})"
-    return printable(str(error.strerror or error), _MAX_WORDS)
+    return f"{host} answered {answer.status}{phrase}" + (f" ({printable(words, MAX_WORDS)})" if words else "")
 
 
 # ---- The circuit ----------------------------------------------------------------------------------------
@@ -309,12 +294,3 @@ def _checked_tls(tls: ssl.SSLContext | None) -> ssl.SSLContext:
     if not tls.check_hostname or tls.verify_mode is not ssl.CERT_REQUIRED:
         raise ConfigurationError("tls", "a context that accepts any certificate", "one that checks name and signature")
     return tls
-
-
-@cache
-def user_agent() -> str:
-    """Return what this package calls itself in requests."""
-    try:
-        return f"account-lifecycle/{version('account-lifecycle')}"
-    except PackageNotFoundError:
-        return "account-lifecycle"

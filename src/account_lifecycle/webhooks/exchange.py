@@ -8,10 +8,13 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from http.client import HTTPConnection, HTTPException
+from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from ..lifecycle.wording import printable
 from .addresses import Address, Target
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 EXCERPT_BYTES = 1024
 """How much of an answer's body is looked at; the rest is never read."""
+MAX_WORDS = 200
+"""How many characters are shown of what a receiver answers, or of why it does not."""
 
 
 class Answer(NamedTuple):
@@ -28,7 +33,7 @@ class Answer(NamedTuple):
     retry_after: str | None
     location: str | None
     excerpt: bytes
-    """The beginning of the body, as far as it came at once; empty for a success, of which nothing more is read."""
+    """The beginning of the body, as far as it came at once; empty for a success unless it was asked for."""
 
 
 class Deadline:
@@ -53,11 +58,14 @@ def exchange(
     body: bytes,
     deadline: Deadline,
     connect_timeout_s: float,
+    *,
+    reads_success: bool = False,
 ) -> Answer:
     """Post a body to the first of the addresses that can be connected to, and return the answer.
 
-    The certificate is checked for the target's host. Raise ``TimeoutError`` when the deadline passes, and other kinds
-    of ``OSError`` or ``http.client.HTTPException`` for failures before it.
+    ``reads_success``: whether the beginning of the body is of interest in a success, too. The certificate is checked
+    for the target's host. Raise ``TimeoutError`` when the deadline passes, and other kinds of ``OSError`` or
+    ``http.client.HTTPException`` for failures before it.
     """
     with _connected(addresses, target.port, deadline, connect_timeout_s) as plain:
         plain.settimeout(deadline.left_s())  # which bounds the whole handshake
@@ -65,7 +73,7 @@ def exchange(
             connection = HTTPConnection(target.host, target.port)
             connection.sock = cast(socket.socket, _TimedLink(link, deadline))  # connected: it will not resolve again
             connection.request("POST", target.path, body, {**headers, "Host": target.authority, "Connection": "close"})
-            return _answer(connection)
+            return _answer(connection, reads_success=reads_success)
 
 
 def _connected(addresses: Sequence[Address], port: int, deadline: Deadline, connect_timeout_s: float) -> socket.socket:
@@ -86,13 +94,33 @@ def _connected(addresses: Sequence[Address], port: int, deadline: Deadline, conn
     raise failure
 
 
-def _answer(connection: HTTPConnection) -> Answer:
+def _answer(connection: HTTPConnection, *, reads_success: bool) -> Answer:
     response = connection.getresponse()
     excerpt = b""
-    if not 200 <= response.status < 300:
+    if reads_success or not 200 <= response.status < 300:
         with suppress(OSError, HTTPException):  # the words are for people only
             excerpt = response.read1(EXCERPT_BYTES)
     return Answer(response.status, response.getheader("Retry-After"), response.getheader("Location"), excerpt)
+
+
+def failure_words(error: OSError | HTTPException) -> str:
+    """Return a failure of the receiver, or on the way to it, in words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    if isinstance(error, ConnectionResetError):  # before HTTP's failures, of which one is also this
+        return "it closed the connection without an answer"
+    if isinstance(error, HTTPException):
+        return f"it answered with something that is not HTTP ({type(error).__name__})"
+    return printable(str(error.strerror or error), MAX_WORDS)
+
+
+@cache
+def user_agent() -> str:
+    """Return what requests call themselves: this package and its version."""
+    try:
+        return f"account-lifecycle/{version('account-lifecycle')}"
+    except PackageNotFoundError:
+        return "account-lifecycle"
 
 
 class _TimedLink:
