@@ -48,6 +48,7 @@ NOT_SEVERAL = (7, "text", b"bytes", {"a": 1}, object(), Observation("a", "OK"))
 WRONG: dict[Any, Sequence[object]] = {
     bool: (),
     bool | None: (),
+    tuple[str, int] | None: (7, "acc", ("acc",), ("acc", 0), (7, 1), ["acc", 1]),
     FleetEvent | None: (7, "1", object()),
     AccountOrder | str: ("LIV", *NO_TEXT, None),
     str: (*NO_TEXT, None),
@@ -81,6 +82,7 @@ WRONG_HERE: dict[tuple[str, str], Sequence[object]] = {
     ("accounts", "provider"): ("NOPE",),
     ("audit", "provider"): ("NOPE",),
     ("events", "provider"): ("NOPE",),
+    ("facets", "provider"): ("NOPE",),
     ("account", "account_id"): ("x" * 257, "a\0b", "\ud800"),
     ("enable_hook", "hook"): ("a\0b", "\ud800"),
     ("feed_event", "received_at"): (IN_A_WEEK,),
@@ -102,6 +104,7 @@ RIGHT: dict[str, Any] = {
     "payload": payload("ERROR", "a"),
     "payloads": [payload("ERROR", "a")],
     "quarantine_ids": [1],
+    "since": START,
     "status": "ERROR",
     "text": "a",
     "until": START,

@@ -60,7 +60,7 @@ def diagnosed(
                     found.anomalies,
                 )
             )  # fmt: skip
-    return diagnosis_of(account, entries, latest, policy, now)
+    return diagnosis_of(account, reversed(entries), latest, policy, now)
 
 
 def every_diagnosis() -> Iterator[tuple[str, Diagnosis]]:

@@ -1,6 +1,8 @@
 """Lists that can be long: each has a stream beside it, and can be taken in pages that miss nothing."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -78,3 +80,31 @@ def test_a_limit_that_is_none_is_the_callers_fault(fed: Engine, name: str, limit
 def test_a_place_that_is_none_is_the_callers_fault(fed: Engine, name: str, after: Any) -> None:
     with pytest.raises(ConfigurationError, match="after"):
         getattr(fed, f"iter_{name}")(**LISTS[name], after=after)
+
+
+def test_a_list_is_narrowed_by_what_would_be_found_under_its_other_filters(fed: Engine, clock: Clock) -> None:
+    fed.feed_event(webhook("b1", "ERROR", "GOOGLE"))
+    found = fed.facets(status="ERROR", prefix="a")
+    assert (found.accounts, found.status, found.provider) == (0, {"OK": 7}, {})
+    found = fed.facets(provider="GOOGLE")
+    assert (found.accounts, found.status, found.provider) == (1, {"ERROR": 1}, {"LINKEDIN": 7, "GOOGLE": 1})
+
+
+def test_the_healths_of_an_account_fill_the_time_from_its_first_news_on(fed: Engine, clock: Clock) -> None:
+    spans = fed.health_spans("a0", since=clock.now - timedelta(days=90), now=clock.now)
+    assert [each.health for each in spans] == ["LIVE", "INTERRUPTED", "LIVE"]
+    assert spans[0].began_at == fed.history("a0")[0].received_at
+    assert spans[-1].ended_at == clock.now
+    assert all(earlier.ended_at == later.began_at for earlier, later in pairwise(spans))
+    (last,) = fed.health_spans("a0", since=clock.now, now=clock.now + timedelta(days=1))
+    assert last == ("LIVE", clock.now, clock.now + timedelta(days=1))
+    assert fed.health_spans("nobody", since=clock.now) == []
+
+
+def test_the_quarantine_is_grouped_by_what_is_wrong_until_it_is_dealt_with(fed: Engine) -> None:
+    (group,) = fed.quarantine_groups()
+    assert (group.payloads, group.first_at, group.last_at) == (7, group.first.received_at, fed.quarantine()[-1][1])
+    assert group.to_dict()["count"] == 7
+    assert fed.quarantine_groups(since=group.last_at)[0].payloads == 1
+    fed.dismiss_quarantined([each.quarantine_id for each in fed.quarantine()])
+    assert fed.quarantine_groups() == []

@@ -15,9 +15,9 @@ from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import NOBODY, Event, StatusAnnounced, StatusObserved
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.rules import rules_of
-from account_lifecycle.lifecycle.status import Status
+from account_lifecycle.lifecycle.status import Health, Status
 from account_lifecycle.records import AccountFilter, DeliveryState, Refused
-from account_lifecycle.stores.fleet import AccountOrder, EventFilter, HookStanding
+from account_lifecycle.stores.fleet import AccountOrder, EventFilter, HookStanding, facets_of
 from account_lifecycle.stores.protocol import Store
 from account_lifecycle.verify.past import accounts_as_of
 from builders import T0, announced, as_it_is, at, observed
@@ -112,6 +112,50 @@ class FleetContract:
             found = store.health_changes(at(minutes))
             flat = {(provider, health): count for provider, counts in found.items() for health, count in counts.items()}
             assert flat == {key: count for key, count in change.items() if count}, minutes
+
+    def test_a_tally_of_some_is_what_counting_those_that_fit_gives(self, store: Store) -> None:
+        fed(store, 2)
+        owner = next(each.owner for each in store.accounts(AccountFilter()) if each.owner)
+        for wanted in (AccountFilter(owner=owner), AccountFilter(prefix="acc_1"), AccountFilter(stuck=True, down=True)):
+            counts = Counter((each.status, each.health, each.provider) for each in store.accounts(wanted))
+            assert {each[:3]: each.accounts for each in store.tally_of(wanted)} == counts, wanted
+
+    def test_each_facet_counts_under_all_the_other_filters(self, store: Store) -> None:
+        everything = list(fed(store, 1).accounts(AccountFilter()))
+        assert {each.stuck for each in everything} == {False, True}
+        tallies = store.tally()
+        values = (
+            (None, Status.OK, Status.ERROR),
+            (None, Health.LIVE, Health.GONE),
+            (None, "GOOGLE"),
+            (None, True, False),
+        )
+        for status, health, provider, stuck in product(*values):
+            wanted = AccountFilter(status, health, provider, stuck=stuck)
+
+            def fits(account: Account, but: str, wanted: AccountFilter = wanted) -> bool:
+                asked = {name: value for name, value in wanted._asdict().items() if value is not None and name != but}
+                return all(getattr(account, name) == value for name, value in asked.items())
+
+            found = facets_of(tallies, wanted)
+            for facet in ("status", "health", "provider"):
+                counts = Counter(getattr(each, facet) for each in everything if fits(each, facet))
+                assert getattr(found, facet) == counts, (wanted, facet)
+            assert found.accounts == sum(fits(each, "") for each in everything)
+
+    def test_the_healths_of_an_account_are_what_judging_it_again_gives(self, store: Store) -> None:
+        for event in busy_hours(3):
+            store.advance([event], judged, rules_of(DEFAULT_POLICY))
+        for account in list(store.accounts(AccountFilter())):
+            found = list(store.healths(account.account_id))
+            replayed, before = list[tuple[datetime, Health]](), Health.UNKNOWN
+            again = Account(account.account_id)
+            for entry in store.history(account.account_id):
+                again = entry.applied_to(again, DEFAULT_POLICY)
+                if again.health is not before:
+                    replayed.append((entry.received_at, again.health))
+                    before = again.health
+            assert found == replayed[::-1]
 
     # ---- Pages ---------------------------------------------------------------------------------------
 

@@ -144,6 +144,18 @@ class ReaderContract:
             ("b", AnomalyKind.OUT_OF_ORDER),
         ]
 
+    def test_the_audit_goes_back_from_its_end_or_from_an_event(self, store: Store) -> None:
+        store.advance(events_with_every_anomaly(), as_it_is)
+        everything = list(store.audit(AuditFilter()))
+        events = list(dict.fromkeys((each.account_id, each.sequence) for each in everything))
+        newest = list(store.audit(AuditFilter(), newest_first=True))
+        assert list(dict.fromkeys((each.account_id, each.sequence) for each in newest)) == events[::-1]
+        assert sorted(map(str, newest)) == sorted(map(str, everything))
+        for number, place in enumerate(events):
+            found = store.audit(AuditFilter(), before=place, newest_first=True)
+            assert list(dict.fromkeys((each.account_id, each.sequence) for each in found)) == events[:number][::-1]
+        assert list(store.audit(AuditFilter(), before=("nobody", 7))) == []
+
     def test_every_combination_of_audit_filters_finds_what_fits(self, store: Store) -> None:
         everything = [a for d in store.advance(events_with_every_anomaly(), as_it_is) for a in d.anomalies]
         values = [

@@ -17,6 +17,7 @@ from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.rules import Rules
+from account_lifecycle.lifecycle.status import Health
 from account_lifecycle.records import (
     AccountFilter,
     AuditFilter,
@@ -251,6 +252,13 @@ class RetentionContract:
         decisions = store.advance(events_with_every_window()[:15], as_it_is)
         self.prune(store, cut, tmp_path)
         assert [shape(account) for account in store.baselines()] == [shape(a) for a in last_of(decisions[:cut])]
+
+    def test_a_health_of_an_event_that_was_taken_out_is_known_from_when_it_was(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        store.advance([announced("a", "OK", 1), announced("a", "ERROR", 2), announced("a", "OK", 5)], as_it_is)
+        store.prune(at(3), tmp_path / "old.jsonl.gz", at(6))
+        assert list(store.healths("a")) == [(at(5), Health.LIVE), (at(3), Health.INTERRUPTED)]
 
     def test_the_baselines_are_exact_whatever_happened_to_an_account(self, store: Store, tmp_path: Path) -> None:
         decisions = store.advance(events_with_every_anomaly(), as_it_is)

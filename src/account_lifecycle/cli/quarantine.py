@@ -9,9 +9,8 @@ from datetime import datetime
 
 import click
 
-from ..intake.logs import hint_of
-from ..intake.quarantine import Replayed
-from ..lifecycle.wording import JsonObject, escaped, time_text
+from ..intake.quarantine import Replayed, expected_in, grouped, what_is_wrong
+from ..lifecycle.wording import JsonObject, escaped
 from ..records import Quarantined
 from ..report.tables import Column, style_of
 from ..report.words import counted
@@ -39,41 +38,6 @@ from .output import (
 )
 def quarantine() -> None:
     """Payloads that could not be read, kept byte for byte."""
-
-
-class _Alike:
-    """Payloads that could not be read for the same reason."""
-
-    def __init__(self, first: Quarantined) -> None:
-        self.first = first
-        self.count = 0
-        self.first_at = self.last_at = first.received_at
-
-    def add(self, each: Quarantined) -> None:
-        """Count one more."""
-        self.count += 1
-        self.first_at = min(self.first_at, each.received_at)
-        self.last_at = max(self.last_at, each.received_at)
-
-    @property
-    def to_do(self) -> str:
-        """What to do about them, in a sentence."""
-        look = f"look at one of them: account-lifecycle quarantine show {self.first.quarantine_id}"
-        return hint_of(self.first.field, self.first.foreign) or look
-
-    def to_dict(self) -> JsonObject:
-        """Return the JSON shape."""
-        first = self.first
-        return {
-            "field": first.field,
-            "foreign": first.foreign,
-            "reason": first.reason,
-            "count": self.count,
-            "first_at": time_text(self.first_at),
-            "last_at": time_text(self.last_at),
-            "example": first.quarantine_id,
-            "to_do": self.to_do,
-        }
 
 
 class _Listed:
@@ -136,7 +100,7 @@ def _list_in_full(listed: _Listed, as_json: bool) -> None:
 
 
 def _list_groups(listed: _Listed, as_json: bool) -> None:
-    groups = _grouped(listed)
+    groups = grouped(listed)
     if as_json:
         for group in groups:
             write_record(group.to_dict())
@@ -148,33 +112,15 @@ def _list_groups(listed: _Listed, as_json: bool) -> None:
     for group in groups:
         first = group.first
         sheet.row(
-            f"{group.count:,}", first.foreign or first.field, clock(group.first_at), clock(group.last_at),
+            f"{group.payloads:,}", group.what, clock(group.first_at), clock(group.last_at),
             str(first.quarantine_id),
         )  # fmt: skip
-        sheet.note("        ", _wrong(first))
+        sheet.note("        ", group.wrong)
         sheet.note("        ", f"Try: {group.to_do}")
-    total = sum(group.count for group in groups)
+    total = sum(group.payloads for group in groups)
     say(f"{counted(total, 'payload')}, {counted(len(groups), 'reason')}{listed}")
     if total:
         say("Seen and done with: account-lifecycle quarantine dismiss NUMBER... or --reason FIELD")
-
-
-def _grouped(listed: Iterable[Quarantined]) -> list[_Alike]:
-    """Return payloads by what is alike in their reasons, the commonest first."""
-    groups: dict[tuple[str, str], _Alike] = {}
-    for each in listed:
-        key = (each.foreign or each.field, _expected(each.reason))
-        groups.setdefault(key, _Alike(each)).add(each)
-    return sorted(groups.values(), key=lambda group: -group.count)
-
-
-def _expected(reason: str) -> str:
-    """Return what is alike in reasons: what would be right, not what was found."""
-    return reason.rpartition("; expected ")[2]
-
-
-def _wrong(each: Quarantined) -> str:
-    return each.reason.removeprefix(f"{each.field}: ")
 
 
 @quarantine.command(
@@ -278,7 +224,7 @@ def _write_replayed(results: Sequence[Replayed]) -> None:
     fed, unread = 0, dict[str, list[Replayed]]()
     for each in results:
         if each.decision is None:
-            unread.setdefault(_expected(each.error or ""), []).append(each)
+            unread.setdefault(expected_in(each.error or ""), []).append(each)
             continue
         fed += 1
         account, event = each.decision.after, each.decision.event
@@ -304,7 +250,7 @@ def _write_list(listed: Iterable[Quarantined]) -> int:
     for each in listed:
         sheet.row(str(each.quarantine_id), clock(each.received_at), f"{each.size:,}", each.field)
         became = " (fed later)" if each.released_at else " (dismissed)" if each.dismissed_at else ""
-        sheet.note("        ", _wrong(each) + became)
+        sheet.note("        ", what_is_wrong(each) + became)
     return sheet.row_count
 
 
@@ -319,7 +265,7 @@ def _write_one(found: Quarantined) -> None:
             ("received", f"{clock(found.received_at)} UTC"),
             ("size", f"{counted(found.size, 'byte')}{cut}"),
             ("field", found.field),
-            ("wrong", _wrong(found)),
+            ("wrong", what_is_wrong(found)),
             ("fed", f"later, at {clock(found.released_at)} UTC" if found.released_at else ""),
             ("dismissed", f"at {clock(found.dismissed_at)} UTC" if found.dismissed_at else ""),
             ("erased", "its bytes were erased on request" if found.is_erased else ""),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import AccountNotFound
 from ..intake import arguments
+from ..intake.quarantine import QuarantineGroup, grouped, is_pending
 from ..intake.times import in_utc
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
@@ -41,7 +42,7 @@ from ..records import (
     Quarantined,
     TimeSource,
 )
-from ..stores.fleet import AccountOrder, EventFilter, FleetEvent
+from ..stores.fleet import AccountOrder, EventFilter, Facets, FleetEvent, HealthSpan, facets_of
 from ..stores.protocol import Reader, Store
 from ..stores.reconciliations import Reconciliation
 from ..verify.past import account_as_of
@@ -142,6 +143,21 @@ class Answers:
             return pages_of(self.store, which, order, after or NOBODY, limit)
         return self.store.accounts(which, NOBODY if after is None else arguments.account_id("after", after))
 
+    def facets(
+        self,
+        *,
+        status: Status | str | None = None,
+        health: Health | str | None = None,
+        provider: str | None = None,
+        owner: str | None = None,
+        prefix: str | None = None,
+        stuck: bool | None = None,
+        down: bool | None = None,
+    ) -> Facets:
+        """Return what the list of the accounts that fit can be narrowed to, with the number of accounts of each."""
+        which = self._which_accounts(status, health, provider, owner, prefix, stuck, down)
+        return facets_of(self.store.tally_of(AccountFilter(owner=which.owner, prefix=which.prefix, down=down)), which)
+
     def find_accounts(self, text: str, *, limit: int = 10) -> list[Account]:
         """Return the accounts that a text may stand for: the one with this id, or else all of an owner, or else those
         whose ids begin with it; ``limit`` at most."""
@@ -176,6 +192,23 @@ class Answers:
         checked = arguments.account_id("account_id", account_id)
         end = arguments.maybe(arguments.count, "before", before)
         return self.store.history(checked, _after(after), before=end, newest_first=newest_first)
+
+    def health_spans(self, account_id: str, *, since: datetime, now: datetime | None = None) -> list[HealthSpan]:
+        """Return the healths that an account had since a time (aware), one after the other, up to now.
+
+        Before the first of them nothing was known of it, or events were pruned.
+        """
+        checked = arguments.account_id("account_id", account_id)
+        begin, end = in_utc("since", since), self._clock() if now is None else in_utc("now", now)
+        spans = list[HealthSpan]()
+        for at, health in self.store.healths(checked):
+            began_at = max(begin, min(at, end))
+            if began_at < end:
+                spans.append(HealthSpan(health, began_at, end))
+            end = began_at
+            if at <= begin:
+                break
+        return spans[::-1]
 
     def events(
         self,
@@ -228,15 +261,26 @@ class Answers:
         provider: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        before: tuple[str, int] | None = None,
+        newest_first: bool = False,
         limit: int | None = None,
     ) -> list[Anomaly]:
-        """Return the anomalies that fit, in the order in which their events were fed: ``limit`` at most.
+        """Return the anomalies that fit, in the order in which their events were fed, or newest first: ``limit`` at
+        most.
 
         ``severity`` means at least so severe. ``since`` (included) and ``until`` (not included) are aware times of
-        receipt.
+        receipt; ``before`` names an event by its account's id and its sequence, and leaves out what was fed after it,
+        it included.
         """
         found = self.iter_audit(
-            kind=kind, severity=severity, account_id=account_id, provider=provider, since=since, until=until
+            kind=kind,
+            severity=severity,
+            account_id=account_id,
+            provider=provider,
+            since=since,
+            until=until,
+            before=before,
+            newest_first=newest_first,
         )
         return first_of(found, limit)
 
@@ -249,6 +293,8 @@ class Answers:
         provider: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        before: tuple[str, int] | None = None,
+        newest_first: bool = False,
     ) -> Iterator[Anomaly]:
         """Yield what ``audit`` returns, one by one, as it is at the first."""
         which = AuditFilter(
@@ -259,7 +305,8 @@ class Answers:
             None if since is None else in_utc("since", since),
             None if until is None else in_utc("until", until),
         )
-        return self.store.audit(which)
+        event = arguments.maybe(arguments.event_named, "before", before)
+        return self.store.audit(which, before=event, newest_first=newest_first)
 
     def quarantine(self, *, after: int | None = None, limit: int | None = None) -> list[Quarantined]:
         """Return every payload that could not be read, byte for byte, oldest first: ``limit`` at most, those ``after``
@@ -269,6 +316,13 @@ class Answers:
     def iter_quarantine(self, *, after: int | None = None) -> Iterator[Quarantined]:
         """Yield what ``quarantine`` returns, one by one, as it is at the first."""
         return self.store.quarantined(_after(after))
+
+    def quarantine_groups(self, *, since: datetime | None = None) -> list[QuarantineGroup]:
+        """Return the payloads that could not be read and were neither fed nor dismissed since, by what is wrong with
+        them, the commonest first; ``since`` (aware) leaves out those that came before."""
+        begin = None if since is None else in_utc("since", since)
+        rows = (each for each in self.store.quarantined() if is_pending(each))
+        return grouped(each for each in rows if begin is None or each.received_at >= begin)
 
     def blind_windows(
         self, *, account_id: str | None = None, open_only: bool = False, limit: int | None = None

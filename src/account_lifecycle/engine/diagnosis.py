@@ -1,7 +1,8 @@
 """Answer "why is this account down, and what now?" from what the store, the machine and the documentation say.
 
-An account's history is read once, as a stream; nothing here is a rule of its own. One piece of advice is given on a
-screen: anomalies are told without theirs, since what was right to do then may contradict what is right now.
+An account's history is read from its end, as far as the present status goes back; nothing here is a rule of its own.
+One piece of advice is given on a screen: anomalies are told without theirs, since what was right to do then may
+contradict what is right now.
 """
 
 from collections import deque
@@ -270,22 +271,28 @@ class Diagnosis(NamedTuple):
 def diagnose(reader: Reader, account: Account, policy: Policy, now: datetime) -> Diagnosis:
     """Put together what is known about an account as of ``now`` (aware)."""
     windows = deque(reader.blind_windows(account.account_id, open_only=False), maxlen=1)
-    return diagnosis_of(account, reader.history(account.account_id), windows[-1] if windows else None, policy, now)
+    history = reader.history(account.account_id, newest_first=True)
+    return diagnosis_of(account, history, windows[-1] if windows else None, policy, now)
 
 
 def diagnosis_of(
     account: Account, history: Iterable[LedgerEntry], latest: BlindWindow | None, policy: Policy, now: datetime
 ) -> Diagnosis:
-    """Return the diagnosis of an account with that history, oldest first, and that latest blind window."""
-    recent: deque[LedgerEntry] = deque(maxlen=RECENT_EVENTS)
-    anomalies: dict[AnomalyKind, Recurring] = {}
+    """Return the diagnosis of an account with that history, newest first, and that latest blind window."""
+    recent, since_move = deque[LedgerEntry](), deque[LedgerEntry]()
+    has_moved = False
     for entry in history:
-        recent.append(entry)
-        if entry.before.status is not entry.after.status:
-            anomalies.clear()
-        for anomaly in entry.anomalies:
-            known = anomalies.get(anomaly.kind)
-            anomalies[anomaly.kind] = Recurring(known.times + 1 if known else 1, anomaly)
+        if not has_moved:
+            since_move.appendleft(entry)
+        if len(recent) < RECENT_EVENTS:
+            recent.appendleft(entry)
+        has_moved = has_moved or entry.before.status is not entry.after.status
+        if has_moved and len(recent) == RECENT_EVENTS:
+            break
+    anomalies: dict[AnomalyKind, Recurring] = {}
+    for anomaly in (anomaly for entry in since_move for anomaly in entry.anomalies):
+        known = anomalies.get(anomaly.kind)
+        anomalies[anomaly.kind] = Recurring(known.times + 1 if known else 1, anomaly)
     length = profile_of(account.provider).session_length
     session = None
     if account.signed_in_at and length and account.status is not definition.TERMINAL:

@@ -100,6 +100,13 @@ def count(name: str, value: object, least: int = 1, most: int = MAX_NUMBER) -> i
     return value
 
 
+def event_named(name: str, value: object) -> tuple[str, int]:
+    """Return an argument that has to name an event: its account's id and its sequence."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise refuse(name, value, "an account's id and a sequence")
+    return account_id(name, value[0]), count(name, value[1])
+
+
 def seconds(name: str, value: object) -> float:
     """Return an argument that has to be a length in seconds, more than none."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):

@@ -7,13 +7,81 @@ from typing import NamedTuple
 from ..errors import PayloadError, StoreError
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
+from ..lifecycle.wording import JsonObject, time_text
 from ..records import Quarantined, Refused
+from .logs import hint_of
 from .payloads import parse
 
 Rows = Callable[[], Iterable[Quarantined]]
 """Return the quarantine as it is now, in its order."""
 Advance = Callable[[Event, int], Decision]
 """Feed an event and mark its number in the quarantine as released, both or neither."""
+
+
+class QuarantineGroup(NamedTuple):
+    """Payloads that could not be read for the same reason."""
+
+    first: Quarantined
+    """The one that came first."""
+    payloads: int
+    first_at: datetime
+    last_at: datetime
+
+    @property
+    def what(self) -> str:
+        """The field at fault, or which other kind of webhook they are."""
+        return self.first.foreign or self.first.field
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with the first of them."""
+        return what_is_wrong(self.first)
+
+    @property
+    def to_do(self) -> str:
+        """What to do about them, in a sentence."""
+        look = f"look at one of them: account-lifecycle quarantine show {self.first.quarantine_id}"
+        return hint_of(self.first.field, self.first.foreign) or look
+
+    def to_dict(self) -> JsonObject:
+        """Return the group as a JSON object."""
+        first = self.first
+        return {
+            "field": first.field,
+            "foreign": first.foreign,
+            "reason": first.reason,
+            "count": self.payloads,
+            "first_at": time_text(self.first_at),
+            "last_at": time_text(self.last_at),
+            "example": first.quarantine_id,
+            "to_do": self.to_do,
+        }
+
+
+def grouped(payloads: Iterable[Quarantined]) -> list[QuarantineGroup]:
+    """Return payloads by what is alike in their reasons, the commonest first."""
+    groups: dict[tuple[str, str], QuarantineGroup] = {}
+    for each in payloads:
+        at = each.received_at
+        key = (each.foreign or each.field, expected_in(each.reason))
+        known = groups.get(key, QuarantineGroup(each, 0, at, at))
+        groups[key] = QuarantineGroup(known.first, known.payloads + 1, min(known.first_at, at), max(known.last_at, at))
+    return sorted(groups.values(), key=lambda group: -group.payloads)
+
+
+def is_pending(row: Quarantined) -> bool:
+    """Return whether a payload was neither fed nor dismissed since."""
+    return row.released_at is None and row.dismissed_at is None
+
+
+def what_is_wrong(row: Quarantined) -> str:
+    """Return why a payload could not be read, without its field."""
+    return row.reason.removeprefix(f"{row.field}: ")
+
+
+def expected_in(reason: str) -> str:
+    """Return what is alike in reasons: what would be right, not what was found."""
+    return reason.rpartition("; expected ")[2]
 
 
 class Replayed(NamedTuple):

@@ -1,6 +1,7 @@
 """What a store answers about a whole fleet: counts, pages and events of all accounts, each with its shape in JSON."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from ..lifecycle.events import StatusObserved
 from ..lifecycle.machine import INITIAL_SITUATION, situation_of, situation_text
 from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import JsonObject, plain, shown, time_text
-from ..records import LedgerEntry
+from ..records import AccountFilter, LedgerEntry
 from .rows import to_us
 
 
@@ -70,6 +71,76 @@ class AccountTally(NamedTuple):
             "accounts": self.accounts,
             "oldest": time_text(self.oldest),
             "stuck": self.stuck,
+        }
+
+
+class Facets(NamedTuple):
+    """What a list of accounts can be narrowed to, each with how many accounts the list would then have.
+
+    Each is counted under all the other filters, so that it also says what another choice would find.
+    """
+
+    accounts: int
+    """How many accounts fit all filters."""
+    health: Mapping[Health, int]
+    status: Mapping[Status, int]
+    provider: Mapping[str | None, int]
+    """The most accounts first; None for accounts whose provider was never announced."""
+    stuck: int
+    """How many that are in their status for longer than they should be."""
+
+    def to_dict(self) -> JsonObject:
+        """Return the counts as a JSON object."""
+        return {
+            "accounts": self.accounts,
+            "health": {health.value: count for health, count in self.health.items()},
+            "status": {status.value: count for status, count in self.status.items()},
+            "provider": {provider or "unknown": count for provider, count in self.provider.items()},
+            "stuck": self.stuck,
+        }
+
+
+def facets_of(tallies: Iterable[AccountTally], wanted: AccountFilter) -> Facets:
+    """Return the facets of a list from the tallies of all accounts that fit its other filters."""
+    accounts = stuck = 0
+    health, status, provider = Counter[Health](), Counter[Status](), Counter[str | None]()
+    for each in tallies:
+        late = each.stuck or 0
+        count = {None: each.accounts, True: late, False: each.accounts - late}[wanted.stuck]
+        fits_health = wanted.health in (None, each.health)
+        fits_status = wanted.status in (None, each.status)
+        fits_provider = wanted.provider in (None, each.provider)
+        if fits_status and fits_provider:
+            health[each.health] += count
+        if fits_health and fits_provider:
+            status[each.status] += count
+        if fits_health and fits_status:
+            provider[each.provider] += count
+        if fits_health and fits_status and fits_provider:
+            accounts += count
+            stuck += late
+    return Facets(
+        accounts,
+        {each: health[each] for each in Health if health[each]},
+        {each: status[each] for each in Status if status[each]},
+        {name: count for name, count in sorted(provider.items(), key=lambda one: (-one[1], one[0] or "")) if count},
+        stuck,
+    )
+
+
+class HealthSpan(NamedTuple):
+    """A time during which an account had one health."""
+
+    health: Health
+    began_at: datetime
+    ended_at: datetime
+
+    def to_dict(self) -> JsonObject:
+        """Return the span as a JSON object."""
+        return {
+            "health": self.health.value,
+            "began_at": time_text(self.began_at),
+            "ended_at": time_text(self.ended_at),
         }
 
 

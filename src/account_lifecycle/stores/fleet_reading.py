@@ -15,10 +15,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..errors import StoreError
 from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.definition import DOWN
 from ..lifecycle.effects import EffectKind
 from ..lifecycle.machine import situation_from
 from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import moment, one_of
+from ..records import AccountFilter
 from . import rows
 from .fleet import (
     AccountTally,
@@ -44,8 +46,8 @@ class Clause(NamedTuple):
     column: str
     value: Any
     comparison: str = "="
-    """``=``, ``>=``, ``<``, or ``IN`` a sequence of values. A value of None makes it ``IS NULL``; a tuple is compared
-    with as many columns, in parentheses."""
+    """``=``, ``>=``, ``<``, ``LIKE``, or ``IN`` a sequence of values. A value of None makes it ``IS NULL``; a tuple is
+    compared with as many columns, in parentheses."""
 
 
 class FleetReading(ABC):
@@ -66,15 +68,28 @@ class FleetReading(ABC):
     def tally(self, at: datetime | None = None) -> list[AccountTally]:
         """Return how many accounts stand where, now or at a moment of the past."""
         if at is None:
-            return tallied(
-                self._read(partial(map, _tally_from), "tally", [Clause("account_id", "", ">")], _BY_STANDING)
-            )
+            return self.tally_of(AccountFilter())
         self._check_reach(at)
         counts: Counter[Standpoint] = Counter()
         clauses = [Clause("received_at", rows.to_us(at), ">")]
         for standing, change in self._read(_changes_from, "tally_then", clauses):
             counts[standing] += change
         return tallied((standing, accounts, None, None) for standing, accounts in counts.items())
+
+    def tally_of(self, wanted: AccountFilter) -> list[AccountTally]:
+        """Return how many of the accounts that fit stand where, now."""
+        clauses = [*account_clauses(wanted), Clause("a.account_id", "", ">")]
+        return tallied(self._read(partial(map, _tally_from), "tally", clauses, _BY_STANDING))
+
+    def healths(self, account_id: str) -> Iterator[tuple[datetime, Health]]:
+        """Yield when the health of one account changed, and to what, newest first; at last what it was where the
+        ledger begins, if events were pruned."""
+        changes = [Clause("e.account_id", account_id), Clause("e.effects", '%"health_changed"%', "LIKE")]
+        for received_at, effects in self._read(iter, "healths", changes, "ORDER BY e.sequence DESC"):
+            yield rows.from_us(received_at), _health_from(effects, None)
+        for row in self._read(iter, "baselines", [Clause("account_id", account_id)]):
+            until, _ = list(self._read(iter, "pruned"))[-1]
+            yield rows.from_us(until), rows.account_from(row[:-1]).health
 
     def health_changes(self, since: datetime) -> dict[str | None, dict[Health, int]]:
         """Return by provider how many more accounts of each health there are than at a time, where that is not 0."""
@@ -166,7 +181,22 @@ class FleetReading(ABC):
         )
 
 
-_BY_STANDING = "GROUP BY health, status, provider, is_stuck"
+def account_clauses(wanted: AccountFilter) -> list[Clause]:
+    """Return what a filter asks of the columns of accounts."""
+    columns = ("a.status", wanted.status), ("a.health", wanted.health), ("a.provider", wanted.provider)
+    clauses = [Clause(column, value) for column, value in (*columns, ("a.owner", wanted.owner)) if value is not None]
+    if wanted.stuck is not None:
+        clauses.append(Clause("a.is_stuck", int(bool(wanted.stuck))))
+    if wanted.down is not None:
+        clauses.append(Clause("a.health", [each.value for each in Health if (each in DOWN) == bool(wanted.down)], "IN"))
+    if wanted.prefix:
+        clauses += [Clause("a.account_id", wanted.prefix, ">="), Clause("a.account_id", wanted.prefix + _LAST, "<=")]
+    return clauses
+
+
+_LAST = "\U0010ffff"
+"""What comes after every other character in the order of ids."""
+_BY_STANDING = "GROUP BY a.health, a.status, a.provider, a.is_stuck"
 _SEVERITIES = {severity: place for place, severity in enumerate(type(AnomalyKind.STUCK.severity))}
 _MINUTE = timedelta(minutes=1) // timedelta(microseconds=1)
 

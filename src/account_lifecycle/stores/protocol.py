@@ -155,8 +155,11 @@ class Reader(Protocol):
     def ledger(self) -> Iterator[LedgerEntry]:
         """Yield every event of every account, in the order in which they were fed."""
 
-    def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
-        """Yield anomalies in the order in which their events were fed."""
+    def audit(
+        self, wanted: AuditFilter, *, before: tuple[str, int] | None = None, newest_first: bool = False
+    ) -> Iterator[Anomaly]:
+        """Yield anomalies in the order in which their events were fed, or newest first; those of events fed before
+        another, which its account and its sequence name (none if there is no such event)."""
 
     def quarantined(self, after: int = 0) -> Iterator[Quarantined]:
         """Yield unreadable payloads ``after`` a number, oldest first."""
@@ -176,6 +179,15 @@ class Reader(Protocol):
         At a moment of the past the answer follows from what is now and from the events received since. Then providers
         are those of now, and neither ``oldest`` nor ``stuck`` is known. Raise ``StoreError`` if such events were
         pruned.
+        """
+
+    def tally_of(self, wanted: AccountFilter) -> list[AccountTally]:
+        """Return how many of the accounts that fit stand where, now."""
+
+    def healths(self, account_id: str) -> Iterator[tuple[datetime, Health]]:
+        """Yield when the health of one account changed, and to what, newest first.
+
+        Where events were pruned, the last is the time up to which they were, and the health that it had then.
         """
 
     def health_changes(self, since: datetime) -> dict[str | None, dict[Health, int]]:

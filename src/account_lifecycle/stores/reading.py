@@ -14,7 +14,7 @@ from ..lifecycle.definition import DOWN
 from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.rules import Rules
-from ..lifecycle.status import Health, Status
+from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
 from ..records import (
     AccountFilter,
@@ -28,7 +28,7 @@ from ..records import (
 )
 from . import outbox_rows, rows
 from .fleet import NEVER_US, AccountOrder, place_from, since_us
-from .fleet_reading import Clause, FleetReading, Read
+from .fleet_reading import Clause, FleetReading, Read, account_clauses
 from .rows import Row
 
 
@@ -94,15 +94,22 @@ class SQLReader(FleetReading):
         """Yield every event of every account, in the order in which they were fed."""
         return self._read(rows.entries_from, "ledger", (), "ORDER BY e.event_id, a.ordinal")
 
-    def audit(self, wanted: AuditFilter) -> Iterator[Anomaly]:
-        """Yield anomalies in the order in which their events were fed."""
-        clauses = []
+    def audit(
+        self, wanted: AuditFilter, *, before: tuple[str, int] | None = None, newest_first: bool = False
+    ) -> Iterator[Anomaly]:
+        """Yield anomalies in the order in which their events were fed, or newest first; those of events fed before
+        another, which its account and its sequence name."""
+        clauses = list[Clause]()
+        if before is not None:
+            event = [Clause("e.account_id", before[0]), Clause("e.sequence", before[1])]
+            (number,) = next(self._read(iter, "event_number", event), (0,))
+            clauses.append(Clause("e.event_id", number, "<"))
         if wanted.kind is not None:
             clauses.append(Clause("a.kind", wanted.kind.value))
         if wanted.severity is not None:
-            order = [*Severity]
-            least = order.index(wanted.severity)
-            kinds = [kind.value for kind in AnomalyKind if order.index(kind.severity) >= least]
+            severities = [*Severity]
+            least = severities.index(wanted.severity)
+            kinds = [kind.value for kind in AnomalyKind if severities.index(kind.severity) >= least]
             clauses.append(Clause("a.kind", kinds, "IN"))
         if wanted.account_id is not None:
             clauses.append(Clause("e.account_id", wanted.account_id))
@@ -112,7 +119,8 @@ class SQLReader(FleetReading):
             clauses.append(Clause("e.received_at", rows.to_us(wanted.since), ">="))
         if wanted.until is not None:
             clauses.append(Clause("e.received_at", rows.to_us(wanted.until), "<"))
-        return self._read(partial(map, rows.anomaly_from), "audit", clauses, "ORDER BY e.event_id, a.ordinal")
+        order = f"ORDER BY e.event_id{' DESC' if newest_first else ''}, a.ordinal"
+        return self._read(partial(map, rows.anomaly_from), "audit", clauses, order)
 
     def quarantined(self, after: int = 0) -> Iterator[Quarantined]:
         """Yield unreadable payloads ``after`` a number, oldest first."""
@@ -163,21 +171,6 @@ class SQLReader(FleetReading):
         return list(self._read(partial(map, rows.segment_from), "segments"))
 
 
-def account_clauses(wanted: AccountFilter) -> list[Clause]:
-    """Return what a filter asks of the columns of accounts."""
-    columns = ("a.status", wanted.status), ("a.health", wanted.health), ("a.provider", wanted.provider)
-    clauses = [Clause(column, value) for column, value in (*columns, ("a.owner", wanted.owner)) if value is not None]
-    if wanted.stuck is not None:
-        clauses.append(Clause("a.is_stuck", int(bool(wanted.stuck))))
-    if wanted.down is not None:
-        clauses.append(Clause("a.health", [each.value for each in Health if (each in DOWN) == bool(wanted.down)], "IN"))
-    if wanted.prefix:
-        clauses += [Clause("a.account_id", wanted.prefix, ">="), Clause("a.account_id", wanted.prefix + LAST, "<=")]
-    return clauses
-
-
-LAST = "\U0010ffff"
-"""What comes after every other character in the order of ids."""
 BY_ACCOUNT = "ORDER BY e.account_id, e.sequence, a.ordinal"
 """The order in which events are proved."""
 

@@ -645,7 +645,7 @@ SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.sinc
 FROM account a WHERE a.account_id IN (SELECT a.account_id FROM account a {where})
 
 -- name: tally
-SELECT health, status, provider, is_stuck, count(*), min(since) FROM account
+SELECT a.health, a.status, a.provider, a.is_stuck, count(*), min(a.since) FROM account a
 {where}
 
 -- name: tally_then
@@ -674,6 +674,14 @@ FROM (
 ) f
 JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
 LEFT JOIN baseline b ON b.account_id = f.account_id
+
+-- name: healths
+SELECT e.received_at, e.effects FROM event e
+{where}
+
+-- name: event_number
+SELECT e.event_id FROM event e
+{where}
 
 -- name: pruned
 SELECT until, path FROM segment ORDER BY segment_id
