@@ -59,7 +59,7 @@ BEYOND_A_NET = {
     "UNEXPECTED_PRODUCT": "an attribute of the event: the product",
 }
 """The other kinds, and why a net is blind to them."""
-NOT_IN_A_LOG = {"DRIFT", "VANISHED", "NOT_DELETED", "OWNER_CHANGED"}
+NOT_IN_A_LOG = {"SYNC_MISSING", "DRIFT", "VANISHED", "NOT_DELETED", "OWNER_CHANGED"}
 """The kinds about the vendor's list, which no log has, and about the owner, whom no simulated log changes."""
 LAX = (
     Arc("first connecting", "OK", "working"),  # as if nothing had to prove that the account exists

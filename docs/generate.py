@@ -17,7 +17,7 @@ from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle import definition
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.compiled import Choice, Step, compiled, health_of
-from account_lifecycle.lifecycle.decide import judge
+from account_lifecycle.lifecycle.decide import SYNCED_WITHIN, judge
 from account_lifecycle.lifecycle.definition import Guard
 from account_lifecycle.lifecycle.events import ABSENT, DeadlinePassed, Event, StatusObserved
 from account_lifecycle.lifecycle.explain import Anomaly
@@ -340,6 +340,14 @@ def _deadlines() -> Iterator[str]:
     yield from _table(("Provider", *(f"`{status}`" for status in PERMISSIVE.deadlines)), rows)
 
 
+def _when_sync_missing() -> Iterator[str]:
+    yield prose(
+        "Arises once for each sign-in when the vendor's list names the premium option of a LinkedIn account that is "
+        f"OK, and {lasting(SYNCED_WITHIN)} after the sign-in fewer than two syncs have finished. The sign-in has to "
+        "have been announced."
+    )
+
+
 def _when_drift() -> Iterator[str]:
     yield prose(
         "Arises when the vendor's list names another status than the one that is known, unless the account changed "
@@ -368,6 +376,7 @@ _WHEN: dict[AnomalyKind, Callable[[], Iterator[str]]] = {
     AnomalyKind.UNKNOWN_PROVIDER: _when_unknown_provider,
     AnomalyKind.UNKNOWN_STATUS: _when_unknown_status,
     AnomalyKind.STUCK: _when_stuck,
+    AnomalyKind.SYNC_MISSING: _when_sync_missing,
     AnomalyKind.DRIFT: _when_drift,
     AnomalyKind.VANISHED: _when_vanished,
     AnomalyKind.NOT_DELETED: _when_not_deleted,
@@ -385,13 +394,15 @@ class Line(NamedTuple):
     payload: Payload | None = None
     listed: str | None = None
     """The status on the vendor's list, where that was read; where neither is given, the clock was looked at."""
+    product: str = ""
+    """The premium option that the list names."""
 
     def event(self) -> Event:
         """Return the event that it stands for."""
         if self.payload is not None:
             return parse(self.payload, self.at)
         if self.listed is not None:
-            return StatusObserved(ACCOUNT, self.listed, self.at)
+            return StatusObserved(ACCOUNT, self.listed, self.at, product=self.product)
         return DeadlinePassed(ACCOUNT, Status.UNSEEN, self.at, self.at, timedelta(0))
 
 
@@ -406,9 +417,9 @@ def added(clock: str, status: str, name: str = "user-7") -> Line:
     return Line(_time(clock), {"status": status, "account_id": ACCOUNT, "name": name})
 
 
-def listed(clock: str, status: str) -> Line:
+def listed(clock: str, status: str, product: str = "") -> Line:
     """Return a look at the vendor's list."""
-    return Line(_time(clock), listed=status)
+    return Line(_time(clock), listed=status, product=product)
 
 
 def _time(clock: str) -> datetime:
@@ -457,6 +468,10 @@ EXAMPLES: dict[AnomalyKind, tuple[Line, ...]] = {
     AnomalyKind.STUCK: (
         added("09:00:00", "CREATION_SUCCESS"), announced("09:40:00", "SYNC_SUCCESS"), Line(_time("11:00:00")),
     ),
+    AnomalyKind.SYNC_MISSING: (
+        announced("09:00:00", "CREATION_SUCCESS"), announced("09:30:00", "SYNC_SUCCESS", product="classic"),
+        announced("09:31:00", "OK"), listed("15:15:00", "OK", "recruiter"),
+    ),
     AnomalyKind.DRIFT: (*_BORN, listed("13:00:00", "CREDENTIALS")),
     AnomalyKind.VANISHED: (*_BORN, listed("13:00:00", ABSENT), listed("13:15:00", ABSENT)),
     AnomalyKind.NOT_DELETED: (*_BORN, announced("13:00:00", "DELETED"), listed("15:00:00", "OK")),
@@ -489,7 +504,8 @@ def happened(kind: AnomalyKind) -> Anomaly:
 def _log_line(line: Line) -> str:
     at = f"{line.at:%Y-%m-%dT%H:%M:%SZ}"
     if line.payload is None:
-        return json.dumps({"observed_at": at, "account_id": ACCOUNT, "status": line.listed})
+        option = {"product": line.product} if line.product else {}
+        return json.dumps({"observed_at": at, "account_id": ACCOUNT, "status": line.listed, **option})
     return json.dumps({"received_at": at, "payload": line.payload})
 
 

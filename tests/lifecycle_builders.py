@@ -99,10 +99,13 @@ class Life:
         provider: str | None = None,
         owner: str | None = None,
         signed_in_at: datetime | None = None,
+        product: str = "",
+        reason: str = "",
     ) -> Decision:
         """Let the vendor's list say something of it; return what became of that."""
         self.now += after
-        return self.meets(StatusObserved("acc", status, self.now, provider, owner, signed_in_at))[-1]
+        told = provider, owner, signed_in_at, product, reason
+        return self.meets(StatusObserved("acc", status, self.now, *told))[-1]
 
     def waits(self, length: timedelta) -> list[Decision]:
         """Let time pass and a clock look; return what was found."""

@@ -92,5 +92,5 @@ def happens(life: Life, happening: Happening) -> list[Decision]:
         return life.meets(life.deadline())
     if what == OBSERVED:
         signed_in_at = None if signed_in is None else life.now - signed_in
-        return life.meets(StatusObserved("acc", word, life.now, provider, owner, signed_in_at))
+        return life.meets(StatusObserved("acc", word, life.now, provider, owner, signed_in_at, product))
     return life.meets(StatusAnnounced("acc", word, life.now, provider, product, owner))

@@ -98,6 +98,7 @@ class Reading:
         self.session_told = False
         self.absent_since: datetime | None = None
         self.survival_told = False
+        self.sync_missing_told = False
         self.presumed = False
 
     # ---- What can happen ---------------------------------------------------------------------------------
@@ -125,6 +126,7 @@ class Reading:
         provider: str | None = None,
         owner: str | None = None,
         signed_in_at: datetime | None = None,
+        product: str = "",
     ) -> list[Judged]:
         """What the vendor's list says."""
         if self.newest_at is not None and at < self.newest_at:
@@ -145,7 +147,7 @@ class Reading:
             self._sign_in(signed_in_at)
         self._meet_provider(provider, judged)
         self._meet_owner(owner, judged)
-        self._judge_observed(status, at, judged)
+        self._judge_observed(status, at, judged, product)
         return [*passed, judged]
 
     def look(self, at: datetime) -> list[Judged]:
@@ -311,7 +313,7 @@ class Reading:
             self.born = True
         if word in ("CREATION_SUCCESS", "RECONNECTED"):
             self._sign_in(at)
-            self.products = set()
+            self.products, self.sync_missing_told = set(), False
         if word == "SYNC_SUCCESS":
             assert product is not None
             self.products.add(product)
@@ -446,17 +448,28 @@ class Reading:
             judged.anomalies.append("NOT_DELETED")
             self.survival_told = True
 
-    def _judge_observed(self, status: str, at: datetime, judged: Judged) -> None:
+    def _judge_observed(self, status: str, at: datetime, judged: Judged, product: str) -> None:
         settles = ("CREATION_SUCCESS", "SYNC_SUCCESS", "RECONNECTED")
         if status == self.status or (status == "CONNECTING" and self.status in settles):
             judged.verdict = "CONFIRMED"
             self.doubtful = False
             if status == "OK":
                 self.last_live_at = at
+                self._judge_syncs(at, judged, product)
             return
         if self.status != "UNSEEN" and not (status == "OK" and not self.settings.hears_ok):
             judged.anomalies.append("DRIFT")
         self._accept(status, None, at, judged, moves=True, adopted=False, observed=True)
+
+    def _judge_syncs(self, at: datetime, judged: Judged, product: str) -> None:
+        """Two syncs follow a sign-in of a premium account; that one is missing is said once, six hours later."""
+        is_heard = "SYNC_SUCCESS" in self.settings.subscribed and self.provider == "LINKEDIN"
+        if not product or not is_heard or self.sync_missing_told or self.signed_in_at is None:
+            return
+        assert self.known_since is not None
+        if self.signed_in_at >= self.known_since and at - self.signed_in_at > 6 * HOUR and len(self.products) < 2:
+            judged.anomalies.append("SYNC_MISSING")
+            self.sync_missing_told = True
 
     # ---- Deadlines ---------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ SEVERITIES = {
     "UNKNOWN_PROVIDER": "warning",
     "UNKNOWN_STATUS": "warning",
     "STUCK": "warning",
+    "SYNC_MISSING": "warning",
     "DRIFT": "warning",
     "VANISHED": "warning",
     "NOT_DELETED": "error",

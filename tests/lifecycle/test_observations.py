@@ -1,5 +1,7 @@
 """What the vendor's list says: when it is heeded, confirmed, followed; and accounts that it lacks."""
 
+from datetime import timedelta
+
 import pytest
 
 from lifecycle_builders import (
@@ -179,6 +181,58 @@ def test_a_deleted_account_that_the_list_still_has_after_an_hour_is_told_once() 
     assert outcome(life.observes("OK", after=MICROSECOND)) == ("HELD", ["NOT_DELETED"], [])
     assert outcome(life.observes("OK", after=DAY)) == ("HELD", [], [])
     assert life.account.status == "DELETED"
+
+
+# ---- Syncs of premium accounts --------------------------------------------------------------------------------
+
+
+def test_a_premium_account_of_which_one_sync_is_missing_six_hours_after_its_sign_in_is_told_once() -> None:
+    life = Life("CREATION_SUCCESS")
+    life.hears("SYNC_SUCCESS", product="classic", provider="LINKEDIN", after=timedelta(0))
+    life.hears("OK", after=timedelta(0))
+
+    assert outcome(life.observes("OK", after=6 * HOUR, product="recruiter")) == ("CONFIRMED", [], [])
+    told = life.observes("OK", after=MICROSECOND, product="recruiter")
+    assert outcome(told) == ("CONFIRMED", ["SYNC_MISSING"], [])
+    assert "premium option 'recruiter'" in told.explanation
+    assert outcome(life.observes("OK", after=DAY, product="recruiter")) == ("CONFIRMED", [], [])
+
+
+def test_a_new_sign_in_begins_the_count_of_syncs_anew() -> None:
+    life = Life("CREATION_SUCCESS", "OK", provider="LINKEDIN")
+    assert kinds_of(life.observes("OK", after=DAY, product="sales_navigator")) == ["SYNC_MISSING"]
+    for word in ("CREDENTIALS", "RECONNECTED", "OK"):
+        life.hears(word)
+
+    assert kinds_of(life.observes("OK", after=2 * HOUR, product="sales_navigator")) == []
+    assert kinds_of(life.observes("OK", after=DAY, product="sales_navigator")) == ["SYNC_MISSING"]
+
+
+@pytest.mark.parametrize(
+    ("words", "provider", "product"),
+    [
+        ("CREATION_SUCCESS SYNC_SUCCESS/classic SYNC_SUCCESS/recruiter OK", "LINKEDIN", "recruiter"),
+        ("CREATION_SUCCESS SYNC_SUCCESS/classic OK", "LINKEDIN", ""),
+        ("CREATION_SUCCESS OK", "WHATSAPP", "recruiter"),
+        ("OK", "LINKEDIN", "recruiter"),
+        ("CREATION_SUCCESS SYNC_SUCCESS/classic OK CREDENTIALS", "LINKEDIN", "recruiter"),
+    ],
+    ids=["all synced", "not premium", "another provider", "sign-in never heard of", "lost"],
+)
+def test_no_sync_is_missing_where_none_can_be_expected(words: str, provider: str, product: str) -> None:
+    life = Life(provider=provider)
+    for each in words.split():
+        word, _, named = each.partition("/")
+        life.hears(word, product=named, after=MINUTE)
+
+    status = life.account.status.value
+    assert outcome(life.observes(status, after=DAY, product=product)) == ("CONFIRMED", [], [])
+
+
+def test_what_each_source_said_is_in_the_explanation_of_a_drift() -> None:
+    drift = Life("CREATION_SUCCESS", "OK").observes("CREDENTIALS", reason="MAILS OK, CALENDAR CREDENTIALS")
+
+    assert "Its sources: 'MAILS OK, CALENDAR CREDENTIALS'." in drift.explanation
 
 
 # ---- Equal text is the same, whichever object holds it ------------------------------------------------------

@@ -37,7 +37,7 @@ def read_of(reading: Reading, happening: Happening, at: datetime) -> list[Judged
     if what == LOOKED:
         return reading.look(at)
     if what == OBSERVED:
-        return reading.observe(word, at, provider, owner, None if signed_in is None else at - signed_in)
+        return reading.observe(word, at, provider, owner, None if signed_in is None else at - signed_in, product)
     return reading.announce(word, at, provider, product, owner)
 
 
@@ -100,7 +100,7 @@ def facts_of(a: Account) -> dict[str, Any]:
         "window": None if a.blind_window is None else window_of(a.blind_window),
         "reminders": (a.memory.remind_from, a.memory.reminded, a.down_since),
         "session_told": a.memory.session_noticed,
-        "list": (a.memory.absent_since, a.memory.survival_told),
+        "list": (a.memory.absent_since, a.memory.survival_told, a.memory.sync_missing_told),
     }
 
 
@@ -126,5 +126,5 @@ def facts_read(r: Reading) -> dict[str, Any]:
         "window": r.window,
         "reminders": (r.remind_from, r.reminded, r.down_since),
         "session_told": r.session_told,
-        "list": (r.absent_since, r.survival_told),
+        "list": (r.absent_since, r.survival_told, r.sync_missing_told),
     }

@@ -86,6 +86,10 @@ def events_with_every_anomaly() -> list[Event]:
         observed("failed", ABSENT, 16 + day),
         observed("failed", ABSENT, 30 + day),
         observed("new", "OK", 30 + day, provider="LINKEDIN", owner="user-4", signed_in_at=at(0)),
+        announced("premium", "CREATION_SUCCESS", 31 + day),
+        announced("premium", "SYNC_SUCCESS", 35 + day, product="classic"),
+        announced("premium", "OK", 36 + day),
+        observed("premium", "OK", 31 + 2 * day, product="recruiter", reason="IM OK, MAILS CONNECTING"),
     ]
     stuck = next(decision.after for decision in judged(log) if decision.event.account_id == "stuck")
     log.append(deadline_of(stuck, 100))

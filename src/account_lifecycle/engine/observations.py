@@ -29,6 +29,10 @@ class Observation(NamedTuple):
     """Your own user id, if you know it from elsewhere."""
     signed_in_at: datetime | None = None
     """When its user last signed in, if the list tells: aware."""
+    product: str | None = None
+    """The premium option of the account, if the list names one, such as ``recruiter``."""
+    reason: str = ""
+    """What each of its sources said, where they differ."""
 
 
 def worst_status(words: Iterable[str]) -> str:
@@ -48,7 +52,7 @@ def observed(observation: Observation, now: datetime) -> StatusObserved:
     """
     if not isinstance(observation, Observation):
         raise arguments.refuse("observation", observation, "an Observation")
-    account_id, status, observed_at, provider, owner, signed_in_at = observation
+    account_id, status, observed_at, provider, owner, signed_in_at, product, reason = observation
     checked = arguments.account_id("account_id", account_id)
     if not checked:
         raise arguments.refuse("account_id", account_id, "an account's id")
@@ -63,6 +67,8 @@ def observed(observation: Observation, now: datetime) -> StatusObserved:
         None if provider is None or not provider.strip() else family_of(provider),
         None if owner is None or not owner.strip() else owner,
         None if signed_in_at is None else arrival("signed_in_at", signed_in_at, now),
+        (arguments.maybe(arguments.field, "product", product) or "").strip().casefold(),
+        arguments.field("reason", reason),
     )
 
 

@@ -86,7 +86,8 @@ def _event(line: _Line) -> Event:
         if line.announced not in (*WORST_FIRST, ABSENT):
             raise ValueError(f"announced: {line.announced!r}")
         signed_in_at = line.signed_in_at and in_utc("signed_in_at", line.signed_in_at)
-        return StatusObserved(line.account_id, line.announced, at, provider, line.owner, signed_in_at)
+        told = provider, line.owner, signed_in_at, line.product, line.reason
+        return StatusObserved(line.account_id, line.announced, at, *told)
     if line.since is None or line.allowed_us is None:
         raise ValueError("a deadline without since or allowed_us")
     allowed = timedelta(microseconds=line.allowed_us)

@@ -42,6 +42,8 @@ class Memory(NamedTuple):
     """When the vendor's list was first seen without it."""
     survival_told: bool = False
     """Whether it was told that the vendor's list has it although it is deleted."""
+    sync_missing_told: bool = False
+    """Whether it was told that a sync is missing since the last sign-in."""
 
     @property
     def passes(self) -> bool:

@@ -71,6 +71,8 @@ class AnomalyKind(StrEnum):
         "UNKNOWN_STATUS", Severity.WARNING, "a status that this version does not know", NextStep.RECONCILE)
     STUCK = (
         "STUCK", Severity.WARNING, "a transient status has outlived its deadline", NextStep.RECONCILE)
+    SYNC_MISSING = (
+        "SYNC_MISSING", Severity.WARNING, "a premium account has synced less than it has products", NextStep.REPORT)
     DRIFT = (
         "DRIFT", Severity.WARNING, "the vendor's list says otherwise", NextStep.WATCH)
     VANISHED = (

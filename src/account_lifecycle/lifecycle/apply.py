@@ -112,6 +112,8 @@ def after_acceptance(
         memory = _memory_after(account, event, step, kinds, down_since is None and window is None)
     if memory.session_noticed and signed_in_at != account.signed_in_at:
         memory = memory._replace(session_noticed=False)
+    if memory.sync_missing_told and step.signs_in:
+        memory = memory._replace(sync_missing_told=False)
     if event.provider is not None and (memory.disputed_provider is not None or event.provider != provider):
         memory = memory._replace(disputed_provider=_provider_after(account, event.provider)[1])
     after = Account(
@@ -348,6 +350,7 @@ def _memory_after(
         memory.session_noticed,
         None,
         memory.survival_told,
+        memory.sync_missing_told,
     )
 
 
@@ -369,7 +372,8 @@ def _memory_of_observation(
         return memory
     if verdict is _HELD:
         return memory._replace(survival_told=memory.survival_told or AnomalyKind.NOT_DELETED in kinds)
-    return memory._replace(absent_since=None, doubtful=False)
+    is_told = memory.sync_missing_told or AnomalyKind.SYNC_MISSING in kinds
+    return memory._replace(absent_since=None, doubtful=False, sync_missing_told=is_told)
 
 
 # ---- Blind windows -----------------------------------------------------------------------------------------------

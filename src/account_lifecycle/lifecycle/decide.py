@@ -37,6 +37,11 @@ ABSENCE = timedelta(minutes=10)
 SURVIVAL = timedelta(hours=1)
 """How long after its deletion the vendor's list may still have an account."""
 
+SYNCED_WITHIN = timedelta(hours=6)
+"""How long after a sign-in all the syncs of a premium account must have finished."""
+PREMIUM_SYNCS = 2
+"""How many syncs a premium account has: one for Classic, and another for the premium option."""
+
 Deviations = tuple[tuple[AnomalyKind, str], ...]
 """What deviates in an event: each kind, with the word that it is about, or a blank."""
 
@@ -293,12 +298,14 @@ def _judge_observation(account: Account, event: StatusObserved, policy: Policy) 
         survives = not memory.survival_told and since is not None and at - since >= SURVIVAL
         deviations: Deviations = ((AnomalyKind.NOT_DELETED, word),) if survives else ()
         return _decision(account, event, _HELD, None, deviations, policy)
-    deviations = ()
+    provider, deviations = account.provider, ()
     if event.provider is not None:
-        deviations = _provider_deviations(account, event.provider, policy)[1]
+        provider, deviations = _provider_deviations(account, event.provider, policy)
     if event.owner is not None and account.owner is not None and event.owner != account.owner:
         deviations = (*deviations, (AnomalyKind.OWNER_CHANGED, event.owner))
     if word == status or (word == Status.CONNECTING and status in policy.table.source.settles_into_ok):
+        if word == _OK and _lacks_sync(account, event, provider, policy):
+            deviations = (*deviations, (AnomalyKind.SYNC_MISSING, event.product))
         return _decision(account, event, _CONFIRMED, None, deviations, policy)
     is_news = status is not definition.INITIAL and not (word == _OK and not policy.ok_subscribed)
     if is_news:
@@ -308,6 +315,19 @@ def _judge_observation(account: Account, event: StatusObserved, policy: Policy) 
 
 def _observed_step(account: Account, word: Status, policy: Policy) -> Step:
     return policy.table.observed_step(word, account.situation, policy.ok_subscribed)
+
+
+def _lacks_sync(account: Account, event: StatusObserved, provider: str | None, policy: Policy) -> bool:
+    """Return whether a premium account that is OK has synced less since its last sign-in than it has products.
+
+    That is known only of a sign-in that was announced, and it is told once for each.
+    """
+    signed_in_at, known_since = account.signed_in_at, account.memory.known_since
+    if not event.product or signed_in_at is None or known_since is None or account.memory.sync_missing_told:
+        return False
+    has_products = policy.table.traits(provider).has_products and _SYNC in policy.subscribed
+    is_due = known_since <= signed_in_at and event.received_at - signed_in_at > SYNCED_WITHIN
+    return has_products and is_due and len(account.synced_products) < PREMIUM_SYNCS
 
 
 def _judge_deadline(account: Account, event: DeadlinePassed, policy: Policy) -> Decision:
@@ -419,6 +439,8 @@ def _anomaly(before: Account, after: Account, event: Event, kind: AnomalyKind, d
         product, reason = event.product, event.reason
         same = (e.at for e in (*before.heard, *before.held) if e.status == event.status and e.product == product)
         heard_at = max(same, default=None)
+    elif isinstance(event, StatusObserved):
+        product, reason = event.product, event.reason
     return Anomaly(
         kind,
         before.account_id,

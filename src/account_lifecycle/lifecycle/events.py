@@ -111,6 +111,10 @@ class StatusObserved:
     """Your own user id, if it is known from elsewhere."""
     signed_in_at: datetime | None = None
     """When its user last signed in, if the list tells: aware, UTC."""
+    product: str = ""
+    """The premium option of the account, case-folded, if the list names one: its syncs end in one SYNC_SUCCESS more."""
+    reason: str = ""
+    """What each of the account's sources said, where they differ, such as ``MAILS OK, CALENDAR CREDENTIALS``."""
 
     def __str__(self) -> str:
         return f"listed as {printable(self.status)}"
@@ -123,6 +127,8 @@ class StatusObserved:
             "provider": plain(self.provider),
             "owner": self.owner,
             "signed_in_at": time_text(self.signed_in_at),
+            "product": self.product,
+            "reason": self.reason,
         }
 
 

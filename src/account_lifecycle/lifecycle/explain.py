@@ -56,7 +56,8 @@ class Anomaly(Facts):
     @property
     def story(self) -> str:
         """What was found and what is likely, in a few sentences, without what to do."""
-        reason = f"The vendor's reason: {shown(self.reason, 80)}." if self.reason else ""
+        whose = "Its sources" if self.kind in _OF_THE_LIST else "The vendor's reason"
+        reason = f"{whose}: {shown(self.reason, 80)}." if self.reason else ""
         parts = (_FACTS.get(self.kind, _announced)(self), reason, told(self.stories), _outcome(self))
         return " ".join(part for part in parts if part)
 
@@ -95,6 +96,8 @@ class Anomaly(Facts):
         }
 
 
+_OF_THE_LIST = (AnomalyKind.DRIFT, AnomalyKind.NOT_DELETED, AnomalyKind.SYNC_MISSING)
+"""Kinds of observations, whose reason is what each source said."""
 _FOLLOWED = MOVING | {AnomalyKind.DRIFT}
 _AS_ITS_HEALTH = (AnomalyKind.MISSED_RECOVERY, AnomalyKind.RECONNECT_FAILED)
 """Kinds of events that do not move the account, after which its health matters most all the same."""
@@ -237,6 +240,14 @@ def _stuck(a: Facts) -> str:
     )
 
 
+def _sync_missing(a: Facts) -> str:
+    since = moment(a.signed_in_at)
+    return (
+        f"The vendor's list names the account's premium option {shown(a.detail)}, so that two syncs follow each "
+        f"sign-in (one for Classic, one for the option); since the last sign-in, at {since}, fewer have finished."
+    )
+
+
 def _drift(a: Facts) -> str:
     return f"The vendor's list said {printable(a.detail)} at {moment(a.at)} of {_standing(a)}."
 
@@ -274,6 +285,7 @@ _FACTS: dict[AnomalyKind, Callable[[Facts], str]] = {
     AnomalyKind.UNKNOWN_PROVIDER: _unknown_provider,
     AnomalyKind.UNKNOWN_STATUS: _unknown_status,
     AnomalyKind.STUCK: _stuck,
+    AnomalyKind.SYNC_MISSING: _sync_missing,
     AnomalyKind.DRIFT: _drift,
     AnomalyKind.VANISHED: _vanished,
     AnomalyKind.NOT_DELETED: _not_deleted,

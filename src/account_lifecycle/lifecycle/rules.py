@@ -22,7 +22,7 @@ from .policy import Policy, policy_from
 from .status import Health, Status
 from .wording import JsonObject
 
-ORDER_OF_JUDGING = 4
+ORDER_OF_JUDGING = 5
 """Raised whenever ``decide`` or ``apply`` decide anything differently over the same data."""
 READING = 1
 """Raised whenever a payload that could be read is read as another event."""
@@ -124,12 +124,13 @@ def _code() -> list[Any]:
         definition.PROVES_LIFE,
         definition.FINISHES_SYNC,
     )
-    lengths = [length.total_seconds() for length in (decide.ABSENCE, decide.SURVIVAL)]
+    lengths = [length.total_seconds() for length in (decide.ABSENCE, decide.SURVIVAL, decide.SYNCED_WITHIN)]
     return [
         ORDER_OF_JUDGING,
         *words,
         *definition.DOWN,
         *lengths,
+        decide.PREMIUM_SYNCS,
         apply.MAX_HEARD,
         apply.MAX_HELD,
         apply.MAX_FAILED,

@@ -439,6 +439,11 @@ def awaited_by(e: Facts) -> tuple[Status, ...]:
     return words or tuple(word for word in e.expected if word is not e.situation.status)
 
 
+def _sync_missing(e: Facts) -> Iterator[Weighed]:
+    yield StoryKind.SLOW_VENDOR, 0.6, f"the vendor has not synced both Classic and {printable(e.detail)} yet"
+    yield StoryKind.MISSED_NEWS, 0.4, "both are synced, and an announcement of that was missed"
+
+
 def _drift(e: Facts) -> Iterator[Weighed]:
     if e.doubtful:
         yield StoryKind.LATE_REDELIVERY, 0.8, f"{e.situation.status} was a late redelivery, as suspected"
@@ -485,6 +490,7 @@ _STORIES: dict[AnomalyKind, Callable[[Facts], Iterator[Weighed]]] = {
     AnomalyKind.UNKNOWN_PROVIDER: _unknown_provider,
     AnomalyKind.UNKNOWN_STATUS: _unknown_status,
     AnomalyKind.STUCK: _stuck,
+    AnomalyKind.SYNC_MISSING: _sync_missing,
     AnomalyKind.DRIFT: _drift,
     AnomalyKind.VANISHED: _vanished,
     AnomalyKind.NOT_DELETED: _not_deleted,

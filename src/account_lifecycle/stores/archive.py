@@ -118,10 +118,11 @@ def _origin(entry: LedgerEntry) -> dict[str, Any]:
         passed = {"since": event.since.isoformat(), "allowed_us": event.allowed // _MICROSECOND}
         return found | {"kind": event.kind.value} | passed
     found |= {"provider": event.provider, "owner": event.owner}
+    found |= {"product": event.product, "reason": event.reason}
     if isinstance(event, StatusObserved):
         return found | {"kind": OBSERVED, "signed_in_at": event.signed_in_at and event.signed_in_at.isoformat()}
     payload = None if entry.is_erased else b64encode(event.payload).decode("ascii")
-    return found | {"product": event.product, "reason": event.reason, "payload": payload}
+    return found | {"payload": payload}
 
 
 def _anomaly(anomaly: Anomaly) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _open_window(
 
 _MEMORY_FROM: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("known_since", "remind_from", "absent_since"), from_us),
-    **dict.fromkeys(("born", "doubtful", "session_noticed", "survival_told"), bool),
+    **dict.fromkeys(("born", "doubtful", "session_noticed", "survival_told", "sync_missing_told"), bool),
     "reminded": lambda us: us * _MICROSECOND,
     "disputed_provider": provider_from,
     "reason": str,
@@ -228,8 +228,10 @@ def event_row(event_id: int, decision: Decision) -> Row:
         private = event.owner, event.reason, event.payload
         return (*place, ANNOUNCED, event.status, event.product, event.provider, None, None, None, *decided, *private)
     if isinstance(event, StatusObserved):
-        signed_in_at, private = maybe_us(event.signed_in_at), (event.owner, "", None)
-        return (*place, OBSERVED, event.status, "", event.provider, None, None, signed_in_at, *decided, *private)
+        since, allowed, signed_in_at = None, None, maybe_us(event.signed_in_at)
+        private = event.owner, event.reason, None
+        origin = OBSERVED, event.status, event.product, event.provider, since, allowed, signed_in_at
+        return (*place, *origin, *decided, *private)
     passed = to_us(event.since), event.allowed // _MICROSECOND, None
     return (*place, event.kind, event.status, "", None, *passed, *decided, None, "", None)
 
@@ -406,7 +408,8 @@ def _event_from(row: Row) -> Event:
         provider = provider_from(provider)
         return StatusAnnounced(account_id, word, received_at, provider, product, owner, reason, payload or b"")
     if kind == OBSERVED:
-        return StatusObserved(account_id, word, received_at, provider_from(provider), owner, maybe_time(signed_in_at))
+        told = provider_from(provider), owner, maybe_time(signed_in_at), product, reason
+        return StatusObserved(account_id, word, received_at, *told)
     passed = from_us(since), allowed * _MICROSECOND, DeadlineKind(kind)
     return DeadlinePassed(account_id, _STATUS[word], received_at, *passed)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ..reconciliations import Reconciliation, starting, run_from, run_row
+from ..reconciliations import Reconciliation, run_from, run_row, starting
 from .transactions import Transaction, Transactions
 
 _LAST = 2**63 - 1

@@ -5,7 +5,7 @@ from datetime import datetime
 import apsw
 
 from .. import statements
-from ..reconciliations import Reconciliation, starting, run_from, run_row
+from ..reconciliations import Reconciliation, run_from, run_row, starting
 from .connection import every
 from .outbox import note_number
 from .transactions import SQLiteFile
