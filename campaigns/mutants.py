@@ -1,25 +1,31 @@
 """Mutants: one small change at a time to the code, each of which a test has to notice.
 
 The modules where a silent mistake costs most are mutated by cosmic-ray: a comparison turned round, a number one off, a
-condition dropped. A seeded sample of all its mutants is tried, each in a copy of the project, against the tests that
-``TESTS`` names for its module. A mutant that no test notices has survived: it is listed with its change, and with the
-reason why it may live, if ``REASONS`` has one (the change makes no difference, or only a slower one). Mutants of type
-annotations are left out: nothing runs them.
+condition dropped. A seeded sample is tried, of each module as many as its share of all mutants, each in a copy of the
+project, against the tests that ``TESTS`` names for its module. A mutant that no test notices has survived: it is listed
+with its change, and with the reason why it may live, if ``REASONS`` has one (the change makes no difference, or only a
+slower one). Mutants of type annotations are left out: nothing runs them.
+
+Tests that take too long have noticed nothing yet, for the machine may be busy: such a mutant is tried again, alone and
+with more time, and has been noticed if its tests do not end then either.
 """
 
 import argparse
 import ast
+import contextlib
 import difflib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -29,7 +35,9 @@ from campaigns.report import Report, conclude
 ROOT = Path(__file__).resolve().parent.parent
 LEAST_KILLED = 0.9
 SLOWEST = 3
-"""A mutant whose tests take so many times as long as they took unchanged runs for ever: it is noticed, too."""
+"""Tests that take so many times as long as they took unchanged are ended, and run again when nothing else runs."""
+ALONE = 3
+"""How many times as long they may then take until they are known never to end."""
 
 FILE = ("-k", "not TestTemporaryStore", "tests/stores/test_sqlite.py")
 """A store in a file, which the temporary one is as well."""
@@ -103,12 +111,24 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=list(TESTS), help="mutate this module alone")
     options = parser.parse_args(arguments)
-    modules = [options.only] if options.only else list(TESTS)
-    everything = [mutant for module in modules for mutant in mutants_of(module)]
-    sample = random.Random(options.seed).sample(everything, min(options.mutants, len(everything)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    by_module = {module: mutants_of(module) for module in TESTS}
+    chosen = sample(by_module, options.mutants, options.seed)
+    if options.only:
+        chosen = [mutant for mutant in chosen if mutant.module == options.only]
     began_s = time.monotonic()
-    results = list(try_all(sample, options.jobs))
-    return conclude(report(results, len(everything), time.monotonic() - began_s))
+    results = Trials(options.jobs).run(chosen)
+    return conclude(report(results, sum(map(len, by_module.values())), time.monotonic() - began_s))
+
+
+def sample(by_module: Mapping[str, Sequence[Mutant]], size: int, seed: int) -> list[Mutant]:
+    """Choose of each module as many mutants as its share of all of them; no module's choice depends on another's."""
+    everything = sum(map(len, by_module.values()))
+    chosen = []
+    for module, mutants in by_module.items():
+        share = min(len(mutants), max(1, round(size * len(mutants) / everything)))
+        chosen += random.Random(f"{seed} {module}").sample(mutants, share)
+    return chosen
 
 
 def report(results: Sequence[Result], of: int, took_s: float) -> Report:
@@ -178,26 +198,115 @@ def annotations(source: str) -> list[tuple[Place, Place]]:
 # ---- Trying them ---------------------------------------------------------------------------------------
 
 
-def try_all(mutants: Sequence[Mutant], jobs: int) -> Iterator[Result]:
-    """Try every mutant, so many at a time, each in a copy of the project; yield what came of each."""
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(jobs):
-            copies.put(copied(Path(folder) / str(number)))
-        limits = {module: unchanged_s(Path(folder) / "0", module) for module in {m.module for m in mutants}}
+class Trials:
+    """Tries mutants, so many at a time, each in a copy of the project."""
 
-        def attempt(mutant: Mutant) -> Result:
-            copy = copies.get()
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._limits_s: dict[str, float] = {}
+        self._free: SimpleQueue[Path] = SimpleQueue()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = threading.Event()
+
+    def run(self, mutants: Sequence[Mutant]) -> list[Result]:
+        """Try every mutant, saying what came of each; return it in the order of the mutants."""
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
             try:
-                return tried(copy, mutant, limits[mutant.module])
+                self._prepare(Path(folder), sorted({mutant.module for mutant in mutants}))
+                with ThreadPoolExecutor(self._jobs) as pool:
+                    futures = {pool.submit(self._try, mutant): mutant for mutant in mutants}
+                    try:
+                        for number, future in enumerate(as_completed(futures), 1):
+                            say(f"{number} of {len(mutants)}", future.result())
+                    except BaseException:
+                        self._stopped.set()
+                        pool.shutdown(wait=False, cancel_futures=True)
+                        for process in tuple(self._running):
+                            end(process)
+                        raise
+                return [self._once_more(future.result()) for future in futures]
             finally:
-                copies.put(copy)
+                for process in tuple(self._running):
+                    end(process)
 
-        with ThreadPoolExecutor(jobs) as pool:
-            for number, result in enumerate(pool.map(attempt, mutants), 1):
-                print(f"\r{number} of {len(mutants)}", end="", file=sys.stderr, flush=True)
-                yield result
-        print(file=sys.stderr)
+    def _prepare(self, folder: Path, modules: Sequence[str]) -> None:
+        """Make the copies, and see how long the tests take unchanged; raise ``RuntimeError`` if they fail."""
+        first = copied(folder / "0")
+        for module in modules:
+            began_s = time.monotonic()
+            if self._tests(first, module, None, keep_bytecode=True) != 0:
+                raise RuntimeError(f"the tests of {module} fail without a mutant: mend them first")
+            self._limits_s[module] = 15 + SLOWEST * (time.monotonic() - began_s)
+        self._free.put(first)
+        for number in range(1, self._jobs):
+            self._free.put(Path(shutil.copytree(first, folder / str(number))))
+
+    def _try(self, mutant: Mutant, times: int = 1) -> Result:
+        """Put a mutant in its place, run the tests, and put things right again."""
+        from cosmic_ray.mutating import mutate_code
+        from cosmic_ray.plugins import get_operator
+
+        copy = self._free.get()
+        path = copy / "src/account_lifecycle" / mutant.module
+        before = path.read_text()
+        after = mutate_code(before, get_operator(mutant.operator)(), mutant.occurrence)
+        assert after is not None, mutant
+        differing = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+        change = tuple(line for line in differing if line[:1] in "+-" and line[:3] not in ("+++", "---"))
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+            compiled.unlink()  # it is taken for the mutant's if that is as long, and written within the same second
+        path.write_text(after)
+        try:
+            ended = self._tests(copy, mutant.module, times * self._limits_s[mutant.module])
+        finally:
+            path.write_text(before)
+            self._free.put(copy)
+        outcome = "hung" if ended is None else "survived" if ended == 0 else "killed"
+        return Result(mutant, outcome, change)
+
+    def _once_more(self, result: Result) -> Result:
+        if result.outcome != "hung":
+            return result
+        again = self._try(result.mutant, ALONE)
+        say("again, alone", again)
+        return again
+
+    def _tests(self, copy: Path, module: str, limit_s: float | None, *, keep_bytecode: bool = False) -> int | None:
+        """Run a module's tests up to the first that fails; return pytest's exit code, or None if that took too long."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "campaigns.mutants"]
+        environment = {**os.environ, "PYTHONPATH": str(copy / "src")}
+        if not keep_bytecode:
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+        with subprocess.Popen(
+            [*command, *TESTS[module]],
+            cwd=copy,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            self._running.add(process)
+            try:
+                return process.wait(limit_s)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:
+                end(process)
+                self._running.discard(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End the tests, and what they have started and left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def say(where: str, result: Result) -> None:
+    """Say on standard error what came of a mutant."""
+    mutant = result.mutant
+    print(f"{where}: {result.outcome:8} {mutant.module}:{mutant.line} {mutant.operator}", file=sys.stderr, flush=True)
 
 
 def copied(target: Path) -> Path:
@@ -210,44 +319,12 @@ def copied(target: Path) -> Path:
     return target
 
 
-def unchanged_s(copy: Path, module: str) -> float:
-    """Return how long the tests of a module may take, in seconds; raise ``RuntimeError`` if they fail unchanged."""
-    began_s = time.monotonic()
-    ended = run_tests(copy, module, None)
-    if ended != 0:
-        raise RuntimeError(f"the tests of {module} fail without a mutant: mend them first")
-    return 15 + SLOWEST * (time.monotonic() - began_s)
+def pytest_configure() -> None:
+    """Let random tests try the same on every mutant, and not look for a shorter example of what they noticed.
 
+    pytest calls this when this module is its plugin.
+    """
+    from hypothesis import Phase, settings
 
-def tried(copy: Path, mutant: Mutant, limit_s: float) -> Result:
-    """Put a mutant in its place, run the tests, and put things right again."""
-    from cosmic_ray.mutating import mutate_code
-    from cosmic_ray.plugins import get_operator
-
-    path = copy / "src/account_lifecycle" / mutant.module
-    before = path.read_text()
-    after = mutate_code(before, get_operator(mutant.operator)(), mutant.occurrence)
-    assert after is not None, mutant
-    differing = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
-    change = tuple(line for line in differing if line[:1] in "+-" and line[:3] not in ("+++", "---"))
-    path.write_text(after)
-    try:
-        ended = run_tests(copy, mutant.module, limit_s)
-    finally:
-        path.write_text(before)
-    outcome = "hung" if ended is None else "survived" if ended == 0 else "killed"
-    return Result(mutant, outcome, change)
-
-
-def run_tests(copy: Path, module: str, limit_s: float | None) -> int | None:
-    """Run a module's tests up to the first that fails; return pytest's exit code, or None if that took too long."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS[module]]
-    environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    with subprocess.Popen(
-        command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as running:
-        try:
-            return running.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, 9)
-            return None
+    settings.register_profile("mutants", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+    settings.load_profile("mutants")
