@@ -4,6 +4,7 @@ import base64
 import gzip
 import html
 import json
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from unicodedata import normalize
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from account_lifecycle.stores.mentions import Mentions
+from account_lifecycle.stores.mentions import DEPTH, MAX_DECODED, Mentions
 
 IDS = ["h_EKCy2lRLef5NzHp0iw4A", "acc-1", "käse/1", "naïve", "🙂-7", "a b", 'say "hi"', "back\\slash", "4711", "日本"]
 letters = st.text("abcdeé🙂_-/ .日", min_size=4, max_size=20).map(str.strip)
@@ -60,6 +61,7 @@ SPELLINGS: dict[str, Callable[[str], bytes]] = {
     "in base64 of URLs": lambda i: b"jwt=" + base64.urlsafe_b64encode(b"account:" + i.encode() + b":x").rstrip(b"="),
     "in gzip": lambda i: gzip.compress(in_json(quoted(i))),
     "in gzip that was cut": lambda i: gzip.compress(in_json(quoted(i)) + bytes(range(256)) * 200)[:-50],
+    "in gzip behind a header": lambda i: b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(in_json(quoted(i))),
     "in deflate": lambda i: zlib.compress(in_json(quoted(i))),
     "in gzip in base64": lambda i: b'{"data": "' + base64.b64encode(gzip.compress(in_json(quoted(i)))) + b'"}',
     "in UTF-16": lambda i: json.dumps({"account_id": i}, ensure_ascii=False).encode("utf-16"),
@@ -98,8 +100,29 @@ def test_anything_can_be_looked_through(data: bytes) -> None:
 
 def test_what_unpacks_to_very_much_is_looked_at_in_part_only() -> None:
     bomb = gzip.compress(b"\0" * (1 << 28))[: 1 << 16]
-    assert not Mentions("acc-1").are_in(bomb)
-    assert not Mentions("acc-1").are_in(base64.b64encode(bomb) + b"\\u0061%41" * 1000)
+    bombs = [base64.b64encode(gzip.compress(b"%d " % number + bytes(1 << 20))) for number in range(20)]
+    tracemalloc.start()
+    try:
+        assert not Mentions("acc-1").are_in(bomb)
+        assert not Mentions("acc-1").are_in(base64.b64encode(bomb) + b"\\u0061%41" * 1000)
+        assert not Mentions("acc-1").are_in(b" ".join(bombs))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * MAX_DECODED, "a letter and its copies, but not all that the bombs hold"
+
+
+def test_an_id_is_found_behind_as_many_decodings_as_are_tried_and_no_more() -> None:
+    text = "acc%2D1"
+    for _ in range(DEPTH):
+        assert Mentions("acc-1").are_in(text)
+        text = text.replace("%", "%25")
+    assert not Mentions("acc-1").are_in(text)
+
+
+def test_an_id_is_found_in_wide_letters_none_of_which_has_a_zero_byte() -> None:
+    for code in ("utf-16-le", "utf-16-be"):
+        assert Mentions("日本語口座").are_in("日本語口座".encode(code))
 
 
 @given(any_id, st.booleans())

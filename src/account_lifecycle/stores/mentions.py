@@ -21,7 +21,7 @@ DEPTH = 5
 MAX_UNPACKED = 1 << 20
 """How much of a packed part is looked at, in bytes."""
 MAX_DECODED = 4 << 20
-"""How much of one payload is looked at in all its decodings, in characters."""
+"""How much is looked at of what one payload decodes to, in characters."""
 
 _ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "0": "\0"}
@@ -53,15 +53,18 @@ class Mentions:
         left = MAX_DECODED
         waiting = [(text, DEPTH) for text in ([found] if isinstance(found, str) else _texts(found))]
         seen = {text for text, _ in waiting}
-        while waiting and left > 0:
+        while waiting:
             text, depth = waiting.pop()
-            left -= len(text)
             if self._is_in(text):
                 return True
             for decoded in _decodings(text) if depth else ():
-                if decoded not in seen:
-                    seen.add(decoded)
-                    waiting.append((decoded, depth - 1))
+                if decoded in seen:
+                    continue
+                left -= len(decoded)
+                if left < 0:  # of what is decoded no more is held than is looked at
+                    break
+                seen.add(decoded)
+                waiting.append((decoded, depth - 1))
         return False
 
     def _is_in(self, text: str) -> bool:
@@ -108,7 +111,7 @@ def _decodings(text: str) -> Iterator[str]:
     for run in _BASE64.findall(text):
         letters = run.rstrip("=").replace("-", "+").replace("_", "/")
         try:
-            data = b64decode(letters + "=" * (-len(letters) % 4))
+            data = b64decode(letters + "==")  # more padding than is missing does no harm
         except (Error, ValueError):
             continue
         yield from (found for found in _texts(data) if found)
