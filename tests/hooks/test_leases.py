@@ -11,10 +11,11 @@ from account_lifecycle.errors import StoreBusy
 from account_lifecycle.hooks.delivery import Deliverer
 from account_lifecycle.hooks.inline import Runner
 from account_lifecycle.hooks.leases import Leases
-from account_lifecycle.records import Claim
+from account_lifecycle.records import Claim, TimeSource
 from builders import webhook
 from hooks.waiting import eventually
 
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
 SHORT = timedelta(seconds=0.6)
 
 
@@ -24,12 +25,11 @@ class Ledgerless:
     def __init__(self) -> None:
         self.valid: set[Claim] = set()
         self.renewed: list[Claim] = []
-        self.troubles = 0
+        self.troubles: list[Exception] = []
 
     def renew(self, claims: Sequence[Claim], leased_until: datetime) -> list[bool]:
         if self.troubles:
-            self.troubles -= 1
-            raise StoreBusy("others are writing")
+            raise self.troubles.pop(0)
         self.renewed += claims
         return [claim in self.valid for claim in claims]
 
@@ -92,7 +92,7 @@ FORKING = """
 import os, threading
 from datetime import UTC, datetime, timedelta
 from account_lifecycle.hooks.leases import Leases
-from account_lifecycle.records import Claim
+from account_lifecycle.records import Claim, TimeSource
 
 class Store:
     def __init__(self):
@@ -126,8 +126,12 @@ def test_a_forked_child_keeps_its_own_claims_and_not_its_parents() -> None:
 # ---- By themselves -------------------------------------------------------------------------------------
 
 
-def leases_on(store: Ledgerless, longest: timedelta = timedelta(hours=1)) -> Leases:
-    return Leases(store, lambda: datetime.now(UTC), timedelta(seconds=0.15), longest)
+def leases_on(store: Ledgerless, longest: timedelta = timedelta(hours=1), clock: TimeSource = utc_now) -> Leases:
+    return Leases(store, clock, timedelta(seconds=0.15), longest)
+
+
+def test_a_claim_holds_for_a_minute_by_default() -> None:
+    assert Leases(Ledgerless(), lambda: NOW).until() == NOW + timedelta(minutes=1)
 
 
 def test_what_could_not_be_renewed_is_remembered_and_asked_for_no_more() -> None:
@@ -148,7 +152,7 @@ def test_what_could_not_be_renewed_is_remembered_and_asked_for_no_more() -> None
 def test_the_lease_of_a_call_that_takes_too_long_is_not_renewed() -> None:
     store, claim = Ledgerless(), Claim(1, 1)
     store.valid = {claim}
-    leases = leases_on(store, longest=timedelta(0))
+    leases = leases_on(store, longest=timedelta(0), clock=lambda: NOW)
     leases.hold([claim])
     eventually(lambda: leases.loss_of(claim), "losing")
     assert "its lease was not renewed" in str(leases.loss_of(claim))
@@ -158,12 +162,34 @@ def test_the_lease_of_a_call_that_takes_too_long_is_not_renewed() -> None:
 
 def test_a_store_that_is_busy_for_once_costs_no_lease() -> None:
     store, claim = Ledgerless(), Claim(1, 1)
-    store.valid, store.troubles = {claim}, 2
+    store.valid, store.troubles = {claim}, [StoreBusy("others are writing")] * 2
     leases = leases_on(store)
     leases.hold([claim])
     eventually(lambda: claim in store.renewed, "renewing")
     assert leases.loss_of(claim) is None
     leases.drop([claim])
+
+
+def test_a_page_of_leases_that_cannot_be_renewed_costs_no_other_page_its_beat() -> None:
+    store, claims = Ledgerless(), [Claim(number, 1) for number in range(501)]
+    store.valid, store.troubles = {*claims}, [StoreBusy("others are writing")]
+    leases = leases_on(store)
+    leases.hold(claims)
+    eventually(lambda: claims[0] in store.renewed, "renewing")
+    assert store.renewed[0] == claims[-1]
+    leases.drop(claims)
+
+
+def test_a_store_in_which_anything_may_go_wrong_costs_no_other_store_its_leases() -> None:
+    stores, claim = [Ledgerless(), Ledgerless()], Claim(1, 1)
+    both = [leases_on(store) for store in stores]
+    for store, leases in zip(stores, both, strict=True):
+        store.valid, store.troubles = {claim}, [ZeroDivisionError("nobody has thought of this")]
+        leases.hold([claim])
+    for store in stores:
+        eventually(lambda store=store: claim in store.renewed, "renewing")
+    for leases in both:
+        leases.drop([claim])
 
 
 def test_what_was_dropped_is_renewed_no_more() -> None:
