@@ -82,6 +82,7 @@ CALLS: dict[str, Act] = {
     "unpruned": lambda engine, _: engine.unpruned(datetime.now(UTC)),
     "verify": lambda engine, _: engine.verify(),
     "verify_against_definition": lambda engine, _: engine.verify_against_definition(),
+    "waiting_calls": lambda engine, _: engine.waiting_calls(),
 }
 """One call of each public method; those that register a hook are alike."""
 

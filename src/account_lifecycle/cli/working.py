@@ -4,19 +4,19 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from socket import socket, socketpair
 from types import FrameType
-from typing import NamedTuple
 
 import click
 
 from ..engine.core import MAX_THREADS, Engine, utc_now
 from ..engine.diagnosis import age
+from ..engine.waiting import OLD, WaitingCalls
 from ..hooks.calling import RunningCall
 from ..hooks.worker import Worker
 from ..lifecycle.wording import JsonObject, lasting, moment, time_text
-from ..records import DeliveryFilter, DeliveryState, SubscribedHook
+from ..records import DeliveryFilter, DeliveryState
 from ..report.words import counted
 from ..stores.opening import is_same_store
 from ..urls import public_url
@@ -27,8 +27,6 @@ from .options import LENGTH, json_option, store_option
 from .output import say, write_document
 from .progress import STOP_SIGNALS
 
-OLD = timedelta(hours=1)
-"""What has been due for longer is called only if that is wished for."""
 _OUTCOMES = {
     DeliveryState.DONE: "done",
     DeliveryState.WAITING: "to be retried",
@@ -95,11 +93,11 @@ def worker(
     try:
         if not engine.subscriptions:
             raise BadSetting(f"--hooks {spec}: it registered no hook. Write: engine.on_recovered(backfill)")
-        waiting = [_waits_for(engine, subscription.terms) for subscription in engine.subscriptions]
         if dry_run:
-            _say_waiting(waiting, as_json)
+            _say_waiting(engine.waiting_calls(), as_json)
             return
-        _check_age(waiting, catch_up)
+        if not catch_up:
+            _check_age(engine.waiting_calls())
         unregistered = _say_unregistered(engine)
         if once:
             counts: Mapping[str, int] = Counter(str(outcome.state) for outcome in engine.run_hooks())
@@ -142,40 +140,7 @@ def _engine_of(found: Engine | Register, spec: str, store: str | None) -> Engine
     return found
 
 
-class Waiting(NamedTuple):
-    """What a worker would call a hook for."""
-
-    hook: str
-    due: int
-    """How many deliveries are due."""
-    later: int
-    """How many are to be due."""
-    oldest_due: datetime | None
-    events: int
-    """How many events are still to be looked through for it."""
-    old_events: int
-    """How many of them are old news."""
-    is_new: bool
-
-    def to_dict(self) -> JsonObject:
-        """Return the JSON shape."""
-        return self._asdict() | {"oldest_due": time_text(self.oldest_due)}
-
-
-def _waits_for(engine: Engine, hook: SubscribedHook) -> Waiting:
-    """Return what waits for a hook of this process, whether the store knows it or not."""
-    known, now = next((each for each in engine.subscribed_hooks() if each.name == hook.name), None), utc_now()
-    due, later, oldest = 0, 0, None
-    for record in engine.store.deliveries(DeliveryFilter(DeliveryState.WAITING, hook.name)):
-        if record.due_at > now:
-            later += 1
-        elif known is not None and known.disabled_at is None:
-            due, oldest = due + 1, min(record.due_at, oldest or record.due_at)
-    events, old = (engine.store.behind(known or hook, before) for before in (now, now - OLD))
-    return Waiting(hook.name, due, later, oldest, events, old, known is None)
-
-
-def _say_waiting(waiting: Sequence[Waiting], as_json: bool) -> None:
+def _say_waiting(waiting: Sequence[WaitingCalls], as_json: bool) -> None:
     """Say what a worker would call."""
     if as_json:
         write_document({"would_call": [each.to_dict() for each in waiting]})
@@ -192,11 +157,10 @@ def _say_waiting(waiting: Sequence[Waiting], as_json: bool) -> None:
         say(f"{each.hook}: {', '.join(parts)}{' (the store does not know it yet)' if each.is_new else ''}")
 
 
-def _check_age(waiting: Sequence[Waiting], catch_up: bool) -> None:
-    """Refuse to begin with what is old news, unless that is wished for."""
-    long_ago = utc_now() - OLD
-    old = [each for each in waiting if each.old_events or (each.oldest_due is not None and each.oldest_due < long_ago)]
-    if not old or catch_up:
+def _check_age(waiting: Sequence[WaitingCalls]) -> None:
+    """Refuse to begin with what is old news."""
+    old = [each for each in waiting if each.is_old]
+    if not old:
         return
     _say_waiting(old, as_json=False)
     name = old[0].hook

@@ -53,6 +53,7 @@ from .handover import Handover
 from .known_hooks import KnownHooks
 from .observations import Observation, observed
 from .telemetry import log_anomalies
+from .waiting import WaitingCalls, refuse_old, waiting_calls
 
 BATCH_SIZE = 1000
 """How many payloads ``feed_events`` commits at a time."""
@@ -378,16 +379,26 @@ class Engine(Answers, KnownHooks, HookRegistry):
         """
         return self._runner.run_due()
 
-    def start_runner(self, *, threads: int = 4, poll_s: float = 1.0) -> Worker:
+    def waiting_calls(self) -> list[WaitingCalls]:
+        """Return what waits for each hook of this process, and how much of it is older than an hour; call nothing."""
+        return waiting_calls(self.store, (each.terms for each in self.subscriptions), self._clock())
+
+    def start_runner(self, *, threads: int = 4, poll_s: float = 1.0, catch_up: bool = True) -> Worker:
         """Run hooks in threads of their own from now on; feeding then returns without waiting for them.
 
         The runner looks for what is due every ``poll_s`` seconds, and at once after a feed of this process. It looks
         for deadlines that have passed at once, and then every minute of the engine's clock. Register the hooks first.
         Closing the engine stops it; calls that are running are waited for, for a time.
+
+        With ``catch_up=False`` raise ``ConfigurationError`` if a hook would be called for what is older than an hour,
+        and start nothing. By default such calls are made: what receives webhooks has to start in any case.
         """
         arguments.count("threads", threads, most=MAX_THREADS)
         arguments.seconds("poll_s", poll_s)
+        arguments.instance("catch_up", catch_up, bool)
         if self._worker is None or not self._worker.is_running:
+            if not catch_up:
+                refuse_old(self.waiting_calls())
             clock, tick = self._clock, self.check_deadlines
             self._worker = Worker(self.store, self, clock, threads=threads, poll_s=poll_s, tick=tick)
         return self._worker
