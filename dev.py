@@ -5,7 +5,7 @@
     python3 dev.py test       the whole test suite; arguments are handed on to pytest
     python3 dev.py check      lint, formatting and types
     python3 dev.py campaign   break it on purpose: kills, power loss, full disks, bit rot; without a name, a list
-    python3 dev.py services   install what some tests need of Debian: PostgreSQL's server, strace, Java 17, Chromium
+    python3 dev.py services   install what some tests need of Debian: PostgreSQL, strace, Java 17, Chromium, Prometheus
     python3 dev.py bench      benchmarks beside peers (--only NAME, --quick); bench-replay, -fleet, -server: long ones
     python3 dev.py diagrams   draw diagrams/ anew from the machine
     python3 dev.py docs       write the generated pages of docs/ anew
@@ -94,7 +94,7 @@ def run_all_tests() -> int:
 
 
 def install_services() -> int:
-    """Install PostgreSQL's server, strace, Java and Chromium with apt-get, where they are missing; the exit code.
+    """Install PostgreSQL's server, strace, Java, Chromium and Prometheus by apt-get, where missing; the exit code.
 
     Tests start a private server themselves; no server of the system is made or started.
     """
@@ -103,6 +103,7 @@ def install_services() -> int:
         "strace": bool(shutil.which("strace")),
         "openjdk-17-jre-headless": bool(shutil.which("java")),
         "chromium": bool(shutil.which("chromium")),
+        "prometheus": bool(shutil.which("promtool")),
     }
     missing = [package for package, is_there in wanted.items() if not is_there]
     if not missing:
@@ -116,6 +117,9 @@ def install_services() -> int:
     if "postgresql" in missing and not configuration.exists():
         configuration.parent.mkdir(parents=True, exist_ok=True)
         configuration.write_text("create_main_cluster = false\n")
+    unit = Path("/etc/systemd/system/prometheus.service")
+    if "prometheus" in missing and unit.parent.is_dir() and not unit.is_symlink() and not unit.exists():
+        unit.symlink_to("/dev/null")  # as `systemctl mask` does
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", *missing]):
         code = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode

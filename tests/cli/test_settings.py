@@ -152,6 +152,7 @@ def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
         "threads": ("16, or 32 with PostgreSQL", "default"),
         "waiting": ("2000", "default"),
         "grace_s": ("3.0", "default"),
+        "drain_delay_s": ("0.0", "default"),
     }
 
 

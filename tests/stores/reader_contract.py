@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.anomalies import AnomalyKind, Severity
 from account_lifecycle.lifecycle.explain import Anomaly
 from account_lifecycle.lifecycle.status import Health, Status
@@ -44,6 +45,12 @@ def fits(anomaly: Anomaly, wanted: AuditFilter) -> bool:
 
 
 class ReaderContract:
+    def test_its_schema_is_as_it_should_be_until_it_is_closed(self, store: Store) -> None:
+        store.check_schema()
+        store.close()
+        with pytest.raises(StoreError):
+            store.check_schema()
+
     """A subclass has a fixture ``store``: a new, empty one."""
 
     @pytest.mark.parametrize("stream", STREAMS)

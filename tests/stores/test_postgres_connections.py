@@ -55,6 +55,14 @@ def end_all_sessions(url: str) -> int:
     return len(ask(url, f"SELECT pg_terminate_backend(pid) {SESSIONS}"))
 
 
+def test_reading_logs_nothing(store: PostgresStore, caplog: pytest.LogCaptureFixture) -> None:
+    store.advance([announced("a", "OK"), announced("b", "OK")], as_it_is)
+    assert len(store.recent(limit=1)) == 1
+    assert len(list(store.accounts(AccountFilter()))) == 2
+    store.check_schema()
+    assert caplog.messages == []
+
+
 # ---- Transactions that rest ----------------------------------------------------------------------
 
 

@@ -176,6 +176,14 @@ def of_another_version(path: Path) -> None:
     ask(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
 
+def test_a_file_that_another_version_changes_meanwhile_is_noticed(path: Path) -> None:
+    store = SQLiteStore(path)
+    ask(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreError, match=f"schema version {SCHEMA_VERSION + 1}"):
+        store.check_schema()
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

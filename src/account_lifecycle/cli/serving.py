@@ -18,7 +18,7 @@ from .output import say
 if TYPE_CHECKING:
     from ..server.receiver import Receiver
 
-_EXTRA = ("uvicorn", "httptools", "starlette")
+_EXTRA = ("uvicorn", "httptools", "starlette", "prometheus_client")
 OPEN = (
     "No secret is set, so anything on this machine can post here, and nothing else can. For the vendor: "
     "ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS"
@@ -83,7 +83,15 @@ def serve_command(
         from ..server.serving import Serving, check_serving, serve
     register = find_register(spec) if spec else None
     is_server = settings.store.startswith(SERVERS)
-    how = Serving(settings.host, settings.port, workers, settings.grace_s, access_log, not no_hooks)
+    how = Serving(
+        settings.host,
+        settings.port,
+        workers,
+        settings.grace_s,
+        settings.drain_delay_s,
+        access_log,
+        not no_hooks,
+    )
     credentials = credentials_in(settings)
     check_serving(how, is_open=not credentials, is_file=not is_server)
 

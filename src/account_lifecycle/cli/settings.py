@@ -208,6 +208,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, le=1_000)
     waiting: int = Field(2_000, ge=1, le=1_000_000)
     grace_s: float = Field(3.0, ge=0, le=3_600)
+    drain_delay_s: float = Field(0.0, ge=0, le=3_600)
     """These are the limits of the receiver."""
 
     @classmethod
@@ -312,7 +313,7 @@ _EXPECTED = {
     "max_bytes": "a whole number from 1 to 1048576",
     "threads": "a whole number from 1 to 1000",
     "waiting": "a whole number from 1 to 1000000",
-    "grace_s": "seconds from 0 to 3600",
+    **dict.fromkeys(("grace_s", "drain_delay_s"), "seconds from 0 to 3600"),
 }
 _SECRETS_SHOWN = {False: "none", True: "set, not shown"}
 POLICY_TERMS = (

@@ -10,6 +10,7 @@ A connection is closed after a reply for which the body was not read to its end:
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import Any
 
 from .replies import FULL, TOO_SLOW, Receiving, Reply, is_ours
@@ -22,13 +23,18 @@ ASGIMessage = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[ASGIMessage]]
 Send = Callable[[ASGIMessage], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answered = Callable[[int, float], object]
+"""Sees the status of a request that is answered, and how many seconds that took."""
 
 
 class ASGIMount:
     """An ASGI 3 application; make it with ``Receiver.asgi``. Its threads start with the first webhook."""
 
-    def __init__(self, receiver: Receiving, app: ASGIApp | None, at: str, body_s: float) -> None:
+    def __init__(
+        self, receiver: Receiving, app: ASGIApp | None, at: str, body_s: float, answered: Answered | None = None
+    ) -> None:
         self._receiver = receiver
+        self._answered = answered
         self._app = app
         self._is_ours = is_ours(at)
         self._body_s = body_s
@@ -50,7 +56,7 @@ class ASGIMount:
         self._pool.shutdown(cancel_futures=True)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        receiver, method = self._receiver, scope["method"]
+        begun_s, receiver, method = perf_counter(), self._receiver, scope["method"]
         headers = _folded(scope["headers"])
         query = scope["query_string"].decode("latin-1")
         has_body = "content-length" in headers or "transfer-encoding" in headers
@@ -69,6 +75,8 @@ class ASGIMount:
                     reply = receiver.check(method, headers, query, body)
                 if reply is None:
                     reply = await self._feed(body, headers)
+        if self._answered is not None:
+            self._answered(reply.status, perf_counter() - begun_s)
         await _send(receiver.counted(reply), send, closes=has_body and scope["http_version"] in ("1.0", "1.1"))
 
     async def _feed(self, body: bytes, headers: dict[str, str]) -> Reply:

@@ -20,7 +20,7 @@ from ..errors import ConfigurationError, PayloadError, StoreBusy, StoreError, St
 from ..intake.bodies import MAX_BODY_BYTES
 from ..lifecycle.status import Verdict
 from ..records import TimeSource
-from .asgi import BODY_S, ASGIApp, ASGIMount
+from .asgi import BODY_S, Answered, ASGIApp, ASGIMount
 from .credentials import Authenticity, Credential, check_places, examine
 from .replies import BAD_LENGTH, FAILED, METHOD_NOT_ALLOWED, READY, Reply, declared_length, in_json, try_again
 from .wsgi import WSGIApp, WSGIMount
@@ -132,13 +132,21 @@ class Receiver:
 
     # ---- Mounts ----------------------------------------------------------------------------------
 
-    def asgi(self, app: ASGIApp | None = None, at: str = "/hooks", *, body_s: float = BODY_S) -> ASGIMount:
+    def asgi(
+        self,
+        app: ASGIApp | None = None,
+        at: str = "/hooks",
+        *,
+        body_s: float = BODY_S,
+        answered: Answered | None = None,
+    ) -> ASGIMount:
         """Return an ASGI application that answers at the path ``at`` and hands everything else on to ``app``.
 
         Without an ``app`` it answers wherever it is mounted. Whoever takes longer than ``body_s`` seconds to send a
-        body is answered with 408.
+        body is answered with 408. ``answered`` is called, in the event loop, with the status of each answer and how
+        many seconds it took.
         """
-        return ASGIMount(self, app, at, body_s)
+        return ASGIMount(self, app, at, body_s, answered)
 
     def wsgi(self, app: WSGIApp | None = None, at: str = "/hooks") -> WSGIMount:
         """Return a WSGI application that answers at the path ``at`` and hands everything else on to ``app``.
@@ -152,7 +160,7 @@ class Receiver:
     def enter(self) -> bool:
         """Take one of the places of those who wait; return False if there is none."""
         with self._lock:
-            if self._waiting >= self._most_waiting:
+            if self.is_full:
                 return False
             self._waiting += 1
             return True
@@ -172,6 +180,11 @@ class Receiver:
     def waiting(self) -> int:
         """Return how many requests wait to be fed, or are being fed, now."""
         return self._waiting
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no more may wait: the next is answered with 503."""
+        return self._waiting >= self._most_waiting
 
     @property
     def answered(self) -> dict[int, int]:

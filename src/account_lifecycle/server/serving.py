@@ -7,8 +7,9 @@
 With several workers the parent only listens: it forks before anything is opened, starts a worker again that dies, and
 hands on the signal to stop. A worker whose parent was killed stops as well.
 
-SIGTERM drains: no new connection, the requests that are there are answered, for ``grace_s`` at most, then the hooks
-that run are waited for, and the store is closed. What was fed by then is on disk, answered or not.
+SIGTERM drains: from then on the process says that it is not ready; after ``drain_delay_s``, in which whatever balances
+load may see that, there is no new connection, the requests that are there are answered, for ``grace_s`` at most, then
+the hooks that run are waited for, and the store is closed. What was fed by then is on disk, answered or not.
 """
 
 import logging
@@ -34,6 +35,9 @@ from ..errors import ConfigurationError, logger
 from ..lifecycle.wording import escaped
 from .asgi import ASGIApp, ASGIMessage, ASGIMount, Receive, Scope, Send
 from .connections import LimitedProtocol
+from .metrics import FleetCounts, Metrics, ReceiverCounts
+from .operations import operations_routes
+from .readiness import Readiness
 from .receiver import Receiver
 
 MOST_WORKERS_ON_A_FILE = 2
@@ -54,6 +58,8 @@ class Serving(NamedTuple):
     workers: int = 1
     grace_s: float = 3.0
     """How long requests that are there may take after the signal to stop, in seconds."""
+    drain_delay_s: float = 0.0
+    """How long connections are accepted after that signal, in seconds, while ``/readyz`` answers with 503."""
     logs_access: bool = True
     """Whether each request is logged, without its query."""
     runs_hooks: bool = True
@@ -74,7 +80,7 @@ def serve(opening: Opening, how: Serving, started: Callable[[str], object]) -> i
         host, port = listener.getsockname()[:2]
         started(f"http://[{host}]:{port}/hooks" if ":" in host else f"http://{host}:{port}/hooks")
         if how.workers == 1:
-            _serve_here(listener, opening, how)
+            _serve_here(listener, opening, how, ReceiverCounts())
             return 0
         return _Workers(listener, opening, how).run()
 
@@ -97,10 +103,18 @@ def check_serving(how: Serving, *, is_open: bool, is_file: bool) -> None:
         raise ConfigurationError("workers", str(how.workers), f"1 or {MOST_WORKERS_ON_A_FILE} with a SQLite file")
 
 
-def application(engine: Engine, receiver: Receiver) -> ASGIMount:  # noqa: ARG001
+def application(engine: Engine, receiver: Receiver, readiness: Readiness, counts: ReceiverCounts) -> ASGIMount:
     """Return all that one process answers: the receiver, and beside it the routes of pages and answers."""
-    routes = Starlette(routes=[])
-    return receiver.asgi(routes, at="/hooks")
+    metrics = Metrics(
+        lambda: FleetCounts(engine.store.tally(), engine.store.standing()), counts, lambda: receiver.waiting
+    )
+    routes = Starlette(routes=operations_routes(readiness, metrics))
+
+    def answered(status: int, duration_s: float) -> None:
+        counts.answered(status, duration_s)
+        counts.wait(receiver.waiting)
+
+    return receiver.asgi(routes, at="/hooks", answered=answered)
 
 
 def logging_access(app: ASGIApp) -> ASGIApp:
@@ -137,21 +151,49 @@ def logging_access(app: ASGIApp) -> ASGIApp:
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which a signal drains and does not kill; a second one ends it without waiting."""
+    """uvicorn's server, which a signal drains and does not kill; a second one ends it without waiting.
+
+    ``leaving`` is called by the first signal, in its handler; the server drains ``delay_s`` seconds later.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, leaving: Callable[[], object] = lambda: None, delay_s: float = 0.0
+    ) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+        self._delay_s = delay_s
+        self._drains_at_s: float | None = None
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        self.stop()
+
+    def stop(self) -> None:
+        """Begin to stop; the second time, at once."""
+        if self._drains_at_s is None:
+            self._leaving()
+            self._drains_at_s = time.monotonic() + self._delay_s
+        else:
+            self.should_exit = self.force_exit = True
+
+    @override
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether it is time to drain; called ten times a second."""
+        if self._drains_at_s is not None and time.monotonic() >= self._drains_at_s:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
 
-def _serve_here(listener: socket.socket, opening: Opening, how: Serving, parent: int | None = None) -> None:
+def _serve_here(
+    listener: socket.socket, opening: Opening, how: Serving, counts: ReceiverCounts, parent: int | None = None
+) -> None:
     """Open, serve and close; ``parent`` is a pipe that ends when the parent does."""
     _log_to_stderr(how.logs_access)
     _allow_many_files()
     engine, receiver = opening()
-    with engine, closing(application(engine, receiver)) as app:
+    readiness = Readiness(engine.store, receiver)
+    with engine, closing(application(engine, receiver, readiness, counts)) as app:
         config = uvicorn.Config(
             logging_access(app) if how.logs_access else app,
             http=LimitedProtocol,
@@ -163,7 +205,7 @@ def _serve_here(listener: socket.socket, opening: Opening, how: Serving, parent:
             backlog=BACKLOG,
             timeout_graceful_shutdown=how.grace_s,  # type: ignore[arg-type] # it is handed to asyncio as it is
         )
-        server = DrainingServer(config)
+        server = DrainingServer(config, readiness.close, how.drain_delay_s)
         if parent is not None:
             Thread(target=_stop_with_parent, args=(parent, server), daemon=True).start()
         if how.runs_hooks:
@@ -171,9 +213,9 @@ def _serve_here(listener: socket.socket, opening: Opening, how: Serving, parent:
         server.run(sockets=[listener])
 
 
-def _stop_with_parent(parent: int, server: uvicorn.Server) -> None:
+def _stop_with_parent(parent: int, server: DrainingServer) -> None:
     os.read(parent, 1)  # nothing is ever written: it ends
-    server.should_exit = True
+    server.stop()
 
 
 def _log_to_stderr(logs_access: bool) -> None:
@@ -218,6 +260,8 @@ class _Workers:
     def __init__(self, listener: socket.socket, opening: Opening, how: Serving) -> None:
         self._listener, self._opening, self._how = listener, opening, how
         self._begun_s: dict[int, float] = {}  # when each worker that lives was started, by its process id
+        self._places: dict[int, int] = {}  # which of the workers each is, from 0
+        self._counts = ReceiverCounts(how.workers)
         self._is_stopping = False
         self._code = 0
         self._reader, self._writer = os.pipe()
@@ -226,8 +270,8 @@ class _Workers:
         """Start the workers and stay until all of them have ended; return the exit code."""
         previous: Mapping[int, object] = {number: signal.signal(number, self._stop) for number in _STOP_SIGNALS}
         try:
-            for _ in range(self._how.workers):
-                self._start()
+            for place in range(self._how.workers):
+                self._start(place)
             while self._begun_s:
                 self._bury(*os.wait())
         finally:
@@ -237,22 +281,23 @@ class _Workers:
             os.close(self._writer)
         return self._code
 
-    def _start(self) -> None:
+    def _start(self, place: int) -> None:
         pid = os.fork()
         if pid == 0:
-            self._work()
-        self._begun_s[pid] = time.monotonic()
+            self._work(place)
+        self._begun_s[pid], self._places[pid] = time.monotonic(), place
         if self._is_stopping:  # the signal came while it was being started
             os.kill(pid, signal.SIGTERM)
 
-    def _work(self) -> NoReturn:
+    def _work(self, place: int) -> NoReturn:
         """Serve in the child, which must never return into what the parent was doing."""
         code = 1
         try:
             for number in _STOP_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             os.close(self._writer)
-            _serve_here(self._listener, self._opening, self._how, self._reader)
+            self._counts.begin(place)
+            _serve_here(self._listener, self._opening, self._how, self._counts, self._reader)
             code = 0
         except BaseException as error:
             logger().error("a worker could not serve", error=str(error), exc_info=error)
@@ -262,6 +307,7 @@ class _Workers:
 
     def _bury(self, pid: int, status: int) -> None:
         lived_s = time.monotonic() - self._begun_s.pop(pid, time.monotonic())
+        place = self._places.pop(pid, 0)
         if self._is_stopping:
             return
         code = os.waitstatus_to_exitcode(status)
@@ -270,7 +316,7 @@ class _Workers:
             self._code = 1
             self._stop(signal.SIGTERM, None)
         else:
-            self._start()
+            self._start(place)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._is_stopping = True

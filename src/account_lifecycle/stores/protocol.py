@@ -125,6 +125,9 @@ class Ledger(Protocol):
 class Reader(Protocol):
     """Reads, as streams: each is a consistent snapshot and holds one row at a time."""
 
+    def check_schema(self) -> None:
+        """Raise ``StoreError`` unless the store can be read and its tables are of this version."""
+
     def account(self, account_id: str) -> Account | None:
         """Return the account as it is now, or None if nothing was ever fed for it; always None for ``NOBODY``."""
 

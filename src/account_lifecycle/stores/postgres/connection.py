@@ -20,6 +20,7 @@ import psycopg
 from psycopg import conninfo, errors
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Dumper
+from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper, TextBinaryLoader, TextLoader
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
@@ -35,6 +36,7 @@ IDLE_S = 60.0
 FREE_WITHIN_S = 30.0
 """How long to wait for a connection while all are in use, in seconds."""
 _LOOK_S = 0.05
+_WITHIN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 # Why a connection failed is in our own error: where nobody has set up logging, the pool says nothing beside it.
 logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
@@ -124,6 +126,9 @@ class Connections:
             yield connection
         finally:
             if connection in self._alive:  # or else it is of the process that this one was forked from
+                if connection.info.transaction_status in _WITHIN:  # the pool would do the same, and log a warning
+                    with suppress(psycopg.Error):
+                        connection.rollback()
                 self._pool.putconn(connection)
 
     def forget_idle(self) -> None:
@@ -221,6 +226,11 @@ def prepare(connection: Connection, place: str) -> None:
             if connection.execute(statement("version")).fetchall() == [(0,)]:  # or else another was faster
                 connection.execute(schema_script("postgres").encode())
                 connection.execute(statement("save_version"), (SCHEMA_VERSION,))
+    check_version(connection, place)
+
+
+def check_version(connection: Connection, place: str) -> None:
+    """Raise ``StoreError`` unless the tables are of this version."""
     ((version,),) = connection.execute(statement("version")).fetchall()
     if version != SCHEMA_VERSION:
         raise StoreError(

@@ -10,6 +10,7 @@ from .. import rows
 from ..fleet_reading import Clause, Read
 from ..reading import SQLReader
 from ..rows import Row
+from .connection import check_version
 from .transactions import Transactions
 
 
@@ -24,6 +25,10 @@ class PostgresReader(SQLReader):
         where = "WHERE a.account_id = ANY(%s)"
         found = self._transactions.rows("load_accounts", (list(account_ids),), where=where)
         return {row[0]: rows.account_from(row) for row in found}
+
+    def check_schema(self) -> None:
+        """Raise ``StoreError`` unless the database can be read and its tables are of this version."""
+        self._transactions.read(lambda connection: check_version(connection, self._transactions.place))
 
     @override
     def _read(

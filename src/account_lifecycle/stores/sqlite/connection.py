@@ -126,12 +126,12 @@ def prepare(db: apsw.Connection, path: Path, locked: Callable[[], AbstractContex
 
 
 def _check_is_ours(db: apsw.Connection, path: Path) -> bool:
-    """Return whether the tables are there; raise ``StoreError`` for another program's file, or another version's."""
     with transaction(db, "DEFERRED"):
-        return _has_tables(db, path)
+        return has_tables(db, path)
 
 
-def _has_tables(db: apsw.Connection, path: Path) -> bool:
+def has_tables(db: apsw.Connection, path: Path) -> bool:
+    """Return whether a file has tables; raise ``StoreError`` for another program's, or another version's."""
     application_id, version = pragma(db, "application_id"), pragma(db, "user_version")
     if application_id == 0 and pragma(db, "schema_version") == 0:
         return False
@@ -147,7 +147,7 @@ def _has_tables(db: apsw.Connection, path: Path) -> bool:
 
 def _make_tables(db: apsw.Connection, path: Path) -> None:
     with transaction(db, "IMMEDIATE"):
-        if not _has_tables(db, path):  # or else another process was faster
+        if not has_tables(db, path):  # or else another process was faster
             every(db, schema_script("sqlite"))
             every(db, f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -13,7 +13,7 @@ from .. import chain, rows, statements
 from ..fleet_reading import Clause, Read
 from ..reading import SQLReader
 from ..rows import Row
-from .connection import every
+from .connection import every, has_tables
 from .ledger import last_link, load
 from .transactions import SQLiteFile
 
@@ -29,6 +29,11 @@ class SQLiteReader(SQLiteFile, SQLReader):
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Return several accounts at once; those that nothing was fed for are missing."""
         return self._ask(lambda db: load(db, account_ids))
+
+    def check_schema(self) -> None:
+        """Raise ``StoreError`` unless the file can be read and its tables are of this version."""
+        if not self._ask(lambda db: has_tables(db, self.path)):
+            raise StoreError(f"{self.path}: the tables are gone. Restore a backup.")
 
     def head(self) -> str:
         """Return what stands for the ledger: the digest of its last event, with what was pruned if anything was."""
