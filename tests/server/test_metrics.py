@@ -143,6 +143,12 @@ def test_what_is_received_is_counted_by_its_answer_and_its_duration(engine: Engi
     assert page.value("receiver_waiting") == 7
 
 
+def test_an_answer_of_another_application_is_counted_as_other(engine: Engine) -> None:
+    counts = ReceiverCounts()
+    counts.answered(502, 0.1)
+    assert page_of(metrics_of(engine, counts)).value("receiver_requests_total", code="other") == 1
+
+
 def test_a_duration_is_in_every_bucket_that_it_is_not_above(engine: Engine) -> None:
     counts = ReceiverCounts()
     for duration_s in (0.001, 0.0011, 0.3, 11.0):

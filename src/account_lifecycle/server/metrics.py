@@ -32,13 +32,16 @@ from ..records import DeliveryState
 from ..stores.fleet import AccountTally, Machinery
 
 CODES = (200, 400, 401, 405, 408, 413, 500, 503)
-"""Every status that the receiver answers with."""
+"""Every status that the receiver answers with. ``listen`` hands on what an application answers: any other, which
+counts as ``other``."""
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """The bounds of the durations that are counted together, in seconds."""
 OTHER, UNKNOWN = "other", "unknown"
 """The provider of accounts whose word for it is not known, and of those whose provider was never announced."""
 
-_OF_BUCKETS = len(CODES)
+_CODES = (*map(str, CODES), OTHER)
+_CELL_OF = {code: cell for cell, code in enumerate(CODES)}
+_OF_BUCKETS = len(_CODES)
 _SUM = _OF_BUCKETS + len(BUCKETS_S) + 1
 _WAITING = _SUM + 1
 _CELLS = _WAITING + 1
@@ -68,7 +71,7 @@ class ReceiverCounts:
     def answered(self, code: int, duration_s: float) -> None:
         """Count a request that was answered. Only one thread of a process may call it."""
         cells, first = self._cells, self._first
-        cells[first + CODES.index(code)] += 1
+        cells[first + _CELL_OF.get(code, len(CODES))] += 1
         cells[first + _OF_BUCKETS + bisect_left(BUCKETS_S, duration_s)] += 1
         cells[first + _SUM] += duration_s
 
@@ -118,8 +121,8 @@ def of_receiver(totals: Sequence[float]) -> Iterator[Metric]:
     requests = CounterMetricFamily(
         "account_lifecycle_receiver_requests", "Requests that the receiver answered.", labels=["code"]
     )
-    for code, count in zip(CODES, totals, strict=False):
-        requests.add_metric([str(code)], count)
+    for code, count in zip(_CODES, totals, strict=False):
+        requests.add_metric([code], count)
     yield requests
     below = accumulate(totals[_OF_BUCKETS:_SUM])
     durations = HistogramMetricFamily(
