@@ -112,8 +112,9 @@ def test_the_plugin_is_installed_for_users_and_serves_their_tests(pytester: pyte
 
 def test_the_tests_in_the_documentation_pass(pytester: pytest.Pytester) -> None:
     page = (ROOT / "docs" / "testing.md").read_text()
-    pytester.makepyfile(page.split("```python\n")[1].split("```")[0])
-    pytester.runpytest("-p", "account_lifecycle.testing.plugin").assert_outcomes(passed=3)
+    blocks = [block.split("```")[0] for block in page.split("```python\n")[1:]]
+    pytester.makepyfile(**{f"test_block_{number}": block for number, block in enumerate(blocks)})
+    pytester.runpytest("-p", "account_lifecycle.testing.plugin").assert_outcomes(passed=4)
 
 
 def test_importing_the_package_or_its_testing_part_does_not_import_pytest() -> None:

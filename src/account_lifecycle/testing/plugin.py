@@ -1,11 +1,15 @@
-"""The pytest plugin: the fixtures ``account_clock`` and ``account_engine``."""
+"""The pytest plugin: the fixtures ``account_clock``, ``account_engine`` and ``account_vendor``."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ..engine.core import Engine
 from . import Clock, record_hooks
+
+if TYPE_CHECKING:
+    from .vendor import SimulatedVendor
 
 
 @pytest.fixture
@@ -24,3 +28,11 @@ def account_engine(account_clock: Clock) -> Iterator[Engine]:
     with Engine.open("memory:", clock=account_clock, observers=()) as engine:
         record_hooks(engine)
         yield engine
+
+
+@pytest.fixture
+def account_vendor(account_clock: Clock) -> "SimulatedVendor":
+    """Return a simulated vendor that goes by ``account_clock``: ``account_vendor.feed(account_engine)`` subscribes."""
+    from .vendor import SimulatedVendor
+
+    return SimulatedVendor(clock=account_clock)
