@@ -153,6 +153,10 @@ def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
         "waiting": ("2000", "default"),
         "grace_s": ("3.0", "default"),
         "drain_delay_s": ("0.0", "default"),
+        "page_port": ("that of the receiver", "default"),
+        "page_token": ("none", "default"),
+        "allowed_hosts": ("those of this machine", "default"),
+        "timezone": ("UTC", "default"),
     }
 
 

@@ -126,7 +126,7 @@ def hasty(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connections, "HEAD_S", 0.2)
     receiver = Receiver(engine)
     config = uvicorn.Config(receiver.asgi(body_s=0.2), http=LimitedProtocol, log_config=None, access_log=False)
-    server = DrainingServer(config)
+    server = DrainingServer(config, lambda: None)
     with listening("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, args=([listener],))

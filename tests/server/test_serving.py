@@ -234,7 +234,7 @@ def test_no_secret_is_logged_and_each_request_is_one_line(store: Path) -> None:
             assert read_answer(link)[0] == 401
         with served.connect() as link:
             link.sendall(b"GET /%0Aforged%20line HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert read_answer(link)[0] == 404
+            assert read_answer(link)[0] == 421
         eventually(lambda: served.logged().count("event=request") == 3)
         lines = [line for line in served.logged().splitlines() if "event=request" in line]
     assert [secret for secret in (SECRET, in_the_query, "a-wrong-one") if secret in served.logged()] == []

@@ -27,9 +27,14 @@ def credentials_in(settings: "Settings") -> list[Credential]:
         (QuerySecret, settings.notify_parameter, settings.notify_secrets),
         (V2Signature, settings.signing_header, settings.signing_secrets),
     ):
-        variable = VARIABLES[kind]
-        if secrets := secrets_from(variable, setting.get_secret_value()):
+        if secrets := secrets_in(VARIABLES[kind], setting.get_secret_value()):
             found.append(kind(place, *secrets))
-        if any(len(secret) < _SHORT for secret in secrets):
-            say(f"{variable}: a secret of less than {_SHORT} characters can be guessed")
     return found
+
+
+def secrets_in(variable: str, text: str) -> list[str]:
+    """Return the secrets that a setting names, and warn of those that can be guessed."""
+    secrets = secrets_from(variable, text)
+    if any(len(secret) < _SHORT for secret in secrets):
+        say(f"{variable}: a secret of less than {_SHORT} characters can be guessed")
+    return secrets

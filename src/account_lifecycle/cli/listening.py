@@ -71,7 +71,7 @@ def listen_command(host: str | None, port: int | None, forward_to: str | None, a
     def opening() -> "tuple[Engine, Receiver]":
         return Listener.open(credentials, arrived, forward_to=poster, policy=settings.policy())
 
-    def started(url: str) -> None:
+    def started(url: str, _pages: str) -> None:
         if not credentials:
             say(OPEN)
         onward = f", forwarding to {poster.host}" if poster else ""

@@ -9,14 +9,16 @@ import click
 from ..engine.core import Engine
 from ..stores.opening import SERVERS
 from .commands import BadSetting, Command, ExitCode, Failed
-from .credentials import credentials_in
+from .credentials import credentials_in, secrets_in
 from .loading import find_register
 from .opening import read_settings
 from .options import store_option
 from .output import say
 
 if TYPE_CHECKING:
+    from ..server.pages import SiteOptions
     from ..server.receiver import Receiver
+    from .settings import Settings
 
 _EXTRA = ("uvicorn", "httptools", "starlette", "prometheus_client")
 OPEN = (
@@ -38,12 +40,19 @@ def needs_server(command: str) -> Iterator[None]:
         raise Failed(f"{command} needs {needed}") from error
 
 
+_NO_PAGES = "No pages: others can reach this address. Set --page-token, or show them to this machine with --page-port."
+
+
 @click.command(
     "serve",
     cls=Command,
     short_help="Receive webhooks over HTTP until stopped",
     examples=[
         ("On this machine, to try it", "account-lifecycle serve"),
+        (
+            "With the pages on a port of their own",
+            "account-lifecycle serve --page-port 8788 --page-token file:page-token",
+        ),
         (
             "For the vendor, with the hooks of hooks.py",
             "ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS=file:secrets account-lifecycle serve --hooks hooks",
@@ -54,6 +63,11 @@ def needs_server(command: str) -> Iterator[None]:
 @click.option("--host", metavar="ADDRESS", help="Listen on this address.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), metavar="NUMBER",
               help="Listen on this port; 0 is any that is free.  [default: 8787]")  # fmt: skip
+@click.option("--page-port", type=click.IntRange(0, 65_535), metavar="NUMBER",
+              help="Show the pages on a port of their own, and nothing but webhooks on the other.")  # fmt: skip
+@click.option("--page-token", metavar="TOKENS",
+              help="Ask for this to see the pages: tokens with commas, or file:PATH.  [default: none, and only this "
+                   "machine sees them]")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, metavar="COUNT",
               help="Serve in this many processes; at most 2 with a SQLite file.")  # fmt: skip
 @click.option("--hooks", "spec", metavar="MODULE[:FUNCTION]",
@@ -63,10 +77,10 @@ def needs_server(command: str) -> Iterator[None]:
               help="Log each request, without its query, to stderr.")  # fmt: skip
 @store_option
 def serve_command(
-    host: str | None, port: int | None, workers: int, spec: str | None, no_hooks: bool, access_log: bool,
-    store: str | None,
+    host: str | None, port: int | None, page_port: int | None, page_token: str | None, workers: int,
+    spec: str | None, no_hooks: bool, access_log: bool, store: str | None,
 ) -> None:  # fmt: skip
-    """Receive the vendor's webhooks at /hooks, until Ctrl-C or SIGTERM.
+    """Receive the vendor's webhooks at /hooks and show the fleet to browsers at /, until Ctrl-C or SIGTERM.
 
     A webhook is answered with 200 once it is on disk. Hooks and deadlines run in threads of the same process. Secrets
     are set by variables: ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS for the header that you register with the webhook,
@@ -76,13 +90,14 @@ def serve_command(
     """
     if spec and no_hooks:
         raise BadSetting("--hooks and --no-hooks: expected one or the other")
-    settings = read_settings(store=store, host=host, port=port)
+    settings = read_settings(store=store, host=host, port=port, page_port=page_port, page_token=page_token)
     if workers > 1 and settings.store.startswith("memory:"):
         raise BadSetting("--workers: found several with the store 'memory:'; expected one, or a store that they share")
     with needs_server("serve"):
         from ..server.serving import Serving, check_serving, serve
     register = find_register(spec) if spec else None
     is_server = settings.store.startswith(SERVERS)
+    site = _site(settings)
     how = Serving(
         settings.host,
         settings.port,
@@ -91,6 +106,9 @@ def serve_command(
         settings.drain_delay_s,
         access_log,
         not no_hooks,
+        settings.page_port,
+        settings.host if site.access.tokens else "127.0.0.1",
+        site,
     )
     credentials = credentials_in(settings)
     check_serving(how, is_open=not credentials, is_file=not is_server)
@@ -104,11 +122,23 @@ def serve_command(
         threads = settings.threads or (FEEDING_THREADS_ON_A_SERVER if is_server else FEEDING_THREADS)
         return engine, Receiver(engine, credentials, settings.max_bytes, threads=threads, waiting=settings.waiting)
 
-    def started(url: str) -> None:
+    def started(url: str, pages: str) -> None:
         if not credentials:
             say(OPEN)
+        say(f"pages at {pages}" if pages else _NO_PAGES)
         say(f"receiving webhooks at {url}; stop with Ctrl-C")
 
     if code := serve(opening, how, started):
         click.get_current_context().exit(ExitCode(code))
     say("stopped")
+
+
+def _site(settings: "Settings") -> "SiteOptions":
+    """Return who may see the pages, and in which times."""
+    from ..server.guard import LOOPBACK_HOSTS, Access
+    from ..server.pages import SiteOptions
+
+    tokens = tuple(secrets_in("ACCOUNT_LIFECYCLE_PAGE_TOKEN", settings.page_token.get_secret_value()))
+    named = (settings.host, *settings.allowed_hosts.split(","))
+    hosts = dict.fromkeys((*LOOPBACK_HOSTS, *(name.strip().lower() for name in named if name.strip())))
+    return SiteOptions(Access(tuple(hosts), tokens), settings.zone())

@@ -7,9 +7,10 @@ import json
 import os
 import re
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -210,6 +211,11 @@ class Settings(BaseSettings):
     grace_s: float = Field(3.0, ge=0, le=3_600)
     drain_delay_s: float = Field(0.0, ge=0, le=3_600)
     """These are the limits of the receiver."""
+    page_port: int | None = Field(None, ge=0, le=65_535)
+    page_token: SecretStr = SecretStr("")
+    allowed_hosts: str = ""
+    timezone: str = Field("UTC", min_length=1)
+    """The pages of ``serve``: where, for whom, by which names of this machine, and in which times."""
 
     @classmethod
     def read(cls, **options: object) -> Self:
@@ -227,6 +233,15 @@ class Settings(BaseSettings):
         """Return what the engine judges by."""
         terms: dict[str, Any] = {name: getattr(self, name) for name in POLICY_TERMS}
         return Policy(**terms)
+
+    def zone(self) -> tzinfo:
+        """Return the time zone of the pages. Raise ``ConfigurationError`` if there is none of that name here."""
+        if self.timezone.upper() == "UTC":
+            return UTC
+        try:
+            return ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ConfigurationError(_variable("timezone"), shown(self.timezone), _EXPECTED["timezone"]) from None
 
     def origins(self, **options: object) -> list[Origin]:
         """Return every setting with its value and where that comes from; ``options`` as they were given to ``read``."""
@@ -248,6 +263,10 @@ class Settings(BaseSettings):
             return names[0] if names else ",".join(word for word in ANNOUNCEMENTS if word in value)
         if name == "threads":
             return "16, or 32 with PostgreSQL" if value is None else str(value)
+        if name == "page_port":
+            return "that of the receiver" if value is None else str(value)
+        if name == "allowed_hosts":
+            return value or "those of this machine"
         if name == "batch_size":
             return "5000, or 20000 for replay --into" if value is None else str(value)
         if isinstance(value, SecretStr):
@@ -290,7 +309,8 @@ def _configuration_error(error: ValidationError, given: dict[str, object]) -> Co
     if first["type"] == "value_error":
         wrong: _Wrong = first["ctx"]["error"]
         return ConfigurationError(setting, wrong.found, wrong.expected)
-    found = "a value that is no text" if name.endswith(("_secrets", "_key")) else shown(hide_urls(str(first["input"])))
+    is_secret = name.endswith(("_secrets", "_key", "_token"))
+    found = "a value that is no text" if is_secret else shown(hide_urls(str(first["input"])))
     return ConfigurationError(setting, found, _EXPECTED.get(name, _LENGTH_EXPECTED))
 
 
@@ -314,6 +334,10 @@ _EXPECTED = {
     "threads": "a whole number from 1 to 1000",
     "waiting": "a whole number from 1 to 1000000",
     **dict.fromkeys(("grace_s", "drain_delay_s"), "seconds from 0 to 3600"),
+    "page_port": "a whole number from 0, which is any that is free, to 65535",
+    "page_token": "tokens with commas, or file:PATH",
+    "allowed_hosts": "names with commas between them, such as fleet.example.org",
+    "timezone": "the name of a time zone, such as Europe/Berlin",
 }
 _SECRETS_SHOWN = {False: "none", True: "set, not shown"}
 POLICY_TERMS = (

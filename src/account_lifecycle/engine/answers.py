@@ -64,6 +64,10 @@ class Answers:
     """The policy in force."""
     _clock: TimeSource
 
+    def now(self) -> datetime:
+        """Return the time by the engine's clock, to which ages are counted: aware, UTC."""
+        return self._clock()
+
     def account(self, account_id: str, *, as_of: datetime | None = None) -> Account | None:
         """Return the account as it is now, or None if nothing was ever fed for it.
 

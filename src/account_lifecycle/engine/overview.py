@@ -80,6 +80,8 @@ class Overview(NamedTuple):
     """The time without any announcement, if it is longer than ever is usual."""
     machinery: Machinery | None = None
     """How hooks, quarantine and windows stand; None for a moment of the past."""
+    tallies: tuple[AccountTally, ...] = ()
+    """How many accounts stand alike: what all counts are sums of."""
 
     def headlines(self, zone: tzinfo = UTC) -> tuple[str, ...]:
         """Return what is unusual, the worst first, with times in a zone; one that says so if nothing is."""
@@ -109,6 +111,7 @@ class Overview(NamedTuple):
             "doubtful": self.doubtful,
             "unannounced": [word.to_dict() for word in self.unannounced],
             "machinery": None if self.machinery is None else self.machinery.to_dict(),
+            "tallies": [each.to_dict() for each in self.tallies],
         }
 
 
@@ -169,6 +172,7 @@ def _overview(
         unusual.bursts,
         unusual.silence,
         machinery,
+        tuple(tallies),
     )
 
 

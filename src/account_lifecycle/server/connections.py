@@ -16,6 +16,9 @@ HEAD_S = 10.0
 HEAD_BYTES = 64 * 1024
 """How long it may be, give or take what arrives in one read."""
 
+ABORT = "account_lifecycle.abort"
+"""The extension of a request's scope that ends its connection at once, whatever is still to be sent."""
+
 
 class LimitedProtocol(HttpToolsProtocol):
     """One connection."""
@@ -54,6 +57,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Stop the timer: the head is there."""
         self._end_head()
         super().on_headers_complete()
+        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
 
     def _end_head(self) -> None:
         self._head_bytes = 0

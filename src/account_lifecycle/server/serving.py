@@ -1,15 +1,19 @@
 """``serve``: receiver, hooks and deadlines in one process, over one listening socket; several processes if asked.
 
-    the socket ── uvicorn (LimitedProtocol) ── access line ── receiver at /hooks ── everything else (Starlette)
-                                                                   │
-                                                   threads that feed ── engine ── runner: hooks, deadlines
+    the socket ── uvicorn (LimitedProtocol) ── access line ── receiver at /hooks ── everything else (site)
+                                                                   │                      │
+                                                   threads that feed ── engine ── threads that read
+                                                                           └── runner: hooks, deadlines
 
 With several workers the parent only listens: it forks before anything is opened, starts a worker again that dies, and
 hands on the signal to stop. A worker whose parent was killed stops as well.
 
-SIGTERM drains: from then on the process says that it is not ready; after ``drain_delay_s``, in which whatever balances
-load may see that, there is no new connection, the requests that are there are answered, for ``grace_s`` at most, then
-the hooks that run are waited for, and the store is closed. What was fed by then is on disk, answered or not.
+A port of its own for the pages is a second socket of the same processes.
+
+SIGTERM drains: from then on the process says that it is not ready, and its streams end; after ``drain_delay_s``, in
+which whatever balances load may see that, there is no new connection, the requests that are there are answered, for
+``grace_s`` at most, then the hooks that run are waited for, and the store is closed. What was fed by then is on disk,
+answered or not.
 """
 
 import logging
@@ -18,8 +22,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from ipaddress import ip_address
 from threading import Thread
 from time import perf_counter
@@ -33,12 +37,14 @@ from typing_extensions import override
 from ..engine.core import Engine
 from ..errors import ConfigurationError, logger
 from ..lifecycle.wording import escaped
-from .asgi import ASGIApp, ASGIMessage, ASGIMount, Receive, Scope, Send
+from .asgi import ASGIApp, ASGIMessage, Receive, Scope, Send
 from .connections import LimitedProtocol
 from .metrics import FleetCounts, Metrics, ReceiverCounts
 from .operations import operations_routes
+from .pages import SiteOptions
 from .readiness import Readiness
 from .receiver import Receiver
+from .site import make_site
 
 MOST_WORKERS_ON_A_FILE = 2
 """More processes than this writing to one file only wait for each other: four have half the throughput of one."""
@@ -64,25 +70,43 @@ class Serving(NamedTuple):
     """Whether each request is logged, without its query."""
     runs_hooks: bool = True
     """Whether hooks and deadlines run in these processes."""
+    page_port: int | None = None
+    """A port for the pages alone; None: they share that of the receiver."""
+    page_host: str = "127.0.0.1"
+    site: SiteOptions | None = None
+    """How the site beside the receiver is made; None: there is none."""
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether anybody may see the pages: without a token only where none but this machine can ask."""
+        host = self.host if self.page_port is None else self.page_host
+        return self.site is not None and (bool(self.site.access.tokens) or is_loopback(host))
 
 
 Opening = Callable[[], tuple[Engine, Receiver]]
 """Opens what one process serves, hooks registered."""
 
 
-def serve(opening: Opening, how: Serving, started: Callable[[str], object]) -> int:
+def serve(opening: Opening, how: Serving, started: Callable[[str, str], object]) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code.
 
-    ``opening`` is called in each process that serves, ``started`` once, with the URL of the receiver. Raise
-    ``OSError`` if the address cannot be listened on.
+    ``opening`` is called in each process that serves, ``started`` once, with the URLs of the receiver and of the pages,
+    which is blank if they are not shown. Raise ``OSError`` if an address cannot be listened on.
     """
-    with listening(how.host, how.port) as listener:
-        host, port = listener.getsockname()[:2]
-        started(f"http://[{host}]:{port}/hooks" if ":" in host else f"http://{host}:{port}/hooks")
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(listening(how.host, how.port))]
+        if how.page_port is not None:
+            listeners.append(stack.enter_context(listening(how.page_host, how.page_port)))
+        started(f"{_url_of(listeners[0])}/hooks", f"{_url_of(listeners[-1])}/" if how.shows_pages else "")
         if how.workers == 1:
-            _serve_here(listener, opening, how, ReceiverCounts())
+            _serve_here(listeners, opening, how, ReceiverCounts())
             return 0
-        return _Workers(listener, opening, how).run()
+        return _Workers(listeners, opening, how).run()
+
+
+def _url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
@@ -103,18 +127,73 @@ def check_serving(how: Serving, *, is_open: bool, is_file: bool) -> None:
         raise ConfigurationError("workers", str(how.workers), f"1 or {MOST_WORKERS_ON_A_FILE} with a SQLite file")
 
 
-def application(engine: Engine, receiver: Receiver, readiness: Readiness, counts: ReceiverCounts) -> ASGIMount:
-    """Return all that one process answers: the receiver, and beside it the routes of pages and answers."""
-    metrics = Metrics(
-        lambda: FleetCounts(engine.store.tally(), engine.store.standing()), counts, lambda: receiver.waiting
+class Application:
+    """All that one process answers: the receiver, and beside it the site, if there is one; an ASGI application.
+
+    With a port of their own the pages answer there and nowhere else, and the receiver only at the other.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        receiver: Receiver,
+        options: SiteOptions | None = None,
+        page_port: int | None = None,
+        counts: ReceiverCounts | None = None,
+    ) -> None:
+        counts = counts or ReceiverCounts()
+        self._readiness = Readiness(engine.store, receiver)
+        metrics = Metrics(
+            lambda: FleetCounts(engine.store.tally(), engine.store.standing()), counts, lambda: receiver.waiting
+        )
+        operations = operations_routes(self._readiness, metrics)
+        self._site = None if options is None else make_site(engine, options, operations)
+        self._beside: ASGIApp = Starlette(routes=operations) if self._site is None else self._site.app
+        self._page_port = page_port
+
+        def answered(status: int, duration_s: float) -> None:
+            counts.answered(status, duration_s)
+            counts.wait(receiver.waiting)
+
+        other = self._beside if page_port is None else Starlette()
+        self._receiver = receiver.asgi(other, at=RECEIVER_PATH, answered=answered)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to whom it is for."""
+        app: ASGIApp = self._receiver
+        if scope["type"] == "http" and self._is_for_site(scope):
+            app = self._beside
+        await app(scope, receive, send)
+
+    def _is_for_site(self, scope: Scope) -> bool:
+        """Return whether a request is for the port of the pages or, at the receiver's path, for the page there."""
+        if self._page_port is not None:
+            return bool((scope.get("server") or ("", 0))[1] == self._page_port)
+        return self._site is not None and _is_from_reader(scope)
+
+    def leave(self) -> None:
+        """Say that this process is no longer ready, and end what would last; a signal's handler may call it."""
+        self._readiness.close()
+        if self._site is not None:
+            self._site.live.end()
+
+    def close(self) -> None:
+        """Wait for what is being fed and read, and take no more."""
+        self._receiver.close()
+        if self._site is not None:
+            self._site.close()
+
+
+RECEIVER_PATH = "/hooks"
+
+
+def _is_from_reader(scope: Scope) -> bool:
+    """Return whether a browser asks for the page at the receiver's path: it says that it reads HTML, no vendor does."""
+    return (
+        scope["path"] == RECEIVER_PATH
+        and scope["method"] in ("GET", "HEAD")
+        and any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
     )
-    routes = Starlette(routes=operations_routes(readiness, metrics))
-
-    def answered(status: int, duration_s: float) -> None:
-        counts.answered(status, duration_s)
-        counts.wait(receiver.waiting)
-
-    return receiver.asgi(routes, at="/hooks", answered=answered)
 
 
 def logging_access(app: ASGIApp) -> ASGIApp:
@@ -186,14 +265,21 @@ class DrainingServer(uvicorn.Server):
 
 
 def _serve_here(
-    listener: socket.socket, opening: Opening, how: Serving, counts: ReceiverCounts, parent: int | None = None
+    listeners: Sequence[socket.socket],
+    opening: Opening,
+    how: Serving,
+    counts: ReceiverCounts,
+    parent: int | None = None,
 ) -> None:
     """Open, serve and close; ``parent`` is a pipe that ends when the parent does."""
     _log_to_stderr(how.logs_access)
     _allow_many_files()
     engine, receiver = opening()
-    readiness = Readiness(engine.store, receiver)
-    with engine, closing(application(engine, receiver, readiness, counts)) as app:
+    options = how.site
+    if options is not None and not how.shows_pages:
+        options = options._replace(access=options.access._replace(is_closed=True))
+    page_port = None if how.page_port is None else listeners[-1].getsockname()[1]
+    with engine, closing(Application(engine, receiver, options, page_port, counts)) as app:
         config = uvicorn.Config(
             logging_access(app) if how.logs_access else app,
             http=LimitedProtocol,
@@ -205,12 +291,12 @@ def _serve_here(
             backlog=BACKLOG,
             timeout_graceful_shutdown=how.grace_s,  # type: ignore[arg-type] # it is handed to asyncio as it is
         )
-        server = DrainingServer(config, readiness.close, how.drain_delay_s)
+        server = DrainingServer(config, app.leave, how.drain_delay_s)
         if parent is not None:
             Thread(target=_stop_with_parent, args=(parent, server), daemon=True).start()
         if how.runs_hooks:
             engine.start_runner()
-        server.run(sockets=[listener])
+        server.run(sockets=list(listeners))
 
 
 def _stop_with_parent(parent: int, server: DrainingServer) -> None:
@@ -255,10 +341,10 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 class _Workers:
-    """The parent of processes that serve one socket. It has no thread and no store, so it may fork at any time."""
+    """The parent of processes that serve the same sockets. It has no thread and no store: it may fork at any time."""
 
-    def __init__(self, listener: socket.socket, opening: Opening, how: Serving) -> None:
-        self._listener, self._opening, self._how = listener, opening, how
+    def __init__(self, listeners: Sequence[socket.socket], opening: Opening, how: Serving) -> None:
+        self._listeners, self._opening, self._how = listeners, opening, how
         self._begun_s: dict[int, float] = {}  # when each worker that lives was started, by its process id
         self._places: dict[int, int] = {}  # which of the workers each is, from 0
         self._counts = ReceiverCounts(how.workers)
@@ -297,7 +383,7 @@ class _Workers:
                 signal.signal(number, signal.SIG_DFL)
             os.close(self._writer)
             self._counts.begin(place)
-            _serve_here(self._listener, self._opening, self._how, self._counts, self._reader)
+            _serve_here(self._listeners, self._opening, self._how, self._counts, self._reader)
             code = 0
         except BaseException as error:
             logger().error("a worker could not serve", error=str(error), exc_info=error)
