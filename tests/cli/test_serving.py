@@ -55,3 +55,10 @@ def test_hooks_that_cannot_be_imported_end_it_before_it_listens(run: Run) -> Non
     ran = run("serve", "--hooks", "nowhere.at_all", "--store", "memory:")
     assert ran.code == 2
     assert "no module 'nowhere'" in ran.err
+
+
+@pytest.mark.parametrize("words", [("--store", "memory:"), ("--hooks", "hooks"), ("--workers", "2")])
+def test_a_demo_has_its_own_fleet_store_and_hooks(run: Run, words: tuple[str, str]) -> None:
+    ran = run("serve", "--demo", *words)
+    assert ran.code == 2
+    assert f"--demo and {words[0]}" in ran.err

@@ -1,7 +1,8 @@
 """``serve``: receive the vendor's webhooks, run hooks and look for deadlines, until a signal comes."""
 
+import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from ..engine.core import Engine
 from ..stores.opening import SERVERS
 from .commands import BadSetting, Command, ExitCode, Failed
 from .credentials import credentials_in, secrets_in
+from .demonstrating import Demo, demo_store
 from .loading import find_register
 from .opening import read_settings
 from .options import store_option
@@ -58,6 +60,7 @@ _NO_PAGES = "No pages: others can reach this address. Set --page-token, or show 
             "ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS=file:secrets account-lifecycle serve --hooks hooks",
         ),
         ("Receive only; workers run the hooks", "account-lifecycle serve --no-hooks"),
+        ("Look at a simulated fleet", "account-lifecycle serve --demo --open"),
     ],
 )
 @click.option("--host", metavar="ADDRESS", help="Listen on this address.  [default: 127.0.0.1]")
@@ -73,12 +76,15 @@ _NO_PAGES = "No pages: others can reach this address. Set --page-token, or show 
 @click.option("--hooks", "spec", metavar="MODULE[:FUNCTION]",
               help="FUNCTION(engine) in MODULE registers your hooks.")  # fmt: skip
 @click.option("--no-hooks", is_flag=True, help="Run no hooks and look for no deadlines: workers do both.")
-@click.option("--access-log/--no-access-log", default=True, show_default=True,
-              help="Log each request, without its query, to stderr.")  # fmt: skip
+@click.option("--access-log/--no-access-log", default=None,
+              help="Log each request, without its query, to stderr.  [default: yes; with --demo, no]")  # fmt: skip
+@click.option("--demo", "is_demo", is_flag=True,
+              help="Serve a simulated fleet that lives, on a store that is removed in the end.")  # fmt: skip
+@click.option("--open", "opens", is_flag=True, help="Open the page in your browser.")
 @store_option
 def serve_command(
     host: str | None, port: int | None, page_port: int | None, page_token: str | None, workers: int,
-    spec: str | None, no_hooks: bool, access_log: bool, store: str | None,
+    spec: str | None, no_hooks: bool, access_log: bool | None, is_demo: bool, opens: bool, store: str | None,
 ) -> None:  # fmt: skip
     """Receive the vendor's webhooks at /hooks and show the fleet to browsers at /, until Ctrl-C or SIGTERM.
 
@@ -90,6 +96,11 @@ def serve_command(
     """
     if spec and no_hooks:
         raise BadSetting("--hooks and --no-hooks: expected one or the other")
+    demo = None
+    if is_demo:
+        _check_demo(store, spec, workers)
+        store = click.get_current_context().with_resource(demo_store())
+        demo = click.get_current_context().with_resource(closing(Demo()))
     settings = read_settings(store=store, host=host, port=port, page_port=page_port, page_token=page_token)
     if workers > 1 and settings.store.startswith("memory:"):
         raise BadSetting("--workers: found several with the store 'memory:'; expected one, or a store that they share")
@@ -100,33 +111,37 @@ def serve_command(
     site = _site(settings)
     how = Serving(
         settings.host,
-        settings.port,
+        settings.port if demo is None else demo.port(settings),
         workers,
         settings.grace_s,
         settings.drain_delay_s,
-        access_log,
+        demo is None if access_log is None else access_log,
         not no_hooks,
         settings.page_port,
         settings.host if site.access.tokens else "127.0.0.1",
         site,
     )
-    credentials = credentials_in(settings)
+    credentials = credentials_in(settings) if demo is None else []
     check_serving(how, is_open=not credentials, is_file=not is_server)
 
     def opening() -> "tuple[Engine, Receiver]":
         from ..server.receiver import FEEDING_THREADS, FEEDING_THREADS_ON_A_SERVER, Receiver
 
-        engine = Engine.open(settings.store, policy=settings.policy())
+        engine = Engine.open(settings.store, policy=settings.policy()) if demo is None else demo.open(settings.store)
         if register is not None:
             register(engine)
         threads = settings.threads or (FEEDING_THREADS_ON_A_SERVER if is_server else FEEDING_THREADS)
         return engine, Receiver(engine, credentials, settings.max_bytes, threads=threads, waiting=settings.waiting)
 
     def started(url: str, pages: str) -> None:
-        if not credentials:
+        if demo is not None:
+            demo.url = url
+        elif not credentials:
             say(OPEN)
         say(f"pages at {pages}" if pages else _NO_PAGES)
         say(f"receiving webhooks at {url}; stop with Ctrl-C")
+        if opens and pages:
+            webbrowser.open(pages)
 
     if code := serve(opening, how, started):
         click.get_current_context().exit(ExitCode(code))
@@ -142,3 +157,10 @@ def _site(settings: "Settings") -> "SiteOptions":
     named = (settings.host, *settings.allowed_hosts.split(","))
     hosts = dict.fromkeys((*LOOPBACK_HOSTS, *(name.strip().lower() for name in named if name.strip())))
     return SiteOptions(Access(tuple(hosts), tokens), settings.zone())
+
+
+def _check_demo(store: str | None, spec: str | None, workers: int) -> None:
+    """Refuse what a demo has of its own, or cannot have."""
+    for option, value in (("--store", store), ("--hooks", spec), ("--workers", workers if workers > 1 else None)):
+        if value is not None:
+            raise BadSetting(f"--demo and {option}: a demo has its own fleet, store and hooks, in one process")
