@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Everything a developer runs, with nothing but Python 3.11 or newer.
 
-    python3 dev.py demo       a fleet of accounts lives, breaks and recovers before your eyes
+    python3 dev.py demo       the live page of a simulated fleet, until Ctrl-C (--open: in your browser); without a
+                              terminal, in CI or with --print: a tour on the screen, which ends by itself
     python3 dev.py test       the whole test suite; arguments are handed on to pytest
     python3 dev.py check      lint, formatting and types
     python3 dev.py campaign   break it on purpose: kills, power loss, full disks, bit rot; without a name, a list
@@ -16,10 +17,12 @@ The first run makes the environment in .venv (with uv if it is there, else with 
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -32,7 +35,6 @@ APART = ("tests/spark", "tests/lifecycle", "tests/intake", "tests/simulate", "te
 """What runs beside the rest of the suite, for a second core: it needs no database, and takes about as long."""
 
 COMMANDS: dict[str, list[list[str]]] = {
-    "demo": [["account-lifecycle", "demo"]],
     "test": [["python", "-m", "pytest"]],
     "check": [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]],
     "bench": [["python", "benchmarks/run.py"]],
@@ -44,6 +46,11 @@ COMMANDS: dict[str, list[list[str]]] = {
     "docs": [["python", "docs/generate.py"]],
     "shell": [[]],
 }
+EXTRAS = {
+    "demo": "server",
+    "dev": "diagrams,postgres,replay,server,spark,vendor",
+}
+"""What is installed of the project: as much as the demo needs, or everything."""
 EXTRA_GROUPS = {
     "bench": ("bench",),
     "bench-replay": ("bench",),
@@ -58,11 +65,13 @@ def main(arguments: list[str]) -> int:
     """Run one command; its exit code."""
     if arguments[:1] == ["services"]:
         return install_services()
+    if arguments[:1] == ["demo"]:
+        return show_demo(arguments[1:])
     if not arguments or arguments[0] not in COMMANDS:
         print(__doc__)
         return 0 if arguments and arguments[0] in ("-h", "--help", "help") else 2
     name, *rest = arguments
-    make_environment(extra_groups=EXTRA_GROUPS.get(name, ()))
+    make_environment(("dev", *EXTRA_GROUPS.get(name, ())))
     if name == "test" and not rest:
         return run_all_tests()
     *first, last = COMMANDS[name]
@@ -70,8 +79,48 @@ def main(arguments: list[str]) -> int:
         code = run(command)
         if code:
             return code
-    if name == "demo":
-        print("  These commands are in the environment; in this shell, first:\n    . .venv/bin/activate")
+    return 0
+
+
+def show_demo(options: list[str]) -> int:
+    """Serve the live page of a simulated fleet until Ctrl-C, or print the tour where nobody could press it."""
+    make_environment(("demo",))
+    if "--print" in options or os.environ.get("CI") or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return print_demo([word for word in options if word not in ("--print", "--open")])
+    print(
+        f"In another shell, for account-lifecycle's other commands: . {BIN / 'activate'}", file=sys.stderr, flush=True
+    )
+    command = [program("account-lifecycle"), "serve", "--demo", *options]
+    if os.name == "posix":
+        os.execve(command[0], command, environment())  # signals are the server's then: it removes what it made
+    return subprocess.run(command, env=environment(), check=False).returncode
+
+
+def print_demo(options: list[str]) -> int:
+    """Print the tour, then start the live page, feed it two webhooks and fetch it; the exit code."""
+    if code := run(["account-lifecycle", "demo"]):
+        return code
+    print("  These commands are in the environment; in this shell, first:\n    . .venv/bin/activate\n", flush=True)
+    command = [program("account-lifecycle"), "serve", "--demo", "--port", "0", *options]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        try:
+            while line := server.stderr.readline():
+                print(line, end="", flush=True)
+                if receiver := re.search(r"http://\S+/hooks", line):
+                    code = run(["account-lifecycle", "trigger", "CREATION_SUCCESS", "OK", "--url", receiver[0]])
+                    return code or fetch(receiver[0].removesuffix("hooks"))
+            return server.wait() or 1
+        finally:
+            server.terminate()
+
+
+def fetch(url: str) -> int:
+    """Fetch a page and print its size and title; the exit code."""
+    with urllib.request.urlopen(url, timeout=30) as page:
+        text = page.read().decode()
+    title = re.search("<title>(.*?)</title>", text, re.DOTALL)
+    print(f"GET {url} -> {page.status}, {len(text):,} characters: {title[1].strip() if title else 'no title'}")
     return 0
 
 
@@ -137,17 +186,25 @@ def server_binaries() -> list[Path]:
 
 def run(command: list[str]) -> int:
     """Run a command of the environment from the checkout's root; its exit code."""
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}", "VIRTUAL_ENV": str(VENV)}
-    program = shutil.which(command[0], path=environment["PATH"]) or command[0]
-    return subprocess.run([program, *command[1:]], cwd=ROOT, env=environment, check=False).returncode
+    command = [program(command[0]), *command[1:]]
+    return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
 
 
-def make_environment(extra_groups: tuple[str, ...] = ()) -> None:
-    """Make .venv and install the project with its tools, unless that was done for this pyproject.toml."""
-    groups = ("dev", *extra_groups)
+def environment() -> dict[str, str]:
+    """Return the variables with which programs of the environment run."""
+    return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}", "VIRTUAL_ENV": str(VENV)}
+
+
+def program(name: str) -> str:
+    """Return the path of a program, of the environment first."""
+    return shutil.which(name, path=environment()["PATH"]) or name
+
+
+def make_environment(groups: tuple[str, ...]) -> None:
+    """Make .venv and install the project with what these groups need, unless that was done for this pyproject.toml."""
     wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
     done = STAMP.read_text().split() if STAMP.exists() else []
-    if done[:1] == [wanted] and set(groups) <= set(done[1:]):
+    if done[:1] == [wanted] and {*groups} <= {*done[1:], *(("demo",) if "dev" in done else ())}:
         return
     print("Making the environment in .venv (the first run only) ...", file=sys.stderr, flush=True)
     uv = shutil.which("uv")
@@ -155,9 +212,10 @@ def make_environment(extra_groups: tuple[str, ...] = ()) -> None:
         by_uv = ["uv", "venv", "--quiet", "--python", sys.executable, str(VENV)]
         make = by_uv if uv else [sys.executable, "-m", "venv", str(VENV)]
         checked(make, "Could not make .venv. On Debian or Ubuntu: apt-get install python3-venv.")
-    pip = ["uv", "pip", "install", "--python", str(PYTHON)] if uv else [str(PYTHON), "-m", "pip", "install"]
+    by_pip = [str(PYTHON), "-m", "pip", "install", "--no-compile"]
+    pip = ["uv", "pip", "install", "--python", str(PYTHON)] if uv else by_pip
     checked(
-        [*pip, "--quiet", "--editable", f"{ROOT}[diagrams,postgres,replay,server,spark]", *requirements(groups)],
+        [*pip, "--quiet", "--editable", f"{ROOT}[{EXTRAS[groups[0]]}]", *requirements(groups)],
         "Could not install the project. Is a package index within reach?",
     )
     before = done[1:] if done[:1] == [wanted] else []
@@ -169,7 +227,8 @@ def requirements(groups: tuple[str, ...]) -> list[str]:
     import tomllib  # here, so that an older Python gets as far as being told that it is too old
 
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    return [line for group in groups for line in listed[group] if not line.startswith("account-lifecycle")]
+    lines = [line for group in groups for line in listed.get(group, ())]
+    return [line for line in lines if not line.startswith("account-lifecycle")]
 
 
 def checked(command: list[str], advice: str) -> None:

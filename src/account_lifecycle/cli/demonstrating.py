@@ -32,8 +32,7 @@ class Demo:
     """The demo behind one server."""
 
     def __init__(self) -> None:
-        self.url = ""
-        """Where its webhooks are sent, once that is known."""
+        self._url = self._pages = ""
         self._fleet: DemoFleet | None = None
 
     def port(self, settings: "Settings") -> int:
@@ -48,22 +47,28 @@ class Demo:
             return 0
         return settings.port
 
+    def started(self, url: str, pages: str) -> None:
+        """Note where webhooks are received and where the pages are, which wait until the fleet has a past."""
+        self._url, self._pages = url, pages
+        say("simulating a fleet ...")
+
     def open(self, store: str) -> Engine:
         """Return an engine on a new store with the past of a fleet, whose vendor begins to send."""
         from ..server.demonstration import PAST, DemoFleet
 
-        say("simulating a fleet ...")
         engine = Engine.open(store, observers=())
         fleet = self._fleet = DemoFleet(engine)
         filled = fleet.fill()
         fleet.register()
+        fleet.live(self._url)
         say(
             f"{counted(filled.accounts, 'account')} of {len(Provider)} providers, with {PAST.days} days of "
-            f"{counted(filled.webhooks, 'webhook')}: fed in {filled.took_s:.0f} s. A webhook comes every few seconds; "
-            "in a minute a provider fails."
+            f"{counted(filled.webhooks, 'webhook')}. One more comes every few seconds; in a minute a provider fails."
         )
         say(f"ask it from another shell: export ACCOUNT_LIFECYCLE_STORE={quote(store)}; {PROGRAM} status")
-        fleet.live(self.url)
+        if self._pages:
+            say(f"pages at {self._pages}")
+        say(f"receiving webhooks at {self._url}; stop with Ctrl-C")
         return engine
 
     def close(self) -> None:

@@ -135,11 +135,12 @@ def serve_command(
 
     def started(url: str, pages: str) -> None:
         if demo is not None:
-            demo.url = url
-        elif not credentials:
-            say(OPEN)
-        say(f"pages at {pages}" if pages else _NO_PAGES)
-        say(f"receiving webhooks at {url}; stop with Ctrl-C")
+            demo.started(url, pages)
+        else:
+            if not credentials:
+                say(OPEN)
+            say(f"pages at {pages}" if pages else _NO_PAGES)
+            say(f"receiving webhooks at {url}; stop with Ctrl-C")
         if opens and pages:
             webbrowser.open(pages)
 
