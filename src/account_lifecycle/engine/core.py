@@ -30,7 +30,7 @@ from ..intake.payloads import Payload, parse
 from ..intake.quarantine import Replayed, refusal, replay_quarantine
 from ..intake.times import arrival, in_utc
 from ..lifecycle.decide import Decision, decide, judge
-from ..lifecycle.events import NOBODY, DeadlinePassed, Event
+from ..lifecycle.events import NOBODY, DeadlinePassed, Event, StatusAnnounced, StatusObserved
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.rules import Rules, rules_of
 from ..records import (
@@ -51,6 +51,7 @@ from .batches import RefusedPayloads, events_in_body, in_batches
 from .deadlines import passed_deadlines
 from .handover import Handover
 from .known_hooks import KnownHooks
+from .listed import Listed
 from .observations import Observation, observed
 from .telemetry import log_anomalies
 from .waiting import WaitingCalls, refuse_old, waiting_calls
@@ -86,6 +87,7 @@ class Engine(Answers, KnownHooks, HookRegistry):
         self._judge: Judge = judge if policy == DEFAULT_POLICY else partial(judge, policy=policy)
         self._clock = clock
         self._arrivals = Arrivals()
+        self._listed = Listed(store, self._judge)
         self._observers = tuple(observers)
         for observer in self._observers:
             if is_async(observer):
@@ -144,6 +146,10 @@ class Engine(Answers, KnownHooks, HookRegistry):
             self._worker.abandon()
         self.store.close()
 
+    def now(self) -> datetime:
+        """Return the time by the engine's clock."""
+        return self._clock()
+
     # ---- Feeding ---------------------------------------------------------------------------------
 
     def feed_event(self, payload: Payload, *, received_at: datetime | None = None) -> Decision:
@@ -182,7 +188,7 @@ class Engine(Answers, KnownHooks, HookRegistry):
             for error, _ in refusals:
                 unreadable.add(error)
             unreadable.raise_any()
-        return [each for each in decisions if not isinstance(each.event, DeadlinePassed)]
+        return [each for each in decisions if isinstance(each.event, StatusAnnounced)]
 
     async def afeed_event(self, payload: Payload, *, received_at: datetime | None = None) -> Decision:
         """Feed one payload as ``feed_event`` does, in a thread, while the event loop goes on.
@@ -237,7 +243,8 @@ class Engine(Answers, KnownHooks, HookRegistry):
                 self._quarantine(refusals)
             decisions: list[Decision] = []
             for is_live, together in groupby(events, key=lambda each: each[1]):
-                decisions += self._advance([event for event, _ in together], now, is_live=is_live)
+                fed = self._advance([event for event, _ in together], now, is_live=is_live)
+                decisions += [each for each in fed if not (is_live and isinstance(each.event, StatusObserved))]
             for refused, _ in refusals:
                 (on_unreadable or unreadable.add)(refused)
             yield from (d for d in decisions if deadlines or not isinstance(d.event, DeadlinePassed))
@@ -258,7 +265,10 @@ class Engine(Answers, KnownHooks, HookRegistry):
         self, events: Sequence[Event], now: datetime, *, is_live: bool = False, quiet: bool = False
     ) -> list[Decision]:
         """Judge and keep events, then tell of what was decided; ``is_live``: they were stamped by the clock now."""
-        judge = partial(self._arrivals.judge, judge=self._judge) if is_live else self._judge
+        judge = self._judge
+        if is_live:
+            self._listed.look(events, now)
+            judge = partial(self._arrivals.judge, judge=self._listed.judge)
         return self._follow_through(Feed(events, judge, self._rules, quiet=quiet, now=now))
 
     def _follow_through(self, feed: Feed) -> list[Decision]:

@@ -115,6 +115,8 @@ PRESUMED_LIVE = (SYNC_SUCCESS, RECONNECTED)  # proofs of life, too, where OK is 
 WORST_FIRST = (*LOSSES, CONNECTING, OK)  # what the vendor's list may say of an account's sources: the worst counts
 SETTLES_INTO_OK = (CREATION_SUCCESS, SYNC_SUCCESS, RECONNECTED)  # CONNECTING, on the vendor's list, is no news there
 
+LISTED = tuple(s for s in Status if s not in (UNSEEN, CREATION_FAIL, DELETED))  # what the vendor's list must have
+
 
 # ---- What a state means to a caller: the first row that fits ---------------------------------------
 class HealthRow(NamedTuple):

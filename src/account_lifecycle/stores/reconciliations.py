@@ -45,6 +45,8 @@ class Reconciliation(NamedTuple):
     """How many of them were as they are on record, so that nothing was written."""
     adopted: int = 0
     """How many were never heard of before."""
+    followed: int = 0
+    """How many were found to be OK, which is not announced to you."""
     settled: int = 0
     """How many doubts the list settled: it says what is on record."""
     missing: int = 0
@@ -99,7 +101,7 @@ class Reconciliation(NamedTuple):
         }
 
 
-_COUNTS = ("listed", "equal", "adopted", "settled", "missing", "unreadable")
+_COUNTS = ("listed", "equal", "adopted", "followed", "settled", "missing", "unreadable")
 _TABLES = ("drift", "anomalies", "skipped")
 
 

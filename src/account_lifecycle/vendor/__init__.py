@@ -9,6 +9,7 @@ Needs the extra: ``pip install "account-lifecycle[vendor]"``.
 
 from .calling import Patience
 from .client import VendorClient, key_from
+from .reconcile import reconcile
 from .records import VendorAccount, VendorSource, VendorWebhook
 
-__all__ = ["Patience", "VendorAccount", "VendorClient", "VendorSource", "VendorWebhook", "key_from"]
+__all__ = ["Patience", "VendorAccount", "VendorClient", "VendorSource", "VendorWebhook", "key_from", "reconcile"]
