@@ -60,7 +60,8 @@ def test_the_audit_tells_what_was_read_and_what_deviated(run: Run, log: Path) ->
     ran = run("replay", "log.jsonl")
     assert ran.code == 0
     lines = ran.out.splitlines()
-    assert lines[0] == "6 anomalies on 4 of 5 accounts: 1 error, 4 warnings and 1 info."
+    assert lines[0] == "1 account is down until their user signs in. Ask the user to reconnect the"
+    assert "6 anomalies on 4 of 5 accounts: 1 error, 4 warnings and 1 info." in lines
     assert "16 events from log.jsonl." in lines
     assert "From 2026-05-01 08:00:00 UTC to 2026-05-06 08:00:00 UTC." in lines
     assert "2 lines could not be read; they are in refused-log.jsonl." in lines

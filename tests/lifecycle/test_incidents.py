@@ -13,7 +13,7 @@ from account_lifecycle.intake.payloads import parse
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import judge
 from account_lifecycle.lifecycle.events import StatusAnnounced
-from account_lifecycle.lifecycle.incidents import GOOD_NEWS, WIDTH, Burst, StatusMove, Watch
+from account_lifecycle.lifecycle.incidents import GOOD_NEWS, WIDTH, Burst, BurstLog, StatusMove, Watch
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.simulate.log import simulate
@@ -239,3 +239,34 @@ def test_most_accounts_of_a_provider_lost_within_minutes_are_found_within_a_minu
     assert found_at - times[0] < MINUTE
     (burst,) = watch.bursts(begin + HOUR)
     assert (str(burst), burst.began_at) == ("1,286 LINKEDIN accounts went CREDENTIALS within 8 min", times[0])
+
+
+# ---- A whole period ------------------------------------------------------------------------------------
+
+
+def bursts_of(moves: Iterable[StatusMove]) -> tuple[Burst, ...]:
+    log = BurstLog()
+    for move in moves:
+        log.moved(move)
+    return log.ended()
+
+
+def test_a_period_has_each_of_its_bursts_once_wherever_they_are() -> None:
+    first, second = lost_together(40, 3 * MINUTE), lost_together(12, MINUTE, at=NOON + 9 * HOUR)
+    quiet = [StatusMove(NOON + n * HOUR, "GOOGLE", Status.ERROR, f"quiet_{n}") for n in range(20)]
+    found = bursts_of(sorted([*first, *second, *quiet]))
+    assert [(each.accounts, each.began_at) for each in found] == [(40, NOON), (12, NOON + 9 * HOUR)]
+
+
+def test_one_incident_of_an_hour_is_one_burst_its_densest_ten_minutes() -> None:
+    moves = [StatusMove(NOON + n * 10 * SECOND, "IMAP", Status.ERROR, f"a{n}") for n in range(360)]
+    dense = [StatusMove(NOON + 30 * MINUTE + n * SECOND, "IMAP", Status.ERROR, f"b{n}") for n in range(100)]
+    (burst,) = bursts_of(sorted([*moves, *dense]))
+    assert burst.accounts == 161
+    assert burst.began_at <= NOON + 30 * MINUTE <= burst.ended_at
+
+
+def test_what_is_usual_is_no_burst_of_a_period_either() -> None:
+    nightly = [move for day in range(20) for move in lost_together(12, MINUTE, at=NOON + day * DAY)]
+    assert len(bursts_of(nightly)) < 3
+    assert bursts_of([*nightly, *lost_together(70, MINUTE, at=NOON + 20 * DAY)])[-1].accounts == 70

@@ -26,6 +26,9 @@ def test_a_report_is_one_document() -> None:
         "top_accounts",
         "blind_windows",
         "unannounced",
+        "incidents",
+        "to_act_on",
+        "changed_24h",
     }
 
 

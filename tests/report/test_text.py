@@ -38,8 +38,9 @@ def unwrapped(text: str) -> str:
 
 def test_the_first_line_says_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = grouped(100, monkeypatch).splitlines()
-    assert lines[0] == "8 anomalies on 4 of 5 accounts: 3 errors, 3 warnings and 2 info."
-    assert lines[1] == "From the first event to 2026-05-04 12:00:00 UTC."
+    assert lines[0].startswith("1 account is interrupted. Wait or restart the account")
+    headline = lines.index("8 anomalies on 4 of 5 accounts: 3 errors, 3 warnings and 2 info.")
+    assert lines[headline + 1] == "From the first event to 2026-05-04 12:00:00 UTC."
 
 
 def test_blind_windows_and_quarantine_are_told_in_a_sentence_each(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,6 +221,56 @@ class Watch:
         return between[rank] * _MINUTE if rank >= 0 and between else timedelta(0)
 
 
+class BurstLog:
+    """The bursts of a whole period: sees moves in the order of their times, and answers at the end.
+
+    Of bursts of one kind within two hours the largest counts. A crowd is looked at ten minutes after it became one.
+    """
+
+    __slots__ = ("_due", "_found", "_times", "_watch")
+
+    def __init__(self) -> None:
+        self._watch = Watch()
+        self._times: defaultdict[_Kind, deque[datetime]] = defaultdict(deque)
+        self._found: defaultdict[_Kind, list[Burst]] = defaultdict(list)
+        self._due: datetime | None = None
+
+    def moved(self, move: StatusMove) -> None:
+        """See an account come into a status."""
+        self._pass(move.at)
+        self._watch.moved(move)
+        times = self._times[move.provider, move.status]
+        times.append(move.at)
+        while times[0] < move.at - WIDTH:
+            times.popleft()
+        if self._due is None and len(times) >= MIN_ACCOUNTS:
+            self._due = move.at + WIDTH
+
+    def moved_before(self, at: datetime, provider: str | None, status: Status, moves: int) -> None:
+        """See, for what is usual alone, how many accounts came into a status within the minute of ``at``."""
+        self._pass(at)
+        self._watch.moved_before(at, provider, status, moves)
+
+    def ended(self) -> tuple[Burst, ...]:
+        """Return the bursts of all that was seen, in the order of their times."""
+        if self._due is not None:
+            self._look(self._due)
+        return tuple(sorted((each for found in self._found.values() for each in found), key=_by_time))
+
+    def _pass(self, at: datetime) -> None:
+        if self._due is not None and at > self._due:
+            self._look(self._due)
+
+    def _look(self, at: datetime) -> None:
+        self._due = None
+        for burst in self._watch.bursts(at):
+            found = self._found[burst.provider, burst.status]
+            if not found or burst.began_at > found[-1].ended_at + PRESENT_FOR:
+                found.append(burst)
+            elif burst.accounts > found[-1].accounts:
+                found[-1] = burst
+
+
 def usual_times(crowd: Burst) -> Iterator[tuple[datetime, datetime]]:
     """Yield the same ten minutes of each of the fourteen days before."""
     since = _EPOCH + _minute(crowd.began_at) * _MINUTE
@@ -272,6 +322,10 @@ def _densest(moves: list[StatusMove]) -> _Part | None:
 
 def _rank(burst: Burst) -> tuple[int, datetime, str, str]:
     return -burst.accounts, burst.began_at, burst.provider or "", burst.status
+
+
+def _by_time(burst: Burst) -> tuple[datetime, int, str, str]:
+    return burst.began_at, -burst.accounts, burst.provider or "", burst.status
 
 
 def _minute(at: datetime) -> int:

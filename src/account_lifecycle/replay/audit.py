@@ -13,11 +13,13 @@ from ..errors import ConfigurationError
 from ..intake.logs import HowToRead, Layout
 from ..lifecycle.account import Account
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.incidents import HISTORY, Burst, BurstLog, StatusMove
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.unannounced import UnannouncedWord, unannounced_words
 from ..lifecycle.windows import BlindWindow
 from ..report.audit import (
+    CHANGED_WITHIN,
     EVERYTHING,
     MAX_LISTED,
     AuditReport,
@@ -26,9 +28,11 @@ from ..report.audit import (
     ProviderTotals,
     TopAccount,
     WindowTotals,
+    totals_of,
     without_explained,
 )
 from ..report.grouping import Groups
+from ..report.incidents import Incident, burst_behind, incidents_of
 from ..stores.opening import open_store, store_file
 from ..stores.protocol import Store
 from .findings import (
@@ -219,16 +223,11 @@ class Audit:
 
     def report(self, *, max_listed: int = MAX_LISTED) -> AuditReport:
         """Return the audit, added up and grouped, for ``account_lifecycle.report`` to write."""
-        sums, groups, healths, statuses = self.sums, Groups(), Counter[Health](), Counter[Status]()
+        sums, groups = self.sums, Groups()
         silent = unannounced_words(sums.awaiting, sums.heard, self.until)
         blame = sums.blame_but_stuck if silent else sums.blame
         for anomaly in without_explained(self.anomalies(), silent):
             groups.add(anomaly)
-        presumed = 0
-        for (status, health, is_presumed), count in sums.standing.items():
-            statuses[status] += count
-            healths[health] += count
-            presumed += count * is_presumed
         return AuditReport(
             EVERYTHING,
             self.until,
@@ -238,12 +237,33 @@ class Audit:
             tuple(TopAccount(account_id, -count, account) for count, account_id, account in blame.top),
             _window_totals(sums),
             sums.refused,
-            {status: statuses[status] for status in Status if statuses[status]},
-            {health: healths[health] for health in Health if healths[health]},
-            presumed,
+            *totals_of(sums.standing),
+            sums.presumed,
             silent,
             self._log_totals(blame),
+            tallies=sums.standing,
+            incidents=self._incidents(),
+            changed=self._changed(),
         )
+
+    def _incidents(self) -> tuple[Incident, ...]:
+        """Return the accounts that were lost together within the last fourteen days."""
+        log = BurstLog()
+        for _, *move in rows_in(self._folders, "moves"):
+            log.moved(StatusMove(*move))
+        bursts = tuple(burst for burst in log.ended() if burst.began_at >= self.until - HISTORY)
+        still = Counter[Burst]()
+        for account in self.accounts() if bursts else ():
+            if burst := burst_behind(account, bursts):
+                still[burst] += 1
+        return incidents_of(bursts, still, self.sums.standing)
+
+    def _changed(self) -> Mapping[Health, int]:
+        first = int((self.until - CHANGED_WITHIN).timestamp()) // 3600 + 1
+        counts = Counter[Health]()
+        for (hour, health), count in self.sums.changed.items():
+            counts[health] += count if hour >= first else 0
+        return {health: counts[health] for health in Health if counts[health]}
 
     def _log_totals(self, blame: Blame) -> LogTotals:
         sums, verdicts = self.sums, Counter[Verdict]()

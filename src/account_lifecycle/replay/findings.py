@@ -107,6 +107,7 @@ _DECODERS = {
     "anomalies": decoder(list[PlacedAnomaly]),
     "windows": decoder(list[tuple[int, BlindWindow]]),
     "accounts": decoder(list[tuple[int, AccountFields]]),
+    "moves": decoder(list[tuple[int, datetime, str | None, Status, str]]),
     "refused": decoder(list[tuple[int, str, int, datetime | None, str, str, bytes, str]]),
 }
 """By the name of a file, what is in it."""
@@ -146,10 +147,11 @@ class Findings:
         self.windows = Spill(folder / "windows")
         self.accounts = Spill(folder / "accounts")
         self.refused = Spill(folder / "refused")
+        self.moves = Spill(folder / "moves")
 
     def flush(self) -> None:
         """Write what waits in any of them."""
-        for rows in (self.anomalies, self.windows, self.accounts, self.refused):
+        for rows in (self.anomalies, self.windows, self.accounts, self.refused, self.moves):
             rows.flush()
 
 

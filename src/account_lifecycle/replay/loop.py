@@ -31,7 +31,8 @@ from ..lifecycle import definition
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import Decision, judge
-from ..lifecycle.events import ABSENT, NOBODY, DeadlinePassed, Event, StatusAnnounced
+from ..lifecycle.events import ABSENT, NOBODY, DeadlinePassed, Event, StatusAnnounced, StatusObserved
+from ..lifecycle.incidents import GOOD_NEWS
 from ..lifecycle.machine import Situation
 from ..lifecycle.policy import Policy
 from ..lifecycle.providers import PROFILES
@@ -40,6 +41,7 @@ from ..lifecycle.unannounced import AWAITED, Awaiting, words_awaited
 from ..lifecycle.windows import BlindWindow
 from ..report.audit import MAX_TOP_ACCOUNTS, OTHER_PROVIDERS
 from ..report.grouping import OTHER_WORDS
+from ..stores.fleet import AccountTally, tallied
 from .findings import Findings, account_fields
 from .shares import Share
 from .sources import LedgerSource
@@ -125,8 +127,12 @@ class Sums(NamedTuple):
     accounts: Counter[str | None]
     failed_creations: int
     """How many creations failed before there was an account."""
-    standing: Counter[tuple[Status, Health, bool]]
-    """Accounts by status, health, and whether they are live only as far as one can presume."""
+    standing: tuple[AccountTally, ...]
+    """How many accounts stand where."""
+    presumed: int
+    """How many are live only as far as one can presume."""
+    changed: Counter[tuple[int, Health]]
+    """How many accounts came to a health, less those that left it, within each hour since 1970."""
     dwelt: dict[tuple[str | None, Status], timedelta]
     """For how long accounts were in each status."""
     windows: dict[tuple[str | None, Status | None], WindowSum]
@@ -157,7 +163,14 @@ class Sums(NamedTuple):
             self.blame_but_stuck.plus(other.blame_but_stuck),
             self.accounts + other.accounts,
             self.failed_creations + other.failed_creations,
-            self.standing + other.standing,
+            tuple(
+                tallied(
+                    ((each.status, each.health, each.provider), each.accounts, each.oldest, each.stuck)
+                    for each in (*self.standing, *other.standing)
+                )
+            ),
+            self.presumed + other.presumed,
+            Counter({key: self.changed[key] + other.changed[key] for key in {**self.changed, **other.changed}}),
             dwelt,
             windows,
             {word: self.awaiting[word].plus(*other.awaiting[word]) for word in AWAITED},
@@ -186,6 +199,7 @@ class Judging:
         self._anomalies: Counter[tuple[str, AnomalyKind | None]] = Counter()  # by account; None but for STUCK
         self._windows: dict[tuple[str | None, Status | None], list[Any]] = {}  # by the fields of ``WindowSum``
         self._heard: set[str] = set()
+        self._changed: Counter[tuple[int, Health]] = Counter()
 
     def begin_with(self, account: Account, position: int) -> None:
         """Take an account as it was where the log begins."""
@@ -258,6 +272,8 @@ class Judging:
                 key = (before.situation, word, after.situation, decision.verdict, provider)
                 sums = alike.get(key) or alike.setdefault(key, [0, _ZERO])
                 sums[0] += 1
+                if after.situation is not before.situation or after.health is not before.health:
+                    self._note_change(position, before, after, at)
                 since, entered = after.since, before.since
                 if since is not entered and since is not None and entered is not None and since > entered:
                     sums[1] += since - entered
@@ -278,9 +294,12 @@ class Judging:
             for decision in judge(account, look_at(account, until), self._policy):
                 self._count(AT_THE_END + position, decision, None)
                 account = decision.after
-            key = (account.situation.status, account.health, account.presumed, provider_row(account.provider))
-            sums = stood.get(key) or stood.setdefault(key, [0, _ZERO])
+            row = provider_row(account.provider)
+            key = (account.situation.status, account.health, account.presumed, row, account.stuck)
+            sums = stood.get(key) or stood.setdefault(key, [0, _ZERO, None])
             sums[0] += 1
+            if account.since is not None and (sums[2] is None or account.since < sums[2]):
+                sums[2] = account.since
             if account.since is not None and until > account.since:
                 sums[1] += until - account.since
             if account.blind_window is not None:
@@ -310,6 +329,8 @@ class Judging:
         word = event.status if event.status in _KNOWN_WORDS else OTHER_WORDS
         if type(event) is StatusAnnounced:
             self._heard.add(word)
+        if type(event) is not StatusObserved or before.sequence:  # or it is adopted, which is no news
+            self._note_change(position, before, after, event.received_at)
         kind = anomalies[0].kind if anomalies else None
         key = (before.situation, word, after.situation, verdict, provider_row(after.provider), kind)
         sums = self._alike.setdefault(key if anomalies else key[:5], [0, _ZERO])
@@ -325,6 +346,19 @@ class Judging:
             self.findings.windows.add((position, window))
             self._add_window(after.provider, window, window.closed_at)
 
+    def _note_change(self, position: int, before: Account, after: Account, at: datetime) -> None:
+        """Count a change of health by its hour, and keep a move that is no good news."""
+        if not after.account_id:
+            return
+        if after.health is not before.health:
+            hour = int(at.timestamp()) // 3600
+            self._changed[hour, after.health] += 1
+            if before.sequence:
+                self._changed[hour, before.health] -= 1
+        status = after.situation.status
+        if status is not before.situation.status and status not in GOOD_NEWS:
+            self.findings.moves.add((position, at, provider_row(after.provider), status, after.account_id))
+
     def _add_window(self, provider: str | None, window: BlindWindow, end: datetime) -> None:
         key = (provider_row(provider), window.causes[0] if window.causes else None)
         found = self._windows.get(key)
@@ -338,25 +372,30 @@ class Judging:
         found[5] += lasted if begins is None else max(end - begins, _ZERO)
 
     def _sums(self, stood: dict[tuple[Any, ...], list[Any]], awaiting: dict[Status, Awaiting]) -> Sums:
-        accounts, standing = Counter[str | None](), Counter[tuple[Status, Health, bool]]()
+        accounts, presumed = Counter[str | None](), 0
         dwelt: dict[tuple[str | None, Status], timedelta] = {}
-        for (status, health, presumed, row), (count, length) in stood.items():
+        for (status, health, is_presumed, row, _), (count, length, _) in stood.items():
             accounts[row] += count
-            standing[status, health, presumed] += count
+            presumed += count * (is_presumed and health is Health.LIVE)
             dwelt[row, status] = dwelt.get((row, status), _ZERO) + length
         for key, (_, length) in self._alike.items():
             alike = Alike(*key)
             stay = (alike.provider, alike.before.status)
             dwelt[stay] = dwelt.get(stay, _ZERO) + length
         crossed, verdicts, deadlines = self.counted()
+        standing = tallied(
+            ((status, health, row), count, oldest, count * is_stuck)
+            for (status, health, _, row, is_stuck), (count, _, oldest) in stood.items()
+        )
         but_stuck = Counter({account_id: n for (account_id, kind), n in self._anomalies.items() if kind is None})
         everything = Counter[str]()
         for (account_id, _), count in self._anomalies.items():
             everything[account_id] += count
         return Sums(
             self.events, self.undated, self.findings.refused.count, self.first_at, self.last_at, crossed, verdicts,
-            deadlines, self._blame(everything), self._blame(but_stuck), accounts, self.failed_creations, standing,
-            dwelt, {key: WindowSum._make(found) for key, found in self._windows.items()}, awaiting, self._heard,
+            deadlines, self._blame(everything), self._blame(but_stuck), accounts, self.failed_creations,
+            tuple(standing), presumed, self._changed, dwelt,
+            {key: WindowSum._make(found) for key, found in self._windows.items()}, awaiting, self._heard,
         )  # fmt: skip
 
     def _blame(self, by_account: Counter[str]) -> Blame:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_GROUPS_OF_A_KIND = 8
 """How many groups of one kind the page shows; the smaller ones are only counted."""
+MAX_ALIKE, MAX_INCIDENTS = 8, 10
+"""How many kinds of accounts that somebody must act on, and how many incidents, the page shows."""
 MAX_SOURCES_ON_PAGE = 20
 """How many logs the page names; JSON has all of them."""
 
@@ -65,6 +67,7 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
     )
     templates.globals.update(words=words, definition=definition, MAX_SOURCES_ON_PAGE=MAX_SOURCES_ON_PAGE)
+    templates.globals.update(MAX_ALIKE=MAX_ALIKE, MAX_INCIDENTS=MAX_INCIDENTS)
     templates.filters.update(moment=moment, time_text=time_text, timed=_timed, labelled=_labelled, number="{:,}".format)
     return templates
 

@@ -15,12 +15,16 @@ from .audit import AuditReport, LogTotals, ProviderTotals, TopAccount
 from .grouping import Group, by_kind
 from .tables import GAP, MIN_ROOM, Column, Table, fitted, painted, style_of, wrapped
 from .words import (
+    acting,
     blindness,
+    changes,
     circumstances,
     counted,
     headline,
     hours,
     limits,
+    numbers_of,
+    other_incidents,
     period,
     place_of,
     presumption,
@@ -28,6 +32,7 @@ from .words import (
     reading,
     seen,
     share,
+    top_lines,
     unreadable,
     verdicts,
 )
@@ -37,17 +42,22 @@ _TOP = 5
 _SITUATIONS = 8
 """How many situations of a store are explained: those that still affect the most accounts."""
 _WORST = {severity: place for place, severity in enumerate(reversed(Severity))}
+_ALIKE, _INCIDENTS = 10, 5
+"""How many kinds of accounts that somebody must act on, and how many incidents that are over, are listed."""
 _GROUPS_OF_A_KIND = 3
 """How many groups of one kind are shown of logs, which may hold thousands: the largest ones."""
 _NUMBERS = frozenset(
-    ("accounts", "affected", "still affected", "events", "anomalies", "windows", "open", "downtime", "share", "time")
-) | {"estimated"}
+    (
+        "accounts", "for up to", "stuck", "affected", "still affected", "events", "anomalies", "windows", "open",
+        "downtime", "share", "time", "estimated",
+    )
+)  # fmt: skip
 """Titles of columns that are aligned on the right."""
 
 
 def write_text(report: AuditReport, stream: TextIO) -> None:
-    """Write the report: totals, kinds, then the groups that still affect the most accounts, each with its latest
-    anomaly explained.
+    """Write the report: who must act, what changed, then what was anomalous: totals, kinds, and the groups that still
+    affect the most accounts, each with its latest anomaly explained.
 
     That of a replay has more parts, and of each kind the largest groups.
     """
@@ -62,6 +72,7 @@ def write_text(report: AuditReport, stream: TextIO) -> None:
         presumption(report),
         unreadable(report),
     )
+    _write_acting(screen, report)
     screen.paragraph(headline(report), "bold")
     for word in report.unannounced:
         screen.paragraph(word.explanation, style_of(Severity.WARNING))
@@ -142,6 +153,31 @@ def _screen_of(stream: TextIO) -> _Screen:
 
     console = Console(file=stream)
     return _Screen(stream, console.width, console.color_system is not None and not console.no_color)
+
+
+# ---- People ----------------------------------------------------------------------------------------
+
+
+def _write_acting(screen: _Screen, report: AuditReport) -> None:
+    """Write who must act, and what changed; a blank line ends it where there was anything."""
+    for line in top_lines(report):
+        screen.paragraph(line, style_of(Severity.ERROR))
+    rows = list[Sequence[str]]()
+    for health, alike in report.to_act_on:
+        screen.paragraph(acting(health, alike), "bold")
+        rows += [(health, provider_name(each.provider), each.status, *numbers_of(each, report)) for each in alike]
+    title = f"Who must act: the largest {_ALIKE} of {len(rows):,} kinds" if len(rows) > _ALIKE else "Who must act"
+    columns = ("health", "provider", "status", "accounts", "for up to", "stuck")
+    screen.figures(title, columns, rows[:_ALIKE])
+    lines = [*other_incidents(report)[:_INCIDENTS], *([changes(report)] if report.changed else [])]
+    if rows and lines:
+        screen.paragraph("")
+    if lines:
+        screen.paragraph("What changed", "bold")
+        for line in lines:
+            screen.paragraph(line)
+    if rows or lines:
+        screen.paragraph("")
 
 
 # ---- Groups ----------------------------------------------------------------------------------------

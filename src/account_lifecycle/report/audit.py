@@ -7,22 +7,30 @@ from heapq import nsmallest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.incidents import Burst
 from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.status import Health, Status, Verdict
 from ..lifecycle.unannounced import UnannouncedWord, unannounced
 from ..lifecycle.windows import BlindWindow
 from ..lifecycle.wording import JsonObject, plain, time_text
 from ..records import AccountFilter, AuditFilter
+from ..stores.fleet import AccountTally, Standpoint, tallied
 from ..stores.protocol import Reader
 from .grouping import Group, Groups
+from .incidents import Incident, burst_behind, bursts_in, incidents_of
 
 EVERYTHING = AuditFilter()
 MAX_LISTED = 500
 """How many anomalies a report lists one by one: the latest. A file that can be mailed holds no more."""
 MAX_TOP_ACCOUNTS = 10
+CHANGED_WITHIN = timedelta(hours=24)
+FAILING = (Health.ACTION_REQUIRED, Health.INTERRUPTED)
+"""Healths about which somebody has to do something; others are acted on once an account is stuck."""
+ACTED_ON = (*FAILING, Health.RECOVERING, Health.STARTING, Health.UNKNOWN)
 
 
 class TopAccount(NamedTuple):
@@ -207,6 +215,32 @@ class AuditReport(NamedTuple):
     """How many accounts have an anomaly of a kind and are neither live again nor deleted; of a store."""
     open_only: bool = False
     """Whether anomalies of other accounts are left out."""
+    tallies: tuple[AccountTally, ...] = ()
+    """How many accounts stand where."""
+    incidents: tuple[Incident, ...] = ()
+    """Accounts that were lost together, within the last fourteen days: the most that are not live first."""
+    changed: Mapping[Health, int] | None = None
+    """How many more accounts of each health there are than 24 hours before the end; None if that is not known."""
+
+    @property
+    def until(self) -> datetime:
+        """When the period ends."""
+        return min(self.wanted.until or self.generated_at, self.generated_at)
+
+    @property
+    def present_incidents(self) -> tuple[Incident, ...]:
+        """The incidents that matter now: a report begins with them."""
+        return tuple(each for each in self.incidents if each.is_present(self.until))
+
+    @property
+    def to_act_on(self) -> tuple[tuple[Health, tuple[AccountTally, ...]], ...]:
+        """The accounts that somebody has to do something about, by health: the user first, then you; the most first."""
+        found = []
+        for health in ACTED_ON:
+            alike = [each for each in self.tallies if each.health is health and (health in FAILING or each.stuck)]
+            if alike:
+                found.append((health, tuple(sorted(alike, key=lambda each: -each.accounts))))
+        return tuple(found)
 
     @property
     def anomalies(self) -> int:
@@ -251,6 +285,9 @@ class AuditReport(NamedTuple):
             "unannounced": [word.to_dict() for word in self.unannounced],
             "open_only": self.open_only,
             "still_affected": _counts(self.still_affected),
+            "incidents": [incident.to_dict() for incident in self.incidents],
+            "to_act_on": [each.to_dict() for _, alike in self.to_act_on for each in alike],
+            "changed_24h": None if self.changed is None else _counts(self.changed),
             "groups": [group.to_dict() for group in self.groups],
             "top_accounts": [top.to_dict() for top in self.top_accounts],
             "blind_windows": self.windows.to_dict(),
@@ -282,14 +319,22 @@ def build_report(
     one number for each account that has any, and the ids of those that are not live. With ``open_only`` anomalies of
     accounts that are live again, or deleted, are left out.
     """
-    statuses, healths, presumed, open_ids = Counter[Status](), Counter[Health](), 0, set[str]()
+    presumed, open_ids, standing = 0, set[str](), Counter[tuple[Standpoint, bool]]()
+    oldest: dict[tuple[Standpoint, bool], datetime] = {}
+    until = min(wanted.until or now, now)
+    bursts = bursts_in(store, wanted.since, until, wanted.provider) if wanted.account_id is None else ()
+    still_lost = Counter[Burst]()
 
     def counted() -> Iterator[Account]:
         nonlocal presumed
         for account in _accounts(store, wanted):
-            statuses[account.status] += 1
-            healths[account.health] += 1
+            key = (account.status, account.health, account.provider), account.stuck
+            standing[key] += 1
+            if account.since is not None:
+                oldest[key] = min(account.since, oldest.get(key, account.since))
             presumed += account.presumed and account.health is Health.LIVE
+            if burst := burst_behind(account, bursts):
+                still_lost[burst] += 1
             if is_open(account):
                 open_ids.add(account.account_id)
             yield account
@@ -303,6 +348,7 @@ def build_report(
         groups.add(anomaly, is_open=still)
         by_account[anomaly.account_id] += 1
         listed.append(anomaly)
+    tallies = tuple(tallied((key, n, oldest.get((key, late)), n * late) for (key, late), n in standing.items()))
     return AuditReport(
         wanted,
         now,
@@ -310,15 +356,43 @@ def build_report(
         tuple(listed),
         len(by_account),
         _top_accounts(store, by_account),
-        _window_totals(_windows(store, wanted, now), wanted.since, min(wanted.until or now, now)),
+        _window_totals(_windows(store, wanted, now), wanted.since, until),
         sum(1 for q in store.quarantined() if _is_within(q.received_at, wanted)),
-        {status: statuses[status] for status in Status if statuses[status]},
-        {health: healths[health] for health in Health if healths[health]},
+        *totals_of(tallies),
         presumed,
         silent,
         still_affected=groups.open_by_kind(),
         open_only=open_only,
+        tallies=tallies,
+        incidents=incidents_of(bursts, still_lost, tallies),
+        changed=_changed(store, wanted, until) if wanted.account_id is None else None,
     )
+
+
+def totals_of(tallies: Iterable[AccountTally]) -> tuple[Mapping[Status, int], Mapping[Health, int]]:
+    """Return how many accounts there are of each status and of each health."""
+    statuses, healths = Counter[Status](), Counter[Health]()
+    for each in tallies:
+        statuses[each.status] += each.accounts
+        healths[each.health] += each.accounts
+    return (
+        {status: statuses[status] for status in Status if statuses[status]},
+        {health: healths[health] for health in Health if healths[health]},
+    )
+
+
+def _changed(store: Reader, wanted: AuditFilter, until: datetime) -> Mapping[Health, int] | None:
+    """Return how many more accounts of each health there are than a day before; None if such events were pruned."""
+    try:
+        changes, later = store.health_changes(until - CHANGED_WITHIN), store.health_changes(until)
+    except StoreError:
+        return None
+    counts = Counter[Health]()
+    for sign, found in ((1, changes), (-1, later)):
+        for provider, by_health in found.items():
+            for health, count in by_health.items() if wanted.provider in (None, provider) else ():
+                counts[health] += sign * count
+    return {health: counts[health] for health in Health if counts[health]}
 
 
 def is_open(account: Account) -> bool:

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.status import Verdict
-from ..lifecycle.wording import escaped, moment, one_of, printable
-from .audit import AuditReport, LogTotals, WindowTotals
+from ..lifecycle.status import Health, Verdict
+from ..lifecycle.wording import escaped, health_words, lasting, moment, one_of, printable
+from ..stores.fleet import AccountTally
+from .audit import FAILING, AuditReport, LogTotals, WindowTotals
 from .grouping import Group
 
 MAX_WORD = 60
@@ -85,6 +86,52 @@ def headline(report: AuditReport) -> str:
     found = counted(report.anomalies, "anomaly", "anomalies")
     of_all = f"{report.affected_accounts:,} of {counted(report.accounts, 'account')}"
     return f"{found} on {of_all}: {one_of(tuple(parts), 'and')}."
+
+
+HEALTH_NAMES = {health: health.value.lower().replace("_", " ") for health in Health} | {
+    Health.ACTION_REQUIRED: "down until their user signs in"
+}
+"""Each health as it is said of several accounts."""
+
+
+def top_lines(report: AuditReport) -> list[str]:
+    """Return what comes before everything else: accounts that were lost together, if they still are."""
+    return [str(incident) for incident in report.present_incidents[:MAX_TOP_LINES]]
+
+
+def other_incidents(report: AuditReport) -> list[str]:
+    """Return the incidents that do not stand above everything else."""
+    top = report.present_incidents[:MAX_TOP_LINES]
+    return [str(incident) for incident in report.incidents if incident not in top]
+
+
+MAX_TOP_LINES = 2
+"""How many incidents stand above everything else; the others are among what changed."""
+
+
+def acting(health: Health, alike: tuple[AccountTally, ...]) -> str:
+    """Return who must act on accounts of a health and how, in a sentence or two."""
+    accounts = sum(each.accounts if health in FAILING else each.stuck or 0 for each in alike)
+    if health in FAILING:
+        verb = "is" if accounts == 1 else "are"
+        return f"{counted(accounts, 'account')} {verb} {HEALTH_NAMES[health]}. {health_words(health).advice}"
+    verb = "has" if accounts == 1 else "have"
+    longer = f"{counted(accounts, 'account')} {verb} been {HEALTH_NAMES[health]} for longer than that lasts."
+    return f"{longer} Reconcile with the vendor: what its list of accounts says settles it."
+
+
+def numbers_of(each: AccountTally, report: AuditReport) -> tuple[str, str, str]:
+    """Return how many accounts stand alike, for how long the first of them, and how many for too long."""
+    age = "" if each.oldest is None else lasting(max(report.until - each.oldest, timedelta(0)))
+    return f"{each.accounts:,}", age, f"{each.stuck:,}" if each.stuck else ""
+
+
+def changes(report: AuditReport) -> str:
+    """Return how the fleet changed within the last day, in a sentence; blank where that is not known."""
+    if report.changed is None:
+        return ""
+    parts = tuple(f"{count:+,} {HEALTH_NAMES[health]}" for health, count in report.changed.items())
+    return f"Within the last 24 hours: {', '.join(parts) or 'no account changed its health'}."
 
 
 def presumption(report: AuditReport) -> str:
