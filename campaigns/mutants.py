@@ -42,7 +42,21 @@ ALONE = 3
 FILE = ("-k", "not TestTemporaryStore", "tests/stores/test_sqlite.py")
 """A store in a file, which the temporary one is as well."""
 TESTS: dict[str, tuple[str, ...]] = {
-    "lifecycle/decide.py": ("tests/lifecycle",),
+    "lifecycle/decide.py": (
+        "tests/lifecycle/test_judging.py",
+        "tests/lifecycle/test_blind_windows.py",
+        "tests/lifecycle/test_effects.py",
+        "tests/lifecycle/test_deadlines.py",
+        "tests/lifecycle/test_observations.py",
+        "tests/lifecycle/test_table.py",
+        "tests/lifecycle/test_stories.py",
+        "tests/lifecycle/test_health.py",
+        "tests/lifecycle/test_rules.py",
+        "tests/lifecycle/test_applied.py",
+        "tests/lifecycle/test_policy.py",
+        "tests/lifecycle/test_reading.py",
+        "tests/lifecycle/test_properties.py",
+    ),
     "hooks/leases.py": ("tests/hooks/test_leases.py", "tests/hooks/test_worker.py", "tests/hooks/test_processes.py"),
     "hooks/delivery.py": (
         "tests/hooks/test_backoff.py",
