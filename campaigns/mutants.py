@@ -93,6 +93,11 @@ REASONS = {
     "OUTBOX_PAGE = 101": "a page of another size",
     "OUTBOX_PAGE = 99": "a page of another size",
     "if completion.state == DeliveryState.DONE:": "an enum's member equals itself",
+    "self._wakes_s = -1.0": "it is set when the thread is started",
+    "self.changed.wait(None if self._wakes_s >= float(\"inf\") else self._wakes_s - now_s)": "no time is beyond never",
+    "if self._wakes_s >= now_s:": "it waits for no time at all",
+    "return len(found), 0 if is_last else found[- 0][1]": "what is erased by now is not looked at again",
+    'if (begin := data.find(b"\\x1f\\x8b")) >= 0 and (unpacked := _unpacked(data[begin:], 31)):': "once too often",
 }
 """Why a survivor may live, by the line that it came to: the change makes no difference."""
 _CACHE = "@lru_cache("

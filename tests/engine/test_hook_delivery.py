@@ -96,6 +96,24 @@ def test_running_hooks_tells_what_happened_in_order(engine: Engine) -> None:
     assert engine.run_hooks() == []
 
 
+def test_what_was_due_when_a_run_began_is_called_in_it_however_long_the_calls_take(
+    engine: Engine, clock: Clock
+) -> None:
+    heard: list[tuple[str, int]] = []
+
+    @engine.on_connected(name="slow")
+    def slow(call: HookCall) -> None:
+        heard.append((call.account_id, call.attempt))
+        clock.tick(minutes=5)
+        assert call.attempt > 1
+
+    for account_id in ("a", "b", "c"):
+        engine.feed_event(webhook(account_id, "OK"))
+    clock.tick(hours=1)
+    engine.run_hooks()
+    assert heard[3:] == [("a", 2), ("b", 2), ("c", 2)]
+
+
 def test_a_failing_hook_is_tried_once_in_each_run(engine: Engine, clock: Clock) -> None:
     engine.feed_event(webhook("a", "OK"))
     failing = Failing(99)

@@ -238,8 +238,8 @@ class Deliverer:
     def hold(self, claimed: Sequence[Delivery]) -> list[Delivery]:
         """Renew the leases of claimed deliveries from now on; return them in the order in which they are called."""
         self._leases.hold([claim_of(delivery) for delivery in claimed])
-        places = {name: place for place, name in enumerate(self._hooks)} if len(claimed) > 1 else {}
-        return sorted(claimed, key=lambda delivery: (delivery.row.effect_id, places.get(delivery.hook.name, 0)))
+        places = {name: place for place, name in enumerate(self._hooks)}
+        return sorted(claimed, key=lambda delivery: (delivery.row.effect_id, places[delivery.hook.name]))
 
     def accounts_of(self, deliveries: Sequence[Delivery]) -> dict[str, Account]:
         """Return the accounts that the deliveries are about as they are now, by id."""
