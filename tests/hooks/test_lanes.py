@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from account_lifecycle import Engine, HookCall
 from account_lifecycle.hooks.delivery import ABANDONED, OUTBOX_PAGE, Deliverer
 from account_lifecycle.hooks.inline import Runner
@@ -111,11 +113,15 @@ def test_a_completion_after_the_lease_was_lost_is_refused(engine: Engine, clock:
 def test_the_reaper_counts_a_lost_lease_as_a_failed_attempt(engine: Engine, clock: Clock) -> None:
     engine.on_connected(print, attempts=3, name="mine")
     feed_without_running(engine, clock)
-    for attempt in (1, 2, 3):
+    for attempt, event in enumerate(["it is due again", "it is due again", "it was dead-lettered"], 1):
         abandon(engine, clock)
-        reap(engine, clock)
+        with capture_logs() as logs:
+            reap(engine, clock)
         (record,) = engine.deliveries()
         assert (record.attempts, record.error) == (attempt, ABANDONED)
+        (line,) = logs
+        assert (line["event"], line["error"]) == (f"hook failed; {event}", ABANDONED)
+        assert ("due_at" in line) == (record.state == "waiting")
     assert states(engine) == ["dead"]
 
 
