@@ -94,7 +94,7 @@ REASONS = {
     "OUTBOX_PAGE = 99": "a page of another size",
     "if completion.state == DeliveryState.DONE:": "an enum's member equals itself",
     "self._wakes_s = -1.0": "it is set when the thread is started",
-    "self.changed.wait(None if self._wakes_s >= float(\"inf\") else self._wakes_s - now_s)": "no time is beyond never",
+    'self.changed.wait(None if self._wakes_s >= float("inf") else self._wakes_s - now_s)': "no time is beyond never",
     "if self._wakes_s >= now_s:": "it waits for no time at all",
     "return len(found), 0 if is_last else found[- 0][1]": "what is erased by now is not looked at again",
     'if (begin := data.find(b"\\x1f\\x8b")) >= 0 and (unpacked := _unpacked(data[begin:], 31)):': "once too often",
@@ -292,8 +292,10 @@ class Trials:
 
     def _tests(self, copy: Path, module: str, limit_s: float | None, *, keep_bytecode: bool = False) -> int | None:
         """Run a module's tests up to the first that fails; return pytest's exit code, or None if that took too long."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "campaigns.mutants"]
-        environment = {**os.environ, "PYTHONPATH": str(copy / "src")}
+        plugins = ("no:cacheprovider", "_hypothesis_pytestplugin", "campaigns.mutants")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", *(word for name in plugins for word in ("-p", name))]
+        # Without the plugins that no test of these needs: to import them takes longer than most of the tests.
+        environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         if not keep_bytecode:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         if self._stopped.is_set():
