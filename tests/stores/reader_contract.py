@@ -47,6 +47,7 @@ def fits(anomaly: Anomaly, wanted: AuditFilter) -> bool:
 class ReaderContract:
     def test_its_schema_is_as_it_should_be_until_it_is_closed(self, store: Store) -> None:
         store.check_schema()
+        store.check_writable()
         store.close()
         with pytest.raises(StoreError):
             store.check_schema()

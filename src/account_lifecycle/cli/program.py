@@ -9,6 +9,7 @@ from .auditing import audit
 from .commands import EXIT_CODES, PROGRAM, Program
 from .databases import db
 from .demo import demo
+from .doctor import doctor
 from .drawing import diagram
 from .events import events_command
 from .explaining import explain
@@ -18,6 +19,7 @@ from .listening import listen_command
 from .observing import observe_command
 from .opening import config
 from .quarantine import quarantine
+from .registering import webhooks
 from .replaying import replay_command
 from .serving import serve_command
 from .status import status_command
@@ -49,7 +51,7 @@ _SECTIONS = {
     "Try webhooks": ("trigger", "listen"),
     "Prove and keep the record": ("verify", "db"),
     "Look at the life cycle": ("diagram", "explain"),
-    "Set up": ("config",),
+    "Set up": ("config", "webhooks", "doctor"),
 }
 
 
@@ -78,7 +80,7 @@ _COMMANDS = (
     trigger_command, listen_command,
     verify, db,
     diagram, explain,
-    config,
+    config, webhooks, doctor,
 )  # fmt: skip
 for command in _COMMANDS:
     program.add_command(command)

@@ -105,6 +105,9 @@ class Ledger(Protocol):
         Numbers that are not there, and those that were fed or dismissed before, are left as they are.
         """
 
+    def check_writable(self) -> None:
+        """Write something that changes nothing, and commit it; raise ``StoreError`` if that cannot be done."""
+
     def erase(self, account_id: str, at: datetime) -> int:
         """Erase an account's payloads, owners and reasons for good, also from the quarantine; return of how many events
         and payloads.

@@ -10,6 +10,7 @@ A call is bounded in attempts, in time and in bytes. What is said of a failure h
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
@@ -81,6 +82,8 @@ class Caller:
         self._patience = patience
         self.host = public_url(self.base_url)
         """The URL, as far as it may be shown."""
+        self.answered_at: datetime | None = None
+        """The time by the vendor's clock at its last answer, if that named one: aware, to the second."""
         self._http = httpx2.Client(
             transport=transport,
             timeout=patience.answer_s,
@@ -192,6 +195,7 @@ class Caller:
             raise _Passing(f"it did not answer within {limit_s:g} s", _SLOW) from None
         except httpx2.RequestError as error:
             raise _Passing(f"the connection broke before the answer was whole ({_failure(error)})", _LATER) from None
+        self.answered_at = _moment_in(response.headers.get("date", ""))
         return response, bytes(content)
 
 
@@ -257,6 +261,13 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
     now = datetime.now(UTC)
     at = read_retry_after(response.headers.get("retry-after"), now)
     return None if at is None else (at - now).total_seconds()
+
+
+def _moment_in(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _log_retries_beside_the_output() -> None:

@@ -101,6 +101,11 @@ class VendorClient:
         """Close every connection."""
         self._caller.close()
 
+    @property
+    def answered_at(self) -> datetime | None:
+        """The time by the vendor's clock at its last answer, to the second; None before there was one that named it."""
+        return self._caller.answered_at
+
     # ---- Accounts --------------------------------------------------------------------------------
 
     def accounts(self) -> Iterator[VendorAccount]:

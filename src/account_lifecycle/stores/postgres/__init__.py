@@ -82,3 +82,7 @@ class PostgresStore(Feeder, PostgresProver, PostgresRetention, PostgresOutbox, P
             return len(changed) or transaction.earlier or 0
 
         return self._transactions.run(mark) if numbers else 0
+
+    def check_writable(self) -> None:
+        """Write a row as it is and commit it; raise ``StoreError`` if that cannot be done."""
+        self._transactions.run(lambda transaction: transaction.put_off("touch", [()]))

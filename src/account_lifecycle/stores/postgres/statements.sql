@@ -156,6 +156,9 @@ UPDATE quarantine SET released_at = %s, digest = %s WHERE quarantine_id = %s
 -- name: dismiss
 UPDATE quarantine SET dismissed_at = %s, digest = %s WHERE quarantine_id = %s
 
+-- name: touch
+UPDATE counter SET value = value WHERE name = (SELECT min(name) FROM counter)
+
 -- name: changing_hooks
 -- Waits until nobody feeds, and keeps everybody from it: a feed either has been committed or knows the hook.
 SELECT pg_advisory_xact_lock(1094929475, hashtext('hooks ' || coalesce(current_schema(), '')))

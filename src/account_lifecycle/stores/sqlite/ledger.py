@@ -24,7 +24,7 @@ from ..commit_group import Turn
 from ..outbox_rows import Planner
 from ..protocol import Fed, Feed
 from ..writing import Feeder, FeedRows, dismissed_rows, judge_feed, quarantine_rows, release_row, release_times
-from .connection import every, pragma
+from .connection import SCHEMA_VERSION, every, pragma
 from .outbox import known_hooks, make_deliveries, note_number
 from .transactions import SQLiteFile
 
@@ -80,6 +80,10 @@ class SQLiteLedger(SQLiteFile, Feeder):
             return len(changed)
 
         return self._write(write)
+
+    def check_writable(self) -> None:
+        """Write a page as it is and commit it; raise ``StoreError`` if that cannot be done."""
+        self._write(lambda db: every(db, f"PRAGMA user_version = {SCHEMA_VERSION}"))
 
     # ---- Judging and writing -----------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from email.utils import format_datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -53,16 +54,21 @@ class _Calls:
         """Return a call that asks for the key first, and fails if a fault is planned."""
 
         async def answer(request: Request) -> Response:
-            vendor = self.vendor
-            vendor.requests[f"{request.method} {path}"] += 1
-            if request.headers.get("x-api-key") != vendor.key:
-                return _problem(401)
-            fault = vendor.faults.next(request.url.path.removeprefix(_PREFIX))
-            if fault is None:
-                return await call(request)
-            return await _faulty(fault, request, call)
+            response = await self._answered(request, path, call)
+            response.headers["Date"] = format_datetime(self.vendor.clock(), usegmt=True)
+            return response
 
         return answer
+
+    async def _answered(self, request: Request, path: str, call: Endpoint) -> Response:
+        vendor = self.vendor
+        vendor.requests[f"{request.method} {path}"] += 1
+        if request.headers.get("x-api-key") != vendor.key:
+            return _problem(401)
+        fault = vendor.faults.next(request.url.path.removeprefix(_PREFIX))
+        if fault is None:
+            return await call(request)
+        return await _faulty(fault, request, call)
 
     async def accounts(self, request: Request) -> Response:
         """Answer a page of the list of accounts."""

@@ -43,7 +43,7 @@ SYNC = timedelta(minutes=2)
 _FAILED = next(word for word in ANNOUNCEMENTS if word in HOSTED_AUTH.statuses and "FAIL" in word)
 
 
-class Answered(Protocol):
+class HasStatus(Protocol):
     """What a receiver returns: anything with a status."""
 
     @property
@@ -51,7 +51,7 @@ class Answered(Protocol):
         """Return the HTTP status."""
 
 
-WebhookReceiver = Callable[[str, Mapping[str, str], str, bytes], Answered]
+WebhookReceiver = Callable[[str, Mapping[str, str], str, bytes], HasStatus]
 """A receiver in this process, such as ``Receiver.handle``: called with method, headers, query and body."""
 
 

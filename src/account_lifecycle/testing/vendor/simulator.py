@@ -8,7 +8,7 @@ from ...engine.core import Engine
 from ...errors import PayloadError, StoreError
 from ...vendor import Patience, VendorClient
 from .api import make_app
-from .core import SIMULATED_URL, Answered, VendorCore
+from .core import SIMULATED_URL, HasStatus, VendorCore
 from .faults import ApiFault, PlannedFault
 from .wiring import InProcess, serving
 
@@ -29,7 +29,7 @@ class SimulatedVendor(VendorCore):
     def feed(self, engine: Engine, words: Collection[str] | None = None) -> str:
         """Register a webhook that feeds an engine of this process, without HTTP between them; return its id."""
 
-        def receive(_method: str, headers: Mapping[str, str], _query: str, body: bytes) -> Answered:
+        def receive(_method: str, headers: Mapping[str, str], _query: str, body: bytes) -> HasStatus:
             try:
                 engine.feed_body(body, headers)
             except PayloadError:

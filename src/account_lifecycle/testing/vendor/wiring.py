@@ -98,7 +98,9 @@ def serving(app: Any, run_due: Callable[[], object], port: int) -> Iterator[str]
     """Serve an application on loopback, and call ``run_due`` again and again, in two threads, until the block ends."""
     import uvicorn
 
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="warning", date_header=False, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     ended = Event()
 
