@@ -423,6 +423,18 @@ def test_webhooks_are_deleted_after_a_question(run: Run, vendor: SimulatedVendor
     assert vendor.subscriptions == {}
 
 
+def test_what_is_asked_again_is_said_beside_the_output(
+    run: Run, vendor: SimulatedVendor, caplog: pytest.LogCaptureFixture
+) -> None:
+    register_rightly(vendor)
+    vendor.fault(ApiFault.UNAVAILABLE, times=1)
+    ran = run("webhooks", "list", "--json")
+    assert [each["source"] for each in ran.records] == ["account_status"]
+    (logged,) = [record.getMessage() for record in caplog.records]
+    assert logged.startswith('event="the vendor is asked again" call="GET /api/v1/webhooks of http://127.0.0.1:')
+    assert logged.endswith('attempt=1 failure="it answered 503 Service Unavailable (HTML)"')
+
+
 def test_the_key_is_read_from_a_file(run: Run, vendor: SimulatedVendor, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"{KEY}\n")
     ran = run("webhooks", "list", "--json", ACCOUNT_LIFECYCLE_VENDOR_KEY="file:key")

@@ -9,6 +9,7 @@ A call is bounded in attempts, in time and in bytes. What is said of a failure h
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -19,9 +20,9 @@ import httpx2
 import msgspec
 import stamina
 import structlog
-from stamina.instrumentation import LoggingOnRetryHook, get_on_retry_hooks, set_on_retry_hooks
+from stamina.instrumentation import LoggingOnRetryHook, RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
-from ..errors import ConfigurationError, VendorRefused, VendorUnavailable
+from ..errors import ConfigurationError, VendorRefused, VendorUnavailable, logger
 from ..lifecycle.wording import printable
 from ..urls import HIDDEN, public_url
 from ..webhooks.endpoint import read_retry_after
@@ -90,7 +91,7 @@ class Caller:
             headers={"Accept": "application/json", "User-Agent": user_agent()},
             trust_env=not _is_this_machine(self._base),  # the proxies of the environment, but not to reach oneself
         )
-        _log_retries_beside_the_output()
+        _keep_retries_off_the_output()
 
     def close(self) -> None:
         """Close every connection."""
@@ -118,9 +119,12 @@ class Caller:
         def backoff(error: Exception) -> bool | float:
             if not isinstance(error, _Passing) or not (is_repeatable or error.is_undone):
                 return False
-            if error.retry_after_s is not None:
-                return error.retry_after_s if monotonic() + error.retry_after_s < end else False
-            return True
+            after_s = error.retry_after_s
+            if after_s is not None and monotonic() + after_s >= end:
+                return False
+            if tried < self._patience.attempts and monotonic() < end:
+                logger().warning("the vendor is asked again", call=called, attempt=tried, failure=error.found)
+            return True if after_s is None else after_s
 
         try:
             for attempt in stamina.retry_context(
@@ -270,18 +274,26 @@ def _moment_in(text: str) -> datetime | None:
         return None
 
 
-def _log_retries_beside_the_output() -> None:
-    """Have retries logged by the standard library where structlog is not configured.
+def _keep_retries_off_the_output() -> None:
+    """Have stamina log retries by the standard library where structlog is not configured, and none of ours.
 
-    stamina logs them with structlog if that is installed, and without a configuration structlog writes to standard
-    output, where the data of a command is.
+    It logs with structlog if that is installed, and without a configuration structlog writes to standard output, where
+    the data of a command is. What is asked again here is logged by ``Caller`` itself.
     """
-    if not structlog.is_configured():
-        hooks = [
-            LoggingOnRetryHook if getattr(hook, "__module__", "").endswith("._structlog") else hook
-            for hook in get_on_retry_hooks()
-        ]
-        set_on_retry_hooks(hooks)
+    if structlog.is_configured():
+        return
+    by_library = LoggingOnRetryHook.hook_factory()
+
+    def of_others(details: RetryDetails) -> AbstractContextManager[None] | None:
+        return None if isinstance(details.caused_by, _Passing) else by_library(details)
+
+    hooks = get_on_retry_hooks()
+    if any(_is_of_structlog(hook) for hook in hooks):
+        set_on_retry_hooks([of_others if _is_of_structlog(hook) else hook for hook in hooks])
+
+
+def _is_of_structlog(hook: object) -> bool:
+    return getattr(hook, "__module__", "").endswith("._structlog")
 
 
 # ---- Settings ---------------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def faults_of(webhook: VendorWebhook, expected: Expected) -> Iterator[Finding]:
     if urlsplit(expected.url).scheme == "http" and urlsplit(expected.url).hostname not in ("127.0.0.1", "localhost"):
         yield Finding(
             name, Level.WARNING, f"{which} is sent without encryption",
-            "Anybody on the way can read its secret, and send what they like with it.",
+            "Anybody on the way can read its secret, and announce anything with it.",
             "export ACCOUNT_LIFECYCLE_RECEIVER_URL=https://…, then: " + _REPLACE,
         )  # fmt: skip
 
@@ -135,7 +135,7 @@ def _secret(webhook: VendorWebhook, expected: Expected) -> Iterator[Finding]:
     if not expected.secrets:
         yield Finding(
             "secret", Level.ERROR, "the receiver has none",
-            "Whoever finds its address can say what they like of every account.",
+            "Anybody who learns its address can announce anything about every account.",
             "export ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS=file:secrets, then: " + _REPLACE,
         )  # fmt: skip
     elif not values:

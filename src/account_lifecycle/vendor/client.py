@@ -177,11 +177,11 @@ class VendorClient:
 
         It is sent as JSON, with the constant ``headers``. It is tried again only where it cannot have been registered.
         """
-        wanted = {arguments.word("words", word, Status) for word in words}
+        chosen = {arguments.word("words", word, Status) for word in words}
         body = {
             "request_url": url,
             "source": ACCOUNT_STATUS,
-            "events": [event for event, word in EVENTS.items() if word in wanted],
+            "events": [event for event, word in EVENTS.items() if word in chosen],
             "headers": [{"key": key, "value": value} for key, value in (headers or {}).items()],
             "format": "json",
             "enabled": True,
