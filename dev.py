@@ -42,7 +42,10 @@ COMMANDS: dict[str, list[list[str]]] = {
     "bench-fleet": [["python", "benchmarks/fleet.py"]],
     "bench-server": [["python", "benchmarks/receiver.py"]],
     "campaign": [["python", "-m", "campaigns"]],
-    "diagrams": [["python", "-m", "account_lifecycle.drawing.gallery", "diagrams"]],
+    "diagrams": [
+        ["python", "-m", "account_lifecycle.drawing.gallery", "diagrams"],
+        ["python", "-m", "account_lifecycle.server.census"],
+    ],
     "docs": [["python", "docs/generate.py"]],
     "shell": [[]],
 }

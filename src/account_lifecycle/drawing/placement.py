@@ -78,11 +78,12 @@ def place_sketch(sketch: Sketch) -> Placement:
     routes, labels = _fit(sketch.arrows, tuple(boxes.items()), sketch.group)
     drawn = [*boxes.values(), *(route.extent for route in routes), *filter(None, labels)]
     extent = around(drawn)
-    right = around(text.box for text in _title(sketch, extent.left, 0.0)).right
+    right = max([text.box.right for text in _title(sketch, extent.left, 0.0)], default=extent.left)
     ceiling = max(box.top for box in drawn if box.left < right + _MARGIN)
     width = extent.width * _LEGEND_SHARE
     below = _legend(sketch, extent.left, 0.0, width)
-    right = around(box for _, box in (*((text, text.box) for text in below.texts), *below.swatches)).right
+    words = (*(text.box for text in below.texts), *(box for _, box in below.swatches))
+    right = max([box.right for box in words], default=extent.left)
     floor = min(box.bottom for box in drawn if box.left < right + _MARGIN)
     title = _title(sketch, extent.left, ceiling + _MARGIN)
     return Placement(sketch, boxes, routes, labels, title, _legend(sketch, extent.left, floor - _MARGIN, width))
@@ -187,7 +188,9 @@ def _fit(
 
 
 def _title(sketch: Sketch, left: float, bottom: float) -> tuple[Text, ...]:
-    """Set the title and the line below it, their lower left corner given."""
+    """Set the title, if there is one, and the line below it, their lower left corner given."""
+    if not sketch.title:
+        return ()
     if sketch.subtitle:
         bottom += text_height(sketch.subtitle, SUBTITLE_SIZE)
     title = _text(sketch.title, left, bottom + 4 + text_height(sketch.title, TITLE_SIZE), TITLE_SIZE, bold=True)

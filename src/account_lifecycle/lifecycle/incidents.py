@@ -79,11 +79,15 @@ class Burst(NamedTuple):
         """How long it took from the first account to the last."""
         return self.ended_at - self.began_at
 
+    @property
+    def took(self) -> str:
+        """Within how long they came, in words."""
+        return "within a minute" if self.lasted <= _MINUTE else f"within {ceil(self.lasted / _MINUTE)} min"
+
     def __str__(self) -> str:
         named = f"{self.accounts:,} {printable(self.provider)} accounts" if self.provider is not None else ""
         who = named or f"{self.accounts:,} accounts of an unknown provider"
-        took = "within a minute" if self.lasted <= _MINUTE else f"within {ceil(self.lasted / _MINUTE)} min"
-        return f"{who} went {self.status} {took}"
+        return f"{who} went {self.status} {self.took}"
 
     def to_dict(self) -> JsonObject:
         """Return the burst as a JSON object."""

@@ -5,9 +5,9 @@
   the store and returns ``pages.render(request, "name.html.jinja", **values)``. ``pages.form(path, act)`` is for a
   POST: ``act(request, fields)``. Raise ``PageNotFound`` for what is not there; errors of the library become pages.
 - Its template extends ``base.html.jinja``: blocks ``title`` and ``main``. Filters: ``at | when``, ``at | ago``,
-  ``length | lasting``, ``health | label``, ``health | advice``, ``count | number``; ``account_url(id)``,
-  ``link(path, status=…)``. Nothing is written into ``style`` or ``on…``: the policy of the pages forbids both, so a bar
-  is an SVG with widths.
+  ``length | lasting``, ``health | label``, ``health | advice``, ``count | number``, ``provider | provider``, ``kind |
+  kind``; ``account_url(id)``, ``link(path, status=…)``; ``macros.plural(count, one, many)``, ``macros.chip(status)``.
+  Nothing is written into ``style`` or ``on…``: the policy of the pages forbids both, so a bar is an SVG with widths.
 - What moves while the page is open is an element ``data-live="NAME"`` whose whole content is a block ``live_NAME``.
   The stream (``live``) sends the blocks of the fleet that changed, and ``static/page.js`` puts them in place. Other
   pages pass ``topic="account:ID"`` or ``"events"`` and the number of the last event that they show as ``version``; then
@@ -126,15 +126,19 @@ class Pages:
         """
         values.setdefault("now", self.engine.now())
         values.update(path=request.scope["path"], query=request.query_params, topic=topic, version=version)
-        html = self.templates.get_template(template).render(values)
+        html = self.templates.get_template(template).render(self._with_macros(values))
         return HTMLResponse(html, status)
+
+    def _with_macros(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return values with ``macros``, which blocks see as well when they are rendered alone."""
+        return {"macros": self.templates.get_template("macros.html.jinja").make_module(values), **values}
 
     def parts_of(self, templates: Sequence[str], values: dict[str, Any]) -> dict[str, str]:
         """Return the blocks ``live_…`` of templates, by their names without that."""
         found: dict[str, str] = {}
         for name in templates:
             template = self.templates.get_template(name)
-            context = template.new_context(values)
+            context = template.new_context(self._with_macros(values))
             for block, write in template.blocks.items():
                 if block.startswith("live_"):
                     found[block.removeprefix("live_")] = "".join(write(context)).strip()

@@ -7,6 +7,7 @@ under names that have their digest in them, so a browser may keep them for ever 
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
+from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -15,8 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from ..lifecycle.status import Health
+from ..drawing.table import healths_drawn
+from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import escaped, health_words, lasting, one_of, time_text
+from ..report.words import provider_name
 
 HEALTH_LABELS = {
     Health.LIVE: "live",
@@ -78,11 +82,56 @@ def make_templates(zone: tzinfo, static: Mapping[str, StaticFile]) -> Environmen
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(zone=zone, static=static, HEALTH_LABELS=HEALTH_LABELS, account_url=account_url, link=link)
+    templates.globals.update(
+        zone=zone,
+        static=static,
+        HEALTH_LABELS=HEALTH_LABELS,
+        account_url=account_url,
+        link=link,
+        health_class=health_class,
+        status_class=status_class,
+        is_late=is_late,
+    )
     templates.filters.update(
-        number="{:,}".format, lasting=lasting, when=_when, ago=_ago, label=HEALTH_LABELS.__getitem__, advice=_advice
+        number="{:,}".format,
+        lasting=lasting,
+        brief=brief,
+        when=_when,
+        ago=_ago,
+        label=HEALTH_LABELS.__getitem__,
+        advice=_advice,
+        provider=provider_name,
+        kind=kind_name,
     )
     return templates
+
+
+def health_class(health: Health) -> str:
+    """Return the class of a health in the style of the pages."""
+    return health.lower().replace("_", "-")
+
+
+@cache
+def status_class(status: Status) -> str:
+    """Return the class of what a status means at first."""
+    return health_class(healths_drawn(status)[0])
+
+
+def brief(length: timedelta) -> str:
+    """Return a length of time as exactly as it matters: in days from two on, without seconds from ten minutes on."""
+    if length.days > 1:
+        return f"{length.days:,} d"
+    return lasting(length - length % timedelta(minutes=1) if length >= timedelta(minutes=10) else length)
+
+
+def kind_name(kind: AnomalyKind) -> str:
+    """Return a kind of anomaly for people."""
+    return kind.lower().replace("_", " ")
+
+
+def is_late(since: datetime | None, now: datetime) -> bool:
+    """Return whether a delivery that is due since then is late: one of this minute is not."""
+    return since is not None and now - since > timedelta(minutes=1)
 
 
 # ---- Links ---------------------------------------------------------------------------------------------------
@@ -118,7 +167,7 @@ def _when(context: Context, at: datetime | None, form: str = "auto") -> Markup:
 @pass_context
 def _ago(context: Context, at: datetime | None) -> str:
     """Return how long ago a time was; "never" for None."""
-    return "never" if at is None else f"{lasting(max(context['now'] - at, timedelta(0)))} ago"
+    return "never" if at is None else f"{brief(max(context['now'] - at, timedelta(0)))} ago"
 
 
 def _advice(health: Health) -> str:

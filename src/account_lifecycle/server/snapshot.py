@@ -17,8 +17,8 @@ from ..stores.fleet import FleetEvent, KindCount
 
 CACHED_S = 2.0
 """For how long a snapshot is shown."""
-EVENTS_SHOWN = 60
-"""How many events it has."""
+EVENTS_SHOWN = 200
+"""How many events it has, before runs of them are folded."""
 BARS = 24
 """Into how many hours moves are counted, the last of which is the present one."""
 

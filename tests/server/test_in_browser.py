@@ -1,0 +1,84 @@
+"""Every page in a real browser, light and dark, wide and narrow: nothing to stumble on, and nothing runs."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from account_lifecycle import Engine
+from browser import needs_browser, running
+from server.fleets import everything
+from server.showing import NOTHING, look, showing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = needs_browser
+
+PATHS = ("/", "/no-such-page")
+"""Every page that is looked at."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    yield from running()
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    with Engine.open("memory:", observers=()) as engine:
+        everything(engine)
+        with showing(engine) as url:
+            yield url
+
+
+VIEWS = (("light", 1440, True), ("light", 390, False), ("dark", 1440, False), ("dark", 390, True))
+"""Schemes, widths, and whether the rules of accessibility are tried, which takes seconds: in each scheme and width."""
+
+
+@pytest.mark.parametrize(("scheme", "width", "is_strict"), VIEWS)
+@pytest.mark.parametrize("path", PATHS)
+def test_there_is_nothing_to_stumble_on(
+    browser: "Browser", base: str, path: str, scheme: str, width: int, is_strict: bool
+) -> None:
+    seen = look(browser, base, path, scheme, width, is_strict=is_strict)
+    expected = NOTHING if path == "/" else NOTHING._replace(messages=seen.messages[:1])  # a browser reports a 404
+    assert seen == expected
+
+
+def test_every_part_of_the_page_has_something_to_show(browser: "Browser", base: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{base}/")
+    assert page.locator("h1").inner_text().startswith("30 IMAP accounts went ERROR within 3 min")
+    for part in ("headlines", "needs", "bar", "numbers", "groups", "events", "machinery", "anomalies"):
+        assert page.locator(f'[data-live="{part}"] > *').count(), part
+    assert page.locator(".groups .hot").inner_text().startswith("ERROR")
+    ok = page.locator(".life-cycle .central")
+    assert (ok.get_attribute("href"), ok.locator(".count").text_content()) == ("/accounts?status=OK", "69")
+    page.close()
+
+
+def test_on_a_phone_the_drawing_is_a_ladder(browser: "Browser", base: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(f"{base}/")
+    assert not page.locator(".life-cycle").is_visible()
+    assert page.locator(".ladder a").filter(has_text="CREDENTIALS").is_visible()
+    page.close()
+
+
+def test_every_count_in_the_drawing_fits_into_its_box(browser: "Browser", base: str) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{base}/")
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll(".life-cycle .state")].filter(state => {
+            const box = state.querySelector(".box").getBoundingClientRect();
+            const count = state.querySelector(".count");
+            count.textContent = "500,000";
+            return [...state.querySelectorAll("text")].some(text => {
+                const own = text.getBoundingClientRect();
+                return own.left < box.left || own.right > box.right || own.top < box.top || own.bottom > box.bottom;
+            });
+        }).map(state => state.getAttribute("href"))"""
+    )
+    assert outside == []
+    page.close()
