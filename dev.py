@@ -21,7 +21,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -31,8 +30,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed.sha256"
 
-APART = ("tests/spark", "tests/lifecycle", "tests/intake", "tests/simulate", "tests/drawing")
-"""What runs beside the rest of the suite, for a second core: it needs no database, and takes about as long."""
+SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+"""How the whole suite runs: a process for each core. The tests of a module stay together: they share what they open."""
 
 COMMANDS: dict[str, list[list[str]]] = {
     "test": [["python", "-m", "pytest"]],
@@ -76,7 +75,7 @@ def main(arguments: list[str]) -> int:
     name, *rest = arguments
     make_environment(("dev", *EXTRA_GROUPS.get(name, ())))
     if name == "test" and not rest:
-        return run_all_tests()
+        rest = SIDE_BY_SIDE
     *first, last = COMMANDS[name]
     for command in [*first, [*last, *rest]]:
         code = run(command)
@@ -125,24 +124,6 @@ def fetch(url: str) -> int:
     title = re.search("<title>(.*?)</title>", text, re.DOTALL)
     print(f"GET {url} -> {page.status}, {len(text):,} characters: {title[1].strip() if title else 'no title'}")
     return 0
-
-
-def run_all_tests() -> int:
-    """Run the whole suite, some of it beside the rest, which mostly waits. The worst exit code."""
-    with tempfile.TemporaryFile() as told:
-        beside = subprocess.Popen(
-            [str(PYTHON), "-m", "pytest", *APART],
-            cwd=ROOT,
-            stdout=told,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-        code = run(["python", "-m", "pytest", *(f"--ignore={folder}" for folder in APART)])
-        print(f"\n{', '.join(APART)}, which ran beside:", flush=True)
-        code = max(code, beside.wait())
-        told.seek(0)
-        print(told.read().decode(errors="replace"), flush=True)
-    return code
 
 
 def install_services() -> int:

@@ -144,7 +144,7 @@ def test_a_coroutine_in_place_of_its_function_is_refused_and_closed() -> None:
 @pytest.mark.parametrize(
     "given",
     [print, [].append, coroutine, partial(print, "call:"), lambda call, more=None: None, lambda *calls: None, min],
-    ids=repr,
+    ids=["a builtin", "a method", "a coroutine function", "a partial", "a default", "any number", "no signature"],
 )
 def test_whatever_takes_one_argument_is_a_hook(given: Any) -> None:
     registry = HookRegistry()
