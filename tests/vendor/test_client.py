@@ -75,6 +75,21 @@ def test_parameters_in_another_shape_name_no_premium_feature(
     assert (account.premium, account.created_at, account.sources) == ((), None, ())
 
 
+def test_an_entry_that_is_not_as_it_should_be_does_not_cost_the_others(
+    server: ScriptedServer, client: VendorClient
+) -> None:
+    items = [
+        {"id": "a", "type": "MAIL", "sources": [{"id": "a_1", "status": "OK"}]},
+        {"id": "b", "type": None, "sources": [None]},
+        {"id": "c", "type": 7, "sources": {"status": "OK"}},
+    ]
+    server.answers(Scripted(body=json.dumps({"items": items}).encode()))
+    assert [(account.id, account.statuses) for account in client.accounts()] == [("a", ("OK",)), ("b", ()), ("c", ())]
+    server.answers(Scripted(body=json.dumps({"items": [*items, {"type": "MAIL"}]}).encode()))
+    with pytest.raises(VendorUnavailable, match=r"missing required field `id`"):
+        list(client.accounts())
+
+
 def test_types_become_providers_and_two_are_not_followed(server: ScriptedServer, client: VendorClient) -> None:
     types = ("GOOGLE_CALENDAR", "twitter", "ICLOUD", "SLACK", "MOBILE", "NEWER")
     items = [{"id": kind, "type": kind} for kind in types]
@@ -119,6 +134,8 @@ def test_many_threads_ask_at_once(server: ScriptedServer, client: VendorClient) 
         Scripted(200, b'{"items": [{"id": ""}]}'),
         Scripted(200, b'{"error": "try later"}'),
         Scripted(200, b"\xff"),
+        Scripted(200, b'{"items": ' + b"[" * 100_000),
+        Scripted(200, b'{"items": [{"id": "\\ud800"}]}', (("Date", "Fri, 31 Dec 9999 23:59:59 -2300"),)),
         Scripted(200, b'{"items": []}' * 100, cut=True),
         Scripted(200, b"no gzip", (("Content-Encoding", "gzip"),)),
     ],

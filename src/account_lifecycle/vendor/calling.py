@@ -101,13 +101,13 @@ class Caller:
         self,
         method: str,
         path: str,
-        answer: type[DecodedT],
+        decode: Callable[[bytes], DecodedT],
         *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         is_repeatable: bool = True,
     ) -> DecodedT:
-        """Send a request and return its answer, decoded.
+        """Send a request and return its answer, as ``decode`` makes it of the content.
 
         What is not ``is_repeatable`` is tried again only where it cannot have arrived. Raise ``Missing`` for a 404 of
         the vendor's own, ``VendorRefused`` and ``VendorUnavailable``.
@@ -137,7 +137,7 @@ class Caller:
             ):
                 with attempt:
                     tried = attempt.num
-                    return _decoded(self._send(called, method, path, query, body), answer)
+                    return _decoded(self._send(called, method, path, query, body), decode)
         except _Passing as failure:
             often = f" (tried {tried} times)" if tried > 1 else ""
             remedy = failure.remedy if is_repeatable or failure.is_undone else f"{_PERHAPS_DONE} {failure.remedy}"
@@ -241,11 +241,13 @@ def _failure(error: Exception) -> str:
     return printable(str(error) or type(error).__name__, _MAX_WORDS)
 
 
-def _decoded(content: bytes, answer: type[DecodedT]) -> DecodedT:
+def _decoded(content: bytes, decode: Callable[[bytes], DecodedT]) -> DecodedT:
     try:
-        return msgspec.json.decode(content, type=answer)
+        return decode(content)
     except msgspec.ValidationError as error:
         raise _Passing(f"its JSON is not what it should be ({error})", _NOT_THE_API) from None
+    except RecursionError:
+        raise _Passing("its JSON is nested too deeply", _NOT_THE_API) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if content.lstrip()[:1] == b"<":
             raise _Passing("it answered with HTML in place of JSON", _NOT_THE_API) from None
@@ -257,7 +259,7 @@ def _is_object(content: bytes) -> bool:
     """Return whether an answer is a JSON object, as those of the API are: of another server a 404 proves nothing."""
     try:
         return isinstance(msgspec.json.decode(content), dict)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
 
 
@@ -270,7 +272,7 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
 def _moment_in(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -25,13 +25,13 @@ from .calling import Caller, Missing, Patience
 from .records import (
     ACCOUNT_STATUS,
     EVENTS,
-    AccountList,
-    Link,
-    Registered,
     VendorAccount,
     VendorWebhook,
-    WebhookList,
-    WireAccount,
+    read_account_page,
+    read_link,
+    read_registered,
+    read_vendor_account,
+    read_webhook_page,
 )
 
 PAGE_SIZE = 250
@@ -39,18 +39,15 @@ PAGE_SIZE = 250
 MAX_PAGES = 40_000
 """No list is followed further: ten million accounts."""
 
-ListedT = TypeVar("ListedT", covariant=True)
+PageT = TypeVar("PageT", bound="_Page")
 
 
-class _Page(Protocol[ListedT]):
+class _Page(Protocol):
     @property
-    def items(self) -> Collection[ListedT]: ...
+    def items(self) -> Collection[Any]: ...
 
     @property
     def cursor(self) -> str | None: ...
-
-
-PageT = TypeVar("PageT", bound=_Page[Any])
 
 
 def key_from(setting: str, text: str) -> Callable[[], str]:
@@ -112,15 +109,16 @@ class VendorClient:
         """Yield every account of the vendor's list, page by page.
 
         Only if this ends without an error was the list read to its end: an account may be called absent then only. One
-        that the vendor moves within its list meanwhile can come twice.
+        that the vendor moves within its list meanwhile can come twice. One whose entry is not as it should be has its id
+        and no source.
         """
-        for item in self._pages("/accounts", AccountList):
+        for item in self._pages("/accounts", read_account_page):
             yield item.record()
 
     def account(self, account_id: str) -> VendorAccount | None:
         """Return an account as the vendor has it now; None if it has none of that id."""
         try:
-            return self._caller.call("GET", _path("/accounts", account_id), WireAccount).record()
+            return self._caller.call("GET", _path("/accounts", account_id), read_vendor_account).record()
         except Missing:
             return None
 
@@ -157,13 +155,13 @@ class VendorClient:
             "failure_redirect_url": failure_url,
         }
         said = {key: value for key, value in body.items() if value is not None}
-        return self._caller.call("POST", "/hosted/accounts/link", Link, body=said).url
+        return self._caller.call("POST", "/hosted/accounts/link", read_link, body=said).url
 
     # ---- Webhooks --------------------------------------------------------------------------------
 
     def webhooks(self) -> list[VendorWebhook]:
         """Return every webhook that is registered, those of other sources included."""
-        return [item.record() for item in self._pages("/webhooks", WebhookList)]
+        return [item.record() for item in self._pages("/webhooks", read_webhook_page)]
 
     def register_webhook(
         self,
@@ -187,7 +185,7 @@ class VendorClient:
             "enabled": True,
             **({"name": name} if name else {}),
         }
-        registered = self._caller.call("POST", "/webhooks", Registered, body=body, is_repeatable=False)
+        registered = self._caller.call("POST", "/webhooks", read_registered, body=body, is_repeatable=False)
         return registered.webhook_id or registered.id
 
     def delete_webhook(self, webhook_id: str) -> bool:
@@ -198,16 +196,16 @@ class VendorClient:
 
     def _changed(self, method: str, path: str) -> bool:
         with suppress(Missing):
-            self._caller.call(method, path, object)
+            self._caller.call(method, path, bytes)
             return True
         return False
 
-    def _pages(self, path: str, kind: type[PageT]) -> Iterator[Any]:
+    def _pages(self, path: str, decode: Callable[[bytes], PageT]) -> Iterator[Any]:
         """Yield the items of a list that comes in pages. Raise ``VendorUnavailable`` for one that has no end."""
         query = {"limit": str(PAGE_SIZE)}
         seen: set[str] = set()
         for number in range(1, MAX_PAGES + 1):
-            page = self._caller.call("GET", path, kind, query=query)
+            page = self._caller.call("GET", path, decode, query=query)
             yield from page.items
             if not page.cursor:
                 return

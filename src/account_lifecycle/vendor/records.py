@@ -2,7 +2,8 @@
 
 Of an account's ``connection_params``, which hold personal data and keys, nothing is taken but the premium features, and
 nothing of them is in any record. Keys that are not named here are passed over, and a key that is missing has a value
-that says so, except those without which nothing could be said: an account's id, and the list of items itself.
+that says so, except those without which nothing could be said: an account's id, and the list of items itself. One item
+that is not as it should be does not cost the others: it is an account of which the list says nothing.
 """
 
 from datetime import datetime
@@ -182,18 +183,49 @@ class WireWebhook(msgspec.Struct):
         )
 
 
-class AccountList(msgspec.Struct):
-    """A page of accounts."""
+class AccountPage(msgspec.Struct):
+    """A page of the list of accounts."""
 
     items: list[WireAccount]
     cursor: str | None = None
 
 
-class WebhookList(msgspec.Struct):
-    """A page of webhooks."""
+class WebhookPage(msgspec.Struct):
+    """A page of the list of webhooks."""
 
     items: list[WireWebhook]
     cursor: str | None = None
+
+
+class _RawPage(msgspec.Struct):
+    items: list[msgspec.Raw]
+    cursor: str | None = None
+
+
+class _Named(msgspec.Struct):
+    id: _Id
+
+
+def read_account_page(content: bytes) -> AccountPage:
+    """Return a page of accounts; of an item that is not as it should be, only its id. Raise ``msgspec.DecodeError``."""
+    try:
+        return _ACCOUNT_PAGE.decode(content)
+    except msgspec.ValidationError:
+        page = _RAW_PAGE.decode(content)
+        return AccountPage([_read_item(item) for item in page.items], page.cursor)
+
+
+def _read_item(item: msgspec.Raw) -> WireAccount:
+    try:
+        return read_vendor_account(item)
+    except msgspec.ValidationError:
+        return WireAccount(_NAMED.decode(item).id)
+
+
+_ACCOUNT_PAGE, _RAW_PAGE = msgspec.json.Decoder(AccountPage), msgspec.json.Decoder(_RawPage)
+_NAMED = msgspec.json.Decoder(_Named)
+read_vendor_account = msgspec.json.Decoder(WireAccount).decode
+read_webhook_page = msgspec.json.Decoder(WebhookPage).decode
 
 
 class Registered(msgspec.Struct):
@@ -207,6 +239,10 @@ class Link(msgspec.Struct):
     """What comes back for a link of hosted auth."""
 
     url: _Id
+
+
+read_registered = msgspec.json.Decoder(Registered).decode
+read_link = msgspec.json.Decoder(Link).decode
 
 
 class _InstantMessaging(msgspec.Struct):
