@@ -260,6 +260,8 @@ class SubscribedHook(NamedTuple):
     """How long its deliveries wait after their event, and are withdrawn when what they stand for ends meanwhile."""
     is_paired: bool = False
     """Whether it is called only where a hook of the same given name was for what its effect ends."""
+    is_confirmed: bool = False
+    """Whether the vendor is asked before it is called."""
     since: datetime | None = None
     """From when on events are its own, by the time of their receipt; None: those that are fed once it is known."""
     backlog: Backlog | None = None
@@ -288,6 +290,7 @@ class SubscribedHook(NamedTuple):
             "on_dead": self.on_dead.value,
             "after_s": None if self.after is None else self.after.total_seconds(),
             "paired": self.is_paired,
+            "confirm": self.is_confirmed,
             "since": "now" if self.since is None else "beginning" if self.since == BEGINNING else time_text(self.since),
             "is_behind": self.backlog is not None,
             "subscribed_at": time_text(self.subscribed_at),

@@ -136,6 +136,7 @@ def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
         "deadlines": ("{}", "default"),
         "reminders": ("1d,7d,30d", "default"),
         "expiry_notice": ("14d", "default"),
+        "confirm_within": ("10m", "default"),
         "batch_size": ("7", "option"),
         "host": ("127.0.0.1", "default"),
         "port": ("8787", "default"),

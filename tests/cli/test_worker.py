@@ -89,7 +89,7 @@ def test_what_was_given_up_is_told_apart(run: Run, store: Path, hooks: str) -> N
 
 def test_the_end_is_told_to_programs_as_well(run: Run, store: Path, hooks: str) -> None:
     ran = run("worker", "--hooks", hooks, "--once", "--catch-up", "--json")
-    counts = {"done": 2, "waiting": 0, "dead": 0, "halted": 0, "running": 0}
+    counts = {"done": 2, "waiting": 0, "dead": 0, "halted": 0, "withdrawn": 0, "running": 0}
     assert ran.document == counts | {"left": [], "unregistered": {}}
 
 

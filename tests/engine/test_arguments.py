@@ -30,6 +30,7 @@ from account_lifecycle import (
     Status,
     UnreadablePayloads,
 )
+from account_lifecycle.hooks.confirming import AskVendor
 from account_lifecycle.intake.payloads import Payload
 from account_lifecycle.records import Observer, TimeSource
 from account_lifecycle.stores.fleet import AccountOrder, FleetEvent
@@ -65,6 +66,7 @@ WRONG: dict[Any, Sequence[object]] = {
     Policy: ("default", {}, None),
     TimeSource: (*NO_CALLABLES, None),
     Callable[[PayloadError], object] | None: NO_CALLABLES,
+    AskVendor | None: NO_CALLABLES,
     Payload: (object(), {1}, START, Received(payload("OK", "a")), Observation("a", "OK")),
     Iterable[Payload | Received]: (*NOT_SEVERAL, None),
     Iterable[Observation]: (*NOT_SEVERAL, None),

@@ -72,7 +72,7 @@ def test_a_word_that_there_is_not_is_refused_at_once(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", EffectKind)
-@pytest.mark.parametrize("option", ["confirm", "during_incident", "atempts"])
+@pytest.mark.parametrize("option", ["during_incident", "atempts"])
 def test_an_option_that_there_is_not_is_refused_at_once_by_name(kind: EffectKind, option: str) -> None:
     with pytest.raises(
         TypeError, match=f"on_{kind}: found {option}; expected name, timeout, ordering, attempts, on_dead"

@@ -171,6 +171,20 @@ class WithdrawalContract:
         assert standing(store, hook="recovered:*:mail") == [(3, "withdrawn")]
         assert call_due(store, 99) == []
 
+    def test_it_is_withdrawn_with_an_opener_that_was_asked_about_and_had_healed(self, store: Store) -> None:
+        store.subscribe([hook("action_required:*:mail", REQUIRED, is_confirmed=True), paired()], at(0))
+        assert [known.is_confirmed for known in store.subscribed()] == [True, False]
+        live(store, (0, "OK"), (10, "CREDENTIALS"))
+        asked = claim_one(store, now=at(10))
+        assert asked.hook.is_confirmed
+        live(store, (11, "OK"))
+        store.complete([completed(asked, DeliveryState.WITHDRAWN, at(12), None, "healed", counts=False)])
+        assert standing(store) == [(2, "withdrawn"), (3, "withdrawn")]
+        assert [(record.attempts, record.error) for record in records(store, hook="action_required:*:mail")] == [
+            (0, "healed")
+        ]
+        assert call_due(store, 99) == []
+
     def test_it_waits_for_an_opener_that_halts_until_that_is_redriven(self, store: Store) -> None:
         store.subscribe([hook("action_required:*:mail", REQUIRED), paired()], at(0))
         live(store, (0, "OK"), (10, "CREDENTIALS"))

@@ -14,6 +14,7 @@ from .options import batch_option, json_option, policy_options, store_option
 from .output import Sheet, say, write_document
 
 if TYPE_CHECKING:
+    from ..hooks.confirming import AskVendor
     from ..vendor import VendorClient
     from .settings import Settings
 
@@ -69,6 +70,19 @@ def open_vendor(settings: "Settings") -> "VendorClient":
         needed = f'{error.name}, which is not installed. Run: pip install "account-lifecycle[vendor]"'
         raise Failed(f"the vendor's API needs {needed}") from error
     return VendorClient(settings.vendor_url, key_from(f"{VARIABLE_PREFIX}VENDOR_KEY", key_text))
+
+
+def asking_for(engine: Engine, settings: "Settings") -> "AskVendor | None":
+    """Return what asks the vendor before hooks are called that are to be confirmed; None without a URL and a key."""
+    if not settings.vendor_url or not settings.vendor_key.get_secret_value():
+        for subscription in engine.subscriptions:
+            if subscription.terms.is_confirmed:
+                say(f"{subscription.name}: confirm=True, and nobody to ask. Set ACCOUNT_LIFECYCLE_VENDOR_URL and _KEY")
+        return None
+    client = open_vendor(settings)
+    from ..vendor import asking
+
+    return asking(engine, client)
 
 
 def read_settings(**options: object) -> "Settings":

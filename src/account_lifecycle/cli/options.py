@@ -205,6 +205,7 @@ _POLICY = (
     ("deadlines", "JSON", 'Deadlines in place of the built-in ones, such as {"LINKEDIN": {"CONNECTING": "45min"}}.'),
     ("reminders", "LENGTHS", "After how long down an account is told of again.  [default: 1d,7d,30d]"),
     ("expiry_notice", "LENGTH", "How long before a session ends that is told.  [default: 14d]"),
+    ("confirm_within", "LENGTH", "How long a call waits at most for the vendor to confirm it.  [default: 10m]"),
 )
 
 

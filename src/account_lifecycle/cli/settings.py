@@ -187,7 +187,8 @@ class Settings(BaseSettings):
     deadlines: _DeadlinesField = Field(default_factory=dict)
     reminders: _LengthsField = DEFAULT_POLICY.reminders
     expiry_notice: _LengthField = DEFAULT_POLICY.expiry_notice
-    """These eight are the terms of a ``Policy``."""
+    confirm_within: _LengthField = DEFAULT_POLICY.confirm_within
+    """These nine are the terms of a ``Policy``."""
     batch_size: int | None = Field(None, ge=1, le=100_000)
     """How many events are committed at a time where a log is fed; None for what is best there."""
     host: str = Field("127.0.0.1", min_length=1)
@@ -342,6 +343,6 @@ _EXPECTED = {
 _SECRETS_SHOWN = {False: "none", True: "set, not shown"}
 POLICY_TERMS = (
     "redelivery_window", "retry_horizon", "delivery_margin", "settling", "subscribed", "deadlines", "reminders",
-    "expiry_notice",
+    "expiry_notice", "confirm_within",
 )  # fmt: skip
-"""The settings that judging depends on, by the names that ``Policy`` gives them."""
+"""The settings that judging and confirming depend on, by the names that ``Policy`` gives them."""

@@ -14,6 +14,7 @@ from ..engine.core import MAX_THREADS, Engine, utc_now
 from ..engine.diagnosis import age
 from ..engine.waiting import OLD, WaitingCalls
 from ..hooks.calling import RunningCall
+from ..hooks.confirming import AskVendor
 from ..hooks.worker import Worker
 from ..lifecycle.wording import JsonObject, lasting, moment, time_text
 from ..records import DeliveryFilter, DeliveryState
@@ -22,7 +23,7 @@ from ..stores.opening import is_same_store
 from ..urls import public_url
 from .commands import BadSetting, Command
 from .loading import Register, find_hooks
-from .opening import open_to_write, read_settings
+from .opening import asking_for, open_to_write, read_settings
 from .options import LENGTH, json_option, store_option
 from .output import say, write_document
 from .progress import STOP_SIGNALS
@@ -32,6 +33,7 @@ _OUTCOMES = {
     DeliveryState.WAITING: "to be retried",
     DeliveryState.DEAD: "dead-lettered",
     DeliveryState.HALTED: "dead-lettered, with their lanes waiting for a redrive",
+    DeliveryState.WITHDRAWN: "withdrawn as over",
     DeliveryState.RUNNING: "lost to another worker",
 }
 
@@ -80,6 +82,7 @@ def worker(
     made again later, by any worker. A second signal ends it at once.
 
     Deadlines that have passed are looked for every minute, and hooks called for them; with --once they are not.
+    Before hooks with confirm=True the vendor is asked, with the URL and the key of the settings.
 
     Start as many workers as you like, on one machine or, with a server for a store, on several: each
     call is made by one of them, and the calls for one account and hook come in the order of the events.
@@ -98,11 +101,11 @@ def worker(
             return
         if not catch_up:
             _check_age(engine.waiting_calls())
-        unregistered = _say_unregistered(engine)
+        unregistered, ask = _say_unregistered(engine), asking_for(engine, read_settings(store=store))
         if once:
-            counts: Mapping[str, int] = Counter(str(outcome.state) for outcome in engine.run_hooks())
+            counts: Mapping[str, int] = Counter(str(outcome.state) for outcome in engine.run_hooks(ask=ask))
         else:
-            running = _run_until_stopped(engine, threads, poll, stop_timeout)
+            running = _run_until_stopped(engine, ask, threads, poll, stop_timeout)
             counts, left = running.counts, running.running_calls
     finally:
         engine.close(timeout_s=0)  # whatever runs was waited for already
@@ -189,9 +192,11 @@ def _say_unregistered(engine: Engine) -> JsonObject:
     return found
 
 
-def _run_until_stopped(engine: Engine, threads: int, poll: timedelta, longest: timedelta) -> Worker:
+def _run_until_stopped(
+    engine: Engine, ask: AskVendor | None, threads: int, poll: timedelta, longest: timedelta
+) -> Worker:
     with _stoppable() as wait_for_stop:
-        running = engine.start_runner(threads=threads, poll_s=poll.total_seconds())
+        running = engine.start_runner(threads=threads, poll_s=poll.total_seconds(), ask=ask)
         say(f"running {counted(len(engine.subscriptions), 'hook')} in {counted(threads, 'thread')}; stop with Ctrl-C")
         wait_for_stop()
         if calls := running.running_calls:

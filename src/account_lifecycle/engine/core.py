@@ -18,6 +18,7 @@ from typing import Self
 
 from ..errors import PayloadError, StoreError, logger
 from ..hooks.callables import is_async
+from ..hooks.confirming import AskVendor, Confirming
 from ..hooks.delivery import in_words
 from ..hooks.inline import Runner
 from ..hooks.registry import HookOutcome, HookRegistry
@@ -93,7 +94,8 @@ class Engine(Answers, KnownHooks, HookRegistry):
             if is_async(observer):
                 raise arguments.refuse("observers", observer, "functions that are not async: nobody awaits them")
         self._tracebacks = Tracebacks(clock)
-        self._runner = Runner(store, self, clock)
+        self._confirming = Confirming(clock, policy.confirm_within)
+        self._runner = Runner(store, self, clock, confirming=self._confirming)
         self._worker: Worker | None = None
         self._handover = Handover()
 
@@ -381,24 +383,30 @@ class Engine(Answers, KnownHooks, HookRegistry):
 
     # ---- Hooks: registered by the methods on_…, which HookRegistry has -----------------------------
 
-    def run_hooks(self) -> list[HookOutcome]:
+    def run_hooks(self, *, ask: AskVendor | None = None) -> list[HookOutcome]:
         """Run every hook that is due, also for earlier events that one is called for since it became known.
 
         Feeding runs the hooks of its own event already; this is for what failed or has dwelt, or what a process that
-        had no hooks or crashed has left. Return what happened, in order.
+        had no hooks or crashed has left. Return what happened, in order. ``ask``: see ``start_runner``.
         """
+        self._confirming.ask = arguments.maybe(arguments.called, "ask", ask) or self._confirming.ask
         return self._runner.run_due()
 
     def waiting_calls(self) -> list[WaitingCalls]:
         """Return what waits for each hook of this process, and how much of it is older than an hour; call nothing."""
         return waiting_calls(self.store, (each.terms for each in self.subscriptions), self._clock())
 
-    def start_runner(self, *, threads: int = 4, poll_s: float = 1.0, catch_up: bool = True) -> Worker:
+    def start_runner(
+        self, *, threads: int = 4, poll_s: float = 1.0, catch_up: bool = True, ask: AskVendor | None = None
+    ) -> Worker:
         """Run hooks in threads of their own from now on; feeding then returns without waiting for them.
 
         The runner looks for what is due every ``poll_s`` seconds, and at once after a feed of this process. It looks
         for deadlines that have passed at once, and then every minute of the engine's clock. Register the hooks first.
         Closing the engine stops it; calls that are running are waited for, for a time.
+
+        ``ask`` asks the vendor for an account before hooks with ``confirm=True`` are called, as ``vendor.asking``
+        does.
 
         With ``catch_up=False`` raise ``ConfigurationError`` if a hook would be called for what is older than an hour,
         and start nothing. By default such calls are made: what receives webhooks has to start in any case.
@@ -406,11 +414,12 @@ class Engine(Answers, KnownHooks, HookRegistry):
         arguments.count("threads", threads, most=MAX_THREADS)
         arguments.seconds("poll_s", poll_s)
         arguments.instance("catch_up", catch_up, bool)
+        self._confirming.ask = arguments.maybe(arguments.called, "ask", ask) or self._confirming.ask
         if self._worker is None or not self._worker.is_running:
             if not catch_up:
                 refuse_old(self.waiting_calls())
-            clock, tick = self._clock, self.check_deadlines
-            self._worker = Worker(self.store, self, clock, threads=threads, poll_s=poll_s, tick=tick)
+            clock, tick, asks = self._clock, self.check_deadlines, self._confirming
+            self._worker = Worker(self.store, self, clock, threads=threads, poll_s=poll_s, tick=tick, confirming=asks)
         return self._worker
 
     def stop_runner(self, *, timeout_s: float | None = STOP_S) -> bool:

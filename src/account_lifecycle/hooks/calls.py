@@ -42,6 +42,9 @@ class HookCall:
     """Whether the event may be a late redelivery, so that this may be old news: ask before acting."""
     is_current: bool = True
     """Whether the account, just before the call, still had the status and the health that the event left it in."""
+    confirmed: bool | None = None
+    """Of a hook with ``confirm``: whether the vendor has just said the same. False: it could not be asked in time.
+    None: this is no call that is confirmed."""
     attempt: int = 1
     """1 for the first attempt of this hook."""
     blind_window: BlindWindow | None = None
@@ -56,7 +59,8 @@ class HookCall:
     writes can refuse a smaller one than it has seen, should an attempt that was thought dead still be at work."""
 
     def __str__(self) -> str:
-        marks = ["doubtful"] * self.doubtful + ["no longer current"] * (not self.is_current)
+        marks = [] if self.confirmed is None else ["confirmed" if self.confirmed else "unconfirmed"]
+        marks += ["doubtful"] * self.doubtful + ["no longer current"] * (not self.is_current)
         what = f"{self.kind} {printable(self.subject)}".rstrip()
         place = event_place(self.account_id, self.sequence)
         return f"{what}: {'; '.join([f'{place}, attempt {self.attempt}', *marks])}"
@@ -76,6 +80,7 @@ class HookCall:
             "reason": self.reason,
             "doubtful": self.doubtful,
             "is_current": self.is_current,
+            "confirmed": self.confirmed,
             "account": account,
             "blind_window": None if self.blind_window is None else self.blind_window.to_dict(),
             "anomaly": None if self.anomaly is None else self.anomaly.to_dict(),
@@ -187,8 +192,8 @@ CALL_TYPES: dict[EffectKind, type[HookCall]] = {
 """What a hook for each kind of effect is called with."""
 
 
-def call_for(delivery: Delivery, account: Account | None) -> HookCall:
-    """Return the call that carries out a delivery to an account as it is now."""
+def call_for(delivery: Delivery, account: Account | None, confirmed: bool | None = None) -> HookCall:
+    """Return the call that carries out a delivery to an account as it is now; ``confirmed``: as the call has it."""
     row = delivery.row
     effect = row.effect
     if row.account_id == NOBODY:
@@ -210,6 +215,7 @@ def call_for(delivery: Delivery, account: Account | None) -> HookCall:
         reason=row.reason or reason,
         doubtful=effect.doubtful,
         is_current=is_current,
+        confirmed=confirmed,
         attempt=delivery.attempts,
         blind_window=effect.blind_window,
         anomaly=row.anomaly,

@@ -36,6 +36,7 @@ from ..records import Claim, Completion, Delivery, DeliveryState, OnDead, TimeSo
 from ..stores.protocol import Claiming, Store
 from .calling import Calls, RunningCall
 from .calls import HookCall, call_for
+from .confirming import HEALED, Confirmation, Confirming
 from .leases import LEASE, Leases
 from .options import LONGEST_CALL
 from .outcomes import Dead, Disable, RetryAt
@@ -167,6 +168,7 @@ class Deliverer:
         clock: TimeSource,
         lease: timedelta = LEASE,
         longest: timedelta = LONGEST_CALL,
+        confirming: Confirming | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -174,6 +176,7 @@ class Deliverer:
         self._longest = longest
         self._leases = Leases(store, clock, lease, longest)
         self._calls = Calls(clock)
+        self._confirming = confirming or Confirming(clock)
         self._tracebacks = Tracebacks(clock)
         self._hooks: dict[str, Subscription] = {}  # in the order of their registration
 
@@ -218,22 +221,29 @@ class Deliverer:
 
     def claiming(self) -> Claiming:
         """Return the wish to claim for this process's hooks what a feed is about to make; ``hold`` what it claimed."""
-        return Claiming(self._names(), self._leases.until(), OUTBOX_PAGE)
+        return Claiming(self._names(asks=False), self._leases.until(), OUTBOX_PAGE)
 
     def claim(
-        self, limit: int, account_ids: Sequence[str] | None = None, due_by: datetime | None = None
+        self,
+        limit: int,
+        account_ids: Sequence[str] | None = None,
+        due_by: datetime | None = None,
+        *,
+        asks: bool = True,
     ) -> list[Delivery]:
         """Take at most ``limit`` deliveries that are due, by now or by an earlier time, of some accounts or of all.
 
-        The hooks of one effect come in the order of their registration. Those that hang too often are left out.
+        The hooks of one effect come in the order of their registration. Those that hang too often are left out, and
+        unless it ``asks`` those that are to be confirmed.
         """
         return self.hold(
-            self._store.claim(self._names(), due_by or self._clock(), self._leases.until(), limit, account_ids)
+            self._store.claim(self._names(asks=asks), due_by or self._clock(), self._leases.until(), limit, account_ids)
         )
 
-    def _names(self) -> list[str]:
-        """Return the hooks of this process but for those that hang too often."""
-        return [name for name in self._hooks if not self._calls.is_blocked(name)]
+    def _names(self, *, asks: bool) -> list[str]:
+        """Return the hooks of this process; not those that hang too often, nor, unless it ``asks``, the confirmed."""
+        called = (name for name, hook in self._hooks.items() if asks or not hook.terms.is_confirmed)
+        return [name for name in called if not self._calls.is_blocked(name)]
 
     def hold(self, claimed: Sequence[Delivery]) -> list[Delivery]:
         """Renew the leases of claimed deliveries from now on; return them in the order in which they are called."""
@@ -246,8 +256,16 @@ class Deliverer:
         return self._store.accounts_by_id([delivery.row.account_id for delivery in deliveries])
 
     def call(self, delivery: Delivery, account: Account | None) -> Called:
-        """Call the hook; return what became of that, whatever the hook returned or raised."""
-        call = call_for(delivery, account)
+        """Call the hook; return what became of that, whatever the hook returned or raised.
+
+        One that is to be confirmed may be withdrawn or put off instead.
+        """
+        confirmation = self._confirming.look(delivery, account)
+        call = call_for(delivery, confirmation.account, confirmation.is_confirmed)
+        if confirmation.is_healed or confirmation.due_at is not None:
+            completion = _not_called(delivery, confirmation, self._clock())
+            _log(delivery, completion)
+            return Called(_outcome(call, delivery, completion), completion)
         try:
             answer = self._calls.make(self._hooks[delivery.hook.name], call)
         except BaseException as error:
@@ -283,10 +301,13 @@ class Deliverer:
         limit: int,
         account_ids: Sequence[str] | None,
         due_by: datetime,
+        *,
+        asks: bool = True,
     ) -> tuple[list[HookOutcome], list[Delivery]]:
         """Do both in one transaction, first ``complete`` and then ``claim``; return what both do."""
         completions, until = self._completions(called, uncalled, due_by), self._leases.until()
-        written, claimed = self._store.complete_and_claim(completions, self._names(), due_by, until, limit, account_ids)
+        names = self._names(asks=asks)
+        written, claimed = self._store.complete_and_claim(completions, names, due_by, until, limit, account_ids)
         return self._outcomes(called, written), self.hold(claimed)
 
     def _completions(
@@ -332,6 +353,13 @@ class Deliverer:
         return outcome._replace(error=f"stale: {why}", state=DeliveryState.RUNNING, due_at=None)
 
 
+def _not_called(delivery: Delivery, confirmation: Confirmation, now: datetime) -> Completion:
+    """Return what becomes of a delivery that is withdrawn or put off after the vendor was asked."""
+    if confirmation.due_at is not None:
+        return released(delivery, now, confirmation.due_at, confirmation.why)
+    return Completion(claim_of(delivery), DeliveryState.WITHDRAWN, now, None, HEALED, counts=False)
+
+
 def _outcome(
     call: HookCall, delivery: Delivery, completion: Completion, error: BaseException | None = None
 ) -> HookOutcome:
@@ -357,6 +385,9 @@ def _log(delivery: Delivery, completion: Completion, answer: object = None, erro
     }
     if isinstance(answer, Disable):
         logger().error("hook disabled itself; it waits to be enabled", **facts)
+        return
+    if completion.state is DeliveryState.WITHDRAWN:
+        logger().info("hook is not called: what it was for is over", **facts)
         return
     if completion.due_at is not None:
         facts["due_at"] = str(completion.due_at)

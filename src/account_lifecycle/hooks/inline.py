@@ -18,6 +18,7 @@ from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..records import Delivery, TimeSource
 from ..stores.protocol import Claiming, Fed, Store
+from .confirming import Confirming
 from .delivery import OUTBOX_PAGE, Called, Deliverer
 from .leases import LEASE
 from .registry import HookOutcome, HookRegistry
@@ -31,9 +32,16 @@ QUICK_S = 0.1
 class Runner:
     """Calls hooks for effects, each in isolation. Safe to use from several threads, and from within a hook."""
 
-    def __init__(self, store: Store, registry: HookRegistry, clock: TimeSource, lease: timedelta = LEASE) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry: HookRegistry,
+        clock: TimeSource,
+        lease: timedelta = LEASE,
+        confirming: Confirming | None = None,
+    ) -> None:
         self._registry = registry
-        self._deliverer = Deliverer(store, registry, clock, lease)
+        self._deliverer = Deliverer(store, registry, clock, lease, confirming=confirming)
 
     def subscribe(self) -> None:
         """Make this process's hooks known to the store, if some are new."""
@@ -46,14 +54,15 @@ class Runner:
     def run_fed(self, fed: Fed) -> None:
         """Run the hooks of events just fed, and what waits of their accounts.
 
-        What failed before is not tried again here, so that a failing hook does not hold up the feed.
+        What failed before is not tried again here, and nothing is asked of the vendor, so that neither a failing hook
+        nor the vendor holds up the feed.
         """
         account_ids = list(dict.fromkeys([each.after.account_id for each in fed.decisions if each.effects]))
         accounts = {each.after.account_id: each.after for each in fed.decisions} if fed.claimed else {}
         claimed = self._deliverer.hold(fed.claimed)
         for start in range(0, len(account_ids), OUTBOX_PAGE):
             page = account_ids[start : start + OUTBOX_PAGE]
-            _Drain(self._deliverer, page, first_attempts_only=True).run(claimed, accounts)
+            _Drain(self._deliverer, page, is_feeding=True).run(claimed, accounts)
             claimed = []
 
     def release(self, claimed: Sequence[Delivery]) -> None:
@@ -77,11 +86,11 @@ class _Drain:
     """Claims and calls what is due, each delivery once."""
 
     def __init__(
-        self, deliverer: Deliverer, account_ids: Sequence[str] | None = None, *, first_attempts_only: bool = False
+        self, deliverer: Deliverer, account_ids: Sequence[str] | None = None, *, is_feeding: bool = False
     ) -> None:
         self._deliverer = deliverer
         self._account_ids = account_ids
-        self._first_attempts_only = first_attempts_only
+        self._is_feeding = is_feeding  # then only first attempts are made, and nothing is asked of the vendor
         self._page = OUTBOX_PAGE
         self._due_by = deliverer.now()
         self._called: set[int] = set()
@@ -95,7 +104,8 @@ class _Drain:
         outcomes = list[HookOutcome]()
         self._due_by = self._deliverer.now()
         try:
-            claimed = claimed or self._deliverer.claim(self._page, self._account_ids, self._due_by)
+            asks = not self._is_feeding
+            claimed = claimed or self._deliverer.claim(self._page, self._account_ids, self._due_by, asks=asks)
             while claimed:
                 done, claimed = self._run_page(claimed, accounts)
                 outcomes, accounts = outcomes + done, None
@@ -115,7 +125,7 @@ class _Drain:
         together: list[Delivery] = []
         alone: list[Delivery] = []
         for delivery in claimed:
-            if delivery.delivery_id in self._called or (self._first_attempts_only and delivery.attempts > 1):
+            if delivery.delivery_id in self._called or (self._is_feeding and delivery.attempts > 1):
                 self._set_aside.append(delivery)
             elif delivery.attempts > 1 or delivery.attempts >= delivery.hook.attempts_limit:
                 alone.append(delivery)
@@ -130,7 +140,7 @@ class _Drain:
             raise called[-1].interrupt
         try:
             limits = self._page, self._account_ids, self._due_by
-            return self._deliverer.complete_and_claim(called, uncalled, *limits)
+            return self._deliverer.complete_and_claim(called, uncalled, *limits, asks=not self._is_feeding)
         finally:
             self._deliverer.drop(called, uncalled)
 

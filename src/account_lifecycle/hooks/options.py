@@ -44,6 +44,11 @@ class HookOptions(TypedDict, total=False):
     """Of ``on_recovered`` and ``on_action_resolved``: whether it is called only where its opener was, a hook of the
     same name for what has ended (action required; for recovered, interrupted as well), since it was last called for
     the account. It waits for an opener that is not done yet."""
+    confirm: bool
+    """Whether the vendor is asked first, by who runs the hooks: before calls that say something lasting, such as that
+    the user must reconnect, that are doubtful, or that are for an anomaly to be reconciled with the vendor. Healed
+    meanwhile, it is not called; if nobody can be asked, it is called at the end of ``Policy.confirm_within``.
+    Feeding itself never calls it: a runner, a worker or ``run_hooks`` does."""
     since: Since
     """From when on it is called: ``"now"``, for what is fed once the store knows it; ``"beginning"``, for all that is
     in the store as well; or for what was received from an aware time on. It is read when the store comes to know the
@@ -82,6 +87,10 @@ def check_terms(terms: SubscribedHook, ordering: str, timeout: object) -> None:
         raise ValueError(f"timeout: found {timeout}; expected more than nothing and at most {LONGEST_CALL}")
     _check_dwell(terms)
     _check_filters(terms)
+    if not isinstance(terms.is_confirmed, bool):
+        raise arguments.refuse("confirm", terms.is_confirmed, "True or False")
+    if terms.is_confirmed and terms.kind is EffectKind.CREATION_FAILED:
+        raise ValueError("confirm: found True; expected False: there is no account that the vendor could be asked for")
 
 
 def _check_dwell(terms: SubscribedHook) -> None:

@@ -22,6 +22,7 @@ from ..errors import StoreError, logger
 from ..records import Delivery, TimeSource
 from ..stores.protocol import Store
 from .calling import RunningCall, waiting_threads
+from .confirming import Confirming
 from .delivery import Called, Deliverer
 from .leases import LEASE
 from .options import LONGEST_CALL
@@ -49,7 +50,8 @@ class Worker:
 
     The hooks are known to the store once it is made. ``poll_s`` and ``threads`` are seconds between looks and how many
     hooks run at a time. ``tick`` is called at once and then ``every`` so long, to look at deadlines; if its answer is
-    true, there may be effects. An error that it raises is logged, and the next call comes in its turn. Due times,
+    true, there may be effects. An error that it raises is logged, and the next call comes in its turn.
+    ``confirming`` asks the vendor before hooks that are to be confirmed. Due times,
     leases and ticks go by ``clock``; polls and pauses take real time. Raise ``ValueError`` for less than one thread or
     no time between polls or ticks, and ``StoreError``.
     """
@@ -66,6 +68,7 @@ class Worker:
         longest: timedelta = LONGEST_CALL,
         tick: Callable[[], object] | None = None,
         every: timedelta = TICK,
+        confirming: Confirming | None = None,
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads: found {threads}; expected 1 or more")
@@ -73,7 +76,7 @@ class Worker:
             raise ValueError(f"poll_s: found {poll_s}; expected more than 0 seconds")
         if every <= timedelta(0):
             raise ValueError(f"every: found {every}; expected a length longer than nothing")
-        self._deliverer = Deliverer(store, registry, clock, lease, longest)
+        self._deliverer = Deliverer(store, registry, clock, lease, longest, confirming)
         self._deliverer.subscribe()
         self._poll_s = poll_s
         self._clock, self._every = clock, every

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from . import definition
+from .account import Account
 from .status import Health, Status
 from .windows import BlindWindow
 from .wording import JsonObject, plain
@@ -115,6 +116,13 @@ def ends(condition: str, effects: Iterable[Effect]) -> bool:
     what, _, word = condition.partition("=")
     says = EffectKind.ENTERED if what.startswith("status") else EffectKind.HEALTH_CHANGED
     return any(effect.kind is says and (effect.subject == word) is what.endswith("!") for effect in effects)
+
+
+def holds(condition: str, account: Account) -> bool:
+    """Return whether a condition holds of an account as it is."""
+    what, _, word = condition.partition("=")
+    found = account.status if what.startswith("status") else account.health
+    return (found == word) is not what.endswith("!")
 
 
 ON_HEALTH = {

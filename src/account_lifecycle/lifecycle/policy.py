@@ -33,11 +33,13 @@ class Policy:
     deadlines: by provider and status, how long a status may last, in place of the provider's own.
     reminders: after how long down the effect ``still_down`` comes, each once.
     expiry_notice: how long before a session ends the effect ``session_expiring`` comes.
+    confirm_within: how long a call that is to be confirmed with the vendor is put off at most.
     """
 
     __slots__ = (
         "_table",
         "_terms",
+        "confirm_within",
         "deadlines",
         "delivery_margin",
         "expiry_notice",
@@ -61,6 +63,7 @@ class Policy:
         deadlines: Mapping[str, Mapping[Status, timedelta]] | None = None,
         reminders: Iterable[timedelta] = (_DAY, 7 * _DAY, 30 * _DAY),
         expiry_notice: timedelta = 14 * _DAY,
+        confirm_within: timedelta = 10 * _MINUTE,
     ) -> None:
         self.redelivery_window = _length("redelivery_window", redelivery_window)
         self.retry_horizon = _length("retry_horizon", retry_horizon)
@@ -70,6 +73,7 @@ class Policy:
         self.deadlines = _deadlines(deadlines or {})
         self.reminders = _reminders(reminders)
         self.expiry_notice = _length("expiry_notice", expiry_notice)
+        self.confirm_within = _length("confirm_within", confirm_within)
         self.ok_subscribed = PROVES_LIFE in self.subscribed
         self.presumes_created = FINISHES_SYNC not in self.subscribed
         """Whether an account that was created counts as live after its deadline whatever its provider announces."""
@@ -127,14 +131,14 @@ class Policy:
     def to_dict(self) -> JsonObject:
         """Return what judging depends on as a JSON object, lengths in microseconds.
 
-        Deadlines, reminders and notices are no part of it: an event of a clock carries its own length.
+        Deadlines, reminders, notices and confirmations are no part of it: an event of a clock carries its own length.
         """
         lengths = {name: getattr(self, name) // _MICROSECOND for name in _JUDGING}
         return {**lengths, "subscribed": sorted(self.subscribed)}
 
 
 _JUDGING = ("redelivery_window", "retry_horizon", "delivery_margin", "settling")
-_SET = (*_JUDGING, "subscribed", "deadlines", "reminders", "expiry_notice")
+_SET = (*_JUDGING, "subscribed", "deadlines", "reminders", "expiry_notice", "confirm_within")
 
 
 def policy_from(found: JsonObject) -> Policy:

@@ -103,6 +103,7 @@ def hook_row(hook: SubscribedHook) -> Row:
         hook.on_dead,
         None if hook.after is None else hook.after // _MICROSECOND,
         int(hook.is_paired),
+        int(hook.is_confirmed),
         maybe_us(hook.since),
         after,
         until,
@@ -113,13 +114,13 @@ def hook_row(hook: SubscribedHook) -> Row:
     )
 
 
-HOOK_COLUMNS = 17
+HOOK_COLUMNS = 18
 
 
 def hook_from(row: Row) -> SubscribedHook:
     """Make a hook from its columns."""
     name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, *rest = row
-    dwell, is_paired, since, after, until, subscribed_at, disabled_at, reason, known_after = rest
+    dwell, is_paired, is_confirmed, since, after, until, subscribed_at, disabled_at, reason, known_after = rest
     return SubscribedHook(
         name,
         EffectKind(kind),
@@ -131,6 +132,7 @@ def hook_from(row: Row) -> SubscribedHook:
         OnDead(on_dead),
         None if dwell is None else dwell * _MICROSECOND,
         bool(is_paired),
+        bool(is_confirmed),
         maybe_time(since),
         None if after is None else Backlog(after, until),
         maybe_time(subscribed_at),

@@ -9,7 +9,16 @@ Needs the extra: ``pip install "account-lifecycle[vendor]"``.
 
 from .calling import Patience
 from .client import VendorClient, key_from
-from .reconcile import reconcile
+from .reconcile import asking, reconcile
 from .records import VendorAccount, VendorSource, VendorWebhook
 
-__all__ = ["Patience", "VendorAccount", "VendorClient", "VendorSource", "VendorWebhook", "key_from", "reconcile"]
+__all__ = [
+    "Patience",
+    "VendorAccount",
+    "VendorClient",
+    "VendorSource",
+    "VendorWebhook",
+    "asking",
+    "key_from",
+    "reconcile",
+]

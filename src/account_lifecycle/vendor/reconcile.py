@@ -25,6 +25,7 @@ from ..engine.core import Engine
 from ..engine.listed import was_seen, whole_since
 from ..engine.observations import Observation, observed
 from ..errors import StoreBusy, VendorError
+from ..hooks.confirming import AskVendor
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.decide import Decision, decide
@@ -79,6 +80,22 @@ def observation_of(account: VendorAccount, at: datetime) -> Observation | None:
     return Observation(
         account.id, account.statuses, at, account.type or None, product=option, reason=said[:MAX_CHARACTERS]
     )
+
+
+def asking(engine: Engine, client: VendorList) -> AskVendor:
+    """Return what asks the vendor for one account and feeds what it says, for ``engine.start_runner(ask=…)``.
+
+    It raises ``VendorUnavailable`` and ``VendorRefused`` as the client does, and returns None for an account of which
+    the vendor says nothing that is known.
+    """
+
+    def ask(account_id: str) -> Decision | None:
+        at = engine.now()
+        found = client.account(account_id)
+        observation = Observation(account_id, ABSENT, at) if found is None else observation_of(found, at)
+        return None if observation is None else engine.observe_all([observation])[-1]
+
+    return ask
 
 
 class _Run:

@@ -385,8 +385,9 @@ class _Completing:
         in_order = [self._first[delivery_id] for delivery_id in sorted(self._first)]
         self.claims: set[Row] = {each.claim for each in in_order}
         self._columns = list(map(list, zip(*map(_completion_row, in_order), strict=True)))
-        self._dead = [each.claim.delivery_id for each in in_order if each.state is DeliveryState.DEAD]
-        self._dead_at = max((rows.to_us(each.at) for each in in_order if each.state is DeliveryState.DEAD), default=0)
+        gone = [each for each in in_order if each.state in (DeliveryState.DEAD, DeliveryState.WITHDRAWN)]
+        self._gone = [each.claim.delivery_id for each in gone]
+        self._gone_at = max((rows.to_us(each.at) for each in gone), default=0)
 
     def run(self, transaction: Transaction[set[Row]]) -> set[Row]:
         """Make one attempt; return what was completed."""
@@ -399,8 +400,8 @@ class _Completing:
         """Complete, within a round."""
         self._now = transaction.execute("complete", (self._columns[0], *self._columns))
         self._before = transaction.execute("completed_before", self._columns) if transaction.earlier else None
-        if self._dead:
-            transaction.execute("withdraw_dependents", (self._dead_at, NOT_DELIVERED, self._dead))
+        if self._gone:
+            transaction.execute("withdraw_dependents", (self._gone_at, NOT_DELIVERED, self._gone))
 
     def completed(self, transaction: Transaction[set[Row]]) -> set[Row]:
         """Return the claims that were completed, by this attempt or by an earlier one that was kept after all."""

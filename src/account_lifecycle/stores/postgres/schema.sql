@@ -97,6 +97,7 @@ CREATE TABLE hook (
     on_dead         text NOT NULL,
     after           bigint,            -- how long its deliveries wait after their event, in microseconds
     is_paired       smallint NOT NULL, -- whether it is called only where its opener was
+    is_confirmed    smallint NOT NULL, -- whether the vendor is asked before it is called
     since           bigint,            -- only events received from then on; NULL: all that are fed once it is known
     backlog_after   bigint,            -- events after this one, up to the next, are still to be looked through for it
     backlog_until   bigint,

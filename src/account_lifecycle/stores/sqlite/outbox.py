@@ -343,7 +343,7 @@ def _complete(db: apsw.Connection, completions: Sequence[Completion]) -> list[bo
     changes = [(each.claim, partial(outbox_rows.after_completion, completion=each)) for each in completions]
     held = _change(db, changes)
     for each, holds in zip(completions, held, strict=True):
-        if holds and each.state is DeliveryState.DEAD:
+        if holds and each.state in (DeliveryState.DEAD, DeliveryState.WITHDRAWN):
             _withdraw_dependents(db, each)
     return held
 
@@ -365,7 +365,7 @@ def _change(db: apsw.Connection, changes: Sequence[tuple[Claim, Change]]) -> lis
 
 
 def _withdraw_dependents(db: apsw.Connection, completion: Completion) -> None:
-    """Withdraw the paired deliveries that have waited for one that is dead-lettered."""
+    """Withdraw the paired deliveries that have waited for one that is dead-lettered or withdrawn."""
     dead = DeliveryRow(*every(db, _SQL["delivery"], (completion.claim.delivery_id,))[0])
     change_deliveries(db, _dependents(db, dead, rows.to_us(completion.at)))
 

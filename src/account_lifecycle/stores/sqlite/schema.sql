@@ -94,6 +94,7 @@ CREATE TABLE hook (
     on_dead         TEXT NOT NULL,
     after           INTEGER,           -- how long its deliveries wait after their event, in microseconds
     is_paired       INTEGER NOT NULL,  -- whether it is called only where its opener was
+    is_confirmed    INTEGER NOT NULL,  -- whether the vendor is asked before it is called
     since           INTEGER,           -- only events received from then on; NULL: all that are fed once it is known
     backlog_after   INTEGER,           -- events after this one, up to the next, are still to be looked through for it
     backlog_until   INTEGER,
