@@ -16,6 +16,7 @@ CAMPAIGNS = {
     "hooks": "workers that are killed or stopped past their lease, receivers that fail, poison",
     "rules": "simulated fleets judged in memory, and held against the truth: faults, stories, windows, effects",
     "mutants": "small changes to the code where a silent mistake costs most: does a test notice each?",
+    "deployment": "the Dockerfile, instruction by instruction, in a fresh folder; its command, its health check",
     "oracle": "deviating accounts by pm4py's alignments with a hand-drawn net, compared with the audit",
 }
 
