@@ -1,5 +1,6 @@
 """``webhooks`` and ``doctor``: what is wrong with a deployment is named, with the command that mends it."""
 
+import ast
 import json
 import resource
 import shlex
@@ -13,6 +14,7 @@ import apsw
 import click
 import pytest
 
+import account_lifecycle
 from account_lifecycle import Disable, Engine
 from account_lifecycle.cli.program import program
 from account_lifecycle.engine.checks import check_engine
@@ -355,6 +357,23 @@ def test_what_is_wrong_is_said_in_three_lines(run: Run, vendor: SimulatedVendor,
     assert lines[at + 1].strip() == "Nothing is announced: no webhook of the vendor's reaches this receiver."
     assert lines[at + 2].strip() == f"→ {REGISTER}"
     assert ran.err == "1 error, 0 warnings\n"
+
+
+def test_the_page_about_the_vendor_names_everything_that_is_looked_at() -> None:
+    package = Path(account_lifecycle.__file__).parent
+    modules = [package / "engine" / "checks.py", package / "vendor" / "checks.py", package / "cli" / "doctor.py"]
+    called = [node for each in modules for node in ast.walk(ast.parse(each.read_text())) if isinstance(node, ast.Call)]
+    names = {
+        node.args[0].value
+        for node in called
+        if isinstance(node.func, ast.Name) and node.func.id in ("Finding", "fine")
+        if isinstance(node.args[0], ast.Constant)
+    }
+    page = (Path(__file__).parents[2] / "docs" / "vendor.md").read_text()
+    assert {
+        line.split("`")[1] for line in page.splitlines() if line.startswith("| `") and "(" not in line[:16]
+    } >= names
+    assert {"store", "clock", "secret", "words", "settings"} <= names
 
 
 # ---- webhooks ------------------------------------------------------------------------------------------------

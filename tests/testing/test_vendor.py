@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -325,6 +325,23 @@ def test_a_server_on_loopback_answers_and_sends(served: tuple[SimulatedVendor, s
         assert engine.account(anna).health == "LIVE"
         assert [account.id for account in client.accounts()] == [anna]
         client.delete_webhook(over_http)
+
+
+def test_the_client_on_the_page_about_the_vendor_does_what_it_shows(
+    served: tuple[SimulatedVendor, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    vendor, url = served
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vendor-key").write_text(vendor.key)
+    vendor.create("WHATSAPP", "h_EKCy2lRLef5NzHp0iw4A", quiet=True)
+    page = (Path(__file__).parents[2] / "docs" / "vendor.md").read_text()
+    names: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0].replace("https://api1.example.com:13111", url), names)
+    assert "h_EKCy2lRLef5NzHp0iw4A WHATSAPP ('OK',)" in capsys.readouterr().out
+    assert names["one"].statuses == ("OK",)
 
 
 def test_a_clock_that_cannot_be_moved_is_not_advanced(served: tuple[SimulatedVendor, str]) -> None:

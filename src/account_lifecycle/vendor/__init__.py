@@ -7,6 +7,7 @@
 Needs the extra: ``pip install "account-lifecycle[vendor]"``.
 """
 
+from ..errors import VendorError, VendorRefused, VendorUnavailable
 from .calling import Patience
 from .client import VendorClient, key_from
 from .reconcile import asking, reconcile
@@ -16,7 +17,10 @@ __all__ = [
     "Patience",
     "VendorAccount",
     "VendorClient",
+    "VendorError",
+    "VendorRefused",
     "VendorSource",
+    "VendorUnavailable",
     "VendorWebhook",
     "asking",
     "key_from",

@@ -109,8 +109,8 @@ class VendorClient:
         """Yield every account of the vendor's list, page by page.
 
         Only if this ends without an error was the list read to its end: an account may be called absent then only. One
-        that the vendor moves within its list meanwhile can come twice. One whose entry is not as it should be has its id
-        and no source.
+        that the vendor moves within its list meanwhile can come twice. One whose entry is not as it should be has its
+        id and no source.
         """
         for item in self._pages("/accounts", read_account_page):
             yield item.record()
