@@ -62,6 +62,14 @@ def test_connecting_is_no_news_of_an_account_on_its_way(words: str) -> None:
     assert life.account.last_live_at is None
 
 
+@pytest.mark.parametrize("words", ["CREATION_SUCCESS", "CREATION_SUCCESS SYNC_SUCCESS", "CREDENTIALS RECONNECTED"])
+@pytest.mark.parametrize("status", LOSSES)
+def test_a_loss_is_news_of_an_account_on_its_way(words: str, status: str) -> None:
+    decision = Life(*words.split()).observes(status, after=5 * MINUTE)
+
+    assert (decision.verdict, kinds_of(decision), decision.after.status) == ("APPLIED", ["DRIFT"], status)
+
+
 def test_a_confirmed_ok_is_a_proof_of_life() -> None:
     life = Life("CREATION_SUCCESS", "OK")
     life.observes("OK", after=DAY)
