@@ -84,6 +84,7 @@ REASONS = {
     "if deviations or step.verdict < _APPLIED:": "what is not accepted deviates, in every cell",
     "other_channel = before.sequence != 0 and (names_type or names_owner)": "a sequence is never negative",
     "if event.account_id > NOBODY:": "NOBODY is blank, and any other text is greater",
+    "if after.health == _LIVE and account.last_live_at is None:": "an enum's member equals itself",
     "if after.health >= _LIVE:": "the healths that a deadline leads to sort before LIVE",
     "if heard_at is not None or word >= account.situation.status:": "what is no repeat is sent back by _judge_repeat",
     "return longest * (0.5 + int.from_bytes(digest[:6]) / (2**48 ** 1) / 2)": "a wait that differs by nothing",

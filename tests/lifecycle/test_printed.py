@@ -12,11 +12,12 @@ LONGEST_LINE = 200
 
 
 def test_a_decision_is_a_line_that_says_what_came_and_what_became_of_it(account_engine: Engine) -> None:
-    lines = [str(decision) for decision in account_engine.feed_events(life("OK CREATION_SUCCESS CREDENTIALS", "a"))]
+    lines = [str(decision) for decision in account_engine.feed_events(life("OK CREATION_SUCCESS CREDENTIALS OK", "a"))]
     assert lines == [
         "a, event 1: OK: APPLIED; UNSEEN → OK, LIVE; ADOPTED",
         "a, event 2: CREATION_SUCCESS: HELD; OK, LIVE; LATE_EVENT",
         "a, event 3: CREDENTIALS: APPLIED; OK → CREDENTIALS, ACTION_REQUIRED",
+        "a, event 4: OK: APPLIED; CREDENTIALS → OK, LIVE; POSSIBLY_STALE",
     ]
     assert str(account_engine.history("a")[1]) == "a, event 2: CREATION_SUCCESS: HELD, OK"
 
