@@ -27,6 +27,9 @@ from account_lifecycle.lifecycle.providers import ALIASES, PERMISSIVE, PROFILES
 from account_lifecycle.lifecycle.status import Health
 from account_lifecycle.lifecycle.wording import HEALTH_WORDS, PRESUMED, lasting, one_of
 from account_lifecycle.outputs.drafts import drafted
+from account_lifecycle.server import openapi
+from account_lifecycle.server.filters import MOST_ROWS, ROWS
+from account_lifecycle.server.views import VIEWS
 
 HERE = Path(__file__).parent
 ACCOUNT = "acc-4711"
@@ -82,6 +85,8 @@ def pages() -> dict[str, str]:
     return {
         "anomalies.md": "\n".join(anomalies_page()) + "\n",
         "lifecycle.md": "\n".join(lifecycle_page()) + "\n",
+        "api.md": "\n".join(api_page()) + "\n",
+        "../src/account_lifecycle/server/openapi.json": openapi.as_text(),
     }
 
 
@@ -100,6 +105,56 @@ def anomalies_page() -> Iterator[str]:
         if kind in _OF_THE_TABLE:
             yield from _when_announced(kind)
         yield from _example(kind)
+
+
+API = f"""\
+# The API
+
+{GENERATED}
+
+`account-lifecycle serve` answers with JSON what its pages, the command line and the engine's methods answer: the
+same questions, the same records. It only reads. `/api/openapi.json` is its description in OpenAPI 3.1, made from the
+code; the tests ask every path what it allows and what it does not, and hold each answer against that description.
+
+```sh
+curl http://127.0.0.1:8787/api/fleet
+curl 'http://127.0.0.1:8787/api/accounts?health=ACTION_REQUIRED&provider=LINKEDIN'
+curl 'http://127.0.0.1:8787/accounts.csv?down=true' -o down.csv
+```
+
+If a page token is set, send it: `-H "Authorization: Bearer $TOKEN"`. A request must name a host that is allowed, as
+for the [pages](live-page.md).
+
+- Times are in UTC with a `Z`; a time in a query has its zone. Names that end in `_s` are seconds.
+- A list is `{{"items": [...], "next": path}}`. Ask for `next` until it is null: {ROWS} items at a time, or `limit`, at
+  most {MOST_ROWS:,}. A page begins where the last record of the page before stands, so nothing is skipped or twice
+  while others write.
+- Every list is a table, too, with `.csv` behind its path: all of it, unless there is a `limit`, with a column for
+  each part that fits into a cell. No cell can become a formula.
+- The lists of pages are under their own paths as well: `/accounts.csv?status=ERROR` is the table of what
+  `/accounts?status=ERROR` shows, `/accounts.json` the same as JSON; so are `/anomalies`, `/quarantine`, and `/hooks`,
+  which lists deliveries.
+- What is wrong is said in JSON: `{{"error": {{"message": ..., "parameter": ..., "found": ..., "expected": ...}}}}`,
+  with 400 for a parameter (`parameter` names it), 401 for a token, 404 for an account, 503 while the store cannot be
+  read.
+
+"""
+
+
+def api_page() -> Iterator[str]:
+    """Yield every view: what it answers, what it can be narrowed to, and where the shape of its records is written."""
+    yield API
+    for view in VIEWS:
+        yield f"## `/api{view.path}`\n"
+        many = f"A list of `{view.record.__name__}`" if view.is_list else f"One `{view.record.__name__}`"
+        yield f"{view.text} {many}.\n"
+        if view.parameters:
+            rows = [
+                (f"`{each.name}`{' (required)' if each.is_required else ''}", each.text, each.expected)
+                for each in view.parameters
+            ]
+            yield from _table(("parameter", "meaning", "expected"), rows)
+            yield ""
 
 
 def _read(path: Path) -> str:

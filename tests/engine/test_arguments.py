@@ -32,6 +32,7 @@ from account_lifecycle import (
 )
 from account_lifecycle.hooks.confirming import AskVendor
 from account_lifecycle.intake.payloads import Payload
+from account_lifecycle.lifecycle.windows import BlindWindow
 from account_lifecycle.records import Observer, TimeSource
 from account_lifecycle.stores.fleet import AccountOrder, FleetEvent
 from account_lifecycle.testing import START, life, payload
@@ -51,6 +52,7 @@ WRONG: dict[Any, Sequence[object]] = {
     bool | None: (),
     tuple[str, int] | None: (7, "acc", ("acc",), ("acc", 0), (7, 1), ["acc", 1]),
     FleetEvent | None: (7, "1", object()),
+    BlindWindow | None: (7, "1", object()),
     AccountOrder | str: ("LIV", *NO_TEXT, None),
     str: (*NO_TEXT, None),
     str | None: NO_TEXT,

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 from wsgiref.validate import validator
 
 from account_lifecycle import Engine
@@ -66,7 +67,7 @@ def over_asgi(app: Any, *, chunks: int = 1) -> Ask:
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": path,
+            "path": unquote(path),
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "root_path": "",

@@ -12,9 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
 from account_lifecycle import Engine, PayloadError
-from account_lifecycle.server.metrics import CODES, FleetCounts, Metrics, ReceiverCounts
-from account_lifecycle.server.operations import operations_routes
-from account_lifecycle.server.readiness import Readiness
+from account_lifecycle.server.metrics import CODES, Metrics, ReceiverCounts
+from account_lifecycle.server.operations import metrics_route
 from account_lifecycle.testing import Clock, payload
 from prometheus_tools import promtool
 from server.driving import OK, a_receiver, over_asgi
@@ -54,9 +53,7 @@ def read(text: str) -> Page:
 
 
 def metrics_of(engine: Engine, counts: ReceiverCounts | None = None, waiting: int = 0) -> Metrics:
-    return Metrics(
-        lambda: FleetCounts(engine.store.tally(), engine.store.standing()), counts or ReceiverCounts(), lambda: waiting
-    )
+    return Metrics(engine.overview, counts or ReceiverCounts(), lambda: waiting)
 
 
 def page_of(metrics: Metrics) -> Page:
@@ -182,9 +179,8 @@ def test_the_receiver_is_still_counted_while_the_store_cannot_be_read(tmp_path: 
     assert not [name for name, _ in page.samples if "receiver" not in name]
 
 
-def test_it_is_read_while_others_feed(engine: Engine, clock: Clock) -> None:
-    receiver = a_receiver(engine, clock)
-    app = Starlette(routes=operations_routes(Readiness(engine.store, receiver), metrics_of(engine)))
+def test_it_is_read_while_others_feed(engine: Engine) -> None:
+    app = Starlette(routes=[metrics_route(metrics_of(engine))])
     with ThreadPoolExecutor(2) as pool:
         fed = pool.submit(lambda: [engine.feed_event(payload("OK", f"acc_{n}")) for n in range(200)])
         answers = [over_asgi(app)("GET", "/metrics", {}, b"") for _ in range(5)]

@@ -9,20 +9,19 @@ import pytest
 from starlette.applications import Starlette
 
 from account_lifecycle import Engine
-from account_lifecycle.server.operations import operations_routes
+from account_lifecycle.server.operations import probe_routes
 from account_lifecycle.server.readiness import Readiness
 from account_lifecycle.server.receiver import Receiver
 from hooks.waiting import PATIENCE_S, eventually
 from server.driving import OK, Answer, Ask, over_asgi
 from server.processes import Served, post, read_answer, serving
-from server.test_metrics import metrics_of
 
 pytest_plugins = ("postgres_server",)
 
 
 def probes(engine: Engine, receiver: Receiver) -> tuple[Readiness, Ask]:
     readiness = Readiness(engine.store, receiver)
-    return readiness, over_asgi(Starlette(routes=operations_routes(readiness, metrics_of(engine))))
+    return readiness, over_asgi(Starlette(routes=probe_routes(readiness)))
 
 
 def problems(ask: Ask) -> list[str]:

@@ -235,7 +235,11 @@ class ReaderContract:
         log = [announced(a, "CREDENTIALS", m) for a, m in (("b", 5), ("c", 5), ("a", 5), ("z", 1), ("y", 9))]
         for event in log:
             store.advance([event], as_it_is)
-        assert [w.account_id for w in store.blind_windows(None, open_only=False)] == ["z", "a", "b", "c", "y"]
+        windows = list(store.blind_windows(None, open_only=False))
+        assert [w.account_id for w in windows] == ["z", "a", "b", "c", "y"]
+        for number, w in enumerate(windows, start=1):
+            place = (w.opened_at, w.account_id, w.sequence)
+            assert list(store.blind_windows(None, open_only=True, after=place)) == windows[number:]
 
     # ---- Streams -----------------------------------------------------------------------------------
 

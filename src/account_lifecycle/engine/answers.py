@@ -329,15 +329,26 @@ class Answers:
         return grouped(each for each in rows if begin is None or each.received_at >= begin)
 
     def blind_windows(
-        self, *, account_id: str | None = None, open_only: bool = False, limit: int | None = None
+        self,
+        *,
+        account_id: str | None = None,
+        open_only: bool = False,
+        after: BlindWindow | None = None,
+        limit: int | None = None,
     ) -> list[BlindWindow]:
-        """Return the intervals in which accounts were not OK, in the order in which they began: ``limit`` at most."""
-        return first_of(self.iter_blind_windows(account_id=account_id, open_only=open_only), limit)
+        """Return the intervals in which accounts were not OK, in the order in which they began: ``limit`` at most,
+        those ``after`` the last one of the page before."""
+        return first_of(self.iter_blind_windows(account_id=account_id, open_only=open_only, after=after), limit)
 
-    def iter_blind_windows(self, *, account_id: str | None = None, open_only: bool = False) -> Iterator[BlindWindow]:
+    def iter_blind_windows(
+        self, *, account_id: str | None = None, open_only: bool = False, after: BlindWindow | None = None
+    ) -> Iterator[BlindWindow]:
         """Yield what ``blind_windows`` returns, one by one, as it is at the first."""
         which = arguments.maybe(arguments.account_id, "account_id", account_id)
-        return self.store.blind_windows(which, open_only=open_only)
+        if after is not None and not isinstance(after, BlindWindow):
+            raise arguments.refuse("after", after, "a window that blind_windows() returned")
+        place = None if after is None else (after.opened_at, after.account_id, after.sequence)
+        return self.store.blind_windows(which, open_only=open_only, after=place)
 
     def deliveries(
         self,

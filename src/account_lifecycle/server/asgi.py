@@ -23,7 +23,7 @@ ASGIMessage = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[ASGIMessage]]
 Send = Callable[[ASGIMessage], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-Answered = Callable[[int, float], object]
+AnswerSeen = Callable[[int, float], object]
 """Sees the status of a request that is answered, and how many seconds that took."""
 
 
@@ -31,7 +31,7 @@ class ASGIMount:
     """An ASGI 3 application; make it with ``Receiver.asgi``. Its threads start with the first webhook."""
 
     def __init__(
-        self, receiver: Receiving, app: ASGIApp | None, at: str, body_s: float, answered: Answered | None = None
+        self, receiver: Receiving, app: ASGIApp | None, at: str, body_s: float, answered: AnswerSeen | None = None
     ) -> None:
         self._receiver = receiver
         self._answered = answered

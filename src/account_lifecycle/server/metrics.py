@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from multiprocessing.sharedctypes import RawArray
-from typing import NamedTuple
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import (
@@ -25,11 +24,11 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from ..engine.overview import Overview
 from ..errors import StoreError, logger
 from ..lifecycle.providers import Provider
 from ..lifecycle.status import Health, Status
 from ..records import DeliveryState
-from ..stores.fleet import AccountTally, Machinery
 
 CODES = (200, 400, 401, 405, 408, 413, 500, 503)
 """Every status that the receiver answers with. ``listen`` hands on what an application answers: any other, which
@@ -47,13 +46,6 @@ _WAITING = _SUM + 1
 _CELLS = _WAITING + 1
 _BOUNDS = (*(str(bound) for bound in BUCKETS_S), "+Inf")
 _KNOWN = frozenset(map(str, Provider))
-
-
-class FleetCounts(NamedTuple):
-    """What the numbers of a fleet are made of."""
-
-    tallies: Sequence[AccountTally]
-    machinery: Machinery
 
 
 class ReceiverCounts:
@@ -88,7 +80,7 @@ class Metrics(Collector):
     """All numbers; ``fleet`` reads those of the fleet and raises ``StoreError`` if it cannot, ``waiting`` returns how
     many requests wait in this process."""
 
-    def __init__(self, fleet: Callable[[], FleetCounts], receiver: ReceiverCounts, waiting: Callable[[], int]) -> None:
+    def __init__(self, fleet: Callable[[], Overview], receiver: ReceiverCounts, waiting: Callable[[], int]) -> None:
         self._fleet = fleet
         self._receiver = receiver
         self._waiting = waiting
@@ -105,11 +97,11 @@ class Metrics(Collector):
         self._receiver.wait(self._waiting())
         yield from of_receiver(self._receiver.totals())
         try:
-            counts = self._fleet()
+            overview = self._fleet()
         except StoreError as error:
             logger().warning("the store could not be read for the metrics", error=str(error))
             return
-        yield from of_fleet(counts)
+        yield from of_fleet(overview)
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: what there is, is found by reading the store."""
@@ -138,9 +130,10 @@ def of_receiver(totals: Sequence[float]) -> Iterator[Metric]:
     )
 
 
-def of_fleet(counts: FleetCounts) -> Iterator[Metric]:
-    """Yield the numbers of a fleet."""
-    tallies, machinery = counts
+def of_fleet(overview: Overview) -> Iterator[Metric]:
+    """Yield the numbers of a fleet as it is now."""
+    tallies, machinery = overview.tallies, overview.machinery
+    assert machinery is not None, "an overview of the past has none"
     standing = Counter[tuple[Status, Health, str]]()
     for each in tallies:
         standing[each.status, each.health, provider_label(each.provider)] += each.accounts
@@ -155,7 +148,7 @@ def of_fleet(counts: FleetCounts) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "account_lifecycle_stuck_accounts",
         "Accounts that are in a passing status for too long and not live.",
-        sum(each.stuck or 0 for each in tallies if each.health is not Health.LIVE),
+        overview.stuck,
     )
     yield GaugeMetricFamily(
         "account_lifecycle_blind_accounts",

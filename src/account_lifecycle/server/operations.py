@@ -12,8 +12,8 @@ PROBES = ("/healthz", "/readyz")
 """Paths that anybody may ask, by any name of the host: probes know neither, and these say nothing of the fleet."""
 
 
-def operations_routes(readiness: Readiness, metrics: Metrics) -> list[Route]:
-    """Return the routes."""
+def probe_routes(readiness: Readiness) -> list[Route]:
+    """Return the routes of the probes."""
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"alive": True})
@@ -23,8 +23,14 @@ def operations_routes(readiness: Readiness, metrics: Metrics) -> list[Route]:
         document = {"ready": not problems, "problems": problems}
         return JSONResponse(document, 503 if problems else 200, {"cache-control": "no-store"})
 
-    async def metrics_page(request: Request) -> Response:
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+def metrics_route(metrics: Metrics) -> Route:
+    """Return the route of the numbers, which tell how a fleet stands."""
+
+    async def send(request: Request) -> Response:
         text, content_type = await run_in_threadpool(metrics.exposition, request.headers.get("accept", ""))
         return Response(text, headers={"content-type": content_type})
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics_page)]
+    return Route("/metrics", send)

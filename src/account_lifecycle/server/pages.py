@@ -69,13 +69,15 @@ class PageNotFound(HTTPException):
 class Pages:
     """What every page needs: the engine, the newest snapshot of the fleet, templates and threads."""
 
-    def __init__(self, engine: Engine, options: SiteOptions = DEFAULT_OPTIONS) -> None:
+    def __init__(
+        self, engine: Engine, options: SiteOptions = DEFAULT_OPTIONS, snapshots: FleetSnapshots | None = None
+    ) -> None:
         self.engine = engine
         self.options = options
         self.static = read_static()
         self.templates = make_templates(options.zone, self.static)
         self.templates.globals.update(navigation=NAVIGATION, refresh_s=REFRESH_WITHOUT_SCRIPT_S)
-        self.snapshots = FleetSnapshots(engine)
+        self.snapshots = snapshots or FleetSnapshots(engine)
         self._pool = ThreadPoolExecutor(PAGE_THREADS, thread_name_prefix="account-lifecycle page")
         self._waiting = 0
 
@@ -93,7 +95,7 @@ class Pages:
         """Return the route of a page."""
 
         async def endpoint(request: Request) -> Response:
-            return await self._made(show, request)
+            return await self.made(show, request)
 
         return Route(path, endpoint, methods=["GET"], name=f"page {path}")
 
@@ -101,11 +103,12 @@ class Pages:
         """Return the route of a form that is sent."""
 
         async def endpoint(request: Request) -> Response:
-            return await self._made(act, request, await read_form(request))
+            return await self.made(act, request, await read_form(request))
 
         return Route(path, endpoint, methods=["POST"], name=f"form {path}")
 
-    async def _made(self, function: Callable[..., Response], *args: Any) -> Response:
+    async def made(self, function: Callable[..., MadeT], *args: Any) -> MadeT:
+        """Return what a function returns, called as ``ask`` does, unless too many wait for that already."""
         if self._waiting >= MOST_WAITING_PAGES:
             raise HTTPException(503, "Too many pages are being made. Load this one again in a moment.")
         self._waiting += 1

@@ -20,7 +20,7 @@ from ..errors import ConfigurationError, PayloadError, StoreBusy, StoreError, St
 from ..intake.bodies import MAX_BODY_BYTES
 from ..lifecycle.status import Verdict
 from ..records import TimeSource
-from .asgi import BODY_S, Answered, ASGIApp, ASGIMount
+from .asgi import BODY_S, AnswerSeen, ASGIApp, ASGIMount
 from .credentials import Authenticity, Credential, check_places, examine
 from .replies import BAD_LENGTH, FAILED, METHOD_NOT_ALLOWED, READY, Reply, declared_length, in_json, try_again
 from .wsgi import WSGIApp, WSGIMount
@@ -138,7 +138,7 @@ class Receiver:
         at: str = "/hooks",
         *,
         body_s: float = BODY_S,
-        answered: Answered | None = None,
+        answered: AnswerSeen | None = None,
     ) -> ASGIMount:
         """Return an ASGI application that answers at the path ``at`` and hands everything else on to ``app``.
 

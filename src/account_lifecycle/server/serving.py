@@ -39,12 +39,13 @@ from ..errors import ConfigurationError, logger
 from ..lifecycle.wording import escaped
 from .asgi import ASGIApp, ASGIMessage, Receive, Scope, Send
 from .connections import LimitedProtocol
-from .metrics import FleetCounts, Metrics, ReceiverCounts
-from .operations import operations_routes
+from .metrics import Metrics, ReceiverCounts
+from .operations import metrics_route, probe_routes
 from .pages import SiteOptions
 from .readiness import Readiness
 from .receiver import Receiver
 from .site import make_site
+from .snapshot import FleetSnapshots
 
 MOST_WORKERS_ON_A_FILE = 2
 """More processes than this writing to one file only wait for each other: four have half the throughput of one."""
@@ -143,11 +144,11 @@ class Application:
     ) -> None:
         counts = counts or ReceiverCounts()
         self._readiness = Readiness(engine.store, receiver)
-        metrics = Metrics(
-            lambda: FleetCounts(engine.store.tally(), engine.store.standing()), counts, lambda: receiver.waiting
-        )
-        operations = operations_routes(self._readiness, metrics)
-        self._site = None if options is None else make_site(engine, options, operations)
+        snapshots = FleetSnapshots(engine)
+        metrics = Metrics(lambda: snapshots.newest().overview, counts, lambda: receiver.waiting)
+        probes, operations = probe_routes(self._readiness), [metrics_route(metrics)]
+        operations += probes
+        self._site = None if options is None else make_site(engine, options, operations, snapshots)
         self._beside: ASGIApp = Starlette(routes=operations) if self._site is None else self._site.app
         self._page_port = page_port
 
@@ -155,7 +156,7 @@ class Application:
             counts.answered(status, duration_s)
             counts.wait(receiver.waiting)
 
-        other = self._beside if page_port is None else Starlette()
+        other = self._beside if page_port is None else Starlette(routes=probes)
         self._receiver = receiver.asgi(other, at=RECEIVER_PATH, answered=answered)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

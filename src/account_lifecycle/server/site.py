@@ -17,11 +17,14 @@ from starlette.routing import BaseRoute, Route
 
 from ..engine.core import Engine
 from ..errors import AccountLifecycleError, AccountNotFound, ConfigurationError, StoreError, logger
+from .api import api_routes, is_for_program, token_missing
 from .asgi import ASGIApp
 from .fleet import fleet_parts, fleet_routes
 from .guard import SIGN_IN, PageGuard, path_here
 from .live import LiveStream
 from .pages import DEFAULT_OPTIONS, PageNotFound, Pages, SiteOptions
+from .snapshot import FleetSnapshots
+from .views import Sources
 
 _STATUS = (
     (AccountNotFound, 404, "Not found"),
@@ -45,27 +48,40 @@ class Site(NamedTuple):
         self.pages.close()
 
 
-def make_site(engine: Engine, options: SiteOptions = DEFAULT_OPTIONS, more: Sequence[BaseRoute] = ()) -> Site:
-    """Return what answers all that is not for the receiver, with ``more`` routes that are no pages."""
-    pages = Pages(engine, options)
+def make_site(
+    engine: Engine,
+    options: SiteOptions = DEFAULT_OPTIONS,
+    more: Sequence[BaseRoute] = (),
+    snapshots: FleetSnapshots | None = None,
+) -> Site:
+    """Return what answers all that is not for the receiver, with ``more`` routes that are no pages.
+
+    ``snapshots`` are those that others read as well.
+    """
+    pages = Pages(engine, options, snapshots)
     live = LiveStream(pages.ask, engine.store.recent, partial(fleet_parts, pages), lambda: pages.snapshots.cost_s)
     routes: list[BaseRoute] = [
         *fleet_routes(pages),
         Route("/live", _streaming(live), methods=["GET"]),
         *_static_routes(pages),
         *_sign_in_routes(pages),
+        *api_routes(Sources(engine, pages.snapshots), pages.made),
         *more,
     ]
     app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(PageGuard, access=options.access, ask_for_token=pages.ask_for_token),
+            Middleware(PageGuard, access=options.access, ask_for_token=partial(_ask_for_token, pages)),
             Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5),
         ],
         exception_handlers=_error_handlers(pages),
     )
     app.router.redirect_slashes = False
     return Site(app, pages, live)
+
+
+def _ask_for_token(pages: Pages, request: Request) -> Response:
+    return token_missing() if is_for_program(request.url.path) else pages.ask_for_token(request)
 
 
 def _streaming(live: LiveStream) -> Callable[[Request], Awaitable[Response]]:

@@ -170,8 +170,11 @@ class Reader(Protocol):
     def quarantined(self, after: int = 0) -> Iterator[Quarantined]:
         """Yield unreadable payloads ``after`` a number, oldest first."""
 
-    def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
-        """Yield blind windows in the order in which they opened."""
+    def blind_windows(
+        self, account_id: str | None, *, open_only: bool, after: tuple[datetime, str, int] | None = None
+    ) -> Iterator[BlindWindow]:
+        """Yield blind windows in the order in which they opened, from the first after a place in it on: when one
+        opened, its account and the sequence of the event that opened it."""
 
     def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
         """Yield every account that may have a deadline, some twice: those that are in one of these statuses and not

@@ -127,11 +127,16 @@ class SQLReader(FleetReading):
         clauses = [Clause("quarantine_id", after, ">")]
         return self._read(partial(map, rows.quarantined_from), "quarantined", clauses, "ORDER BY quarantine_id")
 
-    def blind_windows(self, account_id: str | None, *, open_only: bool) -> Iterator[BlindWindow]:
-        """Yield blind windows in the order in which they opened."""
+    def blind_windows(
+        self, account_id: str | None, *, open_only: bool, after: tuple[datetime, str, int] | None = None
+    ) -> Iterator[BlindWindow]:
+        """Yield blind windows in the order in which they opened, from the first after a place in it on."""
         clauses = [] if account_id is None else [Clause("account_id", account_id)]
         if open_only:
             clauses.append(Clause("closed_at", None))
+        if after is not None:
+            opened_at, *rest = after
+            clauses.append(Clause("(opened_at, account_id, sequence)", (rows.to_us(opened_at), *rest), ">"))
         order = "ORDER BY opened_at, account_id, sequence"
         return self._read(partial(map, rows.window_from), "blind_windows", clauses, order)
 
