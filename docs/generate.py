@@ -74,6 +74,7 @@ def main(arguments: Sequence[str]) -> int:
         if is_check:
             sys.stderr.write(f"docs/{name} is out of date: run python docs/generate.py\n")
         else:
+            (HERE / name).parent.mkdir(parents=True, exist_ok=True)
             with drafted(HERE / name, replace=True) as draft:
                 draft.text().write(text)
             sys.stderr.write(f"docs/{name} written\n")

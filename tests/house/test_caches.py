@@ -31,6 +31,8 @@ FEW = {
     "drawing/table.py:_facts_of": "a truth or None",
     "drawing/table.py:status_roles": "a truth",
     "replay/findings.py:schemas": "no arguments",
+    "server/api.py:read_document": "no arguments",
+    "server/rendering.py:status_class": "members of Status",
     "webhooks/exchange.py:user_agent": "no arguments",
     "lifecycle/compiled.py:compiled": "no arguments",
     "lifecycle/compiled.py:healths_of": "situations of the compiled machine",
