@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from random import Random
 
 import pytest
@@ -22,9 +22,19 @@ def news() -> list[NewsItem]:
     return list(fleet_news(300, 1, START, 35))
 
 
-def test_news_of_every_provider_comes_in_the_order_of_its_times(news: list[NewsItem]) -> None:
+def test_news_of_every_provider_comes_in_the_order_of_its_times_but_for_clocks_that_are_wrong(
+    news: list[NewsItem],
+) -> None:
     assert {item.provider for item in news} == set(Provider)
-    assert [item.at for item in news] == sorted(item.at for item in news)
+    backwards = sum(later.at < earlier.at for earlier, later in pairwise(news))
+    assert backwards < len(news) / 100
+
+
+def test_no_account_belongs_to_two_providers(news: list[NewsItem]) -> None:
+    providers = defaultdict[str, set[Provider]](set)
+    for item in news:
+        providers[item.account_id].add(item.provider)
+    assert [account_id for account_id, found in providers.items() if account_id and len(found) > 1] == []
 
 
 def test_the_same_arguments_give_the_same_news(news: list[NewsItem]) -> None:

@@ -60,6 +60,7 @@ class DemoFleet:
         self._gap_s = gap_s
         self._begins = utc_now()
         self._incidents = 0
+        self._struck: Provider | None = None
         self._news: Iterator[NewsItem] = endless_news(accounts, seed, self._begins - PAST, _DAYS)
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -129,13 +130,14 @@ class DemoFleet:
             self._stopping.wait(max(0.0, upcoming - (time.monotonic() - begun_s)))
 
     def strike(self) -> list[Timed]:
-        """Return an incident of the next provider that has enough accounts, each time in another status."""
+        """Return an incident of a provider that has enough accounts: not the last one, and in another status."""
         self._incidents += 1
-        providers = [*Provider]
+        providers = [provider for provider in Provider if provider is not self._struck]
         self._random.shuffle(providers)
         for provider in providers:
             ids = list(self._live_accounts(provider))
             if len(ids) >= _ENOUGH:
+                self._struck = provider
                 struck = self._random.sample(ids, min(MOST_STRUCK, int(len(ids) * self._random.uniform(0.5, 0.9))))
                 return incident(struck, provider, self._status(), self._random)
         return []

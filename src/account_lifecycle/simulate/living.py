@@ -56,8 +56,9 @@ def fleet_news(accounts: int, seed: int, start: datetime, days: float) -> Iterat
     """
     weights = {provider: math.sqrt(traits_of(provider).share) for provider in Provider}
     whole = sum(weights.values())
-    parts = [
-        _news_of(provider, round(accounts * weight / whole), seed, start, days) for provider, weight in weights.items()
+    parts = [  # each with a seed of its own, or accounts of two providers would have the same ids
+        _news_of(provider, round(accounts * weight / whole), seed * len(weights) + place, start, days)
+        for place, (provider, weight) in enumerate(weights.items())
     ]
     return merge(*parts, key=lambda item: item.at)
 
