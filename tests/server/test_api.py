@@ -202,7 +202,7 @@ def test_an_error_names_the_parameter_and_what_would_be_right(
 def test_what_is_not_there_is_said_in_json(ask: Ask) -> None:
     assert get(ask, "/api/accounts/nobody").status == 404
     assert error_of(get(ask, "/api/accounts/nobody"))["parameter"] == "account_id"
-    for path in ("/api", "/api/", "/api/no-such-view"):
+    for path in ("/api", "/api/", "/api/no-such-view", "/api/accounts/%0A"):
         assert get(ask, path).status == 404
         assert "/api/openapi.json" in error_of(get(ask, path))["message"]
 

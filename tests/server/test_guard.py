@@ -73,7 +73,7 @@ def test_static_files_have_their_digest_in_their_names_and_are_kept(pages: Reade
 
 
 def test_with_a_token_nothing_is_shown_without_it(locked: Reader) -> None:
-    for path in ("/", "/accounts", "/live", "/api/accounts"):
+    for path in ("/", "/accounts", "/live"):
         refused = locked.get(path)
         assert refused.status == 401
         assert b"need a token" in refused.body

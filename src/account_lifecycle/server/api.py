@@ -35,6 +35,7 @@ DOCUMENT = f"{ROOT}/openapi.json"
 PAGES = ("/accounts", "/anomalies", "/hooks", "/quarantine")
 """Pages whose list can be had as CSV and JSON under their own path; that of the hooks is of their deliveries."""
 _LIST_OF_PAGE = {page: "/deliveries" if page == "/hooks" else page for page in PAGES}
+_LISTS_OF_PAGES = frozenset(f"{page}{ending}" for page in PAGES for ending in (".csv", ".json"))
 _NO_STORE = {"cache-control": "no-store"}
 
 
@@ -86,14 +87,16 @@ def _route(path: str, endpoint: Answering) -> Route:
         try:
             return await endpoint(request)
         except ConfigurationError as error:
-            return refused(400, Problem(str(error), error.setting, error.found, error.expected))
+            return problem_response(400, Problem(str(error), error.setting, error.found, error.expected))
         except AccountNotFound as error:
-            return refused(404, Problem(str(error), "account_id", repr(error.account_id), "an account that is known"))
+            return problem_response(
+                404, Problem(str(error), "account_id", repr(error.account_id), "an account that is known")
+            )
         except HTTPException as error:
-            return refused(error.status_code, Problem(error.detail), retry_after="1")
+            return problem_response(error.status_code, Problem(error.detail), retry_after="1")
         except StoreError as error:
             logger().warning("a question could not be answered", path=request.url.path, error=str(error))
-            return refused(503, Problem("The store cannot be read; the log says why."), retry_after="10")
+            return problem_response(503, Problem("The store cannot be read; the log says why."), retry_after="10")
 
     return Route(path, answered, methods=["GET"])
 
@@ -132,7 +135,7 @@ def json_response(status: int, document: JsonObject, **headers: str) -> Response
     return Response(dumps(document), status, {**_NO_STORE, **more}, "application/json")
 
 
-def refused(status: int, problem: Problem, **headers: str) -> Response:
+def problem_response(status: int, problem: Problem, **headers: str) -> Response:
     """Return the answer that there is none, and why."""
     return json_response(status, {"error": problem.to_dict()}, **headers)
 
@@ -205,20 +208,25 @@ async def _send_document(_: Request) -> Response:
 
 def is_for_program(path: str) -> bool:
     """Return whether a path is one of these, and no page."""
-    return path.startswith(f"{ROOT}/") or path.endswith((".csv", ".json"))
+    return path.startswith(f"{ROOT}/") or path in _LISTS_OF_PAGES
+
+
+def path_missing() -> Response:
+    """Return the answer where there is nothing."""
+    return problem_response(404, Problem(f"There is no such path; {DOCUMENT} names those that there are."))
 
 
 def token_missing() -> Response:
     """Return the answer to a request that has to show the page token, and does not."""
     problem = Problem("The page token is missing or wrong; send it as Authorization: Bearer TOKEN.")
-    return refused(401, problem, www_authenticate="Bearer")
+    return problem_response(401, problem, www_authenticate="Bearer")
 
 
 def _nothing_there(known: set[str]) -> Answering:
     async def refuse(request: Request) -> Response:
         if request.method in ("GET", "HEAD") or not _is_known(request.url.path, known):
-            return refused(404, Problem(f"There is no such path; {DOCUMENT} names those that there are."))
-        return refused(405, Problem("Nothing can be changed here; ask with GET."), allow="GET, HEAD")
+            return path_missing()
+        return problem_response(405, Problem("Nothing can be changed here; ask with GET."), allow="GET, HEAD")
 
     return refuse
 

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..engine.core import Engine
 from ..errors import AccountLifecycleError, AccountNotFound, ConfigurationError, StoreError, logger
-from .api import api_routes, is_for_program, token_missing
+from .api import Problem, api_routes, is_for_program, path_missing, problem_response, token_missing
 from .asgi import ASGIApp
 from .fleet import fleet_parts, fleet_routes
 from .guard import SIGN_IN, PageGuard, path_here
@@ -121,6 +121,12 @@ def _sign_in_routes(pages: Pages) -> list[BaseRoute]:
 
 def _error_handlers(pages: Pages) -> dict[Any, Any]:
     async def refused(request: Request, error: HTTPException) -> Response:
+        if is_for_program(request.scope["path"]):
+            return (
+                path_missing()
+                if error.status_code == 404
+                else problem_response(error.status_code, Problem(error.detail))
+            )
         title = {404: "Not found", 405: "Not allowed"}.get(error.status_code, "This did not work")
         text = error.detail if isinstance(error, PageNotFound) or error.status_code != 404 else "There is no such page."
         return pages.failed(request, error.status_code, title, text)
