@@ -157,7 +157,7 @@ class Caller:
         """Return the content of a good answer; raise for any other."""
         key = self._key
         response, content = self._exchange(method, path, query, body, key)
-        if response.status_code == HTTPStatus.UNAUTHORIZED and (changed := _checked_key(self._read_key())) != key:
+        if response.status_code == HTTPStatus.UNAUTHORIZED and (changed := self._changed_key(called)) != key:
             self._key = key = changed
             response, content = self._exchange(method, path, query, body, key)
         status = response.status_code
@@ -174,6 +174,15 @@ class Caller:
         if 300 <= status < 400:
             found += f", a redirect to {printable(public_url(response.headers.get('location', '')), _MAX_WORDS)}"
         raise VendorRefused(called, found, _REMEDIES.get(status, _REMEDIES[None]), status)
+
+    def _changed_key(self, called: str) -> str:
+        """Return the key as it is by now. Raise ``VendorRefused`` if there is none: it may be about to be written."""
+        try:
+            return _checked_key(self._read_key())
+        except ConfigurationError as error:
+            found = f"it answered 401 Unauthorized, and there is no other key ({error})"
+            remedy = _REMEDIES[HTTPStatus.UNAUTHORIZED]
+            raise VendorRefused(called, found, remedy, HTTPStatus.UNAUTHORIZED) from None
 
     def _exchange(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, Any] | None, key: str
