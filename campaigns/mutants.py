@@ -39,6 +39,9 @@ SLOWEST = 3
 ALONE = 3
 """How many times as long they may then take until they are known never to end."""
 
+MEMORY = 4 << 30
+"""How much memory the tests may take, in bytes; unchanged they take a tenth of it."""
+
 FILE = ("-k", "not TestTemporaryStore", "tests/stores/test_sqlite.py")
 """A store in a file, which the temporary one is as well."""
 TESTS: dict[str, tuple[str, ...]] = {
@@ -81,6 +84,9 @@ REASONS = {
     "if step is not None and step.finishes_sync and type(event) == StatusAnnounced:": "a class equals itself alone",
     "if after.health != account.health or after.situation is not account.situation:": "an enum's member equals itself",
     "if after.health <= account.health or after.situation is not account.situation:": "nothing changed: no effects",
+    "if deviations or step.verdict == _APPLIED:": "the longer way to the same decision",
+    "if type(event) == StatusAnnounced:": "a class equals itself alone",
+    "if event.kind == DeadlineKind.SESSION:": "an enum's member equals itself",
     "if deviations or step.verdict < _APPLIED:": "what is not accepted deviates, in every cell",
     "other_channel = before.sequence != 0 and (names_type or names_owner)": "a sequence is never negative",
     "if event.account_id > NOBODY:": "NOBODY is blank, and any other text is greater",
@@ -345,10 +351,14 @@ def copied(target: Path) -> Path:
 
 
 def pytest_configure() -> None:
-    """Let random tests try the same on every mutant, and not look for a shorter example of what they noticed.
+    """Let random tests try the same on every mutant, and not look for a shorter example of what they noticed; a mutant
+    that never ends must not take the machine's memory.
 
     pytest calls this when this module is its plugin.
     """
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     from hypothesis import Phase, settings
 
     settings.register_profile("mutants", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
