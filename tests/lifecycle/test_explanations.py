@@ -55,6 +55,8 @@ def every_anomaly() -> Iterator[Anomaly]:
             yield from life.hears("OK", after=-HOUR).anomalies
             life.hears("OK", owner="user-1")
             yield from life.hears("CREDENTIALS", owner="user-2").anomalies
+    premium = Life("CREATION_SUCCESS", "OK", provider="LINKEDIN")
+    yield from premium.observes("OK", after=DAY, product="recruiter").anomalies
 
 
 @cache
