@@ -16,6 +16,7 @@ from account_lifecycle.lifecycle.decide import judge
 from account_lifecycle.lifecycle.definition import ANNOUNCEMENTS
 from account_lifecycle.lifecycle.events import DeadlineKind, DeadlinePassed, StatusAnnounced
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
+from account_lifecycle.stores.protocol import Feed
 from account_lifecycle.stores.sqlite import TemporaryStore
 from account_lifecycle.testing import Clock
 from builders import T0, announced, as_it_is, at, webhook
@@ -256,7 +257,8 @@ def test_whoever_looks_at_any_time_finds_what_had_passed_by_then_and_not_a_momen
     life: list[StatusAnnounced], policy: Policy, now: datetime
 ) -> None:
     store = TemporaryStore()
-    account = store.advance(life, lambda account, event: as_it_is(account, event, policy))[-1].after
+    feed = Feed(life, lambda account, event: as_it_is(account, event, policy), policy=policy)
+    account = store.feed(feed).decisions[-1].after
     passed = deadline_before(account, now, policy)
     looks = list(passed_deadlines(store, policy, now))
     assert bool(looks) == (passed is not None)

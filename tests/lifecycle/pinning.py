@@ -18,6 +18,7 @@ from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.lifecycle.rules import ORDER_OF_JUDGING, Rules, policy_of, rules_of
 from account_lifecycle.stores import rows
+from account_lifecycle.stores.decided import text_of
 
 PINNED = Path(__file__).parent / "pinned_rules.json"
 
@@ -45,10 +46,9 @@ def digest_of(policy: Policy) -> str:
         for event in log():
             decision = decide(accounts.get(event.account_id) or Account(event.account_id), event, policy)
             accounts[event.account_id] = decision.after
-            row = rows.event_row(0, decision)
+            row = rows.event_row(0, event.account_id, decision, text_of(decision))
             window = decision.blind_window and rows.window_row(decision.blind_window, decision.sequence)
-            effects = rows.effects_text(decision.effects, None)
-            yield [*row[:-1], *rows.anomaly_rows(0, decision), effects, rows.account_row(decision.after), window]
+            yield [*row[:-1], *rows.anomaly_rows(0, decision), rows.account_row(decision.after), window]
 
     return sha256(json.dumps(list(decided())).encode()).hexdigest()
 

@@ -118,7 +118,7 @@ def everything_in(store: Store) -> list[object]:
         list(store.audit(AuditFilter())),
         list(store.quarantined()),
         list(store.blind_windows(None, open_only=False)),
-        list(store.with_deadlines(tuple(Status), at(10_000_000))),
+        list(store.due(at(10_000_000))),
         list(store.stored_accounts()),
         list(store.evidence()),
         list(store.baselines()),

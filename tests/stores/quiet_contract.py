@@ -14,7 +14,6 @@ from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.lifecycle.rules import rules_of
-from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import AccountFilter, AuditFilter, Judge, Refused
 from account_lifecycle.stores.protocol import Store
 from account_lifecycle.stores.sqlite import TemporaryStore
@@ -35,7 +34,7 @@ def record_in(store: Store) -> list[object]:
         list(store.audit(AuditFilter())),
         list(store.blind_windows(None, open_only=False)),
         list(store.windows_by_account()),
-        sorted(account.account_id for account in store.with_deadlines(tuple(Status), at(9))),
+        sorted(account.account_id for account in store.due(at(9))),
         list(store.quarantined()),
     ]
 

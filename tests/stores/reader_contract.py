@@ -1,6 +1,7 @@
 """What a store promises about reading: filters that fit, orders that hold, streams that are snapshots."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
@@ -8,11 +9,13 @@ import pytest
 
 from account_lifecycle.errors import StoreError
 from account_lifecycle.lifecycle.anomalies import AnomalyKind, Severity
+from account_lifecycle.lifecycle.decide import judge
 from account_lifecycle.lifecycle.explain import Anomaly
+from account_lifecycle.lifecycle.policy import Policy
 from account_lifecycle.lifecycle.status import Health, Status
 from account_lifecycle.records import AccountFilter, AuditFilter, Refused
-from account_lifecycle.stores.protocol import Store
-from builders import T0, announced, as_it_is, at, deadline_of
+from account_lifecycle.stores.protocol import Feed, Store
+from builders import T0, announced, as_it_is, at
 from stores.exactness import shape
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
@@ -82,20 +85,37 @@ class ReaderContract:
                 and (provider is None or account.provider == provider)
             ]
 
-    def test_accounts_with_deadlines_are_transient_and_not_stuck_or_down_or_of_an_old_session(
+    def test_accounts_are_due_once_their_next_deadline_has_passed_the_longest_passed_first(self, store: Store) -> None:
+        log = [announced(a, w) for a, w in (("a", "OK"), ("b", "ERROR"), ("c", "CONNECTING"), ("d", "STOPPED"))]
+        store.feed(Feed(log, judge, policy=Policy(reminders=(timedelta(days=1),))))
+        assert list(store.due(at(30))) == []
+        assert [account.account_id for account in store.due(at(31))] == ["c"], "it connects for half an hour at most"
+        found = list(store.due(at(3 * 24 * 60)))
+        assert [account.account_id for account in found] == ["c", "b", "d"]
+        assert found == [store.account("c"), store.account("b"), store.account("d")]
+
+    def test_accounts_are_dated_anew_once_the_terms_of_their_deadlines_are_others(self, store: Store) -> None:
+        early, late = (Policy(reminders=(timedelta(days=days),)) for days in (1, 9))
+        store.advance([announced(f"{n:03}", "ERROR", n) for n in range(600)], as_it_is)
+        last, pages, days = 0, 0, 24 * 60
+        assert list(store.due(at(99 * days))) == [], "nobody asked for their deadlines"
+        while last := store.redate(late, at(700), last):
+            pages += 1
+        assert pages > 2
+        assert store.redate(late, at(700)) == 0
+        assert list(store.due(at(9 * days))) == []
+        assert len(list(store.due(at(10 * days)))) == 600
+        while last := store.redate(early, at(700), last):
+            pass
+        assert [account.account_id for account in store.due(at(days + 1))] == ["000"]
+
+    def test_an_account_that_is_ahead_of_the_clock_is_due_when_as_much_time_has_passed_by_the_clock(
         self, store: Store
     ) -> None:
-        log = [
-            announced(a, w) for a, w in (("a", "CONNECTING"), ("b", "CONNECTING"), ("c", "RECONNECTED"), ("d", "OK"))
-        ]
-        first = store.advance(log, as_it_is)[0].after
-        store.advance([deadline_of(first, 60)], as_it_is)
-        waiting = store.with_deadlines((Status.CONNECTING, Status.RECONNECTED), T0)
-        found = {account.account_id: account for account in waiting}
-        assert found.keys() == {"a", "b", "c"}, "the first is down, which it will be reminded of"
-        assert found["b"] == store.account("b")
-        assert [account.account_id for account in store.with_deadlines((), T0)] == ["a"]
-        assert [account.account_id for account in store.with_deadlines((), at(1))] == ["a", "c"], "by its session"
+        days, now = 24 * 60, at(-400 * 24 * 60)
+        store.feed(Feed([announced("a", "ERROR")], judge, now=now, policy=Policy(reminders=(timedelta(days=1),))))
+        assert list(store.due(now + timedelta(days=1))) == []
+        assert [account.account_id for account in store.due(now + timedelta(minutes=days + 1))] == ["a"]
 
     def test_several_accounts_are_read_at_once_and_those_unheard_of_are_missing(self, store: Store) -> None:
         store.advance(events_with_every_window(), as_it_is)

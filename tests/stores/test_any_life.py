@@ -5,7 +5,7 @@ jump, deadlines, workers that die with a delivery in hand, and stores that are l
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from itertools import count
@@ -31,7 +31,6 @@ from account_lifecycle.lifecycle.decide import Decision, judge
 from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
-from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import DeliveryFilter, DeliveryState
 from account_lifecycle.testing import Clock
 from builders import notification, webhook
@@ -84,7 +83,7 @@ class Model:
             self.quarantine.append(error.payload)
             return None
 
-    def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
+    def due(self, now: datetime) -> Iterator[Account]:
         return (decisions[-1].after for decisions in self.decisions.values() if decisions)
 
     def effects(self) -> set[str]:

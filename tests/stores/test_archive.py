@@ -14,6 +14,7 @@ from account_lifecycle.errors import StoreError
 from account_lifecycle.records import Evidence
 from account_lifecycle.stores import chain, rows
 from account_lifecycle.stores.archive import Archived, read_archive, sealed_again, write_archive
+from account_lifecycle.stores.decided import text_of
 from account_lifecycle.stores.sqlite import TemporaryStore
 from builders import announced, as_it_is, at, deadline_of, judged
 from stores.ledger_contract import entry_of
@@ -99,9 +100,8 @@ def test_what_was_written_is_read_again_and_seals_as_it_did(path: Path) -> None:
     log = [*events_with_every_anomaly(), *events_with_every_window()]
     previous, written = chain.GENESIS, []
     for decision in judged(log):
-        row, found = rows.event_row(0, decision), list(rows.anomaly_rows(0, decision))
-        decided = "rules", rows.effects_text(decision.effects, row[14]), 0
-        previous = chain.sealed(previous, row, decided, found)
+        row, found = rows.event_row(0, 0, decision, text_of(decision)), list(rows.anomaly_rows(0, decision))
+        previous = chain.sealed(previous, decision.after.account_id, row, ("rules", 0), found)
         effects = tuple((e.kind, e.subject, e.doubtful) for e in decision.effects)
         written.append((Evidence(entry_of(decision), effects, "rules"), previous, None))
     write_archive(path, written)

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.events import DeadlinePassed, StatusAnnounced, StatusObserved
 from account_lifecycle.stores import chain, rows
+from account_lifecycle.stores.decided import text_of
 from builders import announced, judged
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
 
 def sealed(previous: bytes, decision: Decision, rules: str) -> bytes:
     """The digest of a decision, as a store computes it."""
-    row, odd = rows.event_row(1, decision), list(rows.anomaly_rows(1, decision))
-    decided = rules, rows.effects_text(decision.effects, row[14]), 0
-    return chain.sealed(previous, row, decided, odd)
+    row, odd = rows.event_row(1, 7, decision, text_of(decision)), list(rows.anomaly_rows(1, decision))
+    return chain.sealed(previous, decision.after.account_id, row, (rules, 0), odd)
 
 
 def by_hand(previous: bytes, decision: Decision, rules: str) -> bytes:
@@ -36,21 +36,21 @@ def by_hand(previous: bytes, decision: Decision, rules: str) -> bytes:
     provider = getattr(event, "provider", None)
     told: list[Any] = [event.account_id, decision.sequence, us(event.received_at), kind, str(event.status)]
     told += [getattr(event, "product", ""), provider and str(provider), since, allowed, signed_in_at]
-    told.append(str(decision.verdict))
+    of_owner = ("claimed", "creation_failed") if owner else ()
+    effects = [
+        [str(kind), None if kind in of_owner and subject == owner else str(subject)] + [1] * doubtful
+        for kind, subject, doubtful, _ in decision.effects
+    ]
+    decided: list[Any] = [str(decision.verdict)]
     for situation in (decision.before.situation, decision.after.situation):
         facts = [name for name in ("exists", "lost", "needs_user") if getattr(situation, name)]
-        told.append(" ".join([str(situation.status), *facts]))
-    told += [rules, private]
+        decided.append(" ".join([str(situation.status), *facts]))
+    told += [[*decided, effects], rules, private]
     told.append([
         [n, str(a.kind), a.provider and str(a.provider), rows.evidence_text(a)]
         for n, a in enumerate(decision.anomalies)
     ])  # fmt: skip
-    of_owner = ("claimed", "creation_failed") if owner else ()
-    effects = json.dumps([
-        [str(kind), None if kind in of_owner and subject == owner else str(subject)] + [1] * doubtful
-        for kind, subject, doubtful, _ in decision.effects
-    ])  # fmt: skip
-    text = json.dumps(told, separators=(",", ":"))[:-1] + "," + effects + ",0]"
+    text = json.dumps([*told, 0], separators=(",", ":"))
     return sha256(previous + text.encode("ascii")).digest()
 
 
@@ -62,11 +62,10 @@ def test_the_digest_of_a_known_event_is_the_known_one() -> None:
     event = announced("a/1 é", "OK", 7, "LINKEDIN", name="user-1", payload=b'{"x": 1}', reason="no")
     text = (
         '["a/1 \\u00e9",1,1777637220000000,"announced","OK","","LINKEDIN",null,null,null,'
-        '"APPLIED","UNSEEN","OK exists","0123456789ab/{}",'
+        '["APPLIED","UNSEEN","OK exists",[["entered","OK"],["health_changed","LIVE"],["connected","adopted"],'
+        '["claimed",null],["anomaly","ADOPTED"]]],"0123456789ab/{}",'
         f'"{sha256(b"6:user-12:no" + event.payload).hexdigest()}",'
-        '[[0,"ADOPTED","LINKEDIN","{\\"health\\":\\"LIVE\\",\\"moved\\":true}"]],'
-        '[["entered", "OK"], ["health_changed", "LIVE"], ["connected", "adopted"], '
-        '["claimed", null], ["anomaly", "ADOPTED"]],0]'
+        '[[0,"ADOPTED","LINKEDIN","{\\"health\\":\\"LIVE\\",\\"moved\\":true}"]],0]'
     )
     (decision,) = judged([event])
     found = sealed(chain.GENESIS, decision, "0123456789ab/{}")

@@ -145,7 +145,7 @@ TAMPERINGS = [
     "UPDATE event SET payload = x'00' WHERE event_id = 2",
     "DELETE FROM event WHERE event_id = 2",
     "DELETE FROM event WHERE event_id = 3",
-    "UPDATE event SET effects = '[]' WHERE event_id = 2",
+    "UPDATE event SET decided = replace(decided, 'ERROR', 'OK') WHERE event_id = 2",
     "UPDATE account SET sequence = 9",
     "UPDATE quarantine SET reason = 'none'",
 ]

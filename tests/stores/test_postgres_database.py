@@ -25,6 +25,7 @@ from builders import T0, announced, as_it_is, at
 from postgres_server import PostgresServer, PrivateServer
 from stores.hooks import claim, complete, feed, hook, planned, records, states
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
+from verify.forging import OF
 
 pytest_plugins = ("postgres_server",)
 
@@ -326,19 +327,19 @@ TAMPERINGS = {
     "UPDATE event SET payload = '\\x00' WHERE event_id = 5": "event 5",
     "UPDATE event SET owner = 'Mallory' WHERE event_id = 5": "event 5",
     "UPDATE event SET rules = 'others' WHERE event_id = 5": "event 5",
-    "UPDATE event SET verdict = 'HELD' WHERE event_id = 5": "event 5",
+    "UPDATE event SET decided = replace(decided, 'OK', 'ERROR') WHERE event_id = 5": "event 5",
     "UPDATE event SET digest = sha256('x') WHERE event_id = 1": "event 6",
-    "UPDATE event SET account_id = 'gone' WHERE event_id = 15": "account recovered",
+    "UPDATE event SET account_no = 99 WHERE event_id = 15": "account recovered",
     "DELETE FROM event WHERE event_id = 15": "account recovered",
     "DELETE FROM event WHERE event_id = 5": "event 9",
-    "DELETE FROM event WHERE account_id = 'adopted'": "account adopted",
+    f"DELETE FROM event WHERE {OF.format('adopted')}": "account adopted",
     "UPDATE account SET digest = sha256('x') WHERE account_id = 'open'": "account open",
     "UPDATE account SET sequence = 9 WHERE account_id = 'open'": "account open",
-    "DELETE FROM account WHERE account_id = 'open'": "account open",
+    "DELETE FROM account WHERE account_id = 'open'": "event 1",
     "DELETE FROM anomaly WHERE event_id = 8": "event 8",
     "UPDATE anomaly SET kind = 'STUCK' WHERE event_id = 8": "event 8",
     "INSERT INTO anomaly VALUES (99, 0, 'STUCK', NULL, '{}')": "anomaly of event 99",
-    "UPDATE event SET effects = '[]' WHERE event_id = 8": "event 8",
+    "UPDATE event SET status = 'DELETED' WHERE event_id = 8": "event 8",
     "UPDATE event SET is_quiet = 1 WHERE event_id = 8": "event 8",
     "UPDATE delivery SET account_id = 'gone' WHERE delivery_id = 1": "delivery 1",
     "UPDATE delivery SET effect_id = 9999 WHERE delivery_id = 1": "delivery 1",

@@ -16,6 +16,7 @@ from account_lifecycle import StoreError
 from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.records import AccountFilter, AuditFilter, DeliveryFilter, Refused
 from account_lifecycle.stores.sqlite import (
     APPLICATION_ID,
@@ -351,7 +352,8 @@ CALLS: dict[str, Callable[[SQLiteStore], object]] = {
     "audit": lambda store: list(store.audit(AuditFilter())),
     "quarantined": lambda store: list(store.quarantined()),
     "blind_windows": lambda store: list(store.blind_windows(None, open_only=False)),
-    "with_deadlines": lambda store: list(store.with_deadlines((), at(0))),
+    "due": lambda store: list(store.due(at(0))),
+    "redate": lambda store: store.redate(DEFAULT_POLICY, at(0)),
     "accounts_by_id": lambda store: store.accounts_by_id(["a"]),
     "evidence": lambda store: list(store.evidence()),
     "faults": lambda store: list(store.faults()),

@@ -11,7 +11,9 @@ import pytest
 
 from account_lifecycle import StoreError
 from account_lifecycle.errors import StoreBusy
+from account_lifecycle.lifecycle.policy import DEFAULT_POLICY
 from account_lifecycle.records import AccountFilter, DeliveryFilter, DeliveryState, Refused
+from account_lifecycle.stores.protocol import Feed
 from account_lifecycle.stores.sqlite import SQLiteStore, connection, retention
 from account_lifecycle.stores.sqlite.connection import check_file_system, mount_of
 from account_lifecycle.verify.record import verify
@@ -87,7 +89,7 @@ def erase_everywhere(store: SQLiteStore) -> None:
     store.quarantine([Refused(T0, refused, len(refused), "name", REASON)])
     store.advance([observed("a", "OK", 700, owner=NAME)], as_it_is)
     store.erase("a", T0)
-    store.advance([announced("a", "ERROR", 900)], as_it_is)
+    store.feed(Feed([announced("a", "ERROR", 900)], as_it_is, policy=DEFAULT_POLICY))  # other terms: all is written
 
 
 @pytest.mark.parametrize("word", [SECRET, NAME.encode(), REASON.encode()], ids=["payload", "owner", "reason"])

@@ -16,6 +16,8 @@ from builders import T0, announced, as_it_is, at
 from stores.hooks import back_off, claim, complete, hook, one_for_each_kind, planned
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 
+DATES = ("due_at", "due_by")
+"""What is made again whenever the terms of deadlines are others: no part of the record."""
 LEFT_TO_VERIFY = ("account", "blind_window", "rules")
 """What may look right by itself, and is wrong only by what follows from the events."""
 RULES = rules_of(DEFAULT_POLICY)
@@ -112,7 +114,7 @@ def change_one(path: Path, table: str, column: str, to: str, which: str) -> bool
 @pytest.mark.parametrize("which", ["NULL", "NOT NULL"])
 @pytest.mark.parametrize(("table", "column", "kind"), columns())
 def test_a_changed_column_is_named(path: Path, table: str, column: str, kind: str, which: str) -> None:
-    if not change_one(path, table, column, OTHER[kind].format(column), which):
+    if column in DATES or not change_one(path, table, column, OTHER[kind].format(column), which):
         return
     assert (found_by_verifying(path) if table in LEFT_TO_VERIFY else faults_of(path)) != []
 
@@ -130,7 +132,8 @@ def test_a_changed_column_is_named(path: Path, table: str, column: str, kind: st
         ("UPDATE segment SET events = events + 1", "segment 1: is not as it was written"),
         ("UPDATE account SET facts = '{}' WHERE account_id = 'open'", "has another blind window than the one"),
         ("DROP INDEX delivery_lane", "the definition of delivery_lane: is not the one of this version"),
-        ("UPDATE event SET effects = '[]' WHERE event_id = 20", "event 20: is not as it was written"),
+        ("UPDATE event SET decided = replace(decided, 'OK', 'X') WHERE event_id = 20", "event 20: holds a value"),
+        ("UPDATE event SET status = 'DELETED' WHERE event_id = 20", "event 20: has another status than what was"),
         ("UPDATE event SET is_quiet = 1 WHERE event_id = 20", "event 20: is not as it was written"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ the format, and mends the digest of every event after it, up to the head.
 """
 
 import gzip
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -22,10 +23,10 @@ from stores.hooks import claim, complete, hook
 from verify.fleets import everything, feed, words
 
 _EVENTS = """
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload, e.rules, e.effects, e.is_quiet,
-       e.private_digest, a.ordinal, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN anomaly a ON a.event_id = e.event_id
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload, e.rules, e.is_quiet, e.private_digest,
+       a.ordinal, a.kind, a.provider, a.evidence
+FROM event e JOIN account c ON c.account_no = e.account_no LEFT JOIN anomaly a ON a.event_id = e.event_id
 ORDER BY e.event_id, a.ordinal
 """
 
@@ -66,10 +67,10 @@ class Files:
             heads = dict(self.ask(begins))
         for _, group in groupby(self.ask(_EVENTS.strip()), key=lambda row: row[0]):
             joined = list(group)
-            event_id, account_id, private = joined[0][0], joined[0][1], joined[0][20]
+            event_id, account_id, private = joined[0][0], joined[0][1], joined[0][17]
             kept = chain.private_digest(*joined[0][rows.PRIVATE]) if private is None else private
-            anomalies = chain.anomalies_text([(0, *row[21:]) for row in joined if row[21] is not None])
-            text = chain.event_text(joined[0][rows.PUBLIC], kept, anomalies, *joined[0][rows.DECIDED])
+            anomalies = chain.anomalies_text([(0, *row[18:]) for row in joined if row[18] is not None])
+            text = chain.event_text(account_id, joined[0][rows.PUBLIC], kept, anomalies, *joined[0][rows.JUDGED])
             key = account_id if self.is_server else ""
             heads[key] = chain.linked(heads.get(key, chain.GENESIS), text)
             self.ask("UPDATE event SET digest = ? WHERE event_id = ?", heads[key], event_id)
@@ -78,9 +79,10 @@ class Files:
                 if self.one("SELECT count(*) FROM account WHERE account_id = ?", account_id):
                     self.ask("UPDATE account SET digest = ? WHERE account_id = ?", head, account_id)
 
-    def swap(self, table: str, column: str, one: str, other: str) -> None:
-        """Let two texts change places in a column."""
-        for old, new in ((one, "\x02"), (other, one), ("\x02", other)):
+    def swap(self, table: str, column: str, one: str | int, other: str | int) -> None:
+        """Let two texts, or two numbers, change places in a column."""
+        meanwhile = "\x02" if isinstance(one, str) else -1
+        for old, new in ((one, meanwhile), (other, one), (meanwhile, other)):
             if self.one(f"SELECT count(*) FROM {table} WHERE {column} = ?", old):
                 self.ask(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", new, old)
 
@@ -155,14 +157,32 @@ def sql(*statements: str, anew: bool = False, value: object = None) -> Change:
 
 def swap_accounts(scene: Scene) -> None:
     """Let two accounts change places wherever they are named, with their digests computed anew."""
-    for table in ("account", "event", "blind_window", "delivery"):
+    for table in ("account", "delivery"):
         scene.files.swap(table, "account_id", "left", "right")
     scene.files.chain_anew()
 
 
 def swap_states(scene: Scene) -> None:
-    """Let what is stored of two accounts change places."""
+    """Let what is stored of two accounts change places, but for their ids and numbers."""
+    left, right = (scene.files.one("SELECT account_no FROM account WHERE account_id = ?", a) for a in ("left", "right"))
     scene.files.swap("account", "account_id", "left", "right")
+    scene.files.swap("account", "account_no", left, right)
+
+
+def decide_otherwise(place: int, value: Any) -> Change:
+    """Let the second event of an account say something else in a place of what was decided, with digests anew."""
+
+    def change(scene: Scene) -> None:
+        decided = json.loads(scene.files.one(f"SELECT decided FROM event WHERE {LEFT_2}"))
+        decided[place] = decided[1] if value is None else value
+        status, was = (situation.split(" ")[0] for situation in (decided[2], decided[1]))
+        scene.files.ask(
+            f"UPDATE event SET decided = ?, status = ?, is_move = ? WHERE {LEFT_2}",
+            json.dumps(decided, separators=(",", ":")), status, int(status != was),
+        )  # fmt: skip
+        scene.files.chain_anew()
+
+    return change
 
 
 def forge_prune(scene: Scene) -> None:
@@ -173,8 +193,8 @@ def forge_prune(scene: Scene) -> None:
     lie = replace(honest, last_live_at=at(91))
     closed = files.ask(
         "SELECT sequence, opened_at, backfill_from, closed_at, closed_sequence, is_recovered, is_estimated, causes "
-        "FROM blind_window WHERE account_id = 'right' AND closed_sequence <= ? ORDER BY sequence", honest.sequence
-    ) if files.one("SELECT count(*) FROM blind_window WHERE account_id = 'right'") else []  # fmt: skip
+        f"FROM blind_window WHERE {OF.format('right')} AND closed_sequence <= ? ORDER BY sequence", honest.sequence
+    ) if files.one(f"SELECT count(*) FROM blind_window WHERE {OF.format('right')}") else []  # fmt: skip
     text = rows.facts_text(lie)
     for table in ("baseline", "account"):
         files.ask(f"UPDATE {table} SET facts = ? WHERE account_id = 'right'", text)
@@ -205,12 +225,13 @@ def another_archive(scene: Scene) -> tuple[str, ...]:
     return ("--archive", str(scene.archive))
 
 
-LEFT_2 = "event_id = (SELECT event_id FROM event WHERE account_id = 'left' AND sequence = 2)"
+OF = "account_no = (SELECT account_no FROM account WHERE account_id = '{}')"
+LEFT_2 = f"event_id = (SELECT event_id FROM event WHERE {OF.format('left')} AND sequence = 2)"
 FIRST, LAST = "(SELECT min(event_id) FROM event)", "(SELECT max(event_id) FROM event)"
 IN_DEPTH = "(SELECT event_id FROM anomaly ORDER BY event_id LIMIT 1)"
 HOUR_US = 3_600_000_000
 DELIVERY = "(SELECT {}(delivery_id) FROM delivery WHERE hook = 'page')"
-RULES = "UPDATE event SET rules = 'ffffffffffffffffffffffffffffffff' WHERE account_id = 'tail'"
+RULES = f"UPDATE event SET rules = 'ffffffffffffffffffffffffffffffff' WHERE {OF.format('tail')}"
 
 FORGERIES: dict[str, Forgery] = {
     # ---- The chain
@@ -219,9 +240,9 @@ FORGERIES: dict[str, Forgery] = {
     "the last event is taken out": Forgery(sql(f"DELETE FROM event WHERE event_id = {LAST}"), "tail"),
     "the last event is taken out with all that came of it, a head was noted": Forgery(
         sql(
-            "DELETE FROM anomaly WHERE event_id = (SELECT event_id FROM event WHERE account_id = 'tail')",
+            f"DELETE FROM anomaly WHERE event_id = (SELECT event_id FROM event WHERE {OF.format('tail')})",
             "DELETE FROM delivery WHERE account_id = 'tail'",
-            "DELETE FROM event WHERE account_id = 'tail'",
+            f"DELETE FROM event WHERE {OF.format('tail')}",
             "DELETE FROM account WHERE account_id = 'tail'",
         ),
         options=expecting,
@@ -230,9 +251,9 @@ FORGERIES: dict[str, Forgery] = {
     "an event is taken out, digests anew": Forgery(sql(f"DELETE FROM event WHERE {LEFT_2}", anew=True), "number 2"),
     "an event is put in, digests anew": Forgery(
         sql(
-            "INSERT INTO event SELECT event_id + 1, account_id, sequence + 1, received_at, kind, word, product,"
-            " provider, since, allowed, signed_in_at, verdict, before, after, owner, reason, payload, rules, effects,"
-            " is_quiet, private_digest, digest FROM event WHERE account_id = 'tail'",
+            "INSERT INTO event SELECT event_id + 1, account_no, sequence + 1, received_at, kind, word, product,"
+            " provider, since, allowed, signed_in_at, decided, status, is_move, owner, reason, payload, rules,"
+            f" is_quiet, private_digest, digest FROM event WHERE {OF.format('tail')}",
             anew=True,
         ),
         "tail",
@@ -244,23 +265,20 @@ FORGERIES: dict[str, Forgery] = {
         sql(f"UPDATE event SET received_at = received_at - {HOUR_US} WHERE {LEFT_2}", anew=True), "account left"
     ),
     "a payload says another word, digests anew": Forgery(
-        sql(f"UPDATE event SET payload = (SELECT payload FROM event WHERE account_id = 'left' AND sequence = 1)"
+        sql(f"UPDATE event SET payload = (SELECT payload FROM event WHERE {OF.format('left')} AND sequence = 1)"
             f" WHERE {LEFT_2}", anew=True), "its payload says another status"
     ),
     "an event names another owner, digests anew": Forgery(
-        sql("UPDATE event SET owner = 'mallory' WHERE account_id = 'tail'", anew=True), "its payload says another owner"
+        sql(f"UPDATE event SET owner = 'mallory' WHERE {OF.format('tail')}", anew=True), "says another owner"
     ),
     "an event says another word, digests anew": Forgery(
         sql(f"UPDATE event SET word = 'STOPPED' WHERE {LEFT_2}", anew=True), "account left"
     ),
-    "a verdict is changed, digests anew": Forgery(
-        sql(f"UPDATE event SET verdict = 'HELD' WHERE {LEFT_2}", anew=True), "the verdict"
-    ),
-    "where an event leads is changed, digests anew": Forgery(
-        sql(f"UPDATE event SET after = before WHERE {LEFT_2}", anew=True), "the situation after it"
-    ),
-    "the effects of an event are changed, digests anew": Forgery(
-        sql(f"UPDATE event SET effects = '[]' WHERE {LEFT_2}", anew=True), "effects of event 2"
+    "a verdict is changed, digests anew": Forgery(decide_otherwise(0, "HELD"), "the verdict"),
+    "where an event leads is changed, digests anew": Forgery(decide_otherwise(2, None), "the situation after it"),
+    "the effects of an event are changed, digests anew": Forgery(decide_otherwise(3, []), "effects of event 2"),
+    "an event is listed under another status": Forgery(
+        sql(f"UPDATE event SET status = 'STOPPED' WHERE {LEFT_2}"), "has another status than what was decided"
     ),
     "an anomaly is taken out, digests anew": Forgery(
         sql(f"DELETE FROM anomaly WHERE event_id = {IN_DEPTH}", anew=True), "is not stored, but follows"
@@ -276,12 +294,12 @@ FORGERIES: dict[str, Forgery] = {
     # ---- What stands beside the ledger
     "two accounts' states change places": Forgery(swap_states, "account left"),
     "an account is changed": Forgery(sql("UPDATE account SET since = since + 1 WHERE account_id = 'left'"), "since"),
-    "an account is taken out": Forgery(sql("DELETE FROM account WHERE account_id = 'left'"), "it is not stored"),
+    "an account is taken out": Forgery(sql("DELETE FROM account WHERE account_id = 'left'"), "belongs to no account"),
     "a blind window is changed": Forgery(
-        sql("UPDATE blind_window SET backfill_from = backfill_from + 1 WHERE account_id = 'recovered'"), "backfill_from"
+        sql(f"UPDATE blind_window SET backfill_from = 7 WHERE {OF.format('recovered')}"), "backfill_from"
     ),
     "a blind window is taken out": Forgery(
-        sql("DELETE FROM blind_window WHERE account_id = 'recovered'"), "it is not stored"
+        sql(f"DELETE FROM blind_window WHERE {OF.format('recovered')}"), "it is not stored"
     ),
     "a hook is changed": Forgery(sql("UPDATE hook SET attempts_limit = 1 WHERE name = 'page'"), "hook"),
     "a hook is taken out": Forgery(sql("DELETE FROM hook WHERE name = 'page'"), "hook"),
@@ -326,7 +344,7 @@ FORGERIES: dict[str, Forgery] = {
         sql("DELETE FROM baseline WHERE account_id = 'right'"), "baselines", is_pruned=True
     ),
     "a window that was closed before the prune is changed": Forgery(
-        sql("UPDATE blind_window SET opened_at = opened_at - 1 WHERE account_id = 'recovered'"), "baseline",
+        sql(f"UPDATE blind_window SET opened_at = opened_at - 1 WHERE {OF.format('recovered')}"), "baseline",
         is_pruned=True,
     ),
     "the note of a prune is taken out": Forgery(sql("DELETE FROM segment"), "baselines", is_pruned=True),

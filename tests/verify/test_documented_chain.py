@@ -51,6 +51,6 @@ def test_the_program_on_the_page_comes_to_the_same_head(program: Path, path: Pat
 
 def test_the_program_on_the_page_finds_a_change(program: Path, path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE event SET after = before || ' lost' WHERE event_id = 20")
+        db.execute("UPDATE event SET decided = decided || ' ' WHERE event_id = 20")
     ran = proved(program, path)
     assert (ran.returncode, ran.stderr) == (1, "event 20 does not hold\n")

@@ -49,7 +49,7 @@ from ..verify.signing import SignedHead
 from .answers import Answers
 from .arrivals import Arrivals
 from .batches import RefusedPayloads, events_in_body, in_batches
-from .deadlines import passed_deadlines
+from .deadlines import passed_deadlines, redate
 from .handover import Handover
 from .known_hooks import KnownHooks
 from .listed import Listed
@@ -271,7 +271,7 @@ class Engine(Answers, KnownHooks, HookRegistry):
         if is_live:
             self._listed.look(events, now)
             judge = partial(self._arrivals.judge, judge=self._listed.judge)
-        return self._follow_through(Feed(events, judge, self._rules, quiet=quiet, now=now))
+        return self._follow_through(Feed(events, judge, self._rules, quiet=quiet, now=now, policy=self.policy))
 
     def _follow_through(self, feed: Feed) -> list[Decision]:
         """Judge and keep events, then call the observers and run the hooks, or have the runner do that."""
@@ -336,6 +336,7 @@ class Engine(Answers, KnownHooks, HookRegistry):
         defaults to the clock.
         """
         now = self._clock() if now is None else in_utc("now", now)
+        redate(self.store, self.policy, self._clock())
         due = passed_deadlines(self.store, self.policy, now, self._arrivals.moment)
         found: list[Decision] = []
         while batch := list(islice(due, BATCH_SIZE)):
@@ -476,9 +477,8 @@ class Engine(Answers, KnownHooks, HookRegistry):
     def _advance_released(self, event: Event, quarantine_id: int) -> Decision:
         """Feed an event from the quarantine, which is marked in the same transaction."""
         released, now = (quarantine_id,), self._clock()
-        return self._follow_through(
-            Feed((event,), self._judge, self._rules, releasing=released, released_at=now, now=now)
-        )[-1]
+        feed = Feed((event,), self._judge, self._rules, released, now, now=now, policy=self.policy)
+        return self._follow_through(feed)[-1]
 
     def prune(self, until: datetime, archive: Path) -> Segment | None:
         """Archive the events received before ``until`` (aware) in a file and take them out of the store.

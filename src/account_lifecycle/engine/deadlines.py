@@ -2,14 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..lifecycle.account import Account
 from ..lifecycle.deadlines import deadline_before
 from ..lifecycle.events import DeadlinePassed
 from ..lifecycle.policy import Policy
-from ..lifecycle.providers import PROFILES
-from ..stores.protocol import Reader
+from ..stores.protocol import Ledger, Reader
+
+
+def redate(ledger: Ledger, policy: Policy, now: datetime) -> None:
+    """Have the next deadline of every account kept by the terms of a policy, page by page."""
+    last = 0
+    while last := ledger.redate(policy, now, last):
+        pass
 
 
 def passed_deadlines(
@@ -18,17 +24,12 @@ def passed_deadlines(
     """Yield an event for every account of which a deadline has passed by ``now`` and was not told yet.
 
     It stands for a look at the clock ``now``: all that has passed by then is found by judging it, each at its moment.
-    An account may come twice, and may have changed by the time it is judged; then nothing is decided. ``moment``
-    returns what ``now`` is for an account (``arrivals``).
+    The accounts are those that the store has as due, by the terms of this policy (``Ledger.redate``). One may have
+    changed by the time it is judged; then nothing is decided. ``moment`` returns what ``now`` is for an account
+    (``arrivals``).
     """
-    for account in reader.with_deadlines(policy.transient, now + timedelta.resolution - shortest_session(policy)):
+    for account in reader.due(now):
         at = moment(account, now)
         passed = deadline_before(account, at, policy)
         if passed is not None:
             yield replace(passed, received_at=at)
-
-
-def shortest_session(policy: Policy) -> timedelta:
-    """Return how long after a sign-in the end of a session is told at the earliest, whichever the provider."""
-    lengths = [profile.session_length for profile in PROFILES.values() if profile.session_length is not None]
-    return max(timedelta(0), min(lengths) - policy.expiry_notice)

@@ -21,8 +21,8 @@ from ..lifecycle.policy import DEFAULT_POLICY, Policy
 from ..lifecycle.rules import rules_of
 from ..lifecycle.wording import shown
 from ..records import AccountFilter, Refused
-from ..stores.protocol import Store
-from .deadlines import passed_deadlines
+from ..stores.protocol import Feed, Store
+from .deadlines import passed_deadlines, redate
 
 SEEDED_AT_ONCE = 20_000
 """How many events are committed at a time by default: nobody else writes to a store that is being built, and a page of
@@ -150,6 +150,7 @@ class _Seeder:
         end = until or self._latest
         if end is None:
             return
+        redate(self._store, self._policy, end)
         for look in [*passed_deadlines(self._store, self._policy, end - timedelta.resolution)]:
             self._events.append(look)
             self._commit_batch()
@@ -160,7 +161,8 @@ class _Seeder:
             return
         if self._refused:
             self._store.quarantine(self._refused)
-        decisions = self._store.advance(self._events, self._judge, self._rules, quiet=True) if self._events else []
+        feed = Feed(self._events, self._judge, self._rules, quiet=True, policy=self._policy)
+        decisions = self._store.feed(feed).decisions if self._events else []
         passed = [d for d in decisions if self._adds_deadlines and isinstance(d.event, DeadlinePassed)]
         new = [d for d in decisions if d.before.sequence == 0 and d.account is not None]
         events, deadlines, quarantined, accounts = self.seeded

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from ..errors import ConfigurationError
 from .compiled import CompiledTable, compiled
 from .definition import ANNOUNCEMENTS, FINISHES_SYNC, PRESUMED_LIVE, PROVES_LIFE
-from .providers import ALIASES, PERMISSIVE, PROFILES, profile_of
+from .providers import ALIASES, PROFILES, profile_of
 from .status import Status
 from .wording import JsonObject, one_of, shown
 
@@ -37,6 +38,7 @@ class Policy:
     """
 
     __slots__ = (
+        "_fingerprint",
         "_table",
         "_terms",
         "confirm_within",
@@ -81,6 +83,7 @@ class Policy:
         """Whether every outage is announced, so that one that was not is worth an anomaly."""
         self._terms: dict[str | None, tuple[Mapping[Status, timedelta], timedelta | None]] = {}
         self._table: CompiledTable | None = None
+        self._fingerprint: int | None = None
 
     @property
     def table(self) -> CompiledTable:
@@ -123,10 +126,17 @@ class Policy:
         return known
 
     @property
-    def transient(self) -> tuple[Status, ...]:
-        """The statuses that have a deadline for any provider."""
-        tables = [PERMISSIVE.deadlines, *(p.deadlines for p in PROFILES.values()), *self.deadlines.values()]
-        return tuple(status for status in Status if any(status in table for table in tables))
+    def fingerprint(self) -> int:
+        """A number, never 0, of all that the deadlines of accounts follow from: policies of the same date alike."""
+        if self._fingerprint is None:
+            terms = [
+                (provider, self.terms(provider))
+                for provider in ("", *sorted(filter(None, {*PROFILES, *self.deadlines})))
+            ]
+            plain = [(provider, sorted(stays.items()), lead) for provider, (stays, lead) in terms]
+            digest = sha256(repr((plain, self.reminders)).encode()).digest()
+            self._fingerprint = int.from_bytes(digest[:4]) | 1
+        return self._fingerprint
 
     def to_dict(self) -> JsonObject:
         """Return what judging depends on as a JSON object, lengths in microseconds.

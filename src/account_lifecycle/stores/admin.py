@@ -17,7 +17,7 @@ from ..urls import public_url
 from . import chain
 from .opening import SERVERS, open_store
 from .protocol import Store
-from .rows import DECIDED, EVENT_COLUMNS, PRIVATE, PUBLIC, Row, segment_from
+from .rows import Row, segment_from
 
 if TYPE_CHECKING:  # whoever copies nothing needs no psycopg
     from .postgres import PostgresStore
@@ -128,13 +128,18 @@ class _Origin:
         yield "baseline", self._baselines()
         yield "rules", self._ask("SELECT * FROM rules")
         yield "event", self._events()
-        yield "account", ((*row, self._heads[row[0]]) for row in self._ask("SELECT * FROM account"))
+        yield "account", self._accounts()
         yield "anomaly", self._ask("SELECT * FROM anomaly")
         yield "blind_window", self._ask("SELECT * FROM blind_window")
         yield "quarantine", self._ask("SELECT * FROM quarantine")
         yield "reconciliation", self._ask("SELECT * FROM reconciliation")
         for table in ("hook", "delivery", "segment"):
             yield table, (row[:-1] for row in self._ask(f"SELECT * FROM {table}"))  # rows of a server have no digests
+
+    def _accounts(self) -> Iterator[Row]:
+        """Yield accounts, each with the head of its chain before its deadline."""
+        for row in self._ask("SELECT * FROM account"):
+            yield (*row[:-2], self._heads[row[1]], *row[-2:])
 
     def _baselines(self) -> Iterator[Row]:
         """Yield baselines. An account's chain begins with the digest of its own."""
@@ -146,14 +151,14 @@ class _Origin:
         """Events with the digests of their accounts' chains."""
         for _, group in groupby(self._ask(_EVENTS), key=lambda row: row[0]):
             together = list(group)
-            event, decided, (private, digest) = together[0][:EVENT_COLUMNS], together[0][DECIDED], together[0][20:22]
-            kept = private or chain.private_digest(*event[PRIVATE])
-            anomalies = chain.anomalies_text([(0, *row[22:]) for row in together if row[22] is not None])
-            text = chain.event_text(event[PUBLIC], kept, anomalies, *decided)
-            self._follow(event[0], text, digest)
-            digest = chain.linked(self._heads.get(event[1], chain.GENESIS), text)
-            self._heads[event[1]] = digest
-            yield (*event, *decided, private, digest)
+            row, account_id = together[0][:21], together[0][21]
+            kept = row[19] or chain.private_digest(*row[14:17])
+            anomalies = chain.anomalies_text([(0, *each[22:]) for each in together if each[22] is not None])
+            text = chain.event_text(account_id, row[2:12], kept, anomalies, *row[17:19])
+            self._follow(row[0], text, row[20])
+            digest = chain.linked(self._heads.get(account_id, chain.GENESIS), text)
+            self._heads[account_id] = digest
+            yield (*row[:20], digest)
 
     def _follow(self, number: int, text: bytes, digest: bytes) -> None:
         """Refuse a source whose own chain is broken: a copy would hide it."""
@@ -171,11 +176,11 @@ class _Origin:
         """Return the head of the source."""
         return chain.committed(self._last, chain.commitment(self._segments)).hex()
 
-    def last_numbers(self) -> tuple[int, int, int, int]:
-        """Return the last number of an event, a delivery, a quarantined payload and a run over the vendor's list; none
-        is to be used again."""
-        ((event, delivery, quarantine, reconciliation),) = self._ask(_LAST_NUMBERS)
-        return event, delivery, quarantine, reconciliation
+    def last_numbers(self) -> tuple[int, int, int, int, int]:
+        """Return the last number of an account, an event, a delivery, a quarantined payload and a run over the vendor's
+        list; none is to be used again."""
+        ((account, event, delivery, quarantine, reconciliation),) = self._ask(_LAST_NUMBERS)
+        return account, event, delivery, quarantine, reconciliation
 
     def counts(self) -> dict[str, int]:
         """Return how many rows each table has."""
@@ -193,13 +198,14 @@ class _Origin:
 
 
 _EVENTS = """
-SELECT e.*, a.ordinal, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN anomaly a USING (event_id)
+SELECT e.*, c.account_id, a.ordinal, a.kind, a.provider, a.evidence
+FROM event e CROSS JOIN account c USING (account_no) LEFT JOIN anomaly a USING (event_id)
 ORDER BY e.event_id, a.ordinal
 """
 _FIRST_LINK = "SELECT coalesce((SELECT head FROM segment ORDER BY segment_id DESC LIMIT 1), zeroblob(32))"
 _LAST_NUMBERS = """
-SELECT max(coalesce((SELECT max(event_id) FROM event), 0), coalesce((SELECT sum(events) FROM segment), 0)),
+SELECT coalesce((SELECT max(account_no) FROM account), 0),
+       max(coalesce((SELECT max(event_id) FROM event), 0), coalesce((SELECT sum(events) FROM segment), 0)),
        coalesce((SELECT max(value) FROM counter WHERE name = 'delivery'), 0),
        coalesce((SELECT max(value) FROM counter WHERE name = 'quarantine'), 0),
        coalesce((SELECT max(value) FROM counter WHERE name = 'reconciliation'), 0)

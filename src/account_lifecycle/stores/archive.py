@@ -20,13 +20,14 @@ from ..lifecycle.decide import Decision
 from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.events import ANNOUNCED, OBSERVED, DeadlinePassed, Event, StatusObserved
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.machine import situation_of, situation_text
+from ..lifecycle.machine import situation_of
 from ..lifecycle.status import Status, Verdict
 from ..outputs.drafts import drafted
 from ..outputs.endings import ARCHIVE_ENDINGS, form_of
 from ..records import Evidence, LedgerEntry, Segment
 from . import chain
-from .rows import OF_OWNER, PRIVATE, PUBLIC, anomaly_from, anomaly_rows, effects_text, event_row, evidence_text, to_us
+from .decided import OF_OWNER, decided_text, plain_effects
+from .rows import PRIVATE, PUBLIC, anomaly_from, anomaly_rows, event_row, evidence_text, to_us
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -173,7 +174,7 @@ def _archived(line: bytes, place: str) -> Archived:
         before, after = (situation_of(Status(status), *facts) for status, *facts in (record["before"], record["after"]))
         at = (record["account_id"], sequence, to_us(event.received_at), event.status)
         said = (getattr(event, "product", ""), getattr(event, "owner", None), getattr(event, "reason", ""))
-        about = (*said, situation_text(before))
+        about = (*said, decided_text(verdict, before, after, ()))
         anomalies = tuple(
             anomaly_from((each["kind"], *at, *about, each["provider"], json.dumps(each["evidence"])))
             for each in record["anomalies"]
@@ -197,15 +198,16 @@ def sealed_again(previous: bytes, each: Archived) -> set[bytes]:
     begins, ends = (Account(account_id, situation, entry.sequence) for situation in (entry.before, entry.after))
     effects = tuple([Effect(*effect) for effect in proof.effects])
     decision = Decision(ends, begins, entry.event, entry.verdict, entry.anomalies, effects)
-    row = event_row(0, decision)
-    kept = chain.private_digest(*row[PRIVATE]) if private is None else private
+    owner, *rest = event_row(0, 0, decision, "")[PRIVATE]
+    kept = chain.private_digest(owner, *rest) if private is None else private
     anomalies = chain.anomalies_text(list(anomaly_rows(0, decision)))
-    texts = {effects_text(effects, row[PRIVATE][0])}
+    possible = {plain_effects(effects, owner)}
     if entry.is_erased:
-        of_owner = tuple([e._replace(subject=e.subject or _OWNER) if e.kind in OF_OWNER else e for e in effects])
-        texts.add(effects_text(of_owner, _OWNER))
-    found = (chain.event_text(row[PUBLIC], kept, anomalies, proof.rules, text, proof.is_quiet) for text in texts)
-    return {chain.linked(previous, text) for text in found}
-
-
-_OWNER = "the owner"
+        possible.add(tuple([(k, None if k in OF_OWNER and not s else s, doubtful) for k, s, doubtful in proof.effects]))
+    found = set()
+    for plain in possible:
+        decided = decided_text(entry.verdict, entry.before, entry.after, plain)
+        public = event_row(0, 0, decision, decided)[PUBLIC]
+        text = chain.event_text(account_id, public, kept, anomalies, proof.rules, int(proof.is_quiet))
+        found.add(chain.linked(previous, text))
+    return found

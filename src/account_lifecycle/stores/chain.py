@@ -31,10 +31,12 @@ _quoted = json.encoder.encode_basestring_ascii
 _array = json.JSONEncoder(separators=(",", ":"), default=bytes.hex).encode
 
 
-def sealed(previous: bytes, row: Sequence[Any], decided: Sequence[Any], anomalies: Sequence[Sequence[Any]]) -> bytes:
-    """Return the digest of an event from its columns (``rows.event_row``), those that follow them (the rules, the
-    effects, whether it is quiet), and its anomalies'."""
-    text = event_text(row[PUBLIC], private_digest(*row[PRIVATE]), anomalies_text(anomalies), *decided)
+def sealed(
+    previous: bytes, account_id: str, row: Sequence[Any], judged: Sequence[Any], anomalies: Sequence[Sequence[Any]]
+) -> bytes:
+    """Return the digest of an event from its account's id, its columns (``rows.event_row``), those that follow them
+    (the rules, whether it is quiet), and its anomalies'."""
+    text = event_text(account_id, row[PUBLIC], private_digest(*row[PRIVATE]), anomalies_text(anomalies), *judged)
     return sha256(previous + text).digest()
 
 
@@ -53,18 +55,20 @@ def private_digest(owner: str | None, reason: str, payload: bytes | None) -> byt
     return sha256(b"%d:%s%d:%s%s" % (len(named), named, len(why), why, payload or b"")).digest()
 
 
-def event_text(event: Sequence[Any], private: bytes, anomalies: str, rules: str, effects: str, is_quiet: int) -> bytes:
+def event_text(
+    account_id: str, event: Sequence[Any], private: bytes, anomalies: str, rules: str, is_quiet: int
+) -> bytes:
     """Return an event as the JSON array that is hashed.
 
-    ``event`` are the columns of ``rows.event_row`` without the first, the event's number, which is its place
-    and no part of it, and without those that ``private`` stands for. ``anomalies`` is JSON already
-    (``anomalies_text``), and so is ``effects``, as the column keeps it.
+    It has the account's id, and not its number, by which the row names it. ``event`` are the columns of
+    ``rows.event_row`` after these, without those that ``private`` stands for. What was decided is JSON already, as the
+    column keeps it, and so are ``anomalies`` (``anomalies_text``).
     """
-    account_id, sequence, at, kind, word, product, provider, since, allowed, signed_in_at, *decided = event
+    sequence, at, kind, word, product, provider, since, allowed, signed_in_at, decided = event
     moments = _NO_MOMENTS if since is allowed is signed_in_at is None else _array([since, allowed, signed_in_at])[1:-1]
     return (
         f"[{_quoted(account_id)},{sequence},{at},{_texts(kind, word, product, provider)},{moments},"
-        f'{_texts(*decided, rules)},"{private.hex()}",{anomalies},{effects},{is_quiet:d}]'
+        f'{decided},{_quoted(rules)},"{private.hex()}",{anomalies},{is_quiet:d}]'
     ).encode()  # all of it is ASCII
 
 

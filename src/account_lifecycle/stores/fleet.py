@@ -10,7 +10,7 @@ from ..errors import ConfigurationError
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.events import StatusObserved
-from ..lifecycle.machine import INITIAL_SITUATION, situation_of, situation_text
+from ..lifecycle.machine import INITIAL_SITUATION
 from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import JsonObject, plain, shown, time_text
 from ..records import AccountFilter, LedgerEntry
@@ -294,17 +294,6 @@ class Machinery(NamedTuple):
             "last_event": self.last_event,
             "last_announced_at": time_text(self.last_announced_at),
         }
-
-
-def situation_texts(status: Status) -> list[str]:
-    """Return every text by which a store can write that an account is in a status."""
-    truths = (False, True)
-    return [
-        situation_text(situation_of(status, exists, lost, needs_user))
-        for exists in truths
-        for lost in truths
-        for needs_user in truths
-    ]
 
 
 Standpoint = tuple[Status, Health, str | None]

@@ -17,11 +17,11 @@ from ..errors import StoreError
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.definition import DOWN
 from ..lifecycle.effects import EffectKind
-from ..lifecycle.machine import situation_from
 from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import moment, one_of
 from ..records import AccountFilter
 from . import rows
+from .decided import decided_from, effects_from
 from .fleet import (
     AccountTally,
     EventFilter,
@@ -31,7 +31,6 @@ from .fleet import (
     Machinery,
     Standpoint,
     Traffic,
-    situation_texts,
     tallied,
 )
 from .rows import Row
@@ -84,9 +83,9 @@ class FleetReading(ABC):
     def healths(self, account_id: str) -> Iterator[tuple[datetime, Health]]:
         """Yield when the health of one account changed, and to what, newest first; at last what it was where the
         ledger begins, if events were pruned."""
-        changes = [Clause("e.account_id", account_id), Clause("e.effects", '%"health_changed"%', "LIKE")]
-        for received_at, effects in self._read(iter, "healths", changes, "ORDER BY e.sequence DESC"):
-            yield rows.from_us(received_at), _health_from(effects, None)
+        changes = [Clause("c.account_id", account_id), Clause("e.decided", '%"health_changed"%', "LIKE")]
+        for received_at, decided in self._read(iter, "healths", changes, "ORDER BY e.sequence DESC"):
+            yield rows.from_us(received_at), _health_from(decided, None)
         for row in self._read(iter, "baselines", [Clause("account_id", account_id)]):
             until, _ = list(self._read(iter, "pruned"))[-1]
             yield rows.from_us(until), rows.account_from(row[:-1]).health
@@ -95,13 +94,13 @@ class FleetReading(ABC):
         """Return by provider how many more accounts of each health there are than at a time, where that is not 0."""
         self._check_reach(since)
         changes: defaultdict[str | None, Counter[Health]] = defaultdict(Counter)
-        for health, provider, sequence, effects, baseline in self._read(
+        for health, provider, sequence, last, baseline in self._read(
             iter, "health_changes", [Clause("received_at", rows.to_us(since), ">")]
         ):
             change = changes[rows.provider_from(provider)]
             change[Health(health)] += 1
             if sequence > 1:  # or else the account was not known then
-                change[_health_from(effects, baseline)] -= 1
+                change[_health_from(last, baseline)] -= 1
         return {
             provider: {health: change[health] for health in Health if change[health]}
             for provider, change in changes.items()
@@ -130,9 +129,10 @@ class FleetReading(ABC):
         if wanted.provider is not None:
             clauses.append(Clause("c.provider", wanted.provider))
         if wanted.status is not None:
-            clauses.append(Clause("e.after", situation_texts(wanted.status), "IN"))
-        found = self._read(_events_from, "events", clauses, "ORDER BY e.received_at, e.event_id, a.ordinal")
-        return (each for each in found if each.is_move) if wanted.moved else found
+            clauses.append(Clause("e.status", wanted.status.value))
+        if wanted.moved:
+            clauses.append(Clause("e.is_move", 1))
+        return self._read(_events_from, "events", clauses, "ORDER BY e.received_at, e.event_id, a.ordinal")
 
     def recent(self, after_event: int | None = None, limit: int = 100) -> list[FleetEvent]:
         """Return at most ``limit`` events in the order of their numbers: those after a number, or the newest."""
@@ -214,19 +214,19 @@ def _changes_from(found: Iterator[Row]) -> Iterator[tuple[Standpoint, int]]:
     Where it stood is what its first event since then began with; its health is that of the last effect before which
     says that it changed, or of the account's baseline.
     """
-    for health, status, provider, accounts, sequence, before, effects, baseline in found:
+    for health, status, provider, accounts, sequence, first, last, baseline in found:
         known = rows.provider_from(provider)
         yield (Status(status), Health(health), known), accounts
-        if before is None or sequence == 1:  # a count of many, or an account that nothing was known of
+        if first is None or sequence == 1:  # a count of many, or an account that nothing was known of
             continue
-        then = _health_from(effects, baseline)
-        yield (situation_from(before).status, then, known), 1
+        then = _health_from(last, baseline)
+        yield (decided_from(first).before.status, then, known), 1
 
 
-def _health_from(effects: str | None, baseline: str | None) -> Health:
-    """Return the health after the last effects that changed it, or else that of a baseline."""
+def _health_from(last: str | None, baseline: str | None) -> Health:
+    """Return the health after what was decided last that changed it, or else that of a baseline."""
     then = Health(baseline) if baseline is not None else Health.UNKNOWN
-    for effect in rows.effects_from(effects or rows.NO_EFFECTS):
+    for effect in effects_from(last) if last else ():
         then = Health(effect.subject) if effect.kind is EffectKind.HEALTH_CHANGED else then
     return then
 

@@ -8,7 +8,6 @@ from ..lifecycle.anomalies import AnomalyKind, NextStep, Severity
 from ..lifecycle.decide import Decision
 from ..lifecycle.effects import OPENERS, Effect, EffectKind, condition_of
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.machine import situation_from
 from ..lifecycle.status import Health
 from ..records import (
     Backlog,
@@ -21,8 +20,9 @@ from ..records import (
     StatusChange,
     SubscribedHook,
 )
+from .decided import decided_from, effects_from
 from .protocol import Feed
-from .rows import Row, anomaly_from, effects_from, from_us, maybe_time, maybe_us, to_us, window_from
+from .rows import Row, anomaly_from, from_us, maybe_time, maybe_us, to_us, window_from
 
 _MICROSECOND = timedelta(microseconds=1)
 EFFECTS_PER_EVENT = 16
@@ -36,19 +36,19 @@ def effects_by_id(
 ) -> dict[int, EffectRow]:
     """Return the effects of events by their ids, each with everything that a hook gets.
 
-    ``events`` are each event's id, its effects' text, its account id, sequence, time of receipt, owner, reason and the
-    situation after it, and the columns of the window that it closed (NULL if there is none); ``audited`` the columns of
-    their anomalies; ``moved``, by event id, sequence, time of receipt, word, and the situations before and after, of
-    the account's last moves.
+    ``events`` are each event's id, what was decided about it, its account id, sequence, time of receipt, owner and
+    reason, and the columns of the window that it closed (NULL if there is none); ``audited`` the columns of their
+    anomalies; ``moved``, by event id, sequence, time of receipt, word, and what was decided, of the account's last
+    moves.
     """
     anomalies: dict[tuple[str, int, str], Anomaly] = {}
     for anomaly in map(anomaly_from, audited):
         anomalies[anomaly.account_id, anomaly.sequence, anomaly.kind.value] = anomaly
     found = {}
-    for event_id, text, account_id, sequence, at, owner, reason, left_in, *columns in events:
+    for event_id, text, account_id, sequence, at, owner, reason, *columns in events:
         window = window_from((account_id, *columns)) if columns[0] is not None else None
         moves = _moves_from(moved.get(event_id, ()))
-        effects, status = effects_from(text, owner), situation_from(left_in).status
+        _, _, after, effects = decided_from(text, owner)
         health = next((Health(each.subject) for each in effects if each.kind is EffectKind.HEALTH_CHANGED), None)
         for effect_id, effect in enumerate(effects, event_id * EFFECTS_PER_EVENT):
             if effect.kind is EffectKind.RECOVERED:
@@ -56,7 +56,7 @@ def effects_by_id(
             is_anomaly = effect.kind is EffectKind.ANOMALY
             about = anomalies[account_id, sequence, str(effect.subject)] if is_anomaly else None
             place = effect_id, account_id, sequence, from_us(at)
-            found[effect_id] = EffectRow(*place, effect, about, moves, reason, status, health)
+            found[effect_id] = EffectRow(*place, effect, about, moves, reason, after.status, health)
     return found
 
 
@@ -80,10 +80,11 @@ def fed_effect(effect_id: int, decision: Decision, moved: Iterable[Row]) -> Effe
 
 
 def _moves_from(moved: Iterable[Row]) -> tuple[StatusChange, ...]:
-    return tuple(
-        StatusChange(number, from_us(at), word, situation_from(before).status, situation_from(after).status)
-        for number, at, word, before, after in moved
-    )
+    found = []
+    for number, at, word, text in moved:
+        _, before, after, _ = decided_from(text)
+        found.append(StatusChange(number, from_us(at), word, before.status, after.status))
+    return tuple(found)
 
 
 # ---- Hooks ----------------------------------------------------------------------------------------
@@ -246,7 +247,8 @@ class Planner:
         self._wanted: dict[str, list[tuple[int, SubscribedHook]]] = {}
 
     def wanted(self, text: str) -> list[tuple[int, SubscribedHook]]:
-        """Return the places of an event's effects, given as their text, each with a hook that wants it."""
+        """Return the places of an event's effects, of which ``text`` is what was decided, each with a hook that wants
+        it."""
         found = self._wanted.get(text)
         if found is None:
             if len(self._wanted) >= _TEXTS:
@@ -275,7 +277,7 @@ class Planner:
     def backlog(self, events: Iterable[tuple[int, str, int, str]], now: datetime) -> Iterator[DeliveryRow]:
         """Yield the deliveries of earlier events for the hooks that are behind.
 
-        ``events`` are event id, account id, time of receipt and effects' text of each that is not quiet.
+        ``events`` are event id, account id, time of receipt and what was decided of each that is not quiet.
         """
         for event_id, account_id, received_at, text in events:
             effects = effects_from(text)
@@ -305,7 +307,7 @@ class Planner:
 
 
 _TEXTS = 1024
-"""How many texts of effects a planner remembers."""
+"""Of how many texts of what was decided a planner remembers who wants what."""
 BACKLOG_WINDOW = 50
 """How many times more events a page of a backlog looks through than it may find with effects."""
 
@@ -387,7 +389,7 @@ def delivery_from(row: DeliveryRow, hook: SubscribedHook, effect: EffectRow) -> 
 
 
 def delivery_record_from(row: Row) -> DeliveryRecord:
-    """Make a delivery for people, from its columns, its event's sequence, the effects' text and the event's owner."""
+    """Make a delivery for people, from its columns, its event's sequence, what was decided and the event's owner."""
     *columns, sequence, text, owner = row
     found = DeliveryRow(*columns)
     effect = effects_from(text, owner)[found.effect_id % EFFECTS_PER_EVENT]

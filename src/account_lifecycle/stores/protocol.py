@@ -9,6 +9,7 @@ from ..lifecycle.account import Account
 from ..lifecycle.decide import Decision
 from ..lifecycle.events import NOBODY, Event
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.policy import Policy
 from ..lifecycle.rules import UNNAMED, Rules
 from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
@@ -65,6 +66,8 @@ class Feed(NamedTuple):
     now: datetime | None = None
     """When deliveries are made and due; by default at the time of their event."""
     claiming: Claiming | None = None
+    policy: Policy | None = None
+    """By whose terms the next deadline of each account is kept with it (``Reader.due``); None: by no terms."""
 
 
 class Fed(NamedTuple):
@@ -119,6 +122,13 @@ class Ledger(Protocol):
         """Archive the events received before ``until`` and take them out, with a snapshot of the accounts as they
         then were; return None if there is nothing to take. Events whose hooks are not finished stay, and so do
         later ones.
+        """
+
+    def redate(self, policy: Policy, now: datetime, after: int = 0) -> int:
+        """Keep the next deadline by a policy's terms with accounts that have it by others, a page of them ``after`` a
+        number; return the last one's number, 0 if there is none.
+
+        Where processes of different policies share a store, each dates what the other has fed since, once.
         """
 
     def unpruned(self, until: datetime) -> Unpruned:
@@ -176,9 +186,9 @@ class Reader(Protocol):
         """Yield blind windows in the order in which they opened, from the first after a place in it on: when one
         opened, its account and the sequence of the event that opened it."""
 
-    def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
-        """Yield every account that may have a deadline, some twice: those that are in one of these statuses and not
-        yet stuck, those that are down, and those whose present session began before ``sessions_until``."""
+    def due(self, now: datetime) -> Iterator[Account]:
+        """Yield every account whose next deadline has passed, by the terms that it is kept by, the longest passed
+        first."""
 
     # ---- The whole fleet ---------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from functools import partial
 
 from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
-from ..lifecycle.definition import DOWN
 from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
 from ..lifecycle.rules import Rules
@@ -71,20 +70,16 @@ class SQLReader(FleetReading):
         ending = f"ORDER BY a.account_id LIMIT {limit:d}"
         return [row[0] for row in self._read(iter, "account_ids", which, ending)]
 
-    def with_deadlines(self, statuses: Sequence[Status], sessions_until: datetime) -> Iterator[Account]:
-        """Yield every account that may have a deadline, some twice: those that are in one of these statuses and not
-        yet stuck, those that are down, and those whose present session began before ``sessions_until``."""
-        stays = [Clause("a.is_stuck", 0), Clause("a.status", [status.value for status in statuses], "IN")]
-        down = [Clause("a.health", [health.value for health in DOWN], "IN")]
-        sessions = [Clause("a.session_since", rows.to_us(sessions_until), "<")]
-        for clauses in (stays, down, sessions):
-            yield from self._read(partial(map, rows.account_from), "load_accounts", clauses, "ORDER BY a.account_id")
+    def due(self, now: datetime) -> Iterator[Account]:
+        """Yield every account whose next deadline has passed, the longest passed first."""
+        clauses = [Clause("a.due_at", rows.to_us(now), "<=")]
+        return self._read(partial(map, rows.account_from), "load_accounts", clauses, "ORDER BY a.due_at, a.account_id")
 
     def history(
         self, account_id: str, after: int = 0, *, before: int | None = None, newest_first: bool = False
     ) -> Iterator[LedgerEntry]:
         """Yield every event of one account ``after`` a sequence and ``before`` another, oldest or newest first."""
-        clauses = [Clause("e.account_id", account_id), *([Clause("e.sequence", after, ">")] if after else [])]
+        clauses = [Clause("c.account_id", account_id), *([Clause("e.sequence", after, ">")] if after else [])]
         if before is not None:
             clauses.append(Clause("e.sequence", before, "<"))
         order = f"ORDER BY e.sequence{' DESC' if newest_first else ''}, a.ordinal"
@@ -101,7 +96,7 @@ class SQLReader(FleetReading):
         another, which its account and its sequence name."""
         clauses = list[Clause]()
         if before is not None:
-            event = [Clause("e.account_id", before[0]), Clause("e.sequence", before[1])]
+            event = [Clause("c.account_id", before[0]), Clause("e.sequence", before[1])]
             (number,) = next(self._read(iter, "event_number", event), (0,))
             clauses.append(Clause("e.event_id", number, "<"))
         if wanted.kind is not None:
@@ -112,7 +107,7 @@ class SQLReader(FleetReading):
             kinds = [kind.value for kind in AnomalyKind if severities.index(kind.severity) >= least]
             clauses.append(Clause("a.kind", kinds, "IN"))
         if wanted.account_id is not None:
-            clauses.append(Clause("e.account_id", wanted.account_id))
+            clauses.append(Clause("c.account_id", wanted.account_id))
         if wanted.provider is not None:
             clauses.append(Clause("a.provider", wanted.provider))
         if wanted.since is not None:
@@ -131,13 +126,13 @@ class SQLReader(FleetReading):
         self, account_id: str | None, *, open_only: bool, after: tuple[datetime, str, int] | None = None
     ) -> Iterator[BlindWindow]:
         """Yield blind windows in the order in which they opened, from the first after a place in it on."""
-        clauses = [] if account_id is None else [Clause("account_id", account_id)]
+        clauses = [] if account_id is None else [Clause("c.account_id", account_id)]
         if open_only:
-            clauses.append(Clause("closed_at", None))
+            clauses.append(Clause("w.closed_at", None))
         if after is not None:
             opened_at, *rest = after
-            clauses.append(Clause("(opened_at, account_id, sequence)", (rows.to_us(opened_at), *rest), ">"))
-        order = "ORDER BY opened_at, account_id, sequence"
+            clauses.append(Clause("(w.opened_at, c.account_id, w.sequence)", (rows.to_us(opened_at), *rest), ">"))
+        order = "ORDER BY w.opened_at, c.account_id, w.sequence"
         return self._read(partial(map, rows.window_from), "blind_windows", clauses, order)
 
     def deliveries(self, wanted: DeliveryFilter, after: int = 0) -> Iterator[DeliveryRecord]:
@@ -152,7 +147,7 @@ class SQLReader(FleetReading):
 
     def evidence(self, account_id: str | None = None) -> Iterator[Evidence]:
         """Yield every event, of one account or of all, in the order of account id and sequence."""
-        clauses = [] if account_id is None else [Clause("e.account_id", account_id)]
+        clauses = [] if account_id is None else [Clause("c.account_id", account_id)]
         return self._read(_evidence_in_order, "evidence", clauses, BY_ACCOUNT)
 
     def stored_accounts(self) -> Iterator[Account]:
@@ -165,7 +160,7 @@ class SQLReader(FleetReading):
 
     def windows_by_account(self) -> Iterator[BlindWindow]:
         """Yield every blind window in the order of account id and sequence."""
-        return self._read(_windows_in_order, "blind_windows", (), "ORDER BY account_id, sequence")
+        return self._read(_windows_in_order, "blind_windows", (), "ORDER BY c.account_id, w.sequence")
 
     def rules(self) -> list[Rules]:
         """Return what events were judged by, as it was kept."""
@@ -176,7 +171,7 @@ class SQLReader(FleetReading):
         return list(self._read(partial(map, rows.segment_from), "segments"))
 
 
-BY_ACCOUNT = "ORDER BY e.account_id, e.sequence, a.ordinal"
+BY_ACCOUNT = "ORDER BY c.account_id, e.sequence, a.ordinal"
 """The order in which events are proved."""
 
 Place = tuple[str, int]

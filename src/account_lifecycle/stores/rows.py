@@ -1,9 +1,9 @@
 """Between rows and records: how values look in a database. Times are whole microseconds since 1970, UTC.
 
 An account has columns for what is searched by, and one JSON object, ``facts``, for whatever else is remembered of it;
-an anomaly has its kind, its provider, and its ``evidence``. What is left out of such an object is as by default. A
-situation is one text: the status, then the facts that hold. Whatever names a person is in the event's own columns and
-nowhere else, so that it can be erased: an effect or an anomaly that is about the owner refers to them.
+an anomaly has its kind, its provider, and its ``evidence``. What is left out of such an object is as by default. What
+was decided about an event is one text (``decided``). Whatever names a person is in the event's own columns and nowhere
+else, so that it can be erased: an effect or an anomaly that is about the owner refers to them.
 """
 
 import json
@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from ..lifecycle.account import Account, Heard, Memory
 from ..lifecycle.anomalies import AnomalyKind
+from ..lifecycle.deadlines import next_deadline
 from ..lifecycle.decide import Decision
-from ..lifecycle.effects import Effect, EffectKind
 from ..lifecycle.events import (
     ANNOUNCED,
     OBSERVED,
@@ -28,20 +27,22 @@ from ..lifecycle.events import (
     StatusObserved,
 )
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.machine import situation_from, situation_of, situation_text
+from ..lifecycle.machine import situation_of
+from ..lifecycle.policy import Policy
 from ..lifecycle.providers import Provider
 from ..lifecycle.rules import Rules
-from ..lifecycle.status import Health, Status, Verdict
+from ..lifecycle.status import Health, Status
 from ..lifecycle.windows import BlindWindow
 from ..records import Evidence, LedgerEntry, Quarantined, Segment
+from .decided import decided_from
 
 Row = tuple[Any, ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NO_TIME = timedelta(0)
 _STATUS: dict[str | None, Status] = {status.value: status for status in Status}
 _PROVIDER: dict[str, str] = {provider.value: provider for provider in Provider}
-_VERDICT = {verdict.value: verdict for verdict in Verdict}
 _json = json.JSONEncoder(separators=(",", ":")).encode
 """Canonical as long as keys are written in one order."""
 
@@ -74,26 +75,47 @@ def provider_from(word: str | None) -> str | None:
 # ---- Accounts -------------------------------------------------------------------------------------
 # A member of an enum is text and a truth is a number already: a database takes them as they are.
 
-_SESSION_OVER = (Health.UNKNOWN, Health.FAILED, Health.GONE)
 _NOTHING = Memory()
 
 
 def account_row(account: Account) -> Row:
-    """Return an account's columns, in the table's order."""
-    memory, health = account.memory, account.health
-    session = None if memory.session_noticed or health in _SESSION_OVER else account.signed_in_at
+    """Return an account's columns, in the table's order, without its number and its deadline."""
     return (
         account.account_id,
         account.sequence,
-        account.status,
-        health,
+        account.situation.status,
+        account.health,
         account.provider,
         account.owner,
         maybe_us(account.since),
         account.stuck,
-        maybe_us(session),
         facts_text(account),
     )
+
+
+ACCOUNT_COLUMNS = 9
+"""How many they are."""
+
+
+def due_columns(account: Account, policy: Policy | None, now: datetime | None) -> tuple[int | None, int]:
+    """Return when an account's next deadline passes, and the fingerprint of the policy's terms that it follows from.
+
+    The time is that of the clock that says ``now``, which accounts may be ahead of (``engine.arrivals``). Without a
+    policy nothing is known.
+    """
+    if policy is None:
+        return None, 0
+    passed = next_deadline(account, policy)
+    if passed is None:
+        return None, policy.fingerprint
+    is_ahead = now is not None and account.newest_at is not None and account.newest_at > now
+    ahead = account.newest_at - now if is_ahead else _NO_TIME  # type: ignore[operator]
+    return to_us(passed.received_at - ahead), policy.fingerprint
+
+
+def dated_row(row: Row, policy: Policy, now: datetime) -> Row:
+    """Return time, fingerprint and number of an account that is dated anew, from its columns and its number."""
+    return (*due_columns(account_from(row[:ACCOUNT_COLUMNS]), policy, now), row[ACCOUNT_COLUMNS])
 
 
 def facts_text(account: Account) -> str:
@@ -163,7 +185,7 @@ def _plain(value: Any) -> Any:
 
 def account_from(row: Row) -> Account:
     """Make an account from its columns."""
-    account_id, sequence, status, health, provider, owner, since, stuck, _, text = row
+    account_id, sequence, status, health, provider, owner, since, stuck, text = row
     facts = json.loads(text)
     window = facts.get("blind_window")
     return Account(
@@ -217,23 +239,28 @@ def _memory_from(facts: dict[str, Any]) -> Memory:
 # ---- Events and what was decided about them -------------------------------------------------------
 
 
-def event_row(event_id: int, decision: Decision) -> Row:
-    """Return an event's columns, in the table's order, up to its payload."""
+def event_row(event_id: int, account: int | str, decision: Decision, decided: str) -> Row:
+    """Return an event's columns, in the table's order, up to its payload, but for those that only repeat what was
+    ``decided``. ``account`` is the number or the id of its account."""
     event = decision.event
-    before, after = situation_text(decision.before.situation), situation_text(decision.after.situation)
-    place = event_id, event.account_id, decision.after.sequence, to_us(event.received_at)
-    decided = decision.verdict, before, after
-    private: Row
+    at = (event.received_at - _EPOCH) // _MICROSECOND
+    place = event_id, account, decision.after.sequence, at
     if isinstance(event, StatusAnnounced):
-        private = event.owner, event.reason, event.payload
-        return (*place, ANNOUNCED, event.status, event.product, event.provider, None, None, None, *decided, *private)
+        return (
+            *place, ANNOUNCED, event.status, event.product, event.provider, None, None, None, decided,
+            event.owner, event.reason, event.payload,
+        )  # fmt: skip
     if isinstance(event, StatusObserved):
-        since, allowed, signed_in_at = None, None, maybe_us(event.signed_in_at)
-        private = event.owner, event.reason, None
-        origin = OBSERVED, event.status, event.product, event.provider, since, allowed, signed_in_at
-        return (*place, *origin, *decided, *private)
+        said = event.status, event.product, event.provider, None, None, maybe_us(event.signed_in_at)
+        return (*place, OBSERVED, *said, decided, event.owner, event.reason, None)
     passed = to_us(event.since), event.allowed // _MICROSECOND, None
-    return (*place, event.kind, event.status, "", None, *passed, *decided, None, "", None)
+    return (*place, event.kind, event.status, "", None, *passed, decided, None, "", None)
+
+
+def repeats_decided(event: Row) -> bool:
+    """Return whether an event's last two columns, its status and whether it is a move, repeat what was decided."""
+    decided = decided_from(event[11])
+    return bool(tuple(event[-2:]) == (decided.after.status, decided.is_move))
 
 
 def anomaly_rows(event_id: int, decision: Decision) -> Iterator[Row]:
@@ -258,18 +285,18 @@ def evidence_text(anomaly: Anomaly) -> str:
 
 def anomaly_from(row: Row) -> Anomaly:
     """Make an anomaly from its columns and those of its event."""
-    kind, account_id, sequence, at, word, product, owner, reason, before, provider, evidence = row
+    kind, account_id, sequence, at, word, product, owner, reason, decided, provider, evidence = row
     facts = json.loads(evidence) | {"provider": provider_from(provider), "product": product, "reason": reason}
     if kind == AnomalyKind.OWNER_CHANGED:
         facts["detail"] = owner or ""
-    place = account_id, sequence, from_us(at), word, situation_from(before)
+    place = account_id, sequence, from_us(at), word, decided_from(decided).before
     return Anomaly.from_evidence(AnomalyKind(kind), *place, facts)
 
 
 def window_row(window: BlindWindow, sequence: int) -> Row:
-    """Return a blind window's columns, in the table's order, after that event, which closed it if it did."""
+    """Return a blind window's columns after its account's, after the event of that ``sequence``, which closed it if it
+    did."""
     return (
-        window.account_id,
         window.sequence,
         to_us(window.opened_at),
         maybe_us(window.backfill_from),
@@ -306,62 +333,16 @@ def _causes_from(text: str) -> tuple[Status, ...]:
     return tuple(_STATUS[cause] for cause in json.loads(text))
 
 
-NO_EFFECTS = "[]"
-"""What stands for the effects of an event that has none."""
-_WITHOUT_WINDOW = itemgetter(0, 1, 2)
-OF_OWNER = (EffectKind.CLAIMED, EffectKind.CREATION_FAILED)
-"""Effects whose subject may be the owner."""
-
-
-def effects_text(effects: tuple[Effect, ...], owner: str | None) -> str:
-    """Return an event's effects as they are kept, and as they are hashed: a JSON array of [kind, subject], with 1 as a
-    third if it is doubtful, and null for a subject that is the ``owner`` that the event names."""
-    plain = tuple(map(_WITHOUT_WINDOW, effects))
-    if owner:
-        plain = tuple([(k, None if k in OF_OWNER and s == owner else s, doubtful) for k, s, doubtful in plain])
-    return _effects_text(plain)
-
-
-@lru_cache(maxsize=1024)
-def _effects_text(effects: tuple[tuple[str, str | None, bool], ...]) -> str:
-    return json.dumps([(kind, subject, 1) if doubtful else (kind, subject) for kind, subject, doubtful in effects])
-
-
-def effects_from(text: str, owner: str | None = None) -> tuple[Effect, ...]:
-    """Return the effects of an event that names this owner, without the blind window that one of them may be about."""
-    return _read_effects(text, owner) if owner and "null" in text else _effects_from(text)
-
-
-@lru_cache(maxsize=1024)
-def _effects_from(text: str) -> tuple[Effect, ...]:
-    """Return the effects of an event whose owner is not needed for them: no cache has what may be erased one day."""
-    return _read_effects(text, None)
-
-
-def _read_effects(text: str, owner: str | None) -> tuple[Effect, ...]:
-    found = [(EffectKind(kind), subject, doubtful == [1]) for kind, subject, *doubtful in json.loads(text)]
-    subjects = (_subject_from(kind, (owner or "") if subject is None else subject) for kind, subject, _ in found)
-    return tuple([Effect(kind, text, sure) for (kind, _, sure), text in zip(found, subjects, strict=True)])
-
-
-def _subject_from(kind: EffectKind, subject: str) -> str:
-    """Return an effect's subject as the member of an enum that it was, where it was one."""
-    if kind is EffectKind.ANOMALY:
-        return AnomalyKind(subject)
-    if kind is EffectKind.HEALTH_CHANGED:
-        return Health(subject)
-    return _STATUS.get(subject, subject) if kind in (EffectKind.ENTERED, EffectKind.LEFT) else subject
-
-
 ANOMALY_COLUMNS = 3
 """How many columns of an anomaly end the row of an event that is joined with them; all NULL if there is none."""
-PUBLIC, PRIVATE = slice(1, 14), slice(14, 17)
-"""Which of an event's columns are hashed as they are, and which may be erased: owner, reason, payload."""
-EVENT_COLUMNS = 17
+PUBLIC, PRIVATE = slice(2, 12), slice(12, 15)
+"""Which of an event's columns are hashed as they are, after its account's id, and which may be erased: owner, reason,
+payload."""
+EVENT_COLUMNS = 15
 """How many columns of an event say what happened and what became of it, its number first; after them come the rules,
-the effects, whether it is quiet, what stands for what is erased, and the digest."""
-DECIDED = slice(17, 20)
-"""Those that are hashed after them: the rules, the effects, whether it is quiet."""
+whether it is quiet, what stands for what is erased, and the digest."""
+JUDGED = slice(15, 17)
+"""Those that are hashed after them: the rules, whether it is quiet."""
 
 
 def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
@@ -373,12 +354,11 @@ def entries_from(rows: Iterator[Row]) -> Iterator[LedgerEntry]:
 
 
 def evidence_from(rows: Iterator[Row]) -> Iterator[Evidence]:
-    """Yield the same with what was decided: after whether it is erased come the rules, the effects, and whether it is
-    quiet."""
+    """Yield the same with how it was decided: after whether it is erased come the rules, and whether it is quiet."""
     for joined in _by_event(rows):
         row = joined[0]
-        rules, text, is_quiet = row[EVENT_COLUMNS + 1 : EVENT_COLUMNS + 4]
-        effects = tuple([(e.kind, e.subject, e.doubtful) for e in effects_from(text, row[14])])
+        rules, is_quiet = row[EVENT_COLUMNS + 1 : EVENT_COLUMNS + 3]
+        effects = tuple([(e.kind, e.subject, e.doubtful) for e in decided_from(row[11], row[12]).effects])
         yield Evidence(_entry_from(joined), effects, rules, bool(is_quiet))
 
 
@@ -388,13 +368,13 @@ def _by_event(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 def _entry_from(joined: Sequence[Row]) -> LedgerEntry:
     row = joined[0]
-    verdict, before, after = row[11:14]
+    verdict, before, after, _ = decided_from(row[11])
     return LedgerEntry(
         _event_from(row),
         row[2],
-        _VERDICT[verdict],
-        situation_from(before),
-        situation_from(after),
+        verdict,
+        before,
+        after,
         tuple([_joined_anomaly(each) for each in joined if each[-ANOMALY_COLUMNS] is not None]),
         bool(row[EVENT_COLUMNS]),
     )
@@ -417,7 +397,7 @@ def _event_from(row: Row) -> Event:
 def _joined_anomaly(row: Row) -> Anomaly:
     account_id, sequence, at, _, word, product = row[1:7]
     kind, *facts = row[-ANOMALY_COLUMNS:]
-    return anomaly_from((kind, account_id, sequence, at, word, product, row[14], row[15], row[12], *facts))
+    return anomaly_from((kind, account_id, sequence, at, word, product, row[12], row[13], row[11], *facts))
 
 
 # ---- Around the ledger ----------------------------------------------------------------------------

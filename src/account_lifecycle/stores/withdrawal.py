@@ -15,8 +15,9 @@ from datetime import datetime
 
 from ..lifecycle.effects import Effect, ends
 from ..records import UNFINISHED, DeliveryState, SubscribedHook
+from .decided import effects_from
 from .outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, Planner
-from .rows import effects_from, to_us
+from .rows import to_us
 
 ENDED = "the account was no longer in that state when it was to be called"
 """Why a delivery with a dwell was withdrawn."""

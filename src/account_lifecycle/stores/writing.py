@@ -16,6 +16,7 @@ from ..lifecycle.events import Event
 from ..lifecycle.rules import UNNAMED, Rules
 from ..records import Judge, Refused
 from . import chain, rows
+from .decided import text_of
 from .outbox_rows import DeliveryRow, NewDelivery, Planner
 from .protocol import Fed, Feed
 from .rows import Row
@@ -68,13 +69,19 @@ def judge_feed(feed: Feed, accounts: Mapping[str, Account]) -> tuple[list[Decisi
 class FeedRows:
     """The rows that decisions come to, by their tables, each in the order of its columns."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, numbers: Mapping[str, int]) -> None:
         self._planner = planner
+        self.numbers = numbers
+        """Those of the accounts, by their ids."""
+        self._feed: Feed | None = None
+        self._judged: tuple[str, int] = "", 0
         self.events: list[Row] = []
         """Without what stands for what is erased: nothing is yet."""
         self.anomalies: list[Row] = []
-        self.windows: dict[tuple[str, int], Row] = {}
-        """The last state of each, by account id and sequence."""
+        self.windows: dict[tuple[int, int], Row] = {}
+        """The last state of each, by its account's number and the sequence that it has from there."""
+        self.accounts: dict[str, tuple[Account, Feed]] = {}
+        """The last state of each by its id, and in whose feed it came to be."""
         self.rules: set[Rules] = set()
         """What the events were judged by, as far as it has data."""
         self.deliveries: list[NewDelivery] = []
@@ -83,24 +90,33 @@ class FeedRows:
 
     def add(self, number: int, decision: Decision, feed: Feed, previous: bytes) -> bytes:
         """Add an event's rows and return its digest, which goes on from ``previous``."""
-        row, anomalies, effects = rows.event_row(number, decision), _NONE, rows.NO_EFFECTS
+        if feed is not self._feed:
+            self._begin(feed)
+        after, before, anomalies = decision.after, decision.before.situation, _NONE
+        account_id, now_in = after.account_id, after.situation
+        account_no = self.numbers[account_id]
+        decided = text_of(decision)
+        row = rows.event_row(number, account_no, decision, decided)
         if decision.anomalies:
             anomalies = list(rows.anomaly_rows(number, decision))
             self.anomalies += anomalies
         if decision.effects:
-            effects = rows.effects_text(decision.effects, row[14])
             if not feed.quiet and self._planner.hooks:
-                self.deliveries += self._planner.deliveries(number, decision, effects, feed)
-        if decision.effects and self._planner.watched:
-            self.watched.append((number, decision, feed.now or decision.event.received_at, len(self.deliveries)))
+                self.deliveries += self._planner.deliveries(number, decision, decided, feed)
+            if self._planner.watched:
+                self.watched.append((number, decision, feed.now or decision.event.received_at, len(self.deliveries)))
         if window := decision.blind_window:
-            self.windows[window.account_id, window.sequence] = rows.window_row(window, row[2])
+            self.windows[account_no, window.sequence] = (account_no, *rows.window_row(window, after.sequence))
+        digest = chain.sealed(previous, account_id, row, self._judged, anomalies)
+        self.events.append((*row, now_in.status, before.status is not now_in.status, *self._judged, digest))
+        self.accounts[account_id] = after, feed
+        return digest
+
+    def _begin(self, feed: Feed) -> None:
+        """Take note of what the next decisions have in common."""
+        self._feed, self._judged = feed, (feed.rules.name, int(feed.quiet))
         if feed.rules.content:
             self.rules.add(feed.rules)
-        decided = feed.rules.name, effects, int(feed.quiet)
-        digest = chain.sealed(previous, row, decided, anomalies)
-        self.events.append((*row, *decided, digest))
-        return digest
 
     def watched_accounts(self) -> list[str]:
         """Return the accounts whose deliveries may be withdrawn, or decide about those that are made."""

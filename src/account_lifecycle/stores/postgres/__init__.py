@@ -3,10 +3,12 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from ...lifecycle.policy import Policy
 from ...records import Refused
 from ..commit_group import CommitGroup
 from ..protocol import Fed, Feed
-from ..writing import Feeder, dismissed_rows, quarantine_rows
+from ..rows import dated_row
+from ..writing import RETENTION_PAGE, Feeder, dismissed_rows, quarantine_rows
 from .connection import Connections, in_our_words, prepare
 from .filling import PostgresFiller
 from .ledger import FeedTurn, Known, write_feeds
@@ -56,6 +58,18 @@ class PostgresStore(Feeder, PostgresProver, PostgresRetention, PostgresOutbox, P
         for turn, decisions in written.decided:
             claimed = [delivery for feed, delivery in written.claimed if feed is turn.asked]
             turn.give(Fed(decisions, claimed))
+
+    def redate(self, policy: Policy, now: datetime, after: int = 0) -> int:
+        """Keep the next deadline by a policy's terms with accounts that have it by others, a page of them ``after`` a
+        number; return the last one's number, 0 if there is none."""
+        others = policy.fingerprint, policy.fingerprint, after
+
+        def date(transaction: Transaction[int]) -> int:
+            found = transaction.ask("lock_dated_otherwise", (*others, RETENTION_PAGE))
+            transaction.put_off("redate", [dated_row(row, policy, now) for row in found])
+            return max((row[-1] for row in found), default=0)
+
+        return self._transactions.run(date) if self._transactions.rows("is_dated_otherwise", others)[0][0] else 0
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
         """Keep unreadable payloads, in one transaction; return their numbers."""

@@ -44,9 +44,9 @@ class Filling:
                 copy.write_row(row)
         return count
 
-    def number_on(self, event: int, delivery: int, quarantine: int, reconciliation: int) -> None:
+    def number_on(self, account: int, event: int, delivery: int, quarantine: int, reconciliation: int) -> None:
         """Let new numbers follow these."""
-        for sequence, last in (("event", event), ("delivery", delivery)):
+        for sequence, last in (("account", account), ("event", event), ("delivery", delivery)):
             self._connection.execute(statement("number_on"), (f"{sequence}_number", last + 1))
         self._connection.execute(statement("save_quarantined"), (quarantine,))
         self._connection.execute(statement("number_reconciliation"), (reconciliation,))

@@ -81,6 +81,7 @@ class _Desk:
         transaction.are_apart = True  # an account, an event or a delivery is written once
         self._quarantined: dict[int, Row] = {}
         self._numbers: list[int] = []
+        self._account_numbers: dict[str, int] = {}
         events, releasing = (
             sum(len(turn.asked.events) for turn in turns),
             [n for turn in turns for n in turn.asked.releasing],
@@ -103,9 +104,9 @@ class _Desk:
         self._keep(account)
 
     def _keep(self, account: Sequence[Any]) -> None:
-        *columns, digest = account
+        *columns, number, digest = account
         account_id, sequence = columns[:2]
-        self._heads[account_id] = bytes(digest)
+        self._heads[account_id], self._account_numbers[account_id] = bytes(digest), number
         if sequence:  # or else it was entered just now
             self._accounts[account_id] = rows.account_from(tuple(columns))
 
@@ -148,7 +149,8 @@ class _Desk:
     def write(self) -> tuple[list[tuple[Feed, Delivery]], tuple[int, bytes] | None, frozenset[Rules]]:
         """Put off the writing of everything that was decided, table by table; return what is claimed, a witness and the
         rules."""
-        written, lacking = FeedRows(self._planner()), len(self._decided) - len(self._numbers)
+        written = FeedRows(self._planner(), self._account_numbers)
+        lacking = len(self._decided) - len(self._numbers)
         if lacking > 0:  # deadlines that had passed became events too
             self._numbers += [number for (number,) in self._transaction.ask("event_numbers", (lacking,))]
         for number, (decision, feed) in zip(self._numbers, self._decided, strict=False):
@@ -159,8 +161,7 @@ class _Desk:
         put_off("save_event", written.events)
         put_off("save_anomaly", written.anomalies)
         put_off("save_window", list(written.windows.values()))
-        last = {decision.after.account_id: decision.after for decision, _ in self._decided}
-        put_off("save_account", [self._account_row(account) for account in last.values()])
+        put_off("save_account", [self._account_row(*each) for each in written.accounts.values()])
         put_off("release", [release_row(self._quarantined[number], at) for number, at in self._released.items()])
         left = [account_id for account_id in self._account_ids if account_id not in self._accounts]
         put_off("leave_accounts", [(left,)] if left else [])
@@ -187,7 +188,7 @@ class _Desk:
             numbers = transaction.execute("delivery_numbers", (len(made),))
             lane_columns = [list(column) for column in zip(*lanes, strict=True)]
             locked = transaction.execute("lock_busy_lanes", lane_columns) if lanes else None
-            accounts = sorted({made[place].row.account_id for place in wished})
+            accounts = sorted({self._account_numbers[made[place].row.account_id] for place in wished})
             moved = transaction.execute("moves_of_accounts", (accounts,)) if accounts else None
         numbered = [new.row._replace(delivery_id=n) for new, (n,) in zip(made, numbers.fetchall(), strict=True)]
         moves = [*(moved.fetchall() if moved else ()), *(_move_of(row) for row in written.events if _is_move(row))]
@@ -197,25 +198,24 @@ class _Desk:
             if feed.claiming is None or (hook.is_ordered and (hook.name, row.account_id) in busy):
                 continue
             numbered[place] = row = claimed(row, feed.claiming.leased_until)
-            until = [
-                move for account_id, *move in moves if account_id == row.account_id and move[0] <= decision.sequence
-            ]
+            number = self._account_numbers[row.account_id]
+            until = [move for account_no, *move in moves if account_no == number and move[0] <= decision.sequence]
             effect = fed_effect(row.effect_id, decision, until[-MOVES_TOLD:])
             taken.append((feed, delivery_from(row, hook, effect)))
         transaction.put_off("save_delivery", numbered)
         return taken
 
-    def _account_row(self, account: Account) -> Row:
+    def _account_row(self, account: Account, feed: Feed) -> Row:
         account_id, *columns = rows.account_row(account)
-        return (*columns, self._heads[account_id], account_id)
+        due = rows.due_columns(account, feed.policy, feed.now)
+        return (*columns, *due, self._heads[account_id], self._account_numbers[account_id])
 
 
 def _is_move(event: Row) -> bool:
     """Return whether an event, given by its columns, has changed its account's status."""
-    before, after = event[12:14]
-    return bool(before != after and before.split(" ")[0] != after.split(" ")[0])
+    return bool(event[16])
 
 
 def _move_of(event: Row) -> Row:
-    """Return account id, sequence, time of receipt, word, and the situations before and after an event."""
-    return (*event[1:4], event[5], *event[12:14])
+    """Return account number, sequence, time of receipt, word, and what was decided of an event."""
+    return (*event[1:4], event[5], event[11])

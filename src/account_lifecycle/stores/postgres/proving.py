@@ -136,14 +136,17 @@ def joined(heads: Iterator[Row]) -> bytes:
 # ---- One account's chain -------------------------------------------------------------------------
 
 
-def _chain_faults(account_id: str, group: Iterator[Row]) -> Iterator[Fault]:
+def _chain_faults(account_id: str | None, group: Iterator[Row]) -> Iterator[Fault]:
     """Yield what is wrong with an account's events, each joined with its anomalies, the account and its baseline."""
+    if account_id is None:
+        yield from (Fault(f"event {row[0]}", "it belongs to no account") for row in group)
+        return
     sequence: int | None = None
     previous: bytes | None = None
     for _, same in groupby(group, key=lambda row: row[0]):
         joined_rows = list(same)
         row = joined_rows[0]
-        first_sequence, first_previous, last_sequence, last_digest = row[22:26]
+        first_sequence, first_previous, last_sequence, last_digest = row[21:25]
         if sequence is None:
             sequence, previous = first_sequence, first_previous
         found, place = row[2], f"event {row[0]}"
@@ -153,16 +156,18 @@ def _chain_faults(account_id: str, group: Iterator[Row]) -> Iterator[Fault]:
             previous = None
         for finding in _event_findings(row, joined_rows, previous):
             yield Fault(place, finding, account_id, found)
-        sequence, previous = found, bytes(row[21])
+        sequence, previous = found, bytes(row[18])
     if (last_sequence, last_digest) != (sequence, previous):
         finding = "its chain does not end at its head: events are missing at its end, or it was changed"
         yield Fault(_place(account_id), finding, account_id)
 
 
 def _event_findings(row: Row, joined_rows: list[Row], previous: bytes | None) -> Iterator[str]:
-    private, digest = row[20:22]
+    private, digest = row[17:19]
     if private is not None and tuple(row[rows.PRIVATE]) != (None, "", None):
         yield "it is erased, and yet has an owner, a reason or a payload"
+    if not _is_repeated(row):
+        yield "it has another status than what was decided"
     if previous is None:
         return  # what it goes on from is not there
     if chain.linked(previous, _text(joined_rows)) != digest:
@@ -172,10 +177,17 @@ def _event_findings(row: Row, joined_rows: list[Row], previous: bytes | None) ->
 def _text(joined_rows: list[Row]) -> bytes:
     """Return the text of an event that is hashed, from its row joined with its anomalies."""
     row = joined_rows[0]
-    private = row[20]
+    private = row[17]
     kept = chain.private_digest(*row[rows.PRIVATE]) if private is None else bytes(private)
-    anomalies = [(row[0], *each[26:]) for each in joined_rows if each[26] is not None]
-    return chain.event_text(row[rows.PUBLIC], kept, chain.anomalies_text(anomalies), *row[rows.DECIDED])
+    anomalies = [(row[0], *each[25:]) for each in joined_rows if each[25] is not None]
+    return chain.event_text(row[1], row[rows.PUBLIC], kept, chain.anomalies_text(anomalies), *row[rows.JUDGED])
+
+
+def _is_repeated(row: Row) -> bool:
+    try:
+        return rows.repeats_decided(row[:21])
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 def _lone_account_faults(account_id: str, sequence: int, digest: bytes, first: int, head: bytes) -> Iterator[Fault]:

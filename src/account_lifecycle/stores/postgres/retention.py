@@ -105,7 +105,7 @@ def _erase_events(account_id: str, before: int, transaction: Transaction[tuple[i
         ("erase_account", accounts, before == LATEST),
         ("erase_baseline", baselines, is_last),
     ):
-        known = [without_person(rows.account_from(row[:-1])) for row in persons.fetchall()]
+        known = [without_person(rows.account_from(row[: rows.ACCOUNT_COLUMNS])) for row in persons.fetchall()]
         transaction.put_off(name, [(rows.facts_text(account), account_id) for account in known if is_due])
     if not found and transaction.earlier:
         return transaction.earlier
@@ -204,7 +204,7 @@ def _events_of(taken: Iterable[Row]) -> Iterator[Archived]:
     for _, group in groupby(taken, key=lambda row: row[0]):
         together = list(group)
         proof = next(rows.evidence_from(iter(together)))
-        yield proof, bytes(together[0][rows.EVENT_COLUMNS + 4]), together[0][rows.EVENT_COLUMNS]
+        yield proof, bytes(together[0][rows.EVENT_COLUMNS + 3]), together[0][rows.EVENT_COLUMNS]
 
 
 def _in_pages(events: Iterator[Archived], pages: list[dict[str, int]]) -> Iterator[Archived]:

@@ -2,7 +2,8 @@
 -- U+0001 "0", and U+0001 itself as U+0001 "1". Ids are compared byte by byte, which is the order of their characters.
 
 CREATE TABLE account (
-    account_id    text COLLATE "C" PRIMARY KEY,      -- blank: what is remembered of creations that failed without an account
+    account_no    bigint PRIMARY KEY,        -- its number for life, by which all others name it
+    account_id    text COLLATE "C" NOT NULL, -- blank: what is remembered of creations that failed without an account
     sequence      bigint NOT NULL,
     status        text NOT NULL,
     health        text NOT NULL,
@@ -10,22 +11,27 @@ CREATE TABLE account (
     owner         text,
     since         bigint,
     is_stuck      smallint NOT NULL,
-    session_since bigint,               -- the last sign-in, as long as its end is still to be told
-    facts         text NOT NULL,         -- everything else that is remembered: a JSON object
-    digest        bytea NOT NULL         -- the head of the account's chain: the digest of its last event
-);
+    facts         text NOT NULL,             -- everything else that is remembered: a JSON object
+    digest        bytea NOT NULL,            -- the head of the account's chain: the digest of its last event
+    due_at        bigint,                    -- when its next deadline passes, by the clock of who fed it; NULL: none
+    due_by        bigint NOT NULL            -- the fingerprint of the terms that it follows from; 0: it was not asked
+) WITH (fillfactor = 80);
 
-CREATE INDEX account_transient ON account (status) WHERE is_stuck = 0;
+CREATE SEQUENCE account_number OWNED BY account.account_no;
+CREATE UNIQUE INDEX account_by_id ON account (account_id);
 CREATE INDEX account_standing ON account (health, status, provider, is_stuck, since, account_id);
 CREATE INDEX account_stuck ON account (since) WHERE is_stuck = 1;
 CREATE INDEX account_doubtful ON account (account_id) WHERE strpos(facts, '"doubtful":1') > 0;
 CREATE INDEX account_of_owner ON account (owner) WHERE owner IS NOT NULL;
-CREATE INDEX account_session ON account (session_since) WHERE session_since IS NOT NULL;
+CREATE INDEX account_due ON account (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX account_due_by ON account (due_by);
 
 -- The ledger: every event ever fed. Numbers grow within an account, and may leave gaps.
+-- An effect is [kind, subject], with 1 as a third if it is doubtful, and null for a subject that is the owner of the event.
+-- A situation is one text: the status, then the facts that held.
 CREATE TABLE event (
     event_id         bigint PRIMARY KEY,
-    account_id       text COLLATE "C" NOT NULL,
+    account_no       bigint NOT NULL,
     sequence         bigint NOT NULL, -- within its account, from 1 without gaps
     received_at      bigint NOT NULL,
     kind             text NOT NULL,    -- announced, observed, or which deadline passed: stay, reminder, session
@@ -35,21 +41,20 @@ CREATE TABLE event (
     since            bigint,          -- of a deadline: from when on it is counted
     allowed          bigint,          -- of a deadline: how long after that it passes, in microseconds
     signed_in_at     bigint,          -- of an observation
-    verdict          text NOT NULL,
-    before           text NOT NULL,    -- the situation before it: the status, then the facts that held
-    after            text NOT NULL,    -- the situation after it
+    decided          text NOT NULL,    -- a JSON array: verdict, the situations before and after it, and its effects
+    status           text NOT NULL,    -- the account's after it, as decided says
+    is_move          smallint NOT NULL, -- whether that was another before it
     owner            text,
     reason           text NOT NULL,    -- in the vendor's words
     payload          bytea,             -- of an announcement: byte for byte; NULL when erased
     rules            text NOT NULL,    -- the name of what it was judged by; blank when that is not known
-    effects          text NOT NULL,    -- a JSON array of [kind, subject], and 1 if doubtful; null: the owner
-    is_quiet         smallint NOT NULL, -- whether no hook is called for them, whenever it becomes known
+    is_quiet         smallint NOT NULL, -- whether no hook is called for its effects, whenever it becomes known
     private_digest   bytea,             -- of an erased event: what stands for its owner, reason and payload
     digest           bytea NOT NULL     -- over the account's event before it, and this one
 );
 
 CREATE SEQUENCE event_number OWNED BY event.event_id;
-CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
+CREATE UNIQUE INDEX event_of_account ON event (account_no, sequence);
 CREATE INDEX event_received ON event (received_at);
 
 -- What events were judged by: as data, so that they can be judged again whatever becomes of the rules.
@@ -71,7 +76,7 @@ CREATE TABLE anomaly (
 CREATE INDEX anomaly_of_kind ON anomaly (kind);
 
 CREATE TABLE blind_window (
-    account_id      text COLLATE "C" NOT NULL,
+    account_no      bigint NOT NULL,
     sequence        bigint NOT NULL,   -- the account's, at the event that opened it
     opened_at       bigint NOT NULL,
     backfill_from   bigint,            -- NULL: unknown
@@ -80,7 +85,7 @@ CREATE TABLE blind_window (
     is_recovered    smallint NOT NULL,
     is_estimated    smallint NOT NULL, -- nobody announced when it began
     causes          text NOT NULL,     -- a JSON array, in the order in which they were heard
-    PRIMARY KEY (account_id, sequence)
+    PRIMARY KEY (account_no, sequence)
 );
 
 CREATE INDEX blind_window_open ON blind_window (opened_at) WHERE closed_at IS NULL;
@@ -187,7 +192,6 @@ CREATE TABLE baseline (
     owner         text,
     since         bigint,
     is_stuck      smallint NOT NULL,
-    session_since bigint,
     facts         text NOT NULL,
     digest        bytea NOT NULL        -- of its last event that was taken out: what its chain goes on from
 );

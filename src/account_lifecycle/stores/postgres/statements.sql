@@ -37,9 +37,24 @@ SELECT coalesce(max(version), 0) FROM account_lifecycle_version
 INSERT INTO account_lifecycle_version (version) VALUES (%s)
 
 -- name: load_accounts
-SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since, a.facts
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts
 FROM account a
 {where}
+
+-- name: is_dated_otherwise
+SELECT EXISTS (SELECT FROM account WHERE (due_by < %s OR due_by > %s) AND account_no > %s)
+
+-- name: lock_dated_otherwise
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts,
+       a.account_no
+FROM account a
+WHERE a.account_no IN (
+    SELECT account_no FROM account WHERE (due_by < %s OR due_by > %s) AND account_no > %s ORDER BY account_no LIMIT %s
+)
+ORDER BY a.account_id FOR UPDATE
+
+-- name: redate
+UPDATE account SET due_at = %s, due_by = %s WHERE account_no = %s
 
 -- name: enter_accounts
 -- Before anything is locked or read, the lock that whoever changes a hook has for himself: what is read after it are the
@@ -48,12 +63,13 @@ WITH feeding AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(1094929475, hashtext('hooks ' || coalesce(current_schema(), '')))
 )
 INSERT INTO account
-SELECT id, 0, '', '', NULL, NULL, NULL, 0, NULL, '{}', %s
+SELECT nextval('account_number'), id, 0, '', '', NULL, NULL, NULL, 0, '{}', %s, NULL, 0
 FROM feeding CROSS JOIN unnest(%s::text[]) id
+WHERE NOT EXISTS (SELECT FROM account known WHERE known.account_id = id)
 ON CONFLICT (account_id) DO NOTHING
 
 -- name: lock_accounts
-SELECT account_id, sequence, status, health, provider, owner, since, is_stuck, session_since, facts, digest
+SELECT account_id, sequence, status, health, provider, owner, since, is_stuck, facts, account_no, digest
 FROM account
 WHERE account_id = ANY(%s)
 ORDER BY account_id
@@ -65,8 +81,8 @@ FOR UPDATE
 WITH feeding AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(1094929475, hashtext('hooks ' || coalesce(current_schema(), '')))
 ), locked AS MATERIALIZED (
-    SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since,
-           a.facts, a.digest
+    SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts,
+           a.account_no, a.digest
     FROM account a CROSS JOIN feeding
     WHERE a.account_id = %s
     FOR UPDATE OF a
@@ -94,39 +110,41 @@ SELECT name, content FROM rules ORDER BY name
 INSERT INTO rules VALUES (%s, %s) ON CONFLICT (name) DO NOTHING
 
 -- name: save_event
-INSERT INTO event VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)
+INSERT INTO event (event_id, account_no, sequence, received_at, kind, word, product, provider, since, allowed,
+                   signed_in_at, decided, owner, reason, payload, status, is_move, rules, is_quiet, digest)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: save_anomaly
 INSERT INTO anomaly VALUES (%s, %s, %s, %s, %s)
 
 -- name: save_window
 INSERT INTO blind_window VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (account_id, sequence) DO UPDATE SET
+ON CONFLICT (account_no, sequence) DO UPDATE SET
     closed_at = excluded.closed_at, closed_sequence = excluded.closed_sequence,
     is_recovered = excluded.is_recovered, causes = excluded.causes
 
 -- name: save_account
 UPDATE account SET
-    sequence = %s, status = %s, health = %s, provider = %s, owner = %s, since = %s, is_stuck = %s, session_since = %s,
-    facts = %s, digest = %s
-WHERE account_id = %s
+    sequence = %s, status = %s, health = %s, provider = %s, owner = %s, since = %s, is_stuck = %s, facts = %s,
+    due_at = %s, due_by = %s, digest = %s
+WHERE account_no = %s
 
 -- name: ledger
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
        e.private_digest IS NOT NULL, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN anomaly a USING (event_id)
+FROM event e JOIN account c USING (account_no) LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: audit
-SELECT a.kind, e.account_id, e.sequence, e.received_at, e.word, e.product, e.owner, e.reason, e.before,
+SELECT a.kind, c.account_id, e.sequence, e.received_at, e.word, e.product, e.owner, e.reason, e.decided,
        a.provider, a.evidence
-FROM anomaly a JOIN event e USING (event_id)
+FROM anomaly a JOIN event e USING (event_id) JOIN account c USING (account_no)
 {where}
 
 -- name: blind_windows
-SELECT account_id, sequence, opened_at, backfill_from, closed_at, is_recovered, is_estimated, causes
-FROM blind_window
+SELECT c.account_id, w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
+FROM blind_window w JOIN account c USING (account_no)
 {where}
 
 -- name: quarantine_numbers
@@ -203,13 +221,13 @@ SELECT delivery_id, account_id, hook FROM delivery
 WHERE state IN ('waiting', 'running', 'halted') AND hook NOT IN (SELECT name FROM hook) ORDER BY delivery_id
 
 -- name: events_delivered
-SELECT e.event_id, e.account_id, e.received_at, e.effects,
+SELECT e.event_id, c.account_id, e.received_at, e.decided,
        ARRAY(SELECT d.effect_id FROM delivery d WHERE d.effect_id BETWEEN e.event_id * 16 AND e.event_id * 16 + 15
              AND d.redrive_of IS NULL ORDER BY d.delivery_id),
        ARRAY(SELECT d.hook FROM delivery d WHERE d.effect_id BETWEEN e.event_id * 16 AND e.event_id * 16 + 15
              AND d.redrive_of IS NULL ORDER BY d.delivery_id)
-FROM event e
-WHERE e.event_id > %s AND e.effects <> '[]' AND e.is_quiet = 0
+FROM event e JOIN account c USING (account_no)
+WHERE e.event_id > %s AND right(e.decided, 4) <> ',[]]' AND e.is_quiet = 0
 ORDER BY e.event_id
 
 -- name: hooks
@@ -231,21 +249,21 @@ UPDATE hook SET disabled_at = NULL, disabled_reason = '' WHERE name = %s RETURNI
 SELECT pg_advisory_xact_lock(1094929475, hashtext('plan ' || coalesce(current_schema(), '')))
 
 -- name: backlog
-SELECT event_id, account_id, received_at, effects FROM event
-WHERE event_id > %s AND event_id <= %s AND effects <> '[]' AND is_quiet = 0
+SELECT event_id, account_id, received_at, decided FROM event JOIN account USING (account_no)
+WHERE event_id > %s AND event_id <= %s AND right(decided, 4) <> ',[]]' AND is_quiet = 0
 ORDER BY event_id LIMIT %s
 
 -- name: count_behind
 SELECT count(*) FROM event
 WHERE event_id > %s AND event_id <= %s AND received_at >= %s AND received_at < %s
-  AND effects <> '[]' AND is_quiet = 0
+  AND right(decided, 4) <> ',[]]' AND is_quiet = 0
 
 -- name: is_any_behind
 SELECT EXISTS (SELECT FROM hook WHERE backlog_after IS NOT NULL)
 
 -- name: count_backlog
 SELECT count(*) FROM event e
-WHERE e.effects <> '[]' AND e.is_quiet = 0 AND e.event_id > (SELECT min(backlog_after) FROM hook)
+WHERE right(e.decided, 4) <> ',[]]' AND e.is_quiet = 0 AND e.event_id > (SELECT min(backlog_after) FROM hook)
   AND EXISTS (SELECT FROM hook h WHERE e.event_id > h.backlog_after AND e.event_id <= h.backlog_until)
 
 -- name: lock_busy_lanes
@@ -366,8 +384,8 @@ WHERE d.hook = %s AND d.state = 'waiting' AND d.redrive_of IS NULL AND EXISTS (
       AND (t.state <> 'waiting' OR t.delivery_id < d.delivery_id))
 
 -- name: later_effects
-SELECT event_id, account_id, effects FROM event
-WHERE account_id = ANY(%s) AND event_id > %s AND effects <> '[]' ORDER BY event_id
+SELECT event_id, account_id, decided FROM event JOIN account USING (account_no)
+WHERE account_id = ANY(%s) AND event_id > %s AND right(decided, 4) <> ',[]]' ORDER BY event_id
 
 -- name: complete
 WITH locked AS MATERIALIZED (
@@ -392,7 +410,7 @@ WHERE d.settled_at = s.at AND (d.error IS NOT DISTINCT FROM s.error OR s.counts 
   AND (d.token = s.token AND d.state = s.state OR d.token > s.token AND s.state = 'waiting')
 
 -- name: deliveries
-SELECT d.*, e.sequence, e.effects, e.owner
+SELECT d.*, e.sequence, e.decided, e.owner
 FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
 {where}
 
@@ -411,56 +429,54 @@ SELECT 1 FROM delivery WHERE delivery_id = ANY(%s)
 UPDATE delivery SET state = 'dead' WHERE delivery_id = %s
 
 -- name: effects
-SELECT e.event_id, e.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason, e.after,
+SELECT e.event_id, e.decided, c.account_id, e.sequence, e.received_at, e.owner, e.reason,
        w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
-FROM event e
-LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
+FROM event e JOIN account c USING (account_no)
+LEFT JOIN blind_window w ON w.account_no = e.account_no AND w.closed_sequence = e.sequence
 WHERE e.event_id = ANY(%s)
 
 -- name: transitions
-SELECT e.event_id, m.sequence, m.received_at, m.word, m.before, m.after
+SELECT e.event_id, m.sequence, m.received_at, m.word, m.decided
 FROM event e CROSS JOIN LATERAL (
-    SELECT sequence, received_at, word, before, after
-    FROM event WHERE account_id = e.account_id AND sequence <= e.sequence
-      AND split_part(before, ' ', 1) <> split_part(after, ' ', 1)
+    SELECT sequence, received_at, word, decided
+    FROM event WHERE account_no = e.account_no AND sequence <= e.sequence AND is_move = 1
     ORDER BY sequence DESC LIMIT 5
 ) m
 WHERE e.event_id = ANY(%s)
 ORDER BY e.event_id, m.sequence
 
 -- name: moves_of_accounts
-SELECT moved.id, m.sequence, m.received_at, m.word, m.before, m.after
-FROM unnest(%s::text[]) moved (id) CROSS JOIN LATERAL (
-    SELECT sequence, received_at, word, before, after
-    FROM event WHERE account_id = moved.id AND split_part(before, ' ', 1) <> split_part(after, ' ', 1)
+SELECT moved.account_no, m.sequence, m.received_at, m.word, m.decided
+FROM unnest(%s::bigint[]) moved (account_no) CROSS JOIN LATERAL (
+    SELECT sequence, received_at, word, decided FROM event WHERE account_no = moved.account_no AND is_move = 1
     ORDER BY sequence DESC LIMIT 5
 ) m
 ORDER BY m.sequence
 
 -- name: evidence
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN anomaly a USING (event_id)
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
+       e.private_digest, e.rules, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+FROM event e JOIN account c USING (account_no) LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: links
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.rules, e.effects, e.is_quiet, e.private_digest, e.digest,
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
+       e.rules, e.is_quiet, e.private_digest, e.digest, e.status, e.is_move,
        coalesce(b.sequence, 0), coalesce(b.digest, decode(repeat('00', 32), 'hex')), c.sequence, c.digest,
        a.ordinal, a.kind, a.provider, a.evidence
 FROM event e
 LEFT JOIN anomaly a USING (event_id)
-LEFT JOIN baseline b ON b.account_id = e.account_id
-LEFT JOIN account c ON c.account_id = e.account_id
+LEFT JOIN account c USING (account_no)
+LEFT JOIN baseline b ON b.account_id = c.account_id
 {where}
 
 -- name: accounts_without_events
 SELECT c.account_id, c.sequence, c.digest, coalesce(b.sequence, 0),
        coalesce(b.digest, decode(repeat('00', 32), 'hex'))
 FROM account c LEFT JOIN baseline b USING (account_id)
-WHERE NOT EXISTS (SELECT FROM event e WHERE e.account_id = c.account_id)
+WHERE NOT EXISTS (SELECT FROM event e WHERE e.account_no = c.account_no)
 ORDER BY c.account_id
 
 -- name: strays
@@ -469,9 +485,9 @@ FROM anomaly a WHERE NOT EXISTS (SELECT FROM event e WHERE e.event_id = a.event_
 UNION ALL
 SELECT 'delivery ' || d.delivery_id, d.account_id, 'there is no such effect of that account'
 FROM delivery d WHERE NOT EXISTS (
-    SELECT FROM event e
-    WHERE e.event_id = d.effect_id / 16 AND e.account_id = d.account_id
-      AND mod(d.effect_id, 16) < json_array_length(e.effects::json))
+    SELECT FROM event e JOIN account c USING (account_no)
+    WHERE e.event_id = d.effect_id / 16 AND c.account_id = d.account_id
+      AND mod(d.effect_id, 16) < json_array_length(e.decided::json -> 3))
 UNION ALL
 SELECT 'delivery ' || d.delivery_id, d.account_id, 'it is not as a delivery in its state is'
 FROM delivery d WHERE (d.state = 'running') <> (d.leased_until IS NOT NULL) OR d.attempts > d.token
@@ -502,15 +518,17 @@ SELECT * FROM baseline
 {where}
 
 -- name: closed_windows
-SELECT account_id, sequence, opened_at, backfill_from, closed_at, closed_sequence, is_recovered, is_estimated, causes
-FROM blind_window
-WHERE account_id = ANY(%s) AND closed_sequence IS NOT NULL
-ORDER BY account_id, sequence
+SELECT c.account_id, w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.closed_sequence, w.is_recovered,
+       w.is_estimated, w.causes
+FROM blind_window w JOIN account c USING (account_no)
+WHERE c.account_id = ANY(%s) AND w.closed_sequence IS NOT NULL
+ORDER BY c.account_id, w.sequence
 
 -- name: windows_before_baselines
 SELECT b.account_id, w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.closed_sequence, w.is_recovered,
        w.is_estimated, w.causes
-FROM baseline b JOIN blind_window w ON w.account_id = b.account_id AND w.closed_sequence <= b.sequence
+FROM baseline b JOIN account c USING (account_id)
+JOIN blind_window w ON w.account_no = c.account_no AND w.closed_sequence <= b.sequence
 ORDER BY b.account_id, w.sequence
 
 -- name: segments
@@ -518,7 +536,7 @@ SELECT * FROM segment ORDER BY segment_id
 
 -- name: private_events
 SELECT event_id, sequence, owner, reason, payload FROM event
-WHERE account_id = %s AND sequence < %s AND private_digest IS NULL AND kind IN ('announced', 'observed')
+WHERE account_no = (SELECT account_no FROM account WHERE account_id = %s) AND sequence < %s AND private_digest IS NULL AND kind IN ('announced', 'observed')
 ORDER BY sequence DESC LIMIT %s
 FOR UPDATE
 
@@ -544,23 +562,24 @@ UPDATE delivery SET error = %s WHERE delivery_id = ANY(%s)
 UPDATE quarantine SET payload = NULL, reason = %s, private_digest = %s, digest = %s WHERE quarantine_id = %s
 
 -- name: cut
-SELECT e.account_id, max(e.sequence)
-FROM event e
+SELECT c.account_id, max(e.sequence)
+FROM event e JOIN account c USING (account_no)
 LEFT JOIN (
-    SELECT account_id, min(event_id) AS event_id
+    SELECT account_no, min(event_id) AS event_id
     FROM (
-        SELECT account_id, event_id FROM event WHERE received_at >= %s
+        SELECT account_no, event_id FROM event WHERE received_at >= %s
         UNION ALL
-        SELECT account_id, event_id FROM event
+        SELECT account_no, event_id FROM event
         WHERE event_id > (SELECT min(backlog_after) FROM hook) AND event_id <= (SELECT max(backlog_until) FROM hook)
         UNION ALL
-        SELECT account_id, effect_id / 16 FROM delivery WHERE state IN ('waiting', 'running', 'halted')
+        SELECT account_no, effect_id / 16 FROM delivery JOIN account USING (account_id)
+        WHERE state IN ('waiting', 'running', 'halted')
     ) needed
-    GROUP BY account_id
-) kept ON kept.account_id = e.account_id
+    GROUP BY account_no
+) kept ON kept.account_no = e.account_no
 WHERE kept.event_id IS NULL OR e.event_id < kept.event_id
-GROUP BY e.account_id
-ORDER BY e.account_id
+GROUP BY c.account_id
+ORDER BY c.account_id
 
 -- name: unpruned
 SELECT count(*), max(event_id) FROM event WHERE received_at < %s
@@ -580,16 +599,16 @@ SELECT name, sum(events)::bigint FROM (
 GROUP BY name ORDER BY name COLLATE "C"
 
 -- name: unpruned_behind
-SELECT e.account_id, e.sequence, e.received_at FROM event e
+SELECT c.account_id, e.sequence, e.received_at FROM event e JOIN account c USING (account_no)
 WHERE e.received_at >= %s AND EXISTS (
-    SELECT FROM event b WHERE b.account_id = e.account_id AND b.sequence > e.sequence AND b.received_at < %s
+    SELECT FROM event b WHERE b.account_no = e.account_no AND b.sequence > e.sequence AND b.received_at < %s
 )
 ORDER BY e.event_id LIMIT 1
 
 -- name: unfinished_of
 SELECT account_id, min(event_id)
 FROM (
-    SELECT account_id, event_id FROM event
+    SELECT account_id, event_id FROM event JOIN account USING (account_no)
     WHERE account_id = ANY(%s)
       AND event_id > (SELECT min(backlog_after) FROM hook) AND event_id <= (SELECT max(backlog_until) FROM hook)
     UNION ALL
@@ -599,31 +618,32 @@ FROM (
 GROUP BY account_id
 
 -- name: taken
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
+       e.private_digest, e.rules, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
 FROM unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
-JOIN event e ON e.account_id = cut.account_id AND e.sequence <= cut.sequence
+JOIN account c USING (account_id)
+JOIN event e ON e.account_no = c.account_no AND e.sequence <= cut.sequence
 LEFT JOIN anomaly a USING (event_id)
 ORDER BY e.event_id, a.ordinal
 
 -- name: take_anomalies
-DELETE FROM anomaly a USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
-WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND a.event_id = e.event_id
+DELETE FROM anomaly a USING event e, account c, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+WHERE c.account_id = cut.account_id AND e.account_no = c.account_no AND e.sequence <= cut.sequence AND a.event_id = e.event_id
 
 -- name: take_deliveries
-DELETE FROM delivery d USING event e, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
-WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence AND d.effect_id / 16 = e.event_id
+DELETE FROM delivery d USING event e, account c, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+WHERE c.account_id = cut.account_id AND e.account_no = c.account_no AND e.sequence <= cut.sequence AND d.effect_id / 16 = e.event_id
 
 -- name: take_events
-DELETE FROM event e USING unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
-WHERE e.account_id = cut.account_id AND e.sequence <= cut.sequence
+DELETE FROM event e USING account c, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+WHERE c.account_id = cut.account_id AND e.account_no = c.account_no AND e.sequence <= cut.sequence
 
 -- name: drop_baselines
 DELETE FROM baseline WHERE account_id = ANY(%s)
 
 -- name: save_baseline
-INSERT INTO baseline VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO baseline VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: save_segment
 INSERT INTO segment VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
@@ -634,8 +654,11 @@ ON CONFLICT (segment_id) DO UPDATE SET
 SELECT setval(%s::regclass, %s, false)
 
 -- name: copy_events
-COPY event (event_id, account_id, sequence, received_at, kind, word, product, provider, since, allowed, signed_in_at,
-            verdict, before, after, owner, reason, payload, rules, effects, is_quiet, digest) FROM STDIN
+COPY event (event_id, account_no, sequence, received_at, kind, word, product, provider, since, allowed, signed_in_at,
+            decided, owner, reason, payload, status, is_move, rules, is_quiet, digest) FROM STDIN
+
+-- name: last_account
+SELECT coalesce(max(account_no), 0) FROM account
 
 -- name: copy_anomalies
 COPY anomaly FROM STDIN
@@ -644,8 +667,8 @@ COPY anomaly FROM STDIN
 COPY delivery FROM STDIN
 
 -- name: page_of_accounts
-SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since, a.facts
-FROM account a WHERE a.account_id IN (SELECT a.account_id FROM account a {where})
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts
+FROM account a WHERE a.account_no IN (SELECT a.account_no FROM account a {where})
 
 -- name: tally
 SELECT a.health, a.status, a.provider, a.is_stuck, count(*), min(a.since) FROM account a
@@ -654,58 +677,57 @@ SELECT a.health, a.status, a.provider, a.is_stuck, count(*), min(a.since) FROM a
 -- name: tally_then
 SELECT health, status, provider, count(*), NULL::bigint, NULL::text, NULL::text, NULL::text FROM account WHERE account_id > '' GROUP BY 1, 2, 3
 UNION ALL
-SELECT a.health, a.status, a.provider, -1::bigint, f.sequence, e.before,
-       (SELECT p.effects FROM event p
-        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND strpos(p.effects, '"health_changed"') > 0
+SELECT a.health, a.status, a.provider, -1::bigint, f.sequence, e.decided,
+       (SELECT p.decided FROM event p
+        WHERE p.account_no = f.account_no AND p.sequence < f.sequence AND strpos(p.decided, '"health_changed"') > 0
         ORDER BY p.sequence DESC LIMIT 1),
        b.health
-FROM (SELECT account_id, min(sequence) AS sequence FROM event {where} GROUP BY account_id) f
-JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
-JOIN event e ON e.account_id = f.account_id AND e.sequence = f.sequence
-LEFT JOIN baseline b ON b.account_id = f.account_id
+FROM (SELECT account_no, min(sequence) AS sequence FROM event {where} GROUP BY account_no) f
+JOIN account a ON a.account_no = f.account_no AND a.account_id > ''
+JOIN event e ON e.account_no = f.account_no AND e.sequence = f.sequence
+LEFT JOIN baseline b ON b.account_id = a.account_id
 
 -- name: health_changes
 SELECT a.health, a.provider, f.sequence,
-       (SELECT p.effects FROM event p
-        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND strpos(p.effects, '"health_changed"') > 0
+       (SELECT p.decided FROM event p
+        WHERE p.account_no = f.account_no AND p.sequence < f.sequence AND strpos(p.decided, '"health_changed"') > 0
         ORDER BY p.sequence DESC LIMIT 1),
        b.health
 FROM (
-    SELECT account_id, min(sequence) AS sequence FROM event
-    {where} AND (sequence = 1 OR strpos(effects, '"health_changed"') > 0)
-    GROUP BY account_id
+    SELECT account_no, min(sequence) AS sequence FROM event
+    {where} AND (sequence = 1 OR strpos(decided, '"health_changed"') > 0)
+    GROUP BY account_no
 ) f
-JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
-LEFT JOIN baseline b ON b.account_id = f.account_id
+JOIN account a ON a.account_no = f.account_no AND a.account_id > ''
+LEFT JOIN baseline b ON b.account_id = a.account_id
 
 -- name: healths
-SELECT e.received_at, e.effects FROM event e
+SELECT e.received_at, e.decided FROM event e JOIN account c USING (account_no)
 {where}
 
 -- name: event_number
-SELECT e.event_id FROM event e
+SELECT e.event_id FROM event e JOIN account c USING (account_no)
 {where}
 
 -- name: pruned
 SELECT until, path FROM segment ORDER BY segment_id
 
 -- name: events
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
        e.private_digest IS NOT NULL, c.provider, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN account c USING (account_id) LEFT JOIN anomaly a USING (event_id)
+FROM event e JOIN account c USING (account_no) LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: traffic
-SELECT e.received_at / 60000000, c.provider, split_part(e.after, ' ', 1), count(*),
+SELECT e.received_at / 60000000, c.provider, e.status, count(*),
        count(*) FILTER (WHERE e.kind = 'announced'),
-       count(*) FILTER (WHERE split_part(e.before, ' ', 1) <> split_part(e.after, ' ', 1)
-                          AND NOT (e.kind = 'observed' AND e.before = 'UNSEEN'))
-FROM event e LEFT JOIN account c USING (account_id)
+       count(*) FILTER (WHERE e.is_move = 1 AND NOT (e.kind = 'observed' AND strpos(e.decided, ',"UNSEEN",') > 0))
+FROM event e LEFT JOIN account c USING (account_no)
 {where}
 
 -- name: anomalies_by_kind
-SELECT a.kind, count(*), count(DISTINCT e.account_id), max(e.received_at)
+SELECT a.kind, count(*), count(DISTINCT e.account_no), max(e.received_at)
 FROM event e JOIN anomaly a USING (event_id)
 {where}
 

@@ -10,20 +10,33 @@ hooks remembered, whose deliveries are made in the same transaction.
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 from typing_extensions import override
 
 from ...lifecycle.account import Account
+from ...lifecycle.policy import Policy
 from ...lifecycle.rules import Rules
 from ...records import Delivery, Refused
 from .. import chain, rows, statements
 from ..commit_group import Turn
 from ..outbox_rows import Planner
 from ..protocol import Fed, Feed
-from ..writing import Feeder, FeedRows, dismissed_rows, judge_feed, quarantine_rows, release_row, release_times
+from ..rows import ACCOUNT_COLUMNS, Row
+from ..writing import (
+    RETENTION_PAGE,
+    Feeder,
+    FeedRows,
+    dismissed_rows,
+    judge_feed,
+    quarantine_rows,
+    release_row,
+    release_times,
+)
 from .connection import SCHEMA_VERSION, every, pragma
 from .outbox import known_hooks, make_deliveries, note_number
 from .transactions import SQLiteFile
@@ -40,10 +53,11 @@ class SQLiteLedger(SQLiteFile, Feeder):
     """``Ledger`` but for retention."""
 
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:
-        self._remembered: dict[str, Account] = {}
+        self._remembered: dict[str, _Known] = {}
         self._remembered_version = -1
         self._remembered_characters = 0
-        self._changed: dict[str, Account] = {}
+        self._taken: dict[str, _Known] = {}
+        """Those of the present transaction."""
         self._planner: Planner | None = None
         self._rules: set[Rules] = set()
         """Those that are in the file for sure."""
@@ -55,6 +69,19 @@ class SQLiteLedger(SQLiteFile, Feeder):
         """Judge events in order and keep everything, in one transaction, which others may share."""
         fed: Fed = self._group.ask(feed)
         return fed
+
+    def redate(self, policy: Policy, now: datetime, after: int = 0) -> int:
+        """Keep the next deadline by a policy's terms with accounts that have it by others, a page of them ``after`` a
+        number; return the last one's number, 0 if there is none."""
+        bindings = policy.fingerprint, after, RETENTION_PAGE
+
+        def write(db: apsw.Connection) -> int:
+            found = every(db, _SQL["dated_otherwise"], bindings)
+            db.executemany(_SQL["redate"], map(partial(rows.dated_row, policy=policy, now=now), found))
+            self._forget()
+            return int(found[-1][-1]) if found else 0
+
+        return self._write(write) if self._ask(lambda db: every(db, _SQL["dated_otherwise"], bindings)) else 0
 
     def quarantine(self, refused: Sequence[Refused]) -> list[int]:
         """Keep unreadable payloads, in one transaction; return their numbers."""
@@ -101,7 +128,8 @@ class SQLiteLedger(SQLiteFile, Feeder):
         self, db: apsw.Connection, turns: Sequence[Turn[Any, Any]], *, is_shared: bool
     ) -> list[tuple[Turn[Any, Any], Any]]:
         """Return what comes of each turn. One that fails among others is refused, and leaves no trace."""
-        self._changed = self._current(db, {event.account_id for turn in turns for event in turn.asked.events})
+        self._take(db, {event.account_id for turn in turns for event in turn.asked.events})
+        accounts = {account_id: known.account for account_id, known in self._taken.items()}
         numbers = [number for turn in turns for number in turn.asked.releasing]
         quarantined = {number: row for number in numbers for row in every(db, _SQL["quarantined_row"], (number,))}
         times: dict[int, int] = {}
@@ -109,19 +137,19 @@ class SQLiteLedger(SQLiteFile, Feeder):
         for turn in turns:
             try:
                 now_released = release_times(turn.asked, quarantined, times)
-                decisions, changed = judge_feed(turn.asked, self._changed)
+                decisions, changed = judge_feed(turn.asked, accounts)
             except Exception as error:
                 if not is_shared:
                     raise
                 turn.refuse(error)
             else:
-                self._changed.update(changed)
+                accounts.update(changed)
                 times.update(now_released)
                 judged.append((turn, decisions))
         number, digest = last_link(db)
         if self._planner is None:
             self._planner = Planner(known_hooks(db).values())
-        written = FeedRows(self._planner)
+        written = FeedRows(self._planner, self._numbers(db, accounts))
         for turn, decisions in judged:
             for number, decision in enumerate(decisions, number + 1):  # noqa: B020 - goes on where the last ended
                 digest = written.add(number, decision, turn.asked, digest)
@@ -131,9 +159,8 @@ class SQLiteLedger(SQLiteFile, Feeder):
             "event": written.events,
             "anomaly": written.anomalies,
             "window": written.windows.values(),
-            "account": [rows.account_row(account) for account in self._changed.values()],
         }
-        self._remembered_characters += sum(len(row[-1]) for row in tables["account"])
+        self._save_accounts(db, written)
         for name, found in tables.items():
             if found:
                 db.executemany(_SQL[f"save_{name}"], found)
@@ -146,15 +173,36 @@ class SQLiteLedger(SQLiteFile, Feeder):
 
     # ---- Accounts at hand --------------------------------------------------------------------------
 
-    def _current(self, db: apsw.Connection, account_ids: set[str]) -> dict[str, Account]:
-        """Return accounts as they are now. They are not remembered until what becomes of them is committed."""
+    def _take(self, db: apsw.Connection, account_ids: set[str]) -> None:
+        """Have accounts at hand as they are now. They are not remembered until what becomes of them is committed."""
         version = pragma(db, "data_version")
         if version != self._remembered_version:
             self._forget()
             self._remembered_version = version
-        found = {account_id: self._remembered.pop(account_id) for account_id in account_ids & self._remembered.keys()}
-        unknown = account_ids - found.keys()
-        return {**found, **load(db, unknown)} if unknown else found
+        taken = {account_id: self._remembered.pop(account_id) for account_id in account_ids & self._remembered.keys()}
+        if unknown := account_ids - taken.keys():
+            taken |= {row[0]: _Known(rows.account_from(row[:ACCOUNT_COLUMNS]), row) for row in load(db, unknown)}
+        self._taken = taken
+
+    def _numbers(self, db: apsw.Connection, accounts: Iterable[str]) -> dict[str, int]:
+        """Return the numbers of accounts by their ids; new ones get the next."""
+        numbers = {account_id: known.row[-1] for account_id, known in self._taken.items()}
+        if new := [account_id for account_id in accounts if account_id not in numbers]:
+            numbers |= {account_id: number for number, account_id in enumerate(new, last_account(db) + 1)}
+        return numbers
+
+    def _save_accounts(self, db: apsw.Connection, written: FeedRows) -> None:
+        """Write accounts: of those that are there only what has changed, because what is written is indexed anew."""
+        saved: dict[str, list[Row]] = {}
+        for account_id, (account, feed) in written.accounts.items():
+            due = rows.due_columns(account, feed.policy, feed.now)
+            row = (*rows.account_row(account), *due, written.numbers[account_id])
+            name, columns = _changes(self._taken.get(account_id), row)
+            saved.setdefault(name, []).append(columns)
+            self._taken[account_id] = _Known(account, row)
+            self._remembered_characters += len(row[_FACTS])
+        for name, found in saved.items():
+            db.executemany(_SQL[name], found)
 
     @override
     def _committed(self) -> None:
@@ -162,22 +210,50 @@ class SQLiteLedger(SQLiteFile, Feeder):
         if len(self._remembered) > REMEMBERED_ACCOUNTS or self._remembered_characters > REMEMBERED_CHARACTERS:
             self._remembered.clear()
             self._remembered_characters = 0
-        self._remembered.update(self._changed)
+        self._remembered.update(self._taken)
         self._rules |= self._new_rules
-        self._changed, self._new_rules = {}, set()
+        self._taken, self._new_rules = {}, set()
 
     @override
     def _forget(self) -> None:
         self._remembered.clear()
-        self._changed, self._new_rules = {}, set()
+        self._taken, self._new_rules = {}, set()
         self._planner = None
 
 
-def load(db: apsw.Connection, account_ids: Iterable[str]) -> dict[str, Account]:
-    """Return accounts by their ids."""
-    where = "WHERE a.account_id IN (SELECT value FROM json_each(?))"
-    found = db.execute(_SQL["load_accounts"].format(where=where), (json.dumps(list(account_ids)),))
-    return {row[0]: rows.account_from(row) for row in found}
+class _Known(NamedTuple):
+    """An account, and its row as it is in the file: its columns, its deadline and its number."""
+
+    account: Account
+    row: Row
+
+
+_FACTS = 8
+_MOVING = itemgetter(2, 3, 6, 7, 9)
+"""Status, health, since when, whether it is stuck, and when its deadline passes."""
+_SELDOM = itemgetter(4, 5, 10)
+"""Provider, owner, and the terms of its deadline."""
+
+
+def _changes(known: _Known | None, row: Row) -> tuple[str, Row]:
+    """Return the statement that writes what has changed of an account, and its values."""
+    if known is None:
+        return "enter_account", row
+    if _SELDOM(known.row) != _SELDOM(row):
+        return "save_account", row
+    if _MOVING(known.row) != _MOVING(row):
+        return "move_account", (*row[1:4], *row[6:10], row[-1])
+    return "touch_account", (row[1], row[_FACTS], row[-1])
+
+
+def load(db: apsw.Connection, account_ids: Iterable[str]) -> list[Row]:
+    """Return the rows of accounts by their ids: columns, deadline and number."""
+    return every(db, _SQL["whole_accounts"], (json.dumps(list(account_ids)),))
+
+
+def last_account(db: apsw.Connection) -> int:
+    """Return the last number that was given to an account."""
+    return int(every(db, _SQL["last_account"])[0][0])
 
 
 def last_link(db: apsw.Connection) -> tuple[int, bytes]:

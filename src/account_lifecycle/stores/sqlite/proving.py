@@ -10,9 +10,10 @@ from ...lifecycle.events import ANNOUNCED
 from ...records import Fault
 from .. import chain, rows, statements
 from ..completeness import undelivered, unowned
+from ..decided import effects_from
 from ..outbox_rows import EFFECTS_PER_EVENT, hook_from
 from ..reconciliations import run_faults
-from ..rows import Row, effects_from
+from ..rows import Row
 from .connection import in_our_words, schema
 from .snapshots import Snapshot
 from .transactions import SQLiteFile
@@ -118,7 +119,9 @@ def _span(first: int, last: int) -> str:
 def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
     """Return what is wrong with an event, and the digests that the next one may go on from: if its own is wrong, the
     next one still goes on from the right one. ``before`` is empty if the one before is missing."""
-    event, digest = joined[0][:22], joined[0][21]
+    event, digest = joined[0][:EVENT], joined[0][18]
+    if event[1] is None:
+        return "belongs to no account", {digest}
     try:
         text = _text(joined)
         finding = _oddity(event)
@@ -131,20 +134,24 @@ def _prove(joined: list[Row], before: set[bytes]) -> tuple[str, set[bytes]]:
 
 
 def _text(joined: list[Row]) -> bytes:
-    event = joined[0][:22]
-    private = chain.private_digest(*event[rows.PRIVATE]) if event[20] is None else event[20]
-    anomalies = chain.anomalies_text([row[22:] for row in joined if row[22] is not None])
-    return chain.event_text(event[rows.PUBLIC], private, anomalies, *event[rows.DECIDED])
+    event = joined[0]
+    private = chain.private_digest(*event[rows.PRIVATE]) if event[17] is None else event[17]
+    anomalies = chain.anomalies_text([(0, *row[EVENT:]) for row in joined if row[EVENT] is not None])
+    return chain.event_text(event[1], event[rows.PUBLIC], private, anomalies, *event[rows.JUDGED])
+
+
+EVENT = 21
+"""How many columns of an event come before those of its anomaly: the last two repeat what was decided."""
 
 
 def _oddity(event: Row) -> str:
     """Return what digests cannot show: where two rows look the same in them."""
-    kind, (owner, reason, payload), private = event[4], event[rows.PRIVATE], event[20]
+    kind, (owner, reason, payload), private = event[4], event[rows.PRIVATE], event[17]
     if private is not None and (owner, reason, payload) != (None, "", None):
         return "is erased, and yet has a payload, an owner or a reason"
     if (payload is None) != (kind != ANNOUNCED or private is not None) or owner == "":
         return "has no payload where there must be one, or one where there must be none"
-    return ""
+    return "" if rows.repeats_decided(event) else "has another status than what was decided"
 
 
 def _orphans(snapshot: Snapshot) -> Iterator[Fault]:
@@ -165,7 +172,7 @@ def _accounts(snapshot: Snapshot) -> Iterator[Fault]:
 
 def _account_finding(row: Row) -> str:
     """Check that an account is the same when written again, and that its open window is the one that is kept."""
-    stored, (sequence, opened_at, backfill_from, estimated, causes) = row[:10], row[10:]
+    stored, (sequence, opened_at, backfill_from, estimated, causes) = row[:9], row[9:]
     try:
         account = rows.account_from(stored)
         is_same = rows.account_row(account) == stored
@@ -190,9 +197,11 @@ def _window_finding(row: Row) -> str:
     out."""
     stored, (closed_event_at, opened_event_at, taken_out) = row[:9], row[9:]
     sequence, opened_at, closed_at, closed_sequence, is_estimated = *stored[1:3], *stored[4:6], stored[7]
+    if stored[0] is None:
+        return "belongs to no account"
     try:
         window = rows.window_from((*stored[:5], *stored[6:]))
-        is_same = rows.window_row(window, closed_sequence) == stored
+        is_same = rows.window_row(window, closed_sequence) == stored[1:]
         if not is_same or (closed_at is None) != (closed_sequence is None):
             return "is not written as a window is"
         if sequence > taken_out and opened_event_at != opened_at and not (is_estimated and opened_event_at):
@@ -321,17 +330,17 @@ def _delivered(events: Iterator[Row], made: Iterator[Row]) -> Iterator[tuple[int
 
 
 def _delivery_finding(row: Row, last: int) -> str:
-    *stored, account_id, effects = row
+    *stored, account_id, decided = row
     if not _is_sealed("delivery", tuple(stored)):
         return _CHANGED
-    if account_id != stored[2] or stored[1] % EFFECTS_PER_EVENT >= _count(effects):
+    if account_id != stored[2] or stored[1] % EFFECTS_PER_EVENT >= _count(decided):
         return "is of an effect that is not there"
     return "has a number that was not given yet" if stored[0] > last else ""
 
 
-def _count(effects: str) -> int:
+def _count(decided: str) -> int:
     try:
-        return len(effects_from(effects))
+        return len(effects_from(decided))
     except _ODD_VALUES:
         return 0
 

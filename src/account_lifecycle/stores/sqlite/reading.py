@@ -28,7 +28,8 @@ class SQLiteReader(SQLiteFile, SQLReader):
     @override
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Return several accounts at once; those that nothing was fed for are missing."""
-        return self._ask(lambda db: load(db, account_ids))
+        found = self._ask(lambda db: load(db, account_ids))
+        return {row[0]: rows.account_from(row[: rows.ACCOUNT_COLUMNS]) for row in found}
 
     def check_schema(self) -> None:
         """Raise ``StoreError`` unless the file can be read and its tables are of this version."""

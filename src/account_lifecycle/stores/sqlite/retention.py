@@ -36,7 +36,7 @@ from .. import chain, rows, statements
 from ..archive import Archived, begun, taking_out, write_archive
 from ..mentions import Mentions
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow
-from ..rows import Row
+from ..rows import ACCOUNT_COLUMNS, Row
 from ..unpruned import Unpruned, unpruned_from
 from ..writing import LATEST, RETENTION_PAGE, erased_row, in_pages
 from .connection import every, in_our_words, open_reader, pragma
@@ -139,8 +139,9 @@ def _erase_events(account_id: str, before: int, db: apsw.Connection) -> tuple[in
     db.executemany(_SQL["erase_event"], private)
     is_last = len(found) < RETENTION_PAGE
     if before == LATEST:
-        for account in load(db, [account_id]).values():
-            db.execute(_SQL["save_account"], rows.account_row(without_person(account)))
+        for row in load(db, [account_id]):
+            account = without_person(rows.account_from(row[:ACCOUNT_COLUMNS]))
+            db.execute(_SQL["save_account"], (*rows.account_row(account), *row[ACCOUNT_COLUMNS:]))
     if is_last and (known := _baseline(db, account_id)).sequence:
         _save_baseline(db, without_person(known))
     return len(found), 0 if is_last else found[-1][1]
@@ -230,11 +231,10 @@ def _share(db: apsw.Connection, account: Account) -> int:
 
 def _taken(ask: Callable[[str, tuple[int]], Iterator[Row]], last: int) -> Iterator[Archived]:
     """Yield the events up to a number, oldest first, each with its digest and what stands for what is erased of it."""
-    sql = _SQL["evidence"].format(where="WHERE e.event_id <= ?")
-    for _, group in groupby(ask(f"{sql}\nORDER BY e.event_id, a.ordinal", (last,)), key=lambda row: row[0]):
+    for _, group in groupby(ask(_SQL["taken"], (last,)), key=lambda row: row[0]):
         joined = list(group)
         (proof,) = rows.evidence_from(iter(joined))
-        yield proof, bytes(joined[0][rows.EVENT_COLUMNS + 4]), joined[0][rows.EVENT_COLUMNS]
+        yield proof, bytes(joined[0][rows.EVENT_COLUMNS + 3]), joined[0][rows.EVENT_COLUMNS]
 
 
 def _baseline(db: apsw.Connection, account_id: str) -> Account:

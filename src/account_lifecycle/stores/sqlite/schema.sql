@@ -1,7 +1,8 @@
 -- Times are whole microseconds since 1970-01-01T00:00:00Z. Facts are 0 or 1.
 
 CREATE TABLE account (
-    account_id    TEXT PRIMARY KEY,      -- blank: what is remembered of creations that failed without an account
+    account_no    INTEGER PRIMARY KEY,   -- its number for life, by which all others name it
+    account_id    TEXT NOT NULL,         -- blank: what is remembered of creations that failed without an account
     sequence      INTEGER NOT NULL,
     status        TEXT NOT NULL,
     health        TEXT NOT NULL,
@@ -9,21 +10,25 @@ CREATE TABLE account (
     owner         TEXT,
     since         INTEGER,
     is_stuck      INTEGER NOT NULL,
-    session_since INTEGER,               -- the last sign-in, as long as its end is still to be told
-    facts         TEXT NOT NULL          -- everything else that is remembered: a JSON object
-) STRICT, WITHOUT ROWID;
+    facts         TEXT NOT NULL,         -- everything else that is remembered: a JSON object
+    due_at        INTEGER,               -- when its next deadline passes, by the clock of who fed it; NULL: none
+    due_by        INTEGER NOT NULL       -- the fingerprint of the terms that it follows from; 0: it was not asked
+) STRICT;
 
-CREATE INDEX account_transient ON account (status) WHERE is_stuck = 0;
+CREATE UNIQUE INDEX account_by_id ON account (account_id);
 CREATE INDEX account_standing ON account (health, status, provider, is_stuck, since, account_id);
 CREATE INDEX account_stuck ON account (since) WHERE is_stuck = 1;
 CREATE INDEX account_doubtful ON account (account_id) WHERE instr(facts, '"doubtful":1') > 0;
 CREATE INDEX account_of_owner ON account (owner) WHERE owner IS NOT NULL;
-CREATE INDEX account_session ON account (session_since) WHERE session_since IS NOT NULL;
+CREATE INDEX account_due ON account (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX account_due_by ON account (due_by);
 
 -- The ledger: every event ever fed, in the order in which they were fed, without gaps.
+-- An effect is [kind, subject], with 1 as a third if it is doubtful, and null for a subject that is the owner of the event.
+-- A situation is one text: the status, then the facts that held.
 CREATE TABLE event (
     event_id         INTEGER PRIMARY KEY,
-    account_id       TEXT NOT NULL,
+    account_no       INTEGER NOT NULL,
     sequence         INTEGER NOT NULL, -- within its account, from 1 without gaps
     received_at      INTEGER NOT NULL,
     kind             TEXT NOT NULL,    -- announced, observed, or which deadline passed: stay, reminder, session
@@ -33,20 +38,19 @@ CREATE TABLE event (
     since            INTEGER,          -- of a deadline: from when on it is counted
     allowed          INTEGER,          -- of a deadline: how long after that it passes, in microseconds
     signed_in_at     INTEGER,          -- of an observation
-    verdict          TEXT NOT NULL,
-    before           TEXT NOT NULL,    -- the situation before it: the status, then the facts that held
-    after            TEXT NOT NULL,    -- the situation after it
+    decided          TEXT NOT NULL,    -- a JSON array: verdict, the situations before and after it, and its effects
+    status           TEXT NOT NULL,    -- the account's after it, as decided says
+    is_move          INTEGER NOT NULL, -- whether that was another before it
     owner            TEXT,
     reason           TEXT NOT NULL,    -- in the vendor's words
     payload          BLOB,             -- of an announcement: byte for byte; NULL when erased
     rules            TEXT NOT NULL,    -- the name of what it was judged by; blank when that is not known
-    effects          TEXT NOT NULL,    -- a JSON array of [kind, subject], and 1 if doubtful; null: the owner
-    is_quiet         INTEGER NOT NULL, -- whether no hook is called for them, whenever it becomes known
+    is_quiet         INTEGER NOT NULL, -- whether no hook is called for its effects, whenever it becomes known
     private_digest   BLOB,             -- of an erased event: what stands for its owner, reason and payload
     digest           BLOB NOT NULL     -- over the row before it, and everything that was decided about this one
 ) STRICT;
 
-CREATE UNIQUE INDEX event_of_account ON event (account_id, sequence);
+CREATE UNIQUE INDEX event_of_account ON event (account_no, sequence);
 CREATE INDEX event_received ON event (received_at);
 
 -- What events were judged by: as data, so that they can be judged again whatever becomes of the rules.
@@ -68,7 +72,7 @@ CREATE TABLE anomaly (
 CREATE INDEX anomaly_of_kind ON anomaly (kind);
 
 CREATE TABLE blind_window (
-    account_id      TEXT NOT NULL,
+    account_no      INTEGER NOT NULL,
     sequence        INTEGER NOT NULL,  -- the account's, at the event that opened it
     opened_at       INTEGER NOT NULL,
     backfill_from   INTEGER,           -- NULL: unknown
@@ -77,7 +81,7 @@ CREATE TABLE blind_window (
     is_recovered    INTEGER NOT NULL,
     is_estimated    INTEGER NOT NULL,  -- nobody announced when it began
     causes          TEXT NOT NULL,     -- a JSON array, in the order in which they were heard
-    PRIMARY KEY (account_id, sequence)
+    PRIMARY KEY (account_no, sequence)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX blind_window_open ON blind_window (opened_at) WHERE closed_at IS NULL;
@@ -183,7 +187,6 @@ CREATE TABLE baseline (
     owner         TEXT,
     since         INTEGER,
     is_stuck      INTEGER NOT NULL,
-    session_since INTEGER,
     facts         TEXT NOT NULL,
     digest        BLOB NOT NULL        -- also over the windows that were closed by then
 ) STRICT, WITHOUT ROWID;

@@ -1,14 +1,42 @@
 -- name: load_accounts
-SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since, a.facts
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts
 FROM account a
 {where}
 
+-- name: whole_accounts
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts,
+       a.due_at, a.due_by, a.account_no
+FROM account a WHERE a.account_id IN (SELECT value FROM json_each(?))
+
+-- name: last_account
+SELECT coalesce(max(account_no), 0) FROM account
+
+-- name: enter_account
+INSERT INTO account (account_id, sequence, status, health, provider, owner, since, is_stuck, facts, due_at, due_by,
+                     account_no)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
 -- name: save_account
-INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (account_id) DO UPDATE SET
-    sequence = excluded.sequence, status = excluded.status, health = excluded.health, provider = excluded.provider,
-    owner = excluded.owner, since = excluded.since, is_stuck = excluded.is_stuck,
-    session_since = excluded.session_since, facts = excluded.facts
+UPDATE account SET
+    account_id = ?, sequence = ?, status = ?, health = ?, provider = ?, owner = ?, since = ?, is_stuck = ?, facts = ?,
+    due_at = ?, due_by = ?
+WHERE account_no = ?
+
+-- name: move_account
+-- An index is written anew for every column that is named here, whether or not it changes.
+UPDATE account SET sequence = ?, status = ?, health = ?, since = ?, is_stuck = ?, facts = ?, due_at = ?
+WHERE account_no = ?
+
+-- name: touch_account
+UPDATE account SET sequence = ?, facts = ? WHERE account_no = ?
+
+-- name: dated_otherwise
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts,
+       a.account_no
+FROM account a WHERE (a.due_by < ?1 OR a.due_by > ?1) AND a.account_no > ?2 ORDER BY a.account_no LIMIT ?3
+
+-- name: redate
+UPDATE account SET due_at = ?, due_by = ? WHERE account_no = ?
 
 -- name: last_event
 SELECT event_id, digest FROM event ORDER BY event_id DESC LIMIT 1
@@ -23,7 +51,9 @@ SELECT name, content FROM rules ORDER BY name
 INSERT OR IGNORE INTO rules VALUES (?, ?)
 
 -- name: save_event
-INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
+INSERT INTO event (event_id, account_no, sequence, received_at, kind, word, product, provider, since, allowed,
+                   signed_in_at, decided, owner, reason, payload, status, is_move, rules, is_quiet, digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_anomaly
 INSERT INTO anomaly VALUES (?, ?, ?, ?, ?)
@@ -32,28 +62,36 @@ INSERT INTO anomaly VALUES (?, ?, ?, ?, ?)
 REPLACE INTO blind_window VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: ledger
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
        e.private_digest IS NOT NULL, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN anomaly a USING (event_id)
+FROM event e JOIN account c USING (account_no) LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: evidence
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
-       e.private_digest, e.rules, e.effects, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN anomaly a USING (event_id)
+-- From account to account: of one after the other, without sorting the whole ledger.
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
+       e.private_digest, e.rules, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+FROM account c CROSS JOIN event e USING (account_no) LEFT JOIN anomaly a USING (event_id)
 {where}
 
+-- name: taken
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
+       e.private_digest, e.rules, e.is_quiet, e.digest, a.kind, a.provider, a.evidence
+FROM event e CROSS JOIN account c USING (account_no) LEFT JOIN anomaly a USING (event_id)
+WHERE e.event_id <= ? ORDER BY e.event_id, a.ordinal
+
 -- name: audit
-SELECT a.kind, e.account_id, e.sequence, e.received_at, e.word, e.product, e.owner, e.reason, e.before,
+SELECT a.kind, c.account_id, e.sequence, e.received_at, e.word, e.product, e.owner, e.reason, e.decided,
        a.provider, a.evidence
-FROM anomaly a JOIN event e USING (event_id)
+FROM anomaly a JOIN event e USING (event_id) JOIN account c USING (account_no)
 {where}
 
 -- name: blind_windows
-SELECT account_id, sequence, opened_at, backfill_from, closed_at, is_recovered, is_estimated, causes
-FROM blind_window
+SELECT c.account_id, w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
+FROM blind_window w JOIN account c USING (account_no)
 {where}
 
 -- name: last_quarantined
@@ -90,7 +128,7 @@ SELECT delivery_id, account_id, error FROM delivery WHERE error IS NOT NULL AND 
 
 -- name: unerased_events
 SELECT event_id, sequence, owner, reason, payload FROM event
-WHERE account_id = ? AND sequence < ? AND private_digest IS NULL AND kind IN ('announced', 'observed')
+WHERE account_no = (SELECT account_no FROM account WHERE account_id = ?) AND sequence < ? AND private_digest IS NULL AND kind IN ('announced', 'observed')
 ORDER BY sequence DESC LIMIT ?
 
 -- name: erase_event
@@ -115,19 +153,19 @@ DELETE FROM delivery WHERE hook = ? AND state IN ('waiting', 'running', 'halted'
 SELECT min(event_id) - 1, max(event_id) FROM event
 
 -- name: backlog
-SELECT event_id, account_id, received_at, effects FROM event
-WHERE event_id > ? AND event_id <= ? AND effects <> '[]' AND is_quiet = 0
+SELECT event_id, account_id, received_at, decided FROM event CROSS JOIN account USING (account_no)
+WHERE event_id > ? AND event_id <= ? AND substr(decided, -4) <> ',[]]' AND is_quiet = 0
 ORDER BY event_id LIMIT ?
 
 -- name: count_backlog
 SELECT count(*) FROM event e
-WHERE e.effects <> '[]' AND e.is_quiet = 0 AND e.event_id > (SELECT min(backlog_after) FROM hook)
+WHERE substr(e.decided, -4) <> ',[]]' AND e.is_quiet = 0 AND e.event_id > (SELECT min(backlog_after) FROM hook)
   AND EXISTS (SELECT 1 FROM hook h WHERE e.event_id > h.backlog_after AND e.event_id <= h.backlog_until)
 
 -- name: count_behind
 SELECT count(*) FROM event
 WHERE event_id > ? AND event_id <= ? AND received_at >= ? AND received_at < ?
-  AND effects <> '[]' AND is_quiet = 0
+  AND substr(decided, -4) <> ',[]]' AND is_quiet = 0
 
 -- name: is_any_behind
 SELECT EXISTS (SELECT 1 FROM hook WHERE backlog_after IS NOT NULL)
@@ -143,8 +181,8 @@ SELECT count(*) FROM hook
 SELECT value FROM counter WHERE name = ?
 
 -- name: events_with_effects
-SELECT event_id, account_id, received_at, effects FROM event
-WHERE event_id > ? AND effects <> '[]' AND is_quiet = 0 ORDER BY event_id
+SELECT event_id, account_id, received_at, decided FROM event CROSS JOIN account USING (account_no)
+WHERE event_id > ? AND substr(decided, -4) <> ',[]]' AND is_quiet = 0 ORDER BY event_id
 
 -- name: deliveries_made
 SELECT effect_id, hook FROM delivery WHERE redrive_of IS NULL AND effect_id >= ? ORDER BY effect_id
@@ -228,8 +266,8 @@ SELECT delivery_id, effect_id, account_id, hook, is_ordered, state, attempts, to
 FROM delivery WHERE opener_hook = ? AND state = 'waiting'
 
 -- name: later_effects
-SELECT event_id, account_id, effects FROM event
-WHERE account_id IN (SELECT value FROM json_each(?)) AND event_id > ? AND effects <> '[]' ORDER BY event_id
+SELECT event_id, account_id, decided FROM account JOIN event USING (account_no)
+WHERE account_id IN (SELECT value FROM json_each(?)) AND event_id > ? AND substr(decided, -4) <> ',[]]' ORDER BY event_id
 
 -- name: skippable
 SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
@@ -273,24 +311,23 @@ SELECT EXISTS (SELECT 1 FROM delivery WHERE redrive_of = ?)
 -- name: deliveries
 SELECT d.delivery_id, d.effect_id, d.account_id, d.hook, d.is_ordered, d.state, d.attempts, d.token, d.due_at,
        d.leased_until, d.created_at, d.settled_at, d.error, d.redrive_of, d.stands_for,
-       d.opener_hook, d.opener_effect_id, e.sequence, e.effects, e.owner
+       d.opener_hook, d.opener_effect_id, e.sequence, e.decided, e.owner
 FROM delivery d JOIN event e ON e.event_id = d.effect_id / 16
 {where}
 
 -- name: effects
-SELECT e.event_id, e.effects, e.account_id, e.sequence, e.received_at, e.owner, e.reason, e.after,
+SELECT e.event_id, e.decided, c.account_id, e.sequence, e.received_at, e.owner, e.reason,
        w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.is_recovered, w.is_estimated, w.causes
-FROM event e
-LEFT JOIN blind_window w ON w.account_id = e.account_id AND w.closed_sequence = e.sequence
+FROM event e JOIN account c USING (account_no)
+LEFT JOIN blind_window w ON w.account_no = e.account_no AND w.closed_sequence = e.sequence
 WHERE e.event_id IN (SELECT value FROM json_each(?))
 
 -- name: moves
-SELECT e.event_id, m.sequence, m.received_at, m.word, m.before, m.after
+SELECT e.event_id, m.sequence, m.received_at, m.word, m.decided
 FROM json_each(?1) asked CROSS JOIN event e ON e.event_id = asked.value
 CROSS JOIN event m ON m.event_id IN (
     SELECT event_id FROM event
-    WHERE account_id = e.account_id AND sequence <= e.sequence
-      AND before <> after AND substr(before, 1, instr(before || ' ', ' ')) <> substr(after, 1, instr(after || ' ', ' '))
+    WHERE account_no = e.account_no AND sequence <= e.sequence AND is_move = 1
     ORDER BY sequence DESC LIMIT ?2
 )
 ORDER BY e.event_id, m.sequence
@@ -326,7 +363,8 @@ SELECT name, sum(events) FROM (
 GROUP BY name ORDER BY name
 
 -- name: unpruned_behind
-SELECT account_id, sequence, received_at FROM event WHERE received_at >= ? AND event_id < ? ORDER BY event_id LIMIT 1
+SELECT account_id, e.sequence, received_at FROM event e CROSS JOIN account USING (account_no)
+WHERE received_at >= ? AND event_id < ? ORDER BY event_id LIMIT 1
 
 -- name: baselines
 SELECT * FROM baseline
@@ -334,10 +372,11 @@ SELECT * FROM baseline
 
 -- name: windows_before
 SELECT sequence, opened_at, backfill_from, closed_at, closed_sequence, is_recovered, is_estimated, causes
-FROM blind_window WHERE account_id = ? AND closed_sequence <= ? ORDER BY sequence
+FROM blind_window
+WHERE account_no = (SELECT account_no FROM account WHERE account_id = ?) AND closed_sequence <= ? ORDER BY sequence
 
 -- name: save_baseline
-REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: drop_deliveries
 DELETE FROM delivery WHERE account_id = ? AND effect_id < ?
@@ -355,36 +394,42 @@ SELECT segment_id, until, pruned_at, events, path, archive_sha256, head, baselin
 REPLACE INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: chained
-SELECT e.*, a.event_id, a.ordinal, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN anomaly a USING (event_id)
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
+       e.rules, e.is_quiet, e.private_digest, e.digest, e.status, e.is_move, a.ordinal, a.kind, a.provider, a.evidence
+FROM event e LEFT JOIN account c USING (account_no) LEFT JOIN anomaly a USING (event_id)
 ORDER BY e.event_id, a.ordinal
 
 -- name: stored_accounts
-SELECT a.*, w.sequence, w.opened_at, w.backfill_from, w.is_estimated, w.causes
-FROM account a LEFT JOIN blind_window w ON w.account_id = a.account_id AND w.closed_at IS NULL
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts,
+       w.sequence, w.opened_at, w.backfill_from, w.is_estimated, w.causes
+FROM account a LEFT JOIN blind_window w ON w.account_no = a.account_no AND w.closed_at IS NULL
 ORDER BY a.account_id
 
 -- name: stored_windows
-SELECT w.*, c.received_at, o.received_at,
-       coalesce((SELECT b.sequence FROM baseline b WHERE b.account_id = w.account_id), 0)
+SELECT a.account_id, w.sequence, w.opened_at, w.backfill_from, w.closed_at, w.closed_sequence, w.is_recovered,
+       w.is_estimated, w.causes, c.received_at, o.received_at,
+       coalesce((SELECT b.sequence FROM baseline b WHERE b.account_id = a.account_id), 0)
 FROM blind_window w
-LEFT JOIN event c ON c.account_id = w.account_id AND c.sequence = w.closed_sequence
-LEFT JOIN event o ON o.account_id = w.account_id AND o.sequence = w.sequence
-ORDER BY w.account_id, w.sequence
+LEFT JOIN account a ON a.account_no = w.account_no
+LEFT JOIN event c ON c.account_no = w.account_no AND c.sequence = w.closed_sequence
+LEFT JOIN event o ON o.account_no = w.account_no AND o.sequence = w.sequence
+ORDER BY w.account_no, w.sequence
 
 -- name: orphan_anomalies
 SELECT event_id, ordinal FROM anomaly WHERE event_id NOT IN (SELECT event_id FROM event)
 
 -- name: delivery_rows
-SELECT d.*, e.account_id, e.effects FROM delivery d LEFT JOIN event e ON e.event_id = d.effect_id / 16
+SELECT d.*, a.account_id, e.decided
+FROM delivery d LEFT JOIN event e ON e.event_id = d.effect_id / 16 LEFT JOIN account a USING (account_no)
 ORDER BY d.delivery_id
 
 -- name: quarantine_rows
 SELECT * FROM quarantine ORDER BY quarantine_id
 
 -- name: page_of_accounts
-SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.session_since, a.facts
-FROM account a WHERE a.account_id IN (SELECT a.account_id FROM account a {where})
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts
+FROM account a WHERE a.account_no IN (SELECT a.account_no FROM account a {where})
 
 -- name: tally
 SELECT a.health, a.status, a.provider, a.is_stuck, count(*), min(a.since) FROM account a
@@ -393,59 +438,57 @@ SELECT a.health, a.status, a.provider, a.is_stuck, count(*), min(a.since) FROM a
 -- name: tally_then
 SELECT health, status, provider, count(*), NULL, NULL, NULL, NULL FROM account WHERE account_id > '' GROUP BY 1, 2, 3
 UNION ALL
-SELECT a.health, a.status, a.provider, -1, f.sequence, e.before,
-       (SELECT p.effects FROM event p
-        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND instr(p.effects, '"health_changed"') > 0
+SELECT a.health, a.status, a.provider, -1, f.sequence, e.decided,
+       (SELECT p.decided FROM event p
+        WHERE p.account_no = f.account_no AND p.sequence < f.sequence AND instr(p.decided, '"health_changed"') > 0
         ORDER BY p.sequence DESC LIMIT 1),
        b.health
-FROM (SELECT account_id, min(sequence) AS sequence FROM event INDEXED BY event_received {where}
-      GROUP BY account_id) f
-CROSS JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
-CROSS JOIN event e ON e.account_id = f.account_id AND e.sequence = f.sequence
-LEFT JOIN baseline b ON b.account_id = f.account_id
+FROM (SELECT account_no, min(sequence) AS sequence FROM event INDEXED BY event_received {where}
+      GROUP BY account_no) f
+CROSS JOIN account a ON a.account_no = f.account_no AND a.account_id > ''
+CROSS JOIN event e ON e.account_no = f.account_no AND e.sequence = f.sequence
+LEFT JOIN baseline b ON b.account_id = a.account_id
 
 -- name: health_changes
 SELECT a.health, a.provider, f.sequence,
-       (SELECT p.effects FROM event p
-        WHERE p.account_id = f.account_id AND p.sequence < f.sequence AND instr(p.effects, '"health_changed"') > 0
+       (SELECT p.decided FROM event p
+        WHERE p.account_no = f.account_no AND p.sequence < f.sequence AND instr(p.decided, '"health_changed"') > 0
         ORDER BY p.sequence DESC LIMIT 1),
        b.health
 FROM (
-    SELECT account_id, min(sequence) AS sequence FROM event INDEXED BY event_received
-    {where} AND (sequence = 1 OR instr(effects, '"health_changed"') > 0)
-    GROUP BY account_id
+    SELECT account_no, min(sequence) AS sequence FROM event INDEXED BY event_received
+    {where} AND (sequence = 1 OR instr(decided, '"health_changed"') > 0)
+    GROUP BY account_no
 ) f
-CROSS JOIN account a ON a.account_id = f.account_id AND a.account_id > ''
-LEFT JOIN baseline b ON b.account_id = f.account_id
+CROSS JOIN account a ON a.account_no = f.account_no AND a.account_id > ''
+LEFT JOIN baseline b ON b.account_id = a.account_id
 
 -- name: healths
-SELECT e.received_at, e.effects FROM event e
+SELECT e.received_at, e.decided FROM event e JOIN account c USING (account_no)
 {where}
 
 -- name: event_number
-SELECT e.event_id FROM event e
+SELECT e.event_id FROM event e JOIN account c USING (account_no)
 {where}
 
 -- name: pruned
 SELECT until, path FROM segment ORDER BY segment_id
 
 -- name: events
-SELECT e.event_id, e.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
-       e.signed_in_at, e.verdict, e.before, e.after, e.owner, e.reason, e.payload,
+SELECT e.event_id, c.account_id, e.sequence, e.received_at, e.kind, e.word, e.product, e.provider, e.since, e.allowed,
+       e.signed_in_at, e.decided, e.owner, e.reason, e.payload,
        e.private_digest IS NOT NULL, c.provider, a.kind, a.provider, a.evidence
-FROM event e LEFT JOIN account c USING (account_id) LEFT JOIN anomaly a USING (event_id)
+FROM event e JOIN account c USING (account_no) LEFT JOIN anomaly a USING (event_id)
 {where}
 
 -- name: traffic
-SELECT e.received_at / 60000000, c.provider, substr(e.after, 1, instr(e.after || ' ', ' ') - 1), count(*),
-       sum(e.kind = 'announced'),
-       sum(substr(e.before || ' ', 1, instr(e.before || ' ', ' ')) <> substr(e.after || ' ', 1, instr(e.after || ' ', ' '))
-           AND NOT (e.kind = 'observed' AND e.before = 'UNSEEN'))
-FROM event e LEFT JOIN account c USING (account_id)
+SELECT e.received_at / 60000000, c.provider, e.status, count(*), sum(e.kind = 'announced'),
+       sum(e.is_move AND NOT (e.kind = 'observed' AND instr(e.decided, ',"UNSEEN",') > 0))
+FROM event e LEFT JOIN account c USING (account_no)
 {where}
 
 -- name: anomalies_by_kind
-SELECT a.kind, count(*), count(DISTINCT e.account_id), max(e.received_at)
+SELECT a.kind, count(*), count(DISTINCT e.account_no), max(e.received_at)
 FROM event e CROSS JOIN anomaly a USING (event_id)
 {where}
 
