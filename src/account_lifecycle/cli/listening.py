@@ -1,6 +1,7 @@
 """``listen``: show each webhook that comes in with what it means, and hand it on to an application."""
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -93,19 +94,19 @@ class _Screen:
         """Write a webhook: a row for each event in it, and what is to be said of it below."""
         if self._sheet is None:
             self._sheet = Sheet(
-                Column(f"received ({zone_name(arrival.at)})", 19),
+                Column(zone_name(arrival.at), 8),
                 Column("account", 22),
                 Column("provider", 9),
                 Column("announced", 16),
-                Column("verdict", 9, style=style_of),
-                Column("  status after", 18),
-                Column("which means"),
+                Column("verdict", 11, style=style_of),
+                Column("  status, and what it means"),
             )
         for decision in arrival.decisions:
             self._write(self._sheet, decision)
         if arrival.remark:
             verdict = "REFUSED" if arrival.status >= 400 and arrival.forwarded is None else "QUARANTINED"
-            self._sheet.row(local_text(arrival.at), "", "", "", verdict, "", arrival.remark)
+            self._sheet.row(_time_of_day(arrival.at), "", "", "", verdict, "")
+            self._sheet.note("    ! ", arrival.remark)
         if arrival.forwarded is not None and self._poster is not None:
             sent = arrival.forwarded
             said = f"{sent.status} in {sent.took_s * 1000:,.0f} ms" if sent.status else sent.failure
@@ -114,15 +115,19 @@ class _Screen:
     @staticmethod
     def _write(sheet: Sheet, decision: Decision) -> None:
         after = decision.after
-        is_move = decision.before.status is not after.status
+        arrow = " " if decision.before.status is after.status else "→"
         sheet.row(
-            local_text(decision.event.received_at),
+            _time_of_day(decision.event.received_at),
             after.account_id or "(no account)",
             after.provider or "unknown",
             what_came(decision.event),
             decision.verdict,
-            f"{'→' if is_move else ' '} {after.status}",
-            health_words(after.health, after.presumed).meaning,
+            f"{arrow} {after.status}: {health_words(after.health, after.presumed).meaning}",
         )
         for anomaly in decision.anomalies:
             sheet.note("    ! ", f"{anomaly.kind}: {anomaly.explanation}", anomaly.kind, STYLES[anomaly.severity])
+
+
+def _time_of_day(at: datetime) -> str:
+    """Return a time of day in the local zone: what arrives now arrives today."""
+    return local_text(at).rpartition(" ")[2]

@@ -62,6 +62,7 @@ _SECTIONS = {
     context_settings={"help_option_names": ["-h", "--help"]},
     examples=[
         ("See everything at work, on a simulated fleet", "account-lifecycle demo"),
+        ("Look at the live page of one", "account-lifecycle serve --demo --open"),
         ("Feed a log of webhooks into the default store", "account-lifecycle feed log.jsonl"),
         ("Report every anomaly in it", "account-lifecycle audit"),
     ],

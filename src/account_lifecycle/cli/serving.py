@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _EXTRA = ("uvicorn", "httptools", "starlette", "prometheus_client")
 OPEN = (
-    "No secret is set, so anything on this machine can post here, and nothing else can. For the vendor: "
-    "ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS"
+    "No secret is set: anything on this machine can post here, and nothing else. For the vendor, set "
+    "ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS."
 )
 """What is said of a receiver without credentials."""
 
@@ -48,7 +48,7 @@ _NO_PAGES = "No pages: others can reach this address. Set --page-token, or show 
 @click.command(
     "serve",
     cls=Command,
-    short_help="Receive webhooks over HTTP until stopped",
+    short_help="Receive webhooks and show the fleet, until stopped",
     examples=[
         ("On this machine, to try it", "account-lifecycle serve"),
         (
