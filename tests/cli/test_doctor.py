@@ -13,6 +13,7 @@ from typing import Any
 import apsw
 import click
 import pytest
+import stamina
 
 import account_lifecycle
 from account_lifecycle import Disable, Engine
@@ -61,6 +62,13 @@ def vendor(served: tuple[SimulatedVendor, str], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
+def at_once() -> Iterator[None]:
+    """Attempts follow each other without a pause."""
+    with stamina.set_testing(True, attempts=3):
+        yield
+
+
+@pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """A store in good order: an account that is OK, and a comparison with the vendor's list a minute ago."""
     monkeypatch.setenv("ACCOUNT_LIFECYCLE_STORE", f"sqlite:///{tmp_path}/accounts.db")
@@ -99,9 +107,10 @@ def problems(run: Run, *options: str, **env: str) -> list[dict[str, str]]:
 
 def check_command(remedy: str) -> None:
     """Raise an error for a command of ours that cannot be typed."""
-    words = shlex.split(remedy.rpartition("then: ")[2])
-    if words[0] != "account-lifecycle" or words[1] == "reconcile":
+    line = remedy.rpartition("then: ")[2]
+    if not line.startswith("account-lifecycle ") or line.startswith("account-lifecycle reconcile"):
         return
+    words = shlex.split(line)
     command: click.Command = program
     rest = words[1:]
     while isinstance(command, click.Group):
@@ -197,11 +206,28 @@ def test_a_key_that_was_rotated_is_named(run: Run, vendor: SimulatedVendor, engi
     assert "Put the present one where ACCOUNT_LIFECYCLE_VENDOR_KEY says" in problem["remedy"]
 
 
-def test_a_vendor_that_answers_with_html_is_named(run: Run, vendor: SimulatedVendor, engine: Engine) -> None:
+def test_a_right_that_is_missing_is_named(run: Run, vendor: SimulatedVendor, engine: Engine) -> None:
     vendor.fault(ApiFault.FORBIDDEN)
     (problem,) = problems(run)
     assert "403 Forbidden" in problem["found"]
     assert "check what your plan includes" in problem["remedy"]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_address_where_no_vendor_answers_is_named(run: Run, vendor: SimulatedVendor, engine: Engine) -> None:
+    vendor.fault(ApiFault.HTML)
+    (problem,) = problems(run)
+    assert problem["level"] == "error"
+    assert "HTML in place of JSON" in problem["found"]
+    assert "Check that the URL (ACCOUNT_LIFECYCLE_VENDOR_URL) is that of the API" in problem["remedy"]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_vendor_that_is_down_is_a_warning(run: Run, vendor: SimulatedVendor, engine: Engine) -> None:
+    vendor.fault(ApiFault.UNAVAILABLE)
+    (problem,) = problems(run)
+    assert problem["level"] == "warning"
+    assert "503 Service Unavailable" in problem["found"]
 
 
 def test_a_vendor_of_which_nothing_is_set_is_a_warning(run: Run, engine: Engine) -> None:
@@ -234,7 +260,8 @@ class TestStore:
     def test_a_store_that_is_not_there(self, run: Run) -> None:
         (problem,) = problems(run)
         assert (problem["name"], problem["level"]) == ("store", "error")
-        assert "there is no store here" in problem["found"]
+        assert problem["found"] == "there is none at account-lifecycle.db"
+        assert problem["remedy"] == "account-lifecycle serve"
 
     def test_a_store_of_another_program(self, run: Run, tmp_path: Path) -> None:
         with sqlite3.connect(tmp_path / "other.db") as other:

@@ -76,7 +76,7 @@ def _engine_checks(settings: "Settings") -> Iterator[Finding]:
         with open_existing(settings) as engine:
             yield from check_engine(engine, settings.store, utc_now())
     except StoreError as error:
-        yield unusable_store(error)
+        yield unusable_store(error, settings.store)
 
 
 def _vendor_checks(settings: "Settings", url: str | None) -> Iterator[Finding]:

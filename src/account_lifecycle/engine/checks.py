@@ -76,8 +76,12 @@ def check_engine(engine: Engine, store_url: str, now: datetime) -> Iterator[Find
     yield _reconciliation(engine, now)
 
 
-def unusable_store(error: StoreError) -> Finding:
+def unusable_store(error: StoreError, url: str) -> Finding:
     """Return the finding about a store that cannot be opened."""
+    path = store_file(url)
+    if path is not None and not path.exists():
+        why = "Nothing was ever fed here: no process serves, or it has another store (account-lifecycle config show)."
+        return Finding("store", Level.ERROR, f"there is none at {path}", why, "account-lifecycle serve")
     why = "Every webhook is answered with an error, and is lost once the vendor has given it up."
     return Finding("store", Level.ERROR, f"it cannot be opened: {error}", why, _store_remedy(str(error)))
 

@@ -40,7 +40,8 @@ class Patience(NamedTuple):
     """How long a call may take; all in seconds."""
 
     answer_s: float = 20
-    """How long one answer may take. One that arrives in pieces may take twice as long, until that is noticed."""
+    """How long one answer may take. One whose body comes in pieces may take twice as long, until that is noticed; each
+    piece of its head may take so long."""
     attempts: int = 5
     total_s: float = 120
     """After so long no further attempt is made; a longer ``Retry-After`` ends the call at once."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..engine.checks import Finding, Level, fine
-from ..errors import VendorError, VendorRefused
+from ..errors import VendorError, VendorUnavailable
 from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.wording import lasting, one_of
 from ..report.words import counted
@@ -41,10 +41,10 @@ def check_vendor(client: VendorClient, expected: Expected, clock: Callable[[], d
     try:
         webhooks = client.webhooks()
     except VendorError as error:
-        is_refused = isinstance(error, VendorRefused)
+        may_pass = isinstance(error, VendorUnavailable) and error.status is not None  # 429 or 5xx: it is the API
         why = "The vendor's list cannot be compared, and nothing is asked before users are bothered."
         found = f"{error.call}: {error.found}"
-        yield Finding("vendor", Level.ERROR if is_refused else Level.WARNING, found, why, error.remedy)
+        yield Finding("vendor", Level.WARNING if may_pass else Level.ERROR, found, why, error.remedy)
         return
     yield fine("vendor", "its API answers, and takes the key")
     yield from _clock(client, clock())
