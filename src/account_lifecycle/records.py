@@ -497,3 +497,4 @@ class DeliveryFilter(NamedTuple):
     hook: str | None = None
     account_id: str | None = None
     delivery_id: int | None = None
+    redriven: bool | None = None  # whether it was tried again

@@ -156,6 +156,7 @@ def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
         "drain_delay_s": ("0.0", "default"),
         "page_port": ("that of the receiver", "default"),
         "page_token": ("none", "default"),
+        "admin_token": ("none", "default"),
         "allowed_hosts": ("those of this machine", "default"),
         "timezone": ("UTC", "default"),
     }

@@ -19,7 +19,7 @@ def feed(engine: Engine, *news: tuple[str, str, str], at: datetime, within: time
 def everything(engine: Engine, now: datetime | None = None) -> None:
     """Feed a fleet in which every part of the page has something to show."""
     now = now or datetime.now(UTC)
-    engine.on_action_required(_fail, name="crm")
+    engine.on_action_required(_fail, name="crm", attempts=1)
     engine.on_recovered(_fail, name="<b>backfill</b>")
     born = now - timedelta(days=20)
     feed(engine, *(("OK", f"li_{n:03}", "LINKEDIN") for n in range(60)), at=born)

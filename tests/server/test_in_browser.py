@@ -6,17 +6,32 @@ from typing import TYPE_CHECKING
 import pytest
 
 from account_lifecycle import Engine
+from account_lifecycle.server.guard import Access
+from account_lifecycle.server.pages import SiteOptions
+from account_lifecycle.server.rendering import account_url
 from browser import needs_browser, running
 from server.fleets import everything
-from server.showing import NOTHING, look, showing
+from server.showing import HOSTILE, NOTHING, look, showing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = needs_browser
 
-PATHS = ("/", "/no-such-page")
+PATHS = (
+    "/",
+    "/accounts?health=ACTION_REQUIRED&provider=WHATSAPP",
+    account_url(HOSTILE[0]),
+    account_url("li_002"),
+    "/anomalies",
+    "/hooks",
+    "/quarantine",
+    "/no-such-page",
+)
 """Every page that is looked at."""
+
+
+ADMIN = "a-token-for-administrators"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +43,7 @@ def browser() -> Iterator["Browser"]:
 def base() -> Iterator[str]:
     with Engine.open("memory:", observers=()) as engine:
         everything(engine)
-        with showing(engine) as url:
+        with showing(engine, SiteOptions(Access(admin_tokens=(ADMIN,)))) as url:
             yield url
 
 
@@ -42,7 +57,8 @@ def test_there_is_nothing_to_stumble_on(
     browser: "Browser", base: str, path: str, scheme: str, width: int, is_strict: bool
 ) -> None:
     seen = look(browser, base, path, scheme, width, is_strict=is_strict)
-    expected = NOTHING if path == "/" else NOTHING._replace(messages=seen.messages[:1])  # a browser reports a 404
+    is_there = path != "/no-such-page"
+    expected = NOTHING if is_there else NOTHING._replace(messages=seen.messages[:1])  # a browser reports a 404
     assert seen == expected
 
 
@@ -82,3 +98,40 @@ def test_every_count_in_the_drawing_fits_into_its_box(browser: "Browser", base: 
     )
     assert outside == []
     page.close()
+
+
+def test_every_id_leads_to_its_account_and_runs_nothing(browser: "Browser", base: str) -> None:
+    page = browser.new_page()
+    for account_id in HOSTILE:
+        page.goto(f"{base}/accounts?status=CREDENTIALS")
+        page.get_by_role("link", name=account_id, exact=True).click()
+        assert page.locator("h1 .id").inner_text() == account_id
+        page.wait_for_selector('#stream[data-state="live"]')
+        assert not page.evaluate("'broken' in window")
+    page.close()
+
+
+def test_without_scripts_all_is_there_and_is_loaded_again_by_itself(browser: "Browser", base: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{base}{account_url('li_002')}")
+    assert page.locator("#history ~ p, .history li").count() >= 3
+    assert page.locator("noscript meta[http-equiv=refresh]").get_attribute("content") == "30"
+    page.get_by_role("link", name="Anomalies").click()
+    assert page.locator("h1").inner_text() == "Anomalies"
+    context.close()
+
+
+def test_an_administrator_signs_in_and_dismisses_what_is_in_quarantine(browser: "Browser", base: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{base}/quarantine")
+    assert page.get_by_role("button", name="Dismiss").count() == 0
+    page.get_by_role("link", name="Sign in as administrator").click()
+    page.get_by_label("Token").fill(ADMIN)
+    page.get_by_role("button", name="Sign in").click()
+    before = page.get_by_role("button", name="Dismiss").count()
+    page.get_by_role("button", name="Dismiss").first.click()
+    assert page.get_by_role("status").filter(has_text="1 dismissed.").count() == 1
+    assert page.get_by_role("button", name="Dismiss").count() == before - 1
+    context.close()

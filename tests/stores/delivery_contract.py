@@ -442,9 +442,17 @@ class DeliveryContract:
         planned(store, hook())
         first = claim_one(store)
         complete(store, first, state=DEAD)
-        assert len(numbers := store.redrive([first.delivery_id, first.delivery_id], at(1))) == 1
+        numbers = store.redrive([first.delivery_id, first.delivery_id], at(1))
+        assert len(numbers) == 1
         assert store.redrive([first.delivery_id], at(1)) == []
         assert store.redrive(numbers, at(1)) == [], "it is not finished"
+        for redriven, expected in (
+            (True, [first.delivery_id]),
+            (False, numbers),
+            (None, [first.delivery_id, *numbers]),
+        ):
+            found = store.deliveries(DeliveryFilter(redriven=redriven))
+            assert [each.delivery_id for each in found] == expected
         complete(store, claim_one(store, now=at(1)), state=DEAD)
         assert store.redrive([first.delivery_id], at(2)) == []
         assert len(store.redrive(numbers, at(2))) == 1

@@ -71,6 +71,9 @@ _NO_PAGES = "No pages: others can reach this address. Set --page-token, or show 
 @click.option("--page-token", metavar="TOKENS",
               help="Ask for this to see the pages: tokens with commas, or file:PATH.  [default: none, and only this "
                    "machine sees them]")  # fmt: skip
+@click.option("--admin-token", metavar="TOKENS",
+              help="Let those who show this redrive, enable, skip and dismiss on the pages: tokens with commas, or "
+                   "file:PATH.  [default: none, and nobody can]")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, metavar="COUNT",
               help="Serve in this many processes; at most 2 with a SQLite file.")  # fmt: skip
 @click.option("--hooks", "spec", metavar="MODULE[:FUNCTION]",
@@ -83,7 +86,8 @@ _NO_PAGES = "No pages: others can reach this address. Set --page-token, or show 
 @click.option("--open", "opens", is_flag=True, help="Open the page in your browser.")
 @store_option
 def serve_command(
-    host: str | None, port: int | None, page_port: int | None, page_token: str | None, workers: int,
+    host: str | None, port: int | None, page_port: int | None, page_token: str | None,
+    admin_token: str | None, workers: int,
     spec: str | None, no_hooks: bool, access_log: bool | None, is_demo: bool, opens: bool, store: str | None,
 ) -> None:  # fmt: skip
     """Receive the vendor's webhooks at /hooks and show the fleet to browsers at /, until Ctrl-C or SIGTERM.
@@ -101,7 +105,9 @@ def serve_command(
         _check_demo(store, spec, workers)
         store = click.get_current_context().with_resource(demo_store())
         demo = click.get_current_context().with_resource(closing(Demo()))
-    settings = read_settings(store=store, host=host, port=port, page_port=page_port, page_token=page_token)
+    settings = read_settings(
+        store=store, host=host, port=port, page_port=page_port, page_token=page_token, admin_token=admin_token
+    )
     if workers > 1 and settings.store.startswith("memory:"):
         raise BadSetting("--workers: found several with the store 'memory:'; expected one, or a store that they share")
     with needs_server("serve"):
@@ -157,7 +163,8 @@ def _site(settings: "Settings") -> "SiteOptions":
     tokens = tuple(secrets_in("ACCOUNT_LIFECYCLE_PAGE_TOKEN", settings.page_token.get_secret_value()))
     named = (settings.host, *settings.allowed_hosts.split(","))
     hosts = dict.fromkeys((*LOOPBACK_HOSTS, *(name.strip().lower() for name in named if name.strip())))
-    return SiteOptions(Access(tuple(hosts), tokens), settings.zone())
+    admins = tuple(secrets_in("ACCOUNT_LIFECYCLE_ADMIN_TOKEN", settings.admin_token.get_secret_value()))
+    return SiteOptions(Access(tuple(hosts), tokens, admins), settings.zone())
 
 
 def _check_demo(store: str | None, spec: str | None, workers: int) -> None:

@@ -214,6 +214,7 @@ class Settings(BaseSettings):
     """These are the limits of the receiver."""
     page_port: int | None = Field(None, ge=0, le=65_535)
     page_token: SecretStr = SecretStr("")
+    admin_token: SecretStr = SecretStr("")
     allowed_hosts: str = ""
     timezone: str = Field("UTC", min_length=1)
     """The pages of ``serve``: where, for whom, by which names of this machine, and in which times."""
@@ -336,7 +337,7 @@ _EXPECTED = {
     "waiting": "a whole number from 1 to 1000000",
     **dict.fromkeys(("grace_s", "drain_delay_s"), "seconds from 0 to 3600"),
     "page_port": "a whole number from 0, which is any that is free, to 65535",
-    "page_token": "tokens with commas, or file:PATH",
+    **dict.fromkeys(("page_token", "admin_token"), "tokens with commas, or file:PATH"),
     "allowed_hosts": "names with commas between them, such as fleet.example.org",
     "timezone": "the name of a time zone, such as Europe/Berlin",
 }

@@ -356,12 +356,13 @@ class Answers:
         state: DeliveryState | str | None = None,
         hook: str | None = None,
         account_id: str | None = None,
+        redriven: bool | None = None,
         after: int | None = None,
         limit: int | None = None,
     ) -> list[DeliveryRecord]:
         """Return the deliveries that fit, in the order in which they were made: ``limit`` at most, those ``after`` a
-        number. ``state="dead"``: dead letters."""
-        found = self.iter_deliveries(state=state, hook=hook, account_id=account_id, after=after)
+        number. ``state="dead"``: dead letters; ``redriven``: whether they were tried again."""
+        found = self.iter_deliveries(state=state, hook=hook, account_id=account_id, redriven=redriven, after=after)
         return first_of(found, limit)
 
     def iter_deliveries(
@@ -370,10 +371,11 @@ class Answers:
         state: DeliveryState | str | None = None,
         hook: str | None = None,
         account_id: str | None = None,
+        redriven: bool | None = None,
         after: int | None = None,
     ) -> Iterator[DeliveryRecord]:
         """Yield what ``deliveries`` returns, one by one, as it is at the first."""
-        which = which_deliveries(state, hook, account_id)
+        which = which_deliveries(state, hook, account_id)._replace(redriven=redriven)
         return self.store.deliveries(which, _after(after))
 
     def explain(self, account_id: str, *, now: datetime | None = None) -> Diagnosis:

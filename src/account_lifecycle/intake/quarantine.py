@@ -63,10 +63,19 @@ def grouped(payloads: Iterable[Quarantined]) -> list[QuarantineGroup]:
     groups: dict[tuple[str, str], QuarantineGroup] = {}
     for each in payloads:
         at = each.received_at
-        key = (each.foreign or each.field, expected_in(each.reason))
+        key = _key_of(each)
         known = groups.get(key, QuarantineGroup(each, 0, at, at))
         groups[key] = QuarantineGroup(known.first, known.payloads + 1, min(known.first_at, at), max(known.last_at, at))
     return sorted(groups.values(), key=lambda group: -group.payloads)
+
+
+def is_alike(one: Quarantined, other: Quarantined) -> bool:
+    """Return whether two payloads belong to one group."""
+    return _key_of(one) == _key_of(other)
+
+
+def _key_of(row: Quarantined) -> tuple[str, str]:
+    return row.foreign or row.field, expected_in(row.reason)
 
 
 def is_pending(row: Quarantined) -> bool:

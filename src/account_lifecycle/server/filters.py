@@ -163,9 +163,10 @@ ANOMALY_PARAMETERS = (
 )
 """What a list of anomalies can be narrowed to."""
 DELIVERY_PARAMETERS = (
-    word_parameter("state", DeliveryState, "Only deliveries in this state; dead: dead letters that were not redriven."),
+    word_parameter("state", DeliveryState, "Only deliveries in this state; dead: dead letters."),
     text_parameter("hook", "Only deliveries to this hook."),
     ACCOUNT_ASKED,
+    flag_parameter("redriven", "Only deliveries that were, or were not, tried again."),
 )
 """What a list of deliveries can be narrowed to."""
 

@@ -214,7 +214,7 @@ def fold_events(newest_first: Iterable[FleetEvent]) -> Iterator[EventRow]:
     def said(each: FleetEvent) -> tuple[Any, ...]:
         entry = each.entry
         kinds = tuple(anomaly.kind for anomaly in entry.anomalies)
-        return _words(entry), entry.before.status, entry.status, kinds, entry.announced
+        return words_of(entry), entry.before.status, entry.status, kinds, entry.announced
 
     for (words, _, _, kinds, _), run in groupby(newest_first, key=said):
         events = list(run)
@@ -234,7 +234,7 @@ _DEADLINES = {
 }
 
 
-def _words(entry: LedgerEntry) -> str:
+def words_of(entry: LedgerEntry) -> str:
     """Return what happened, where no arrow between two statuses says it."""
     if isinstance(entry.event, DeadlinePassed):
         return _DEADLINES[entry.event.kind]

@@ -24,7 +24,7 @@ from .operations import PROBES
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 """Names by which only this machine calls itself."""
 SIGN_IN = "/sign-in"
-COOKIE = "account_lifecycle_page"
+COOKIE, ADMIN_COOKIE = "account_lifecycle_page", "account_lifecycle_admin"
 MOST_FORM_BYTES = 8 * 1024
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -45,6 +45,8 @@ class Access(NamedTuple):
     """The names that may stand in a request's ``Host``, without a port."""
     tokens: tuple[str, ...] = ()
     """One of these has to be shown; without any, nothing."""
+    admin_tokens: tuple[str, ...] = ()
+    """One of these has to be shown to change something; without any, nobody can."""
     is_closed: bool = False
     """Whether nobody is: others than this machine could ask, and there is no token."""
 
@@ -59,25 +61,34 @@ class Access(NamedTuple):
         cookie = request.cookies.get(COOKIE, "")
         return (
             not self.tokens
-            or _is_one_of(cookie, map(_cookie_of, self.tokens))
+            or _is_one_of(cookie, (_cookie_of(COOKIE, token) for token in (*self.tokens, *self.admin_tokens)))
             or (kind.lower() == "bearer" and self.is_token(bearer.strip()))
         )
 
-    def is_token(self, shown: str) -> bool:
-        """Compare what is shown with the tokens, in constant time."""
-        return _is_one_of(shown, self.tokens)
+    def may_write(self, request: Request) -> bool:
+        """Return whether a request shows that it may change something."""
+        kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+        cookie = request.cookies.get(ADMIN_COOKIE, "")
+        return _is_one_of(cookie, (_cookie_of(ADMIN_COOKIE, token) for token in self.admin_tokens)) or (
+            kind.lower() == "bearer" and _is_one_of(bearer.strip(), self.admin_tokens)
+        )
 
-    def signed_in(self, request: Request, target: str) -> Response:
-        """Return the answer that hands out the cookie and leads on to a page of ours."""
+    def is_token(self, shown: str) -> bool:
+        """Compare what is shown with all tokens, in constant time."""
+        return _is_one_of(shown, (*self.tokens, *self.admin_tokens))
+
+    def signed_in(self, request: Request, target: str, token: str) -> Response:
+        """Return the answer that hands out the cookies for a token, and leads on to a page of ours."""
         answer = RedirectResponse(target, 303)
-        is_https = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, _cookie_of(self.tokens[0]), httponly=True, samesite="strict", secure=is_https)
+        for name in (COOKIE, *([ADMIN_COOKIE] if _is_one_of(token, self.admin_tokens) else [])):
+            is_https = request.url.scheme == "https"
+            answer.set_cookie(name, _cookie_of(name, token), httponly=True, samesite="strict", secure=is_https)
         return answer
 
 
-def _cookie_of(token: str) -> str:
+def _cookie_of(name: str, token: str) -> str:
     """Return what the browser keeps: not the token itself."""
-    return hmac.digest(token.encode(), COOKIE.encode(), "sha256").hex()
+    return hmac.digest(token.encode(), name.encode(), "sha256").hex()
 
 
 def _is_one_of(shown: str, expected: Iterable[str]) -> bool:

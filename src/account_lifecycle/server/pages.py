@@ -26,7 +26,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from ..engine.core import Engine
-from .guard import SIGN_IN, Access, read_form
+from .guard import SIGN_IN, Access, path_here, read_form
 from .rendering import make_templates, read_static
 from .snapshot import FleetSnapshots
 
@@ -151,7 +151,9 @@ class Pages:
 
     def ask_for_token(self, request: Request, target: str = "", *, is_wrong: bool = False) -> Response:
         """Return the page that asks for the token, and leads on to ``target`` or to the page that was asked for."""
-        here = "/" if request.method != "GET" or request.url.path == SIGN_IN else request.url.path
+        here = "/" if request.method != "GET" else request.url.path
+        if here == SIGN_IN:
+            here = path_here(request.query_params.get("next", "/"))
         return self.render(request, "sign_in.html.jinja", status=401, target=target or here, is_wrong=is_wrong)
 
     def failed(self, request: Request, status: int, title: str, text: str) -> Response:

@@ -5,6 +5,7 @@ under names that have their digest in them, so a browser may keep them for ever 
 """
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from functools import cache
@@ -102,6 +103,7 @@ def make_templates(zone: tzinfo, static: Mapping[str, StaticFile]) -> Environmen
         advice=_advice,
         provider=provider_name,
         kind=kind_name,
+        quoted=shell_word,
     )
     return templates
 
@@ -132,6 +134,11 @@ def kind_name(kind: AnomalyKind) -> str:
 def is_late(since: datetime | None, now: datetime) -> bool:
     """Return whether a delivery that is due since then is late: one of this minute is not."""
     return since is not None and now - since > timedelta(minutes=1)
+
+
+def shell_word(text: str) -> str:
+    """Return text as one word of a command line."""
+    return shlex.quote(text)
 
 
 # ---- Links ---------------------------------------------------------------------------------------------------

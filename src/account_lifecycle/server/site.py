@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..engine.core import Engine
 from ..errors import AccountLifecycleError, AccountNotFound, ConfigurationError, StoreError, logger
+from .accounts import account_routes
 from .api import Problem, api_routes, is_for_program, path_missing, problem_response, token_missing
 from .asgi import ASGIApp
 from .fleet import fleet_parts, fleet_routes
@@ -24,6 +25,7 @@ from .guard import SIGN_IN, PageGuard, path_here
 from .live import LiveStream
 from .pages import DEFAULT_OPTIONS, PageNotFound, Pages, SiteOptions
 from .snapshot import FleetSnapshots
+from .upkeep import upkeep_routes
 from .views import Sources
 
 _STATUS = (
@@ -62,10 +64,12 @@ def make_site(
     live = LiveStream(pages.ask, engine.store.recent, partial(fleet_parts, pages), lambda: pages.snapshots.cost_s)
     routes: list[BaseRoute] = [
         *fleet_routes(pages),
+        *upkeep_routes(pages),
         Route("/live", _streaming(live), methods=["GET"]),
         *_static_routes(pages),
         *_sign_in_routes(pages),
         *api_routes(Sources(engine, pages.snapshots), pages.made),
+        *account_routes(pages),
         *more,
     ]
     app = Starlette(
@@ -109,10 +113,11 @@ def _sign_in_routes(pages: Pages) -> list[BaseRoute]:
 
     def sign_in(request: Request, fields: dict[str, str]) -> Response:
         target = path_here(fields.get("next", "/"))
-        if not access.tokens:
+        token = fields.get("token", "").strip()
+        if not (access.tokens or access.admin_tokens):
             return RedirectResponse(target, 303)
-        if access.is_token(fields.get("token", "").strip()):
-            return access.signed_in(request, target)
+        if access.is_token(token):
+            return access.signed_in(request, target, token)
         logger().warning("a wrong token for the pages was refused")
         return pages.ask_for_token(request, target, is_wrong=True)
 

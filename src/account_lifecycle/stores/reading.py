@@ -137,8 +137,13 @@ class SQLReader(FleetReading):
 
     def deliveries(self, wanted: DeliveryFilter, after: int = 0) -> Iterator[DeliveryRecord]:
         """Yield deliveries ``after`` a number, in the order in which they were made."""
-        columns = zip(wanted._fields, wanted, strict=True)
-        clauses = [Clause(f"d.{column}", value) for column, value in columns if value is not None]
+        columns = wanted._asdict()
+        redriven = columns.pop("redriven")
+        clauses = [Clause(f"d.{column}", value) for column, value in columns.items() if value is not None]
+        if redriven is not None:
+            clauses.append(
+                Clause("(SELECT count(*) FROM delivery r WHERE r.redrive_of = d.delivery_id)", int(redriven))
+            )
         clauses.append(Clause("d.delivery_id", after, ">"))
         make = partial(map, outbox_rows.delivery_record_from)
         return self._read(make, "deliveries", clauses, "ORDER BY d.delivery_id")
