@@ -18,6 +18,7 @@ from zlib import crc32
 from ..engine.core import Engine, utc_now
 from ..errors import AccountLifecycleError
 from ..hooks.calls import HookCall
+from ..hooks.outcomes import RetryAt
 from ..intake.logs import Received
 from ..lifecycle.providers import Provider
 from ..lifecycle.status import Health, Status
@@ -158,11 +159,11 @@ def ask_to_reconnect(_call: HookCall) -> None:
     time.sleep(_HOOK_S)
 
 
-def backfill(call: HookCall) -> None:
+def backfill(call: HookCall) -> RetryAt | None:
     """Fetch what was missed, as far as the demo goes; of some accounts it never can."""
     time.sleep(_HOOK_S)
-    if crc32(call.account_id.encode()) % _FAILS_FOR == 0:
-        raise ConnectionError("the CRM did not answer: a failure on purpose, of the demo")
+    is_failing = crc32(call.account_id.encode()) % _FAILS_FOR == 0
+    return RetryAt(reason="the CRM did not answer: a failure on purpose, of the demo") if is_failing else None
 
 
 def tell_support(_call: HookCall) -> None:

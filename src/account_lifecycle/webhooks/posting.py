@@ -12,8 +12,11 @@ from time import perf_counter
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from ..errors import ConfigurationError
 from .addresses import Allowance, RefusedAddress, checked_addresses, read_allowance, read_url, resolve
 from .exchange import Deadline, exchange, failure_words, user_agent
+
+_EXAMPLE = "a URL such as http://localhost:8000/webhooks"
 
 
 class Posted(NamedTuple):
@@ -35,6 +38,8 @@ class Poster:
     """
 
     def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
+        if not url.lower().startswith(("http://", "https://")):
+            raise ConfigurationError("url", "neither http nor https", _EXAMPLE)
         self._allowance = _allowance_for(url)
         self._target = read_url(url, self._allowance)
         self._timeout_s = timeout_s
