@@ -15,6 +15,7 @@ CAMPAIGNS = {
     "waits": "how long those who feed wait beside each operation on a large store",
     "hooks": "workers that are killed or stopped past their lease, receivers that fail, poison",
     "rules": "simulated fleets judged in memory, and held against the truth: faults, stories, windows, effects",
+    "reconcile": "a fleet of 5,000 for 30 days: what webhooks alone know, the vendor's list, and asking before acting",
     "mutants": "small changes to the code where a silent mistake costs most: does a test notice each?",
     "deployment": "the Dockerfile, instruction by instruction, in a fresh folder; its command, its health check",
     "oracle": "deviating accounts by pm4py's alignments with a hand-drawn net, compared with the audit",

@@ -8,8 +8,8 @@ from account_lifecycle.errors import StoreBusy
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.stores.protocol import Store
-from account_lifecycle.stores.reconciliations import BROKEN_OFF, Reconciliation
-from builders import announced, as_it_is, at
+from account_lifecycle.stores.reconciliations import BROKEN_OFF, Reconciliation, Standing
+from builders import announced, as_it_is, at, observed
 
 LEASE = timedelta(minutes=10)
 
@@ -60,3 +60,15 @@ class ReconcilingContract:
 
         assert store.account_ids(wanted, limit=2) == ["a", "c"]
         assert store.account_ids(wanted, after="c", limit=2) == ["e"]
+
+    def test_how_accounts_stand_says_where_there_is_something_to_settle(self, store: Store) -> None:
+        store.advance([announced("calm", "OK", 0), announced("lost", "OK", 0), observed("lost", "ABSENT", 9)], as_it_is)
+        words = ("CREDENTIALS", "OK", "CREDENTIALS")
+        store.advance([announced("calm", word, minute) for minute, word in enumerate(words, 20)], as_it_is)
+        store.advance([announced("new", "ERROR", 0, provider=None)], as_it_is)
+
+        assert store.standing_of(["calm", "lost", "new", "never"]) == {
+            "calm": Standing("CREDENTIALS", "LINKEDIN", True),  # it may be a late redelivery
+            "lost": Standing("OK", "LINKEDIN", True),
+            "new": Standing("ERROR", None, False),
+        }

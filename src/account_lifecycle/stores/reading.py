@@ -28,6 +28,7 @@ from ..records import (
 from . import outbox_rows, rows
 from .fleet import NEVER_US, AccountOrder, place_from, since_us
 from .fleet_reading import Clause, FleetReading, Read, account_clauses
+from .reconciliations import Standing
 from .rows import Row
 
 
@@ -37,6 +38,10 @@ class SQLReader(FleetReading):
     @abstractmethod
     def accounts_by_id(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Return several accounts at once; those that nothing was fed for are missing."""
+
+    @abstractmethod
+    def standing_of(self, account_ids: Sequence[str]) -> dict[str, Standing]:
+        """Return how several accounts stand; those that nothing was fed for are missing."""
 
     def account(self, account_id: str) -> Account | None:
         """Return the account as it is now, or None if nothing was ever fed for it."""

@@ -25,6 +25,15 @@ BROKEN_OFF = "it broke off: its process died, or could not reach the store"
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
+class Standing(NamedTuple):
+    """How an account stands, as far as the vendor's list most often asks."""
+
+    status: str
+    provider: str | None
+    is_open: bool
+    """Whether there is something to settle: it is doubtful, was absent once, or its provider is disputed."""
+
+
 class Reconciliation(NamedTuple):
     """A run over the vendor's list, and what came of it."""
 
@@ -42,7 +51,7 @@ class Reconciliation(NamedTuple):
     listed: int = 0
     """How many accounts of the list were compared."""
     equal: int = 0
-    """How many of them were as they are on record, so that nothing was written."""
+    """Of how many of them the list said nothing new, so that nothing was written."""
     adopted: int = 0
     """How many were never heard of before."""
     followed: int = 0

@@ -9,6 +9,7 @@ from ...lifecycle.account import Account
 from .. import rows
 from ..fleet_reading import Clause, Read
 from ..reading import SQLReader
+from ..reconciliations import Standing
 from ..rows import Row
 from .connection import check_version
 from .transactions import Transactions
@@ -29,6 +30,14 @@ class PostgresReader(SQLReader):
     def check_schema(self) -> None:
         """Raise ``StoreError`` unless the database can be read and its tables are of this version."""
         self._transactions.read(lambda connection: check_version(connection, self._transactions.place))
+
+    @override
+    def standing_of(self, account_ids: Sequence[str]) -> dict[str, Standing]:
+        """Return how several accounts stand; those that nothing was fed for are missing."""
+        found = self._transactions.rows("standing_of", (list(account_ids),))
+        return {
+            account_id: Standing(status, provider, bool(is_open)) for account_id, status, provider, is_open in found
+        }
 
     @override
     def _read(

@@ -778,6 +778,11 @@ SELECT * FROM reconciliation WHERE number < %s ORDER BY number DESC LIMIT %s
 -- name: reconciliation_rows
 SELECT * FROM reconciliation ORDER BY number
 
+-- name: standing_of
+SELECT account_id, status, provider, strpos(facts, '"doubtful":1') > 0
+       OR strpos(facts, '"absent_since":') > 0 OR strpos(facts, '"disputed_provider":') > 0
+FROM account WHERE account_id = ANY(%s)
+
 -- name: account_ids
 SELECT a.account_id FROM account a
 {where}

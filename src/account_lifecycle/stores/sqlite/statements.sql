@@ -530,6 +530,11 @@ SELECT * FROM reconciliation WHERE number < ? ORDER BY number DESC LIMIT ?
 -- name: reconciliation_rows
 SELECT * FROM reconciliation ORDER BY number
 
+-- name: standing_of
+SELECT account_id, status, provider, instr(facts, '"doubtful":1') > 0 OR instr(facts, '"absent_since":') > 0
+       OR instr(facts, '"disputed_provider":') > 0
+FROM account WHERE account_id IN (SELECT value FROM json_each(?))
+
 -- name: account_ids
 SELECT a.account_id FROM account a
 {where}
