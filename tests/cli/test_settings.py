@@ -148,6 +148,7 @@ def test_every_setting_tells_where_it_comes_from(run: Run) -> None:
         "signing_secrets": ("none", "default"),
         "vendor_url": ("none", "default"),
         "vendor_key": ("none", "default"),
+        "reconcile_every": ("15m", "default"),
         "receiver_url": ("none", "default"),
         "max_bytes": ("1048576", "default"),
         "threads": ("16, or 32 with PostgreSQL", "default"),

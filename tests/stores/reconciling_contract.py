@@ -8,7 +8,7 @@ from account_lifecycle.errors import StoreBusy
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.stores.protocol import Store
-from account_lifecycle.stores.reconciliations import BROKEN_OFF, Reconciliation, Standing
+from account_lifecycle.stores.reconciliations import BROKEN_OFF, KnownStanding, Reconciliation
 from builders import announced, as_it_is, at, observed
 
 LEASE = timedelta(minutes=10)
@@ -68,7 +68,7 @@ class ReconcilingContract:
         store.advance([announced("new", "ERROR", 0, provider=None)], as_it_is)
 
         assert store.standing_of(["calm", "lost", "new", "never"]) == {
-            "calm": Standing("CREDENTIALS", "LINKEDIN", True),  # it may be a late redelivery
-            "lost": Standing("OK", "LINKEDIN", True),
-            "new": Standing("ERROR", None, False),
+            "calm": KnownStanding("CREDENTIALS", "LINKEDIN", True),  # it may be a late redelivery
+            "lost": KnownStanding("OK", "LINKEDIN", True),
+            "new": KnownStanding("ERROR", None, False),
         }

@@ -19,6 +19,7 @@ from .listening import listen_command
 from .observing import observe_command
 from .opening import config
 from .quarantine import quarantine
+from .reconciling import reconcile_command
 from .registering import webhooks
 from .replaying import replay_command
 from .serving import serve_command
@@ -73,7 +74,7 @@ def program() -> None:
 
 
 _COMMANDS = (
-    demo, simulate_command, feed, observe_command,
+    demo, simulate_command, feed, observe_command, reconcile_command,
     status_command, events_command,
     account, history, windows, deadlines,
     audit, replay_command, quarantine,

@@ -1,7 +1,7 @@
 """``serve``: receive the vendor's webhooks, run hooks and look for deadlines, until a signal comes."""
 
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,14 @@ from .commands import BadSetting, Command, ExitCode, Failed
 from .credentials import credentials_in, secrets_in
 from .demonstrating import Demo, demo_store
 from .loading import find_register
-from .opening import read_settings
+from .opening import open_vendor, read_settings
 from .options import store_option
 from .output import say
 
 if TYPE_CHECKING:
     from ..server.pages import SiteOptions
     from ..server.receiver import Receiver
+    from ..vendor.service import Reconciling
     from .settings import Settings
 
 _EXTRA = ("uvicorn", "httptools", "starlette", "prometheus_client")
@@ -96,6 +97,9 @@ def serve_command(
     are set by variables: ACCOUNT_LIFECYCLE_WEBHOOK_SECRETS for the header that you register with the webhook,
     ACCOUNT_LIFECYCLE_NOTIFY_SECRETS for the query of notify_url. Without one, only this machine is listened to.
 
+    With ACCOUNT_LIFECYCLE_VENDOR_URL and ACCOUNT_LIFECYCLE_VENDOR_KEY the vendor's list is read every 15 minutes
+    (ACCOUNT_LIFECYCLE_RECONCILE_EVERY), as by reconcile; the first time silently. Hooks with confirm=True ask there.
+
     Needs the extra: pip install "account-lifecycle[server]"
     """
     if spec and no_hooks:
@@ -126,6 +130,7 @@ def serve_command(
         settings.page_port,
         settings.host if site.access.tokens else "127.0.0.1",
         site,
+        _reconciling(settings) if demo is None else None,
     )
     credentials = credentials_in(settings) if demo is None else []
     check_serving(how, is_open=not credentials, is_file=not is_server)
@@ -153,6 +158,21 @@ def serve_command(
     if code := serve(opening, how, started):
         click.get_current_context().exit(ExitCode(code))
     say("stopped")
+
+
+def _reconciling(settings: "Settings") -> "Callable[[Engine], Reconciling] | None":
+    """Return what makes the service that reconciles with the vendor; None without a URL and a key, or if never."""
+    has_key = settings.vendor_url and settings.vendor_key.get_secret_value()
+    if not has_key or not settings.reconcile_every:
+        return None
+    client = open_vendor(settings)
+
+    def reconciling(engine: Engine) -> "Reconciling":
+        from ..vendor.service import Reconciling
+
+        return Reconciling(engine, client, settings.reconcile_every)
+
+    return reconciling
 
 
 def _site(settings: "Settings") -> "SiteOptions":

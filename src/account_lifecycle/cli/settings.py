@@ -204,6 +204,8 @@ class Settings(BaseSettings):
     vendor_url: str = Field("", repr=False)
     vendor_key: SecretStr = SecretStr("")
     """Where the vendor's API is, and the key to it; without both nothing is asked of the vendor."""
+    reconcile_every: _LengthField = timedelta(minutes=15)
+    """How often ``serve`` reads the vendor's list; 0 for never."""
     receiver_url: str = Field("", repr=False)
     """Where the vendor reaches the receiver."""
     max_bytes: int = Field(1 << 20, ge=1, le=1 << 20)

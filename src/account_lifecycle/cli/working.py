@@ -195,7 +195,7 @@ def _say_unregistered(engine: Engine) -> JsonObject:
 def _run_until_stopped(
     engine: Engine, ask: AskVendor | None, threads: int, poll: timedelta, longest: timedelta
 ) -> Worker:
-    with _stoppable() as wait_for_stop:
+    with stoppable() as wait_for_stop:
         running = engine.start_runner(threads=threads, poll_s=poll.total_seconds(), ask=ask)
         say(f"running {counted(len(engine.subscriptions), 'hook')} in {counted(threads, 'thread')}; stop with Ctrl-C")
         wait_for_stop()
@@ -206,7 +206,7 @@ def _run_until_stopped(
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], None]]:
+def stoppable() -> Iterator[Callable[[], None]]:
     """Yield a function that waits for Ctrl-C or SIGTERM. A second one kills: running calls are repeated later.
 
     A signal may reach any thread, and does not wake the main one if that waits for a lock. A socket does: the

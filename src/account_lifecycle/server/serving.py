@@ -28,7 +28,7 @@ from ipaddress import ip_address
 from threading import Thread
 from time import perf_counter
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import uvicorn
 from starlette.applications import Starlette
@@ -46,6 +46,9 @@ from .readiness import Readiness
 from .receiver import Receiver
 from .site import make_site
 from .snapshot import FleetSnapshots
+
+if TYPE_CHECKING:
+    from ..vendor.service import Reconciling
 
 MOST_WORKERS_ON_A_FILE = 2
 """More processes than this writing to one file only wait for each other: four have half the throughput of one."""
@@ -76,6 +79,8 @@ class Serving(NamedTuple):
     page_host: str = "127.0.0.1"
     site: SiteOptions | None = None
     """How the site beside the receiver is made; None: there is none."""
+    reconciling: "Callable[[Engine], Reconciling] | None" = None
+    """Makes what reconciles with the vendor beside the receiver; None: nobody does."""
 
     @property
     def shows_pages(self) -> bool:
@@ -295,9 +300,11 @@ def _serve_here(
         server = DrainingServer(config, app.leave, how.drain_delay_s)
         if parent is not None:
             Thread(target=_stop_with_parent, args=(parent, server), daemon=True).start()
-        if how.runs_hooks:
-            engine.start_runner()
-        server.run(sockets=list(listeners))
+        with ExitStack() as beside:
+            service = None if how.reconciling is None else beside.enter_context(how.reconciling(engine))
+            if how.runs_hooks:
+                engine.start_runner(ask=None if service is None else service.ask)
+            server.run(sockets=list(listeners))
 
 
 def _stop_with_parent(parent: int, server: DrainingServer) -> None:

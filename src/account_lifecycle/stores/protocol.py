@@ -31,7 +31,7 @@ from ..records import (
     SubscribedHook,
 )
 from .fleet import AccountOrder, AccountTally, EventFilter, FleetEvent, KindCount, Machinery, Traffic
-from .reconciliations import Reconciliation, Standing
+from .reconciliations import KnownStanding, Reconciliation
 from .unpruned import Unpruned
 
 
@@ -157,7 +157,7 @@ class Reader(Protocol):
         Raise ``ConfigurationError`` for what is no such place.
         """
 
-    def standing_of(self, account_ids: Sequence[str]) -> dict[str, Standing]:
+    def standing_of(self, account_ids: Sequence[str]) -> dict[str, KnownStanding]:
         """Return how several accounts stand, at a tenth of what reading them costs; those not fed are missing."""
 
     def account_ids(self, statuses: Sequence[Status], after: str = NOBODY, limit: int = 1_000) -> list[str]:

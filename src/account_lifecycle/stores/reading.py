@@ -28,7 +28,7 @@ from ..records import (
 from . import outbox_rows, rows
 from .fleet import NEVER_US, AccountOrder, place_from, since_us
 from .fleet_reading import Clause, FleetReading, Read, account_clauses
-from .reconciliations import Standing
+from .reconciliations import KnownStanding
 from .rows import Row
 
 
@@ -40,7 +40,7 @@ class SQLReader(FleetReading):
         """Return several accounts at once; those that nothing was fed for are missing."""
 
     @abstractmethod
-    def standing_of(self, account_ids: Sequence[str]) -> dict[str, Standing]:
+    def standing_of(self, account_ids: Sequence[str]) -> dict[str, KnownStanding]:
         """Return how several accounts stand; those that nothing was fed for are missing."""
 
     def account(self, account_id: str) -> Account | None:

@@ -25,7 +25,7 @@ BROKEN_OFF = "it broke off: its process died, or could not reach the store"
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
-class Standing(NamedTuple):
+class KnownStanding(NamedTuple):
     """How an account stands, as far as the vendor's list most often asks."""
 
     status: str

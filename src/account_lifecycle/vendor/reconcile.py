@@ -32,7 +32,7 @@ from ..lifecycle.decide import Decision, decide
 from ..lifecycle.definition import LISTED, PROVES_LIFE, WORST_FIRST
 from ..lifecycle.events import ABSENT, MAX_CHARACTERS, NOBODY
 from ..lifecycle.status import Verdict
-from ..stores.reconciliations import Reconciliation, Standing
+from ..stores.reconciliations import KnownStanding, Reconciliation
 from .records import NOT_FOLLOWED, VendorAccount
 
 RUN_LEASE = timedelta(minutes=10)
@@ -278,7 +278,7 @@ class _Run:
 _LOST = "This reconciliation took so long to say anything that another one has begun. What it has found is kept."
 
 
-def _is_as_known(account: VendorAccount, standing: Standing) -> bool:
+def _is_as_known(account: VendorAccount, standing: KnownStanding) -> bool:
     """Return whether an account is so surely as it is on record that it need not be read: what most are."""
     is_same = account.provider == standing.provider and not standing.is_open and not account.premium
     return is_same and bool(account.sources) and all(source.status == standing.status for source in account.sources)

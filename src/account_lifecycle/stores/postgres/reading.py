@@ -9,7 +9,7 @@ from ...lifecycle.account import Account
 from .. import rows
 from ..fleet_reading import Clause, Read
 from ..reading import SQLReader
-from ..reconciliations import Standing
+from ..reconciliations import KnownStanding
 from ..rows import Row
 from .connection import check_version
 from .transactions import Transactions
@@ -32,11 +32,12 @@ class PostgresReader(SQLReader):
         self._transactions.read(lambda connection: check_version(connection, self._transactions.place))
 
     @override
-    def standing_of(self, account_ids: Sequence[str]) -> dict[str, Standing]:
+    def standing_of(self, account_ids: Sequence[str]) -> dict[str, KnownStanding]:
         """Return how several accounts stand; those that nothing was fed for are missing."""
         found = self._transactions.rows("standing_of", (list(account_ids),))
         return {
-            account_id: Standing(status, provider, bool(is_open)) for account_id, status, provider, is_open in found
+            account_id: KnownStanding(status, provider, bool(is_open))
+            for account_id, status, provider, is_open in found
         }
 
     @override

@@ -12,7 +12,7 @@ from ...lifecycle.account import Account
 from .. import chain, rows, statements
 from ..fleet_reading import Clause, Read
 from ..reading import SQLReader
-from ..reconciliations import Standing
+from ..reconciliations import KnownStanding
 from ..rows import Row
 from .connection import every, has_tables
 from .ledger import last_link, load
@@ -38,12 +38,13 @@ class SQLiteReader(SQLiteFile, SQLReader):
             raise StoreError(f"{self.path}: the tables are gone. Restore a backup.")
 
     @override
-    def standing_of(self, account_ids: Sequence[str]) -> dict[str, Standing]:
+    def standing_of(self, account_ids: Sequence[str]) -> dict[str, KnownStanding]:
         """Return how several accounts stand; those that nothing was fed for are missing."""
         asked = (json.dumps(list(account_ids)),)
         found = self._ask(lambda db: every(db, _SQL["standing_of"], asked))
         return {
-            account_id: Standing(status, provider, bool(is_open)) for account_id, status, provider, is_open in found
+            account_id: KnownStanding(status, provider, bool(is_open))
+            for account_id, status, provider, is_open in found
         }
 
     def head(self) -> str:
