@@ -16,7 +16,7 @@ from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.lifecycle.policy import Policy
-from account_lifecycle.lifecycle.rules import ORDER_OF_JUDGING, Rules, policy_of, rules_of
+from account_lifecycle.lifecycle.rules import ORDER_OF_JUDGING, RecordedPolicies, Rules, rules_of
 from account_lifecycle.stores import rows
 from account_lifecycle.stores.decided import text_of
 
@@ -51,6 +51,11 @@ def digest_of(policy: Policy) -> str:
             yield [*row[:-1], *rows.anomaly_rows(0, decision), rows.account_row(decision.after), window]
 
     return sha256(json.dumps(list(decided())).encode()).hexdigest()
+
+
+def policy_of(rules: Rules) -> Policy | None:
+    """The policy that judges by these rules, if this version can."""
+    return RecordedPolicies(lambda: [rules]).policy(rules.name)
 
 
 def pinned() -> tuple[int, Rules, str]:

@@ -17,9 +17,9 @@ from account_lifecycle.lifecycle import rules as naming
 from account_lifecycle.lifecycle.decide import decide
 from account_lifecycle.lifecycle.policy import DEFAULT_POLICY, Policy
 from account_lifecycle.lifecycle.providers import PERMISSIVE, PROFILES
-from account_lifecycle.lifecycle.rules import UNNAMED, RecordedPolicies, Rules, is_named_rightly, policy_of, rules_of
+from account_lifecycle.lifecycle.rules import UNNAMED, RecordedPolicies, Rules, is_named_rightly, rules_of
 from builders import announced, judged
-from lifecycle.pinning import digest_of, pinned
+from lifecycle.pinning import digest_of, pinned, policy_of
 from lifecycle_builders import DAY, HOUR, MICROSECOND, without
 from stores.scenarios import events_with_every_anomaly, events_with_every_window
 

@@ -65,12 +65,6 @@ class NotFound(click.ClickException):
     exit_code = ExitCode.NOT_FOUND
 
 
-class NotProved(click.ClickException):
-    """End with one line about what could not be judged again."""
-
-    exit_code = ExitCode.NOT_PROVED
-
-
 class Interrupted(click.ClickException):
     """End with one line about what was done before Ctrl-C or SIGTERM."""
 

@@ -11,6 +11,7 @@ from .events import DeadlineKind, DeadlinePassed
 from .policy import Policy
 from .status import Health
 
+_EVER = datetime.max.replace(tzinfo=UTC)
 _OVER = (Health.UNKNOWN, Health.FAILED, Health.GONE)
 """Healths of accounts whose session nobody needs."""
 
@@ -36,7 +37,7 @@ def deadline_before(account: Account, at: datetime, policy: Policy) -> DeadlineP
 
 def next_deadline(account: Account, policy: Policy) -> DeadlinePassed | None:
     """Return the deadline that passes next, or has passed and was not told yet; None if there is none."""
-    return deadline_before(account, datetime.max.replace(tzinfo=UTC), policy)
+    return deadline_before(account, _EVER, policy)
 
 
 def is_due(account: Account, event: DeadlinePassed) -> bool:

@@ -52,16 +52,11 @@ def rules_of(policy: Policy) -> Rules:
     return Rules(_name_of(text), zlib.compress(text, 9))
 
 
-def policy_of(rules: Rules) -> Policy | None:
-    """Return the policy that judges as it did when these rules were in force; None if this version cannot.
-
-    It cannot if other code judged, or if the data is not what its name says.
-    """
-    return _read(rules)[0]
-
-
 def _read(rules: Rules) -> tuple[Policy | None, bool]:
-    """Return the policy of rules, if this version can judge by it, and whether payloads are read as they were then."""
+    """Return the policy that judges as it did when these rules were in force, and whether payloads are read as then.
+
+    None if this version cannot: if other code judged, or if the data is not what its name says.
+    """
     try:
         text = _text_of(rules)
         found = {} if text is None else json.loads(text)

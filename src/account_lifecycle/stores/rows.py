@@ -27,7 +27,7 @@ from ..lifecycle.events import (
     StatusObserved,
 )
 from ..lifecycle.explain import Anomaly
-from ..lifecycle.machine import situation_of
+from ..lifecycle.machine import Situation, situation_of
 from ..lifecycle.policy import Policy
 from ..lifecycle.providers import Provider
 from ..lifecycle.rules import Rules
@@ -120,54 +120,65 @@ def dated_row(row: Row, policy: Policy, now: datetime) -> Row:
 
 def facts_text(account: Account) -> str:
     """Return what is remembered of an account beside its columns, as a JSON object."""
-    facts: dict[str, Any] = {}
-    _, exists, lost, needs_user = account.situation.key
-    if exists:
-        facts["exists"] = 1
-    if lost:
-        facts["lost"] = 1
-    if needs_user:
-        facts["needs_user"] = 1
-    if account.presumed:
-        facts["presumed"] = 1
+    found = [*_marks(account.situation, account.presumed)]
     if account.heard:
-        facts["heard"] = [(word, product, to_us(at)) for word, product, at in account.heard]
+        found.append(f'"heard":[{_heard_text(account.heard)}]')
     if account.held:
-        facts["held"] = [(word, product, to_us(at)) for word, product, at in account.held]
+        found.append(f'"held":[{_heard_text(account.held)}]')
     if account.newest_at is not None:
-        facts["newest_at"] = to_us(account.newest_at)
+        found.append(f'"newest_at":{(account.newest_at - _EPOCH) // _MICROSECOND}')
     if account.last_live_at is not None:
-        facts["last_live_at"] = to_us(account.last_live_at)
+        found.append(f'"last_live_at":{(account.last_live_at - _EPOCH) // _MICROSECOND}')
     if account.synced_products:
-        facts["synced_products"] = sorted(account.synced_products)
+        found.append(f'"synced_products":{_json(sorted(account.synced_products))}')
     if account.blind_window is not None:
-        facts["blind_window"] = _window_facts(account.blind_window)
+        found.append(f'"blind_window":{_window_text(account.blind_window)}')
     if account.signed_in_at is not None:
-        facts["signed_in_at"] = to_us(account.signed_in_at)
+        found.append(f'"signed_in_at":{to_us(account.signed_in_at)}')
     if account.down_since is not None:
-        facts["down_since"] = to_us(account.down_since)
-    if account.memory != _NOTHING:
-        facts["memory"] = _memory_facts(account.memory)
-    return _json(facts)
+        found.append(f'"down_since":{to_us(account.down_since)}')
+    memory = account.memory
+    if memory != _NOTHING:
+        found.append(f'"memory":{{{_memory_text(memory)}}}')
+    return f"{{{','.join(found)}}}"
 
 
-def _window_facts(window: BlindWindow) -> list[Any]:
+@lru_cache(maxsize=256)
+def _marks(situation: Situation, presumed: bool) -> tuple[str, ...]:
+    """Return the truths that hold."""
+    _, *facts = situation.key
+    names = "exists", "lost", "needs_user", "presumed"
+    return tuple([f'"{name}":1' for name, holds in zip(names, (*facts, presumed), strict=True) if holds])
+
+
+def _heard_text(heard: tuple[Heard, ...]) -> str:
+    return ",".join([f"{_said(word, product)}{(at - _EPOCH) // _MICROSECOND}]" for word, product, at in heard])
+
+
+@lru_cache(maxsize=1024)
+def _said(word: str, product: str | None) -> str:
+    """Return how what was said begins, up to its time."""
+    return f"{_json([word, product])[:-1]},"
+
+
+def _window_text(window: BlindWindow) -> str:
     """Return an open window: which it is, when it opened, from when on to backfill, if estimated, and its causes."""
     opened_at, backfill_from = to_us(window.opened_at), maybe_us(window.backfill_from)
-    return [window.sequence, opened_at, backfill_from, int(window.estimated), list(window.causes)]
+    return _json([window.sequence, opened_at, backfill_from, int(window.estimated), window.causes])
 
 
-def _memory_facts(memory: Memory) -> dict[str, Any]:
+def _memory_text(memory: Memory) -> str:
     """Return what differs from a memory of nothing. The reason may be erased one day, so that no cache has it."""
     if memory.reason:
-        return {**_facts_but_reason(memory._replace(reason="")), "reason": memory.reason}
-    return _facts_but_reason(memory)
+        rest = _text_but_reason(memory._replace(reason=""))
+        return f'{rest}{"," if rest else ""}"reason":{_json(memory.reason)}'
+    return _text_but_reason(memory)
 
 
 @lru_cache(maxsize=4096)
-def _facts_but_reason(memory: Memory) -> dict[str, Any]:
+def _text_but_reason(memory: Memory) -> str:
     pairs = zip(Memory._fields, memory, _NOTHING, strict=True)
-    return {name: _plain(value) for name, value, default in pairs if value != default}
+    return _json({name: _plain(value) for name, value, default in pairs if value != default})[1:-1]
 
 
 def _plain(value: Any) -> Any:

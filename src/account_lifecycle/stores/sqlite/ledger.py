@@ -58,6 +58,9 @@ class SQLiteLedger(SQLiteFile, Feeder):
         self._remembered_characters = 0
         self._taken: dict[str, _Known] = {}
         """Those of the present transaction."""
+        self._link: tuple[int, bytes] | None = None
+        """The number and the digest of the last event; None when they are to be read again."""
+        self._new_link: tuple[int, bytes] | None = None
         self._planner: Planner | None = None
         self._rules: set[Rules] = set()
         """Those that are in the file for sure."""
@@ -146,14 +149,14 @@ class SQLiteLedger(SQLiteFile, Feeder):
                 accounts.update(changed)
                 times.update(now_released)
                 judged.append((turn, decisions))
-        number, digest = last_link(db)
+        number, digest = self._link or last_link(db)
         if self._planner is None:
             self._planner = Planner(known_hooks(db).values())
         written = FeedRows(self._planner, self._numbers(db, accounts))
         for turn, decisions in judged:
             for number, decision in enumerate(decisions, number + 1):  # noqa: B020 - goes on where the last ended
                 digest = written.add(number, decision, turn.asked, digest)
-        self._new_rules = written.rules - self._rules
+        self._new_link, self._new_rules = (number, digest), written.rules - self._rules
         tables = {
             "rules": self._new_rules,
             "event": written.events,
@@ -212,13 +215,14 @@ class SQLiteLedger(SQLiteFile, Feeder):
             self._remembered_characters = 0
         self._remembered.update(self._taken)
         self._rules |= self._new_rules
-        self._taken, self._new_rules = {}, set()
+        self._link = self._new_link or self._link
+        self._taken, self._new_rules, self._new_link = {}, set(), None
 
     @override
     def _forget(self) -> None:
         self._remembered.clear()
         self._taken, self._new_rules = {}, set()
-        self._planner = None
+        self._planner = self._link = self._new_link = None
 
 
 class _Known(NamedTuple):
