@@ -7,7 +7,7 @@
     python3 dev.py check      lint, formatting and types
     python3 dev.py campaign   break it on purpose: kills, power loss, full disks, bit rot; without a name, a list
     python3 dev.py services   install what some tests need of Debian: PostgreSQL, strace, Java 17, Chromium, Prometheus
-    python3 dev.py bench      benchmarks beside peers (--only NAME, --quick); bench-replay, -fleet, -server: long ones
+    python3 dev.py bench      benchmarks beside peers (--only NAME, --quick); bench-replay, -fleet, -server, -reconcile
     python3 dev.py diagrams   draw diagrams/ anew from the machine
     python3 dev.py docs       write the generated pages of docs/ anew
     python3 dev.py shell ...  run any command in the environment
@@ -40,6 +40,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "bench-replay": [["python", "benchmarks/replay.py"]],
     "bench-fleet": [["python", "benchmarks/fleet.py"]],
     "bench-server": [["python", "benchmarks/receiver.py"]],
+    "bench-reconcile": [["python", "benchmarks/reconcile.py"]],
     "campaign": [["python", "-m", "campaigns"]],
     "diagrams": [
         ["python", "-m", "account_lifecycle.drawing.gallery", "diagrams"],
@@ -58,6 +59,7 @@ EXTRA_GROUPS = {
     "bench-replay": ("bench",),
     "bench-fleet": ("bench",),
     "bench-server": ("bench",),
+    "bench-reconcile": ("bench",),
     "campaign": ("campaigns",),
 }
 """Dependency groups of pyproject.toml that a command needs besides ``dev``."""

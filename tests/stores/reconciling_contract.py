@@ -8,7 +8,7 @@ from account_lifecycle.errors import StoreBusy
 from account_lifecycle.lifecycle.anomalies import AnomalyKind
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.stores.protocol import Store
-from account_lifecycle.stores.reconciliations import BROKEN_OFF, KnownStanding, Reconciliation
+from account_lifecycle.stores.reconciliations import BROKEN_OFF, Listing, Reconciliation
 from builders import announced, as_it_is, at, observed
 
 LEASE = timedelta(minutes=10)
@@ -61,14 +61,16 @@ class ReconcilingContract:
         assert store.account_ids(wanted, limit=2) == ["a", "c"]
         assert store.account_ids(wanted, after="c", limit=2) == ["e"]
 
-    def test_how_accounts_stand_says_where_there_is_something_to_settle(self, store: Store) -> None:
-        store.advance([announced("calm", "OK", 0), announced("lost", "OK", 0), observed("lost", "ABSENT", 9)], as_it_is)
+    def test_accounts_differ_that_stand_otherwise_are_not_there_or_have_something_to_settle(self, store: Store) -> None:
         words = ("CREDENTIALS", "OK", "CREDENTIALS")
-        store.advance([announced("calm", word, minute) for minute, word in enumerate(words, 20)], as_it_is)
-        store.advance([announced("new", "ERROR", 0, provider=None)], as_it_is)
+        store.advance([announced("doubtful", word, minute) for minute, word in enumerate(words)], as_it_is)
+        store.advance([announced("calm", "OK", 0), announced("lost", "OK", 0), observed("lost", "ABSENT", 9)], as_it_is)
+        store.advance([announced("disputed", "OK", 0), announced("disputed", "ERROR", 9, "X")], as_it_is)
+        store.advance([announced("unnamed", "ERROR", 0, provider=None)], as_it_is)
+        listed = {"calm": "OK", "doubtful": "CREDENTIALS", "lost": "OK", "disputed": "ERROR", "unnamed": "ERROR"}
 
-        assert store.standing_of(["calm", "lost", "new", "never"]) == {
-            "calm": KnownStanding("CREDENTIALS", "LINKEDIN", True),  # it may be a late redelivery
-            "lost": KnownStanding("OK", "LINKEDIN", True),
-            "new": KnownStanding("ERROR", None, False),
-        }
+        alike = [Listing(account_id, status, "LINKEDIN") for account_id, status in listed.items()]
+        assert store.differing(alike) == ["doubtful", "lost", "disputed", "unnamed"]
+        other = [Listing("calm", "ERROR", "LINKEDIN"), Listing("calm", "OK", "X"), Listing("never", "OK", "LINKEDIN")]
+        assert store.differing(other) == ["calm", "calm", "never"]
+        assert store.differing([]) == []

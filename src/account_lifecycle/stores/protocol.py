@@ -31,7 +31,7 @@ from ..records import (
     SubscribedHook,
 )
 from .fleet import AccountOrder, AccountTally, EventFilter, FleetEvent, KindCount, Machinery, Traffic
-from .reconciliations import KnownStanding, Reconciliation
+from .reconciliations import Listing, Reconciliation
 from .unpruned import Unpruned
 
 
@@ -157,8 +157,9 @@ class Reader(Protocol):
         Raise ``ConfigurationError`` for what is no such place.
         """
 
-    def standing_of(self, account_ids: Sequence[str]) -> dict[str, KnownStanding]:
-        """Return how several accounts stand, at a tenth of what reading them costs; those not fed are missing."""
+    def differing(self, listed: Sequence[Listing]) -> list[str]:
+        """Return the ids of those accounts that are not so surely as they are listed that they need not be read: they
+        stand otherwise, are not there, or have something to settle (a doubt, an absence, a disputed provider)."""
 
     def account_ids(self, statuses: Sequence[Status], after: str = NOBODY, limit: int = 1_000) -> list[str]:
         """Return at most ``limit`` ids of accounts in these statuses, in their order, ``after`` an id."""

@@ -28,7 +28,7 @@ from ..records import (
 from . import outbox_rows, rows
 from .fleet import NEVER_US, AccountOrder, place_from, since_us
 from .fleet_reading import Clause, FleetReading, Read, account_clauses
-from .reconciliations import KnownStanding
+from .reconciliations import Listing
 from .rows import Row
 
 
@@ -40,8 +40,12 @@ class SQLReader(FleetReading):
         """Return several accounts at once; those that nothing was fed for are missing."""
 
     @abstractmethod
-    def standing_of(self, account_ids: Sequence[str]) -> dict[str, KnownStanding]:
-        """Return how several accounts stand; those that nothing was fed for are missing."""
+    def differing(self, listed: Sequence[Listing]) -> list[str]:
+        """Return the ids of those accounts that are not so surely as they are listed that they need not be read."""
+
+    @abstractmethod
+    def account_ids(self, statuses: Sequence[Status], after: str = NOBODY, limit: int = 1_000) -> list[str]:
+        """Return at most ``limit`` ids of accounts in these statuses, in their order, ``after`` an id."""
 
     def account(self, account_id: str) -> Account | None:
         """Return the account as it is now, or None if nothing was ever fed for it."""
@@ -68,12 +72,6 @@ class SQLReader(FleetReading):
         found = list(self._read(partial(map, rows.account_from), "page_of_accounts", clauses, ending))
         by_id = order is AccountOrder.ID
         return sorted(found, key=lambda each: (0 if by_id else since_us(each), each.account_id))
-
-    def account_ids(self, statuses: Sequence[Status], after: str = NOBODY, limit: int = 1_000) -> list[str]:
-        """Return at most ``limit`` ids of accounts in these statuses, in their order, ``after`` an id."""
-        which = [Clause("a.status", [status.value for status in statuses], "IN"), Clause("a.account_id", after, ">")]
-        ending = f"ORDER BY a.account_id LIMIT {limit:d}"
-        return [row[0] for row in self._read(iter, "account_ids", which, ending)]
 
     def due(self, now: datetime) -> Iterator[Account]:
         """Yield every account whose next deadline has passed, the longest passed first."""

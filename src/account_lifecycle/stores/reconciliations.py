@@ -25,13 +25,12 @@ BROKEN_OFF = "it broke off: its process died, or could not reach the store"
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
-class KnownStanding(NamedTuple):
-    """How an account stands, as far as the vendor's list most often asks."""
+class Listing(NamedTuple):
+    """What the vendor's list says of an account, where all of its sources say the same."""
 
+    account_id: str
     status: str
-    provider: str | None
-    is_open: bool
-    """Whether there is something to settle: it is doubtful, was absent once, or its provider is disputed."""
+    provider: str
 
 
 class Reconciliation(NamedTuple):

@@ -32,7 +32,7 @@ from ..lifecycle.decide import Decision, decide
 from ..lifecycle.definition import LISTED, PROVES_LIFE, WORST_FIRST
 from ..lifecycle.events import ABSENT, MAX_CHARACTERS, NOBODY
 from ..lifecycle.status import Verdict
-from ..stores.reconciliations import KnownStanding, Reconciliation
+from ..stores.reconciliations import Listing, Reconciliation
 from .records import NOT_FOLLOWED, VendorAccount
 
 RUN_LEASE = timedelta(minutes=10)
@@ -161,13 +161,13 @@ class _Run:
 
     def _hold_against_record(self, page: Sequence[VendorAccount], at: datetime) -> None:
         """Compare a page of the list, which was asked for at a time."""
-        followed = [account for account in page if account.is_followed]
-        standing = self._store.standing_of([account.id for account in followed])
+        listings = [listing for account in page if (listing := _listing_of(account)) is not None]
+        known = {listing.account_id for listing in listings}.difference(self._store.differing(listings))
+        self._counts["equal"] += len(known)
+        self._counts["listed"] += len(known)
         found: dict[str, Observation] = {}
-        for account in page:
-            if (known := standing.get(account.id)) is not None and _is_as_known(account, known):
-                self._counts["equal"] += 1
-                self._counts["listed"] += 1
+        for account in page if len(known) < len(page) else ():
+            if account.id in known:
                 continue
             observation = observation_of(account, at) if account.is_followed else None
             if not account.is_followed:
@@ -278,10 +278,15 @@ class _Run:
 _LOST = "This reconciliation took so long to say anything that another one has begun. What it has found is kept."
 
 
-def _is_as_known(account: VendorAccount, standing: KnownStanding) -> bool:
-    """Return whether an account is so surely as it is on record that it need not be read: what most are."""
-    is_same = account.provider == standing.provider and not standing.is_open and not account.premium
-    return is_same and bool(account.sources) and all(source.status == standing.status for source in account.sources)
+def _listing_of(account: VendorAccount) -> Listing | None:
+    """Return what the list says of an account in short; None for one that has to be looked at closely."""
+    sources = account.sources
+    if not sources or account.premium or not account.is_followed:
+        return None
+    status = sources[0].status
+    if len(sources) > 1 and any(source.status != status for source in sources):
+        return None
+    return Listing(account.id, status, account.provider)
 
 
 def _says_something(decision: Decision) -> bool:
@@ -304,8 +309,8 @@ class _Listed:
 
     def __init__(self) -> None:
         self._db = apsw.Connection("")
-        table = "CREATE TABLE listed (id TEXT PRIMARY KEY) WITHOUT ROWID"
-        self._db.execute(f"PRAGMA journal_mode = OFF; {table}; BEGIN").fetchall()
+        self._db.execute("PRAGMA journal_mode = OFF; CREATE TABLE page (ids TEXT); BEGIN").fetchall()
+        self._is_sorted = False
 
     def __enter__(self) -> "_Listed":
         return self
@@ -315,9 +320,18 @@ class _Listed:
 
     def add(self, page: Sequence[VendorAccount]) -> None:
         """Note the accounts of a page."""
-        self._db.executemany("INSERT OR IGNORE INTO listed VALUES (?)", [(account.id,) for account in page])
+        self._db.execute("INSERT INTO page VALUES (?)", (_as_json([account.id for account in page]),)).fetchall()
 
     def missing(self, ids: Sequence[str]) -> list[str]:
-        """Return those of some ids that were not listed."""
+        """Return those of some ids that were not listed; nothing is added after the first question."""
+        if not self._is_sorted:
+            self._is_sorted = True
+            table = "CREATE TABLE listed (id TEXT PRIMARY KEY) WITHOUT ROWID"
+            all_ids = "SELECT DISTINCT value FROM page, json_each(page.ids) ORDER BY value"
+            self._db.execute(f"{table}; INSERT INTO listed {all_ids}").fetchall()
         found = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM listed)"
-        return [row[0] for row in self._db.execute(found, (msgspec.json.encode(ids).decode(),))]
+        return [row[0] for row in self._db.execute(found, (_as_json(ids),))]
+
+
+def _as_json(ids: Sequence[str]) -> str:
+    return msgspec.json.encode(ids).decode()

@@ -6,10 +6,12 @@ from typing import Any
 from typing_extensions import override
 
 from ...lifecycle.account import Account
+from ...lifecycle.events import NOBODY
+from ...lifecycle.status import Status
 from .. import rows
 from ..fleet_reading import Clause, Read
 from ..reading import SQLReader
-from ..reconciliations import KnownStanding
+from ..reconciliations import Listing
 from ..rows import Row
 from .connection import check_version
 from .transactions import Transactions
@@ -32,13 +34,16 @@ class PostgresReader(SQLReader):
         self._transactions.read(lambda connection: check_version(connection, self._transactions.place))
 
     @override
-    def standing_of(self, account_ids: Sequence[str]) -> dict[str, KnownStanding]:
-        """Return how several accounts stand; those that nothing was fed for are missing."""
-        found = self._transactions.rows("standing_of", (list(account_ids),))
-        return {
-            account_id: KnownStanding(status, provider, bool(is_open))
-            for account_id, status, provider, is_open in found
-        }
+    def differing(self, listed: Sequence[Listing]) -> list[str]:
+        """Return the ids of those accounts that are not so surely as they are listed that they need not be read."""
+        columns = [list(column) for column in zip(*listed, strict=True)]
+        return [row[0] for row in self._transactions.rows("differing", columns)] if listed else []
+
+    @override
+    def account_ids(self, statuses: Sequence[Status], after: str = NOBODY, limit: int = 1_000) -> list[str]:
+        """Return at most ``limit`` ids of accounts in these statuses, in their order, ``after`` an id."""
+        asked = after, [status.value for status in statuses], limit
+        return [row[0] for row in self._transactions.rows("account_ids", asked)]
 
     @override
     def _read(

@@ -778,11 +778,15 @@ SELECT * FROM reconciliation WHERE number < %s ORDER BY number DESC LIMIT %s
 -- name: reconciliation_rows
 SELECT * FROM reconciliation ORDER BY number
 
--- name: standing_of
-SELECT account_id, status, provider, strpos(facts, '"doubtful":1') > 0
-       OR strpos(facts, '"absent_since":') > 0 OR strpos(facts, '"disputed_provider":') > 0
-FROM account WHERE account_id = ANY(%s)
+-- name: differing
+SELECT l.account_id
+FROM unnest(%s::text[], %s::text[], %s::text[]) l (account_id, status, provider)
+WHERE NOT EXISTS (
+    SELECT FROM account a
+    WHERE a.account_id = l.account_id AND a.status = l.status AND a.provider = l.provider
+      AND strpos(a.facts, '"doubtful":1') = 0 AND strpos(a.facts, '"absent_since":') = 0
+      AND strpos(a.facts, '"disputed_provider":') = 0
+)
 
 -- name: account_ids
-SELECT a.account_id FROM account a
-{where}
+SELECT account_id FROM account WHERE account_id > %s AND status = ANY(%s) ORDER BY account_id LIMIT %s

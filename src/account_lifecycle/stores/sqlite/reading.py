@@ -9,10 +9,12 @@ from typing_extensions import override
 
 from ...errors import StoreError
 from ...lifecycle.account import Account
+from ...lifecycle.events import NOBODY
+from ...lifecycle.status import Status
 from .. import chain, rows, statements
 from ..fleet_reading import Clause, Read
 from ..reading import SQLReader
-from ..reconciliations import KnownStanding
+from ..reconciliations import Listing
 from ..rows import Row
 from .connection import every, has_tables
 from .ledger import last_link, load
@@ -38,14 +40,19 @@ class SQLiteReader(SQLiteFile, SQLReader):
             raise StoreError(f"{self.path}: the tables are gone. Restore a backup.")
 
     @override
-    def standing_of(self, account_ids: Sequence[str]) -> dict[str, KnownStanding]:
-        """Return how several accounts stand; those that nothing was fed for are missing."""
-        asked = (json.dumps(list(account_ids)),)
-        found = self._ask(lambda db: every(db, _SQL["standing_of"], asked))
-        return {
-            account_id: KnownStanding(status, provider, bool(is_open))
-            for account_id, status, provider, is_open in found
-        }
+    def differing(self, listed: Sequence[Listing]) -> list[str]:
+        """Return the ids of those accounts that are not so surely as they are listed that they need not be read."""
+        if not listed:
+            return []
+        sql = _SQL["differing"].replace("{rows}", ", ".join(["(?, ?, ?)"] * len(listed)))
+        values = tuple([value for each in listed for value in each])
+        return [row[0] for row in self._ask(lambda db: every(db, sql, values))]
+
+    @override
+    def account_ids(self, statuses: Sequence[Status], after: str = NOBODY, limit: int = 1_000) -> list[str]:
+        """Return at most ``limit`` ids of accounts in these statuses, in their order, ``after`` an id."""
+        asked = after, json.dumps(statuses), limit
+        return [row[0] for row in self._ask(lambda db: every(db, _SQL["account_ids"], asked))]
 
     def head(self) -> str:
         """Return what stands for the ledger: the digest of its last event, with what was pruned if anything was."""

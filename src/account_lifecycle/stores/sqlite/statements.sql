@@ -530,11 +530,16 @@ SELECT * FROM reconciliation WHERE number < ? ORDER BY number DESC LIMIT ?
 -- name: reconciliation_rows
 SELECT * FROM reconciliation ORDER BY number
 
--- name: standing_of
-SELECT account_id, status, provider, instr(facts, '"doubtful":1') > 0 OR instr(facts, '"absent_since":') > 0
-       OR instr(facts, '"disputed_provider":') > 0
-FROM account WHERE account_id IN (SELECT value FROM json_each(?))
+-- name: differing
+WITH listed (account_id, status, provider) AS (VALUES {rows})
+SELECT l.account_id FROM listed l
+WHERE NOT EXISTS (
+    SELECT 1 FROM account a
+    WHERE a.account_id = l.account_id AND a.status = l.status AND a.provider = l.provider
+      AND instr(a.facts, '"doubtful":1') = 0 AND instr(a.facts, '"absent_since":') = 0
+      AND instr(a.facts, '"disputed_provider":') = 0
+)
 
 -- name: account_ids
-SELECT a.account_id FROM account a
-{where}
+SELECT account_id FROM account
+WHERE account_id > ? AND status IN (SELECT value FROM json_each(?)) ORDER BY account_id LIMIT ?
