@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from account_lifecycle import Engine
+from account_lifecycle.engine.deadlines import redate
 from account_lifecycle.records import DeliveryState, Refused
 from account_lifecycle.stores import chain, rows
 from account_lifecycle.stores.reconciliations import Reconciliation
@@ -111,6 +112,7 @@ def fill(engine: Engine, archive: Path | None) -> None:
     complete(store, second, state=DeliveryState.DEAD)
     store.redrive([second.delivery_id], at(10**5))
     feed(store, [announced("tail", "OK", 10**5)])
+    redate(store, engine.policy, at(10**6))
 
 
 class Scene(NamedTuple):
@@ -294,6 +296,12 @@ FORGERIES: dict[str, Forgery] = {
     # ---- What stands beside the ledger
     "two accounts' states change places": Forgery(swap_states, "account left"),
     "an account is changed": Forgery(sql("UPDATE account SET since = since + 1 WHERE account_id = 'left'"), "since"),
+    "an account's next deadline is put off": Forgery(
+        sql("UPDATE account SET due_at = due_at + 1 WHERE account_id = 'left'"), "its next deadline"
+    ),
+    "an account's next deadline is taken out": Forgery(
+        sql("UPDATE account SET due_at = NULL WHERE account_id = 'left'"), "its next deadline"
+    ),
     "an account is taken out": Forgery(sql("DELETE FROM account WHERE account_id = 'left'"), "belongs to no account"),
     "a blind window is changed": Forgery(
         sql(f"UPDATE blind_window SET backfill_from = 7 WHERE {OF.format('recovered')}"), "backfill_from"

@@ -451,7 +451,7 @@ class Engine(Answers, KnownHooks, HookRegistry):
         files = [arguments.file_path("archives", each) for each in arguments.many("archives", archives, "paths")]
         head = arguments.maybe(arguments.text, "expect_head", expect_head)
         heads = [arguments.instance("signed", each, SignedHead) for each in arguments.many("signed", signed, "heads")]
-        return verify(self.store, archives=files, expect_head=head, signed=heads)
+        return verify(self.store, archives=files, expect_head=head, signed=heads, policy=self.policy)
 
     def verify_against_definition(self) -> Differences:
         """Return what today's rules and this engine's policy would decide differently about every event ever fed."""

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil
-from statistics import median
 from typing import NamedTuple
 
 from . import definition
@@ -203,6 +202,8 @@ class Watch:
             for minutes in (range(_minute(since), _minute(until)) for since, until in usual_times(crowd))
             if self._begins is not None and minutes[0] >= self._begins
         ]
+        from statistics import median  # imports more than all the rest
+
         return max(1.0, float(median(found or [0])))
 
     # ---- Silence -------------------------------------------------------------------------------------

@@ -257,6 +257,9 @@ class Prover(Protocol):
     def windows_by_account(self) -> Iterator[BlindWindow]:
         """Yield every blind window in the order of account id and sequence."""
 
+    def dated_late(self, policy: Policy) -> Iterator[Account]:
+        """Yield accounts whose next deadline is kept, as if by the terms of a policy, to pass later than it does."""
+
     def rules(self) -> list[Rules]:
         """Return what events were judged by, as it was kept."""
 

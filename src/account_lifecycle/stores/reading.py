@@ -12,6 +12,7 @@ from ..lifecycle.account import Account
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.events import NOBODY
 from ..lifecycle.explain import Anomaly
+from ..lifecycle.policy import Policy
 from ..lifecycle.rules import Rules
 from ..lifecycle.status import Status
 from ..lifecycle.windows import BlindWindow
@@ -169,6 +170,11 @@ class SQLReader(FleetReading):
     def windows_by_account(self) -> Iterator[BlindWindow]:
         """Yield every blind window in the order of account id and sequence."""
         return self._read(_windows_in_order, "blind_windows", (), "ORDER BY c.account_id, w.sequence")
+
+    def dated_late(self, policy: Policy) -> Iterator[Account]:
+        """Yield accounts whose next deadline is kept, as if by the terms of a policy, to pass later than it does."""
+        clauses = [Clause("a.due_by", policy.fingerprint)]
+        return self._read(partial(rows.dated_late, policy=policy), "dated_accounts", clauses, "ORDER BY a.account_id")
 
     def rules(self) -> list[Rules]:
         """Return what events were judged by, as it was kept."""

@@ -113,6 +113,16 @@ def due_columns(account: Account, policy: Policy | None, now: datetime | None) -
     return to_us(passed.received_at - ahead), policy.fingerprint
 
 
+def dated_late(found: Iterator[Row], policy: Policy) -> Iterator[Account]:
+    """Yield accounts whose next deadline, by a policy's terms, would be missed, from their columns and when it is kept
+    to pass. One that is kept to pass too soon is none: then the account is looked at in vain."""
+    for *columns, due_at in found:
+        account = account_from(tuple(columns))
+        passes, _ = due_columns(account, policy, None)
+        if passes is not None and (due_at is None or due_at > passes):
+            yield account
+
+
 def dated_row(row: Row, policy: Policy, now: datetime) -> Row:
     """Return time, fingerprint and number of an account that is dated anew, from its columns and its number."""
     return (*due_columns(account_from(row[:ACCOUNT_COLUMNS]), policy, now), row[ACCOUNT_COLUMNS])

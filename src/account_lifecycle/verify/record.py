@@ -29,6 +29,7 @@ from typing import Generic, NamedTuple, TypeVar
 from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.events import NOBODY
+from ..lifecycle.policy import Policy
 from ..lifecycle.rules import RecordedPolicies, is_named_rightly
 from ..lifecycle.wording import moment, printable
 from ..records import Evidence, Fault
@@ -91,14 +92,16 @@ def verify(
     archives: Iterable[Path] = (),
     expect_head: str | None = None,
     signed: Iterable[SignedHead] = (),
+    policy: Policy | None = None,
 ) -> Verification:
     """Prove the record of ``store``; others may go on feeding meanwhile.
 
     ``archives`` are files of what was pruned, which are proved too; ``expect_head`` is a head that was noted down,
-    and ``signed`` are those that were signed.
+    and ``signed`` are those that were signed. With a ``policy`` it is also proved that no deadline by its terms would
+    be missed.
     Raise ``StoreError`` if the store or an archive cannot be read.
     """
-    return _Examination(store).run(archives, expect_head, signed)
+    return _Examination(store).run(archives, expect_head, signed, policy)
 
 
 class ByAccount(Generic[RecordT]):
@@ -158,7 +161,9 @@ class _Examination:
         self._by_rules: Counter[str] = Counter()
         self._faults: list[Fault] = []
 
-    def run(self, paths: Iterable[Path], expect_head: str | None, signed: Iterable[SignedHead]) -> Verification:
+    def run(
+        self, paths: Iterable[Path], expect_head: str | None, signed: Iterable[SignedHead], policy: Policy | None
+    ) -> Verification:
         for fault in self._store.faults():
             self._add([fault])
         for rules in self._store.rules():
@@ -171,6 +176,7 @@ class _Examination:
             if not self._fault_count:
                 raise
             self._add([Fault("the rest of the store", f"it cannot be read: {error}")])
+        self._check_deadlines(policy)
         archives = prove_archives(self._store, paths, self._policies)
         self._add([*archives.faults])
         expected = None if expect_head is None else head_proof(self._store, expect_head, archives)
@@ -189,6 +195,13 @@ class _Examination:
             expected,
             first,
         )
+
+    def _check_deadlines(self, policy: Policy | None) -> None:
+        """Add a fault for each account of which a deadline would be missed."""
+        with suppress(*UNREADABLE):  # a row that cannot be read has a fault of its own
+            for account in self._store.dated_late(policy) if policy is not None else ():
+                place = f"account {printable(account.account_id, MAX_SHOWN)}"
+                self._add([Fault(place, "its next deadline is kept to pass later than it does", account.account_id)])
 
     def _check_signed(self, signed: SignedHead, archives: ArchivesProof) -> HeadProof | None:
         """Add a fault for a signed head that is not genuine or not in the ledger; return what else is not proved."""

@@ -36,6 +36,11 @@ SELECT coalesce(max(version), 0) FROM account_lifecycle_version
 -- name: save_version
 INSERT INTO account_lifecycle_version (version) VALUES (%s)
 
+-- name: dated_accounts
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts, a.due_at
+FROM account a
+{where}
+
 -- name: load_accounts
 SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts
 FROM account a

@@ -1,3 +1,8 @@
+-- name: dated_accounts
+SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts, a.due_at
+FROM account a
+{where}
+
 -- name: load_accounts
 SELECT a.account_id, a.sequence, a.status, a.health, a.provider, a.owner, a.since, a.is_stuck, a.facts
 FROM account a
