@@ -55,6 +55,8 @@ WITH_HOOKS = {
     "hooks forget",
 }
 """What needs hooks of its own (``test_worker``, ``test_hooks``)."""
+WITH_THE_VENDOR = {"reconcile", "webhooks list", "webhooks register", "webhooks delete", "doctor"}
+"""What asks the vendor's API (``test_reconciling``, ``test_doctor``)."""
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -66,7 +68,7 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def test_every_command_answers_in_json_but_those_that_draw() -> None:
-    assert set(leaves(program)) == {*DOCUMENTS, *STREAMS} | PICTURES | WITH_A_SERVER | WITH_HOOKS
+    assert set(leaves(program)) == {*DOCUMENTS, *STREAMS} | PICTURES | WITH_A_SERVER | WITH_HOOKS | WITH_THE_VENDOR
 
 
 @pytest.mark.parametrize("command", DOCUMENTS)

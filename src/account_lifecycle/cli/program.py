@@ -44,7 +44,7 @@ Shell completion, for bash (zsh and fish likewise), in your shell's profile:
 """
 
 _SECTIONS = {
-    "Start here": ("demo", "simulate", "feed", "observe"),
+    "Start here": ("demo", "simulate", "feed", "observe", "reconcile"),
     "Ask about the fleet": ("status", "events"),
     "Ask about accounts": ("account", "history", "windows", "deadlines"),
     "Ask what went wrong": ("audit", "replay", "quarantine"),
