@@ -4,7 +4,9 @@
 the ``PATHS`` of ``test_in_browser``.
 """
 
+import json
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
@@ -16,8 +18,10 @@ import uvicorn
 from account_lifecycle import Engine
 from account_lifecycle.server import Receiver
 from account_lifecycle.server.connections import LimitedProtocol
+from account_lifecycle.server.live import LiveStream
 from account_lifecycle.server.pages import SiteOptions
 from account_lifecycle.server.serving import Application, DrainingServer, listening
+from account_lifecycle.testing import payload
 from hooks.waiting import PATIENCE_S, eventually
 
 if TYPE_CHECKING:
@@ -35,9 +39,26 @@ HOSTILE = (
 """Ids that mean something to somebody, but must not to a page."""
 
 
+class Shown(NamedTuple):
+    """Pages that are being served."""
+
+    port: int
+    application: Application
+
+    @property
+    def url(self) -> str:
+        """Without a slash at its end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def live(self) -> LiveStream:
+        assert self.application.site is not None
+        return self.application.site.live
+
+
 @contextmanager
-def showing(engine: Engine, options: SiteOptions = SiteOptions(), port: int = 0) -> Iterator[str]:  # noqa: B008
-    """Serve an engine's receiver and pages on loopback; yields their URL, without a slash at its end."""
+def showing(engine: Engine, options: SiteOptions = SiteOptions(), port: int = 0) -> Iterator["Shown"]:  # noqa: B008
+    """Serve an engine's receiver and pages on loopback."""
     with (
         closing(Application(engine, Receiver(engine), options)) as application,
         listening("127.0.0.1", port) as listener,
@@ -48,11 +69,18 @@ def showing(engine: Engine, options: SiteOptions = SiteOptions(), port: int = 0)
         thread.start()
         eventually(lambda: server.started)
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield Shown(listener.getsockname()[1], application)
         finally:
             server.stop()
             thread.join(PATIENCE_S)
             assert not thread.is_alive()
+
+
+def post(shown: Shown, account_id: str, word: str = "OK") -> None:
+    """Announce something, as the vendor does."""
+    body = json.dumps(payload(word, account_id)).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{shown.url}/hooks", body), timeout=PATIENCE_S) as answer:
+        assert answer.status == 200
 
 
 class Seen(NamedTuple):

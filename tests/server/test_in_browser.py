@@ -43,8 +43,8 @@ def browser() -> Iterator["Browser"]:
 def base() -> Iterator[str]:
     with Engine.open("memory:", observers=()) as engine:
         everything(engine)
-        with showing(engine, SiteOptions(Access(admin_tokens=(ADMIN,)))) as url:
-            yield url
+        with showing(engine, SiteOptions(Access(admin_tokens=(ADMIN,)))) as shown:
+            yield shown.url
 
 
 VIEWS = (("light", 1440, True), ("light", 390, False), ("dark", 1440, False), ("dark", 390, True))

@@ -67,6 +67,7 @@ class FleetContract:
         assert store.recent() == []
         assert list(store.events(EventFilter())) == []
         assert list(store.traffic(T0)) == []
+        assert list(store.hourly_moves(T0)) == []
         assert store.anomalies_by_kind(T0) == []
         standing = store.standing()
         assert (standing.last_event, standing.quarantined, standing.open_windows, standing.hooks) == (0, 0, 0, ())
@@ -276,11 +277,22 @@ class FleetContract:
         assert {each[:3]: each.moved for each in found} == moves
         assert [each.minute for each in found] == sorted(each.minute for each in found)
 
+    def test_moves_of_each_hour_are_those_of_its_minutes(self, store: Store) -> None:
+        fed(store, 8)
+        moves = Counter[object]()
+        for each in store.traffic(at(70)):
+            moves[each.minute.replace(minute=0), each.provider, each.status] += each.moved
+        found = list(store.hourly_moves(at(70)))
+        assert {each[:3]: each.moved for each in found} == +moves
+        assert [each.hour for each in found] == sorted(each.hour for each in found)
+
     def test_accounts_that_are_adopted_from_a_list_have_moved_nowhere(self, store: Store) -> None:
         store.advance([observed(f"a{n}", "CREDENTIALS", n) for n in range(12)], judged)
         assert sum(each.moved for each in store.traffic(T0)) == 0
+        assert list(store.hourly_moves(T0)) == []
         store.advance([announced(f"b{n}", "CREDENTIALS", n) for n in range(12)], judged)
         assert sum(each.moved for each in store.traffic(T0)) == 12
+        assert sum(each.moved for each in store.hourly_moves(T0)) == 12
 
     def test_anomalies_are_counted_by_kind_with_their_accounts_the_worst_first(self, store: Store) -> None:
         decisions = store.advance(events_with_every_anomaly(), as_it_is)

@@ -155,18 +155,20 @@ class LiveStream:
         if cursor is None:
             newest = await self._ask(self._recent, None, 1)
             cursor = newest[-1].event_id if newest else 0
-        begin = min([cursor, *(each.newest for each in self._open if each.topic != FLEET)])
+        asking = [each for each in self._open if each.topic != FLEET]  # who comes meanwhile has missed what is read
+        begin = min([cursor, *(each.newest for each in asking)])
         found = await self._ask(self._recent, max(begin, cursor - MOST_READ), MOST_READ)
         newest = found[-1].event_id if found else cursor
-        self._publish_news(found, newest)
+        self._publish_news(asking, found, newest)
         if any(listener.topic == FLEET for listener in self._open):
             passed_s, is_news = monotonic() - self._written_s, newest > cursor
             if not self._version or passed_s >= REFRESH_S or (is_news and passed_s >= 4 * self._cost_s()):
                 await self._write_parts()
         return newest
 
-    def _publish_news(self, found: list[FleetEvent], newest: int) -> None:
-        for listener in [each for each in self._open if each.topic != FLEET and each.newest < newest]:
+    @staticmethod
+    def _publish_news(asking: list[OpenPage], found: list[FleetEvent], newest: int) -> None:
+        for listener in [each for each in asking if each.newest < newest]:
             count = sum(each.event_id > listener.newest and listener.is_about(each) for each in found)
             listener.newest = newest
             if count:
@@ -226,8 +228,9 @@ class _Streaming(Response):
             await asyncio.gather(gone, sending, return_exceptions=True)
 
     async def _send_all(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         message: bytes | None = b"retry: 2000\n\n"
+        async with asyncio.timeout(SEND_S):
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         while message is not None:
             async with asyncio.timeout(SEND_S):
                 await send({"type": "http.response.body", "body": message, "more_body": True})

@@ -153,8 +153,8 @@ class Application:
         metrics = Metrics(lambda: snapshots.newest().overview, counts, lambda: receiver.waiting)
         probes, operations = probe_routes(self._readiness), [metrics_route(metrics)]
         operations += probes
-        self._site = None if options is None else make_site(engine, options, operations, snapshots)
-        self._beside: ASGIApp = Starlette(routes=operations) if self._site is None else self._site.app
+        self.site = None if options is None else make_site(engine, options, operations, snapshots)
+        self._beside: ASGIApp = Starlette(routes=operations) if self.site is None else self.site.app
         self._page_port = page_port
 
         def answered(status: int, duration_s: float) -> None:
@@ -175,19 +175,19 @@ class Application:
         """Return whether a request is for the port of the pages or, at the receiver's path, for the page there."""
         if self._page_port is not None:
             return bool((scope.get("server") or ("", 0))[1] == self._page_port)
-        return self._site is not None and _is_from_reader(scope)
+        return self.site is not None and _is_from_reader(scope)
 
     def leave(self) -> None:
         """Say that this process is no longer ready, and end what would last; a signal's handler may call it."""
         self._readiness.close()
-        if self._site is not None:
-            self._site.live.end()
+        if self.site is not None:
+            self.site.live.end()
 
     def close(self) -> None:
         """Wait for what is being fed and read, and take no more."""
         self._receiver.close()
-        if self._site is not None:
-            self._site.close()
+        if self.site is not None:
+            self.site.close()
 
 
 RECEIVER_PATH = "/hooks"

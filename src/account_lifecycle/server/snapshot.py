@@ -20,7 +20,7 @@ CACHED_S = 2.0
 EVENTS_SHOWN = 200
 """How many events it has, before runs of them are folded."""
 BARS = 24
-"""Into how many hours moves are counted, the last of which is the present one."""
+"""In how many hours moves are counted."""
 
 _HOUR = timedelta(hours=1)
 
@@ -30,7 +30,7 @@ class FleetSnapshot(NamedTuple):
 
     overview: Overview
     moves: dict[tuple[Status, str | None], list[int]]
-    """By status and provider, how many accounts came into it in each of the last 24 hours, the oldest first."""
+    """By status and provider, how many accounts came into it in each of 24 hours of the clock, the present one last."""
     events: tuple[FleetEvent, ...]
     """The newest first."""
     anomalies: tuple[KindCount, ...]
@@ -45,14 +45,14 @@ class FleetSnapshot(NamedTuple):
 def read_snapshot(engine: Engine) -> FleetSnapshot:
     """Read how the fleet stands now."""
     overview = engine.overview()
-    since = overview.at - BARS * _HOUR
+    first = overview.at.replace(minute=0, second=0, microsecond=0) - (BARS - 1) * _HOUR
     moves: dict[tuple[Status, str | None], list[int]] = {}
-    for each in engine.store.traffic(since):
-        if each.moved:
-            hour = min(max((each.minute - since) // _HOUR, 0), BARS - 1)
-            moves.setdefault((each.status, each.provider), [0] * BARS)[hour] += each.moved
+    for each in engine.store.hourly_moves(first):
+        hour = min((each.hour - first) // _HOUR, BARS - 1)  # a clock that is wrong may be ahead
+        moves.setdefault((each.status, each.provider), [0] * BARS)[hour] += each.moved
     events = engine.store.recent(limit=EVENTS_SHOWN)
-    return FleetSnapshot(overview, moves, tuple(reversed(events)), tuple(engine.store.anomalies_by_kind(since)))
+    anomalies = engine.store.anomalies_by_kind(overview.at - 24 * _HOUR)
+    return FleetSnapshot(overview, moves, tuple(reversed(events)), tuple(anomalies))
 
 
 class FleetSnapshots:
@@ -64,14 +64,16 @@ class FleetSnapshots:
         self._lock = Lock()  # held while one is read: whoever comes meanwhile takes that one
         self._newest: FleetSnapshot | None = None
         self._read_s = 0.0
+        self.kept_s = CACHED_S
+        """For how long one is shown."""
         self.cost_s = 0.0
         """How long the last one took to read."""
 
-    def newest(self, at_most_s: float = CACHED_S) -> FleetSnapshot:
-        """Return a snapshot that is no older than so many seconds."""
+    def newest(self, at_most_s: float | None = None) -> FleetSnapshot:
+        """Return a snapshot that is no older than so many seconds, by default than it is to be shown."""
         with self._lock:
-            begun_s = self._clock()
-            if self._newest is None or begun_s - self._read_s > at_most_s:
+            begun_s, limit_s = self._clock(), self.kept_s if at_most_s is None else at_most_s
+            if self._newest is None or begun_s - self._read_s > limit_s:
                 self._newest = read_snapshot(self._engine)
                 self._read_s, self.cost_s = begun_s, self._clock() - begun_s
             return self._newest

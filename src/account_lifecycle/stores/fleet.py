@@ -199,6 +199,17 @@ class Traffic(NamedTuple):
     """How many of them changed a status; accounts that were adopted from the vendor's list do not count."""
 
 
+class HourlyMoves(NamedTuple):
+    """Accounts of one provider that came into one status within an hour of the clock, as often as they did."""
+
+    hour: datetime
+    """When it began."""
+    provider: str | None
+    status: Status
+    moved: int
+    """As in ``Traffic``."""
+
+
 class KindCount(NamedTuple):
     """The anomalies of one kind."""
 

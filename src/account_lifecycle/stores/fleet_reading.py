@@ -27,6 +27,7 @@ from .fleet import (
     EventFilter,
     FleetEvent,
     HookStanding,
+    HourlyMoves,
     KindCount,
     Machinery,
     Standpoint,
@@ -149,6 +150,11 @@ class FleetReading(ABC):
             clauses.append(Clause("e.received_at", rows.to_us(until), "<"))
         return self._read(_traffic_from, "traffic", clauses, "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")
 
+    def hourly_moves(self, since: datetime) -> Iterator[HourlyMoves]:
+        """Yield how many accounts came into each status in each hour of the clock, by provider."""
+        clauses = [Clause("e.received_at", rows.to_us(since), ">=")]
+        return self._read(_hourly_from, "hourly_moves", clauses, "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")
+
     def anomalies_by_kind(self, since: datetime) -> list[KindCount]:
         """Return how many anomalies of each kind were found in events received since a time: the worst kinds first."""
         clauses = [Clause("e.received_at", rows.to_us(since), ">=")]
@@ -242,6 +248,11 @@ def _traffic_from(found: Iterator[Row]) -> Iterator[Traffic]:
     for minute, provider, status, events, announced, moved in found:
         at = rows.from_us(minute * _MINUTE)
         yield Traffic(at, rows.provider_from(provider), Status(status), events, announced, moved)
+
+
+def _hourly_from(found: Iterator[Row]) -> Iterator[HourlyMoves]:
+    for hour, provider, status, moved in found:
+        yield HourlyMoves(rows.from_us(hour * 60 * _MINUTE), rows.provider_from(provider), Status(status), moved)
 
 
 def _kind_count_from(row: Row) -> KindCount:

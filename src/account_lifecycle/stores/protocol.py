@@ -30,7 +30,7 @@ from ..records import (
     Segment,
     SubscribedHook,
 )
-from .fleet import AccountOrder, AccountTally, EventFilter, FleetEvent, KindCount, Machinery, Traffic
+from .fleet import AccountOrder, AccountTally, EventFilter, FleetEvent, HourlyMoves, KindCount, Machinery, Traffic
 from .reconciliations import Listing, Reconciliation
 from .unpruned import Unpruned
 
@@ -228,6 +228,9 @@ class Reader(Protocol):
 
     def traffic(self, since: datetime, until: datetime | None = None) -> Iterator[Traffic]:
         """Yield how many events were received in each minute, by provider and the status that they led to."""
+
+    def hourly_moves(self, since: datetime) -> Iterator[HourlyMoves]:
+        """Yield how many accounts came into each status in each hour of the clock, by provider."""
 
     def anomalies_by_kind(self, since: datetime) -> list[KindCount]:
         """Return how many anomalies of each kind were found in events received since a time: the worst kinds first."""

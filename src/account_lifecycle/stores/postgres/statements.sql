@@ -731,6 +731,15 @@ SELECT e.received_at / 60000000, c.provider, e.status, count(*),
 FROM event e LEFT JOIN account c USING (account_no)
 {where}
 
+-- name: hourly_moves
+SELECT e.received_at / 3600000000, c.provider, e.status, count(*)
+FROM (
+    SELECT account_no, received_at, status FROM event
+    WHERE is_move = 1 AND NOT (kind = 'observed' AND strpos(decided, ',"UNSEEN",') > 0)
+) e
+LEFT JOIN account c USING (account_no)
+{where}
+
 -- name: anomalies_by_kind
 SELECT a.kind, count(*), count(DISTINCT e.account_no), max(e.received_at)
 FROM event e JOIN anomaly a USING (event_id)
