@@ -33,8 +33,17 @@ PROVIDERS = ("LINKEDIN", "WHATSAPP", "INSTAGRAM", "MESSENGER", "TELEGRAM", "TWIT
 NOT_LIVE = ("CREDENTIALS", "CREDENTIALS", "ERROR", "CONNECTING", "STOPPED")
 LOST = 1_286
 TIMES = 9
-PATHS = ("/",)
-"""Pages that are asked for; ``{id}`` stands for an account."""
+PATHS = (
+    "/",
+    "/accounts",
+    "/accounts?status=CREDENTIALS&provider=LINKEDIN",
+    "/accounts?q=acc_00",
+    "/accounts/acc_0000009",
+    "/anomalies",
+    "/hooks",
+    "/quarantine",
+)
+"""Pages that are asked for: one of the accounts is among those that were lost."""
 
 
 def webhooks(accounts: int, now: datetime) -> Iterator[Received]:
@@ -81,7 +90,8 @@ def get(application: Application, path: str) -> int:
 
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "client": ("127.0.0.1", 1),
+        "path": path.partition("?")[0], "raw_path": path.encode(), "query_string": path.partition("?")[2].encode(),
+        "root_path": "", "client": ("127.0.0.1", 1),
         "headers": [(b"host", b"localhost"), (b"accept", b"text/html")], "server": ("localhost", 80),
     }  # fmt: skip
     asyncio.run(application(scope, receive, send))  # type: ignore[arg-type]

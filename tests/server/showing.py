@@ -35,6 +35,7 @@ HOSTILE = (
     "../../etc/passwd?a=1#b",
     "javascript:window.broken=1",
     "a b/c%2Fd&amp;é",
+    "..",
 )
 """Ids that mean something to somebody, but must not to a page."""
 

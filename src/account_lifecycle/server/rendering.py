@@ -145,8 +145,11 @@ def shell_word(text: str) -> str:
 
 
 def account_url(account_id: str) -> str:
-    """Return where an account has its page, whatever its id is."""
-    return f"/accounts/{quote(account_id, safe='')}"
+    """Return where an account has its page, whatever its id is.
+
+    Browsers take a path's dots for steps; a blank before them is none, and ids have no blanks around them.
+    """
+    return f"/accounts/{'%20' if account_id in ('.', '..') else ''}{quote(account_id, safe='')}"
 
 
 def link(path: str, **query: object) -> str:
