@@ -202,9 +202,14 @@ def test_an_error_names_the_parameter_and_what_would_be_right(
 def test_what_is_not_there_is_said_in_json(ask: Ask) -> None:
     assert get(ask, "/api/accounts/nobody").status == 404
     assert error_of(get(ask, "/api/accounts/nobody"))["parameter"] == "account_id"
-    for path in ("/api", "/api/", "/api/no-such-view", "/api/accounts/%0A"):
+    for path in ("/api", "/api/", "/api/no-such-view"):
         assert get(ask, path).status == 404
         assert "/api/openapi.json" in error_of(get(ask, path))["message"]
+
+
+def test_an_id_that_none_can_have_is_refused_in_json(ask: Ask) -> None:
+    answer = get(ask, "/api/accounts/%0A")
+    assert (answer.status, error_of(answer)["parameter"]) == (400, "account_id")
 
 
 @pytest.mark.parametrize("path", ["/api/accounts", "/api/accounts/nobody", "/api/fleet/tally.csv"])
