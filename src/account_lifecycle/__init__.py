@@ -6,6 +6,8 @@
 Public names only; importing this touches no optional part.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .engine.core import Engine
 from .engine.diagnosis import Diagnosis
 from .engine.observations import Observation
@@ -34,7 +36,7 @@ from .hooks.calls import (
 )
 from .hooks.outcomes import Dead, Disable, Done, RetryAt
 from .hooks.registry import HookOutcome
-from .intake.logs import Received, read_log
+from .intake.layouts import Received
 from .lifecycle.account import Account
 from .lifecycle.anomalies import AnomalyKind, NextStep, Severity
 from .lifecycle.decide import Decision
@@ -47,6 +49,9 @@ from .lifecycle.stories import Story, StoryKind
 from .lifecycle.windows import BlindWindow
 from .records import DeliveryState, OnDead, StatusChange
 from .verify.record import Verification
+
+if TYPE_CHECKING:
+    from .intake.logs import read_log
 
 __all__ = [
     "Account",
@@ -99,3 +104,12 @@ __all__ = [
     "Verification",
     "read_log",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name that is imported by who uses it: reading logs takes a tenth of the whole package."""
+    if name == "read_log":
+        from .intake.logs import read_log
+
+        return read_log
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

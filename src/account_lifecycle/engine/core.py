@@ -26,7 +26,7 @@ from ..hooks.tracebacks import Tracebacks
 from ..hooks.worker import STOP_S, Worker, is_ticking
 from ..intake import arguments
 from ..intake.archives import event_of
-from ..intake.logs import Received
+from ..intake.layouts import Received
 from ..intake.payloads import Payload, parse
 from ..intake.quarantine import Replayed, refusal, replay_quarantine
 from ..intake.times import arrival, in_utc

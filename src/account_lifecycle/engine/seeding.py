@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 
 from ..errors import ConfigurationError, PayloadError, StoreError
 from ..intake.archives import event_of
-from ..intake.logs import Received
+from ..intake.layouts import Received
 from ..intake.quarantine import refusal
 from ..intake.times import arrival, in_utc
 from ..lifecycle.account import Account

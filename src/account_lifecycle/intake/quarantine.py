@@ -9,7 +9,6 @@ from ..lifecycle.decide import Decision
 from ..lifecycle.events import Event
 from ..lifecycle.wording import JsonObject, time_text
 from ..records import Quarantined, Refused
-from .logs import hint_of
 from .payloads import parse
 
 Rows = Callable[[], Iterable[Quarantined]]
@@ -40,6 +39,8 @@ class QuarantineGroup(NamedTuple):
     @property
     def to_do(self) -> str:
         """What to do about them, in a sentence."""
+        from .logs import hint_of  # imports whatever reads logs
+
         look = f"look at one of them: account-lifecycle quarantine show {self.first.quarantine_id}"
         return hint_of(self.first.field, self.first.foreign) or look
 
