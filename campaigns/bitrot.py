@@ -15,6 +15,7 @@ from random import Random
 from typing import NamedTuple
 
 from account_lifecycle import AccountLifecycleError, Engine, HookCall
+from account_lifecycle.stores.reconciliations import Reconciliation
 from account_lifecycle.testing import Clock
 
 from .cells import Extent, live_extents
@@ -187,6 +188,7 @@ def make_rich_store(path: Path, events: int, seed: int) -> None:
         feed_on(engine, webhooks(seed + 1, events // 20, accounts, padding=LARGE))
         _run_hooks(engine, clock)
         engine.check_deadlines(LATER)
+        _reconcile(engine)
         engine.erase_account(accounts[0])
         engine.prune(T0 + timedelta(minutes=events // 10), path.with_name("archive.jsonl.gz"))
     with Engine.open(url, clock=clock, observers=()) as engine:  # without hooks: what comes of it waits
@@ -201,6 +203,13 @@ def _run_hooks(engine: Engine, clock: Clock) -> None:
     for _ in range(ATTEMPTS):
         clock.now += timedelta(days=1)
         engine.run_hooks()
+
+
+def _reconcile(engine: Engine) -> None:
+    """Leave the row of a run over a vendor's list, of which nothing differed."""
+    begun = engine.now()
+    number = engine.store.begin_reconciliation(begun, begun + timedelta(minutes=10))
+    engine.store.end_reconciliation(Reconciliation(number, begun, begun + timedelta(seconds=9), is_whole=True))
 
 
 def _succeed(call: HookCall) -> None:

@@ -50,6 +50,7 @@ def test_the_list_for_programs_has_everything(run: Run, ran: Path) -> None:
         "attempts": 8,
         "on_dead": "skip",
         "after_s": None,
+        "confirm": False,
         "paired": False,
         "since": "beginning",
         "is_behind": False,

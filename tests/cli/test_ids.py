@@ -18,11 +18,12 @@ BESIDE = {"account erase": ["--yes"], "hooks redrive": []}
 
 
 def taking_an_id(group: click.Group = program, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], bool]]:
-    """Every command that takes an account's id, and whether that is an argument of its own."""
+    """Every command that takes an id of a store's account, and whether that is an argument of its own."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from taking_an_id(command, (*path, name))
-        for parameter in command.params:
+        names = [parameter.name for parameter in command.params]
+        for parameter in command.params if "store" in names else ():
             if parameter.name == "account_id":
                 yield [*path, name, *BESIDE.get(" ".join((*path, name)), [])], isinstance(parameter, click.Argument)
 

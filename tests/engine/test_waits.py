@@ -67,6 +67,7 @@ CALLS: dict[str, Act] = {
     "iter_quarantine": lambda engine, _: list(engine.iter_quarantine()),
     "last_reconciliation": lambda engine, _: engine.last_reconciliation(),
     "machine_for": lambda engine, _: engine.machine_for("a-0"),
+    "now": lambda engine, _: engine.now(),
     "observe": lambda engine, _: engine.observe("b", "OK"),
     "observe_all": lambda engine, _: engine.observe_all([Observation("b", "OK")]),
     "open": lambda engine, folder: Engine.open(f"sqlite:///{folder}/accounts.db", observers=()).close(),

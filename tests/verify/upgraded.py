@@ -36,7 +36,7 @@ CHANGES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("policy", "redelivery_window: timedelta = 10 * _MINUTE", "redelivery_window: timedelta = 90 * _MINUTE"),
         ("policy", "retry_horizon: timedelta = 20 * _HOUR", "retry_horizon: timedelta = 2 * _HOUR"),
     ),
-    "code": (("rules", "ORDER_OF_JUDGING = 4\n", "ORDER_OF_JUDGING = 5\n"),),
+    "code": (("rules", "ORDER_OF_JUDGING = ", "{0}1 + "),),
 }
 """By name: modules of ``lifecycle``, what stands in each, and what takes its place; ``{0}`` is what stood there."""
 

@@ -126,16 +126,20 @@ def overview_then(store: Store, then: datetime, policy: Policy) -> Overview:
     """Return how the fleet stood at a moment (aware, UTC), from the events received by then."""
     doubtful = 0
     tallies: Counter[tuple[Status, Health, str | None, bool]] = Counter()
+    oldest: dict[tuple[Status, Health, str | None, bool], datetime] = {}
 
     def counted() -> Iterable[Account]:
         nonlocal doubtful
         for account in accounts_as_of(store, then):
             doubtful += account.doubtful
-            tallies[account.status, account.health, account.provider, account.stuck] += 1
+            key = account.status, account.health, account.provider, account.stuck
+            tallies[key] += 1
+            if account.since is not None:
+                oldest[key] = min(oldest.get(key, account.since), account.since)
             yield account
 
     silent = unannounced(counted(), then, policy)
-    found = tallied((key[:3], count, None, count if key[3] else 0) for key, count in tallies.items())
+    found = tallied((key[:3], count, oldest.get(key), count if key[3] else 0) for key, count in tallies.items())
     return _overview(store, found, then, doubtful, silent, None)
 
 
