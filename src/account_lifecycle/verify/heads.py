@@ -54,6 +54,10 @@ class ArchivesProof(NamedTuple):
         return not (self.faults or self.not_judged or self.missing)
 
 
+NO_ARCHIVES = ArchivesProof((), 0, 0, (), frozenset())
+"""What none proves."""
+
+
 def head_proof(store: Prover, head: str, archives: ArchivesProof) -> HeadProof:
     """Return what a head, in hexadecimal, proves about the store."""
     try:

@@ -30,12 +30,12 @@ from ..errors import StoreError
 from ..lifecycle.account import Account
 from ..lifecycle.events import NOBODY
 from ..lifecycle.policy import Policy
-from ..lifecycle.rules import RecordedPolicies, is_named_rightly
+from ..lifecycle.rules import RecordedPolicies, Rules, is_named_rightly
 from ..lifecycle.wording import moment, printable
 from ..records import Evidence, Fault
 from ..stores.protocol import Store
 from .fold import MAX_SHOWN, Fold
-from .heads import ArchivesProof, HeadProof, head_proof, prove_archives
+from .heads import NO_ARCHIVES, ArchivesProof, HeadProof, head_proof, prove_archives
 from .signing import SignedHead
 
 MAX_FAULTS = 100
@@ -155,18 +155,32 @@ class _Examination:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._head = store.head()
-        self._policies = RecordedPolicies(store.rules)
         self._events = self._accounts = self._not_judged = self._fault_count = 0
         self._by_rules: Counter[str] = Counter()
         self._faults: list[Fault] = []
+        self._unread: list[Fault] = []
+        self._head = self._read("the head", store.head, "")
+        self._policies = RecordedPolicies(self._rules)
+
+    def _read(self, what: str, read: Callable[[], RecordT], otherwise: RecordT) -> RecordT:
+        """Return what is read, or something else if a row of it cannot be, which is a fault."""
+        try:
+            return read()
+        except UNREADABLE as error:
+            fault = Fault(what, damage(error))
+            if fault not in self._unread:
+                self._unread.append(fault)
+            return otherwise
+
+    def _rules(self) -> list[Rules]:
+        return self._read("the rules", self._store.rules, [])
 
     def run(
         self, paths: Iterable[Path], expect_head: str | None, signed: Iterable[SignedHead], policy: Policy | None
     ) -> Verification:
         for fault in self._store.faults():
             self._add([fault])
-        for rules in self._store.rules():
+        for rules in self._rules():
             if not is_named_rightly(rules):
                 self._add([Fault(f"rules {printable(rules.name, MAX_SHOWN)}", "they are not what their name says")])
         own = len(self._faults)
@@ -177,11 +191,14 @@ class _Examination:
                 raise
             self._add([Fault("the rest of the store", f"it cannot be read: {error}")])
         self._check_deadlines(policy)
-        archives = prove_archives(self._store, paths, self._policies)
-        self._add([*archives.faults])
-        expected = None if expect_head is None else head_proof(self._store, expect_head, archives)
-        for each in signed:
-            expected = self._check_signed(each, archives) or expected
+        archives, expected = NO_ARCHIVES, None
+        if self._read("where the ledger begins", self._is_start_readable, False):
+            archives = prove_archives(self._store, paths, self._policies)
+            self._add([*archives.faults])
+            expected = None if expect_head is None else head_proof(self._store, expect_head, archives)
+            for each in signed:
+                expected = self._check_signed(each, archives) or expected
+        self._add(self._unread)
         first = _first(self._store, self._faults[:own], self._faults[own:])
         return Verification(
             self._events,
@@ -195,6 +212,13 @@ class _Examination:
             expected,
             first,
         )
+
+    def _is_start_readable(self) -> bool:
+        """Read what was pruned and where the ledger begins since; return True."""
+        self._store.segments()
+        for _ in self._store.baselines():
+            pass
+        return True
 
     def _check_deadlines(self, policy: Policy | None) -> None:
         """Add a fault for each account of which a deadline would be missed."""

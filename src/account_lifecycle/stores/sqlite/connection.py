@@ -205,15 +205,24 @@ def _unescaped(text: str) -> str:
 
 @contextmanager
 def in_our_words(path: Path) -> Iterator[None]:
-    """Raise the errors of SQLite and of the disk as ``StoreError``, in our words."""
+    """Raise the errors of SQLite and of the disk as ``StoreError``, in our words; so too text that is not UTF-8, of
+    which SQLite says nothing."""
     try:
         yield
     except apsw.Error as error:
         raise _kind(error)(f"{path}: {_advice(error)} SQLite says: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise damaged(path, error) from error
     except OSError as error:
         kind = StoreFull if error.errno in _NO_ROOM else StoreError
         advice = _FULL if kind is StoreFull else "the file's lock cannot be had. Check the permissions of its folder."
         raise kind(f"{path}: {advice} The system says: {error.strerror}.") from error
+
+
+def damaged(path: Path, error: Exception) -> StoreError:
+    """Return what is raised for a row that holds what this program never wrote."""
+    advice = "`account-lifecycle verify` names it; restore a backup."
+    return StoreError(f"{path}: a row is damaged ({error}). {advice}")
 
 
 _FULL = "the disk is full; nothing of this call was kept. Make room and feed the same again."

@@ -43,23 +43,28 @@ def _run(check: Callable[[Snapshot], Iterator[Fault]], snapshot: Snapshot) -> It
         yield from check(snapshot)
     except _NOT_DAMAGE:
         raise
-    except (apsw.Error, UnicodeDecodeError) as error:
+    except (apsw.Error, *_ODD_VALUES) as error:
         yield Fault("the file", f"is damaged where {check.__name__.strip('_')} are: {error}")
 
 
 def _rows(snapshot: Snapshot, name: str, what: str) -> Iterator[Row | Fault]:
-    """Yield the rows of a statement; a fault in the place of one whose text is none."""
-    found, last = snapshot.rows(_SQL[name].replace("{where}", "")), "the first"
+    """Yield the rows of a named statement; a fault in the place of one whose text is none."""
+    return _readable(snapshot, _SQL[name].replace("{where}", ""), what)
+
+
+def _readable(snapshot: Snapshot, sql: str, what: str) -> Iterator[Row | Fault]:
+    found, last = snapshot.rows(sql), ""
     while True:
         try:
             row = next(found, None)
         except UnicodeDecodeError as error:
-            yield Fault(f"{what} after {last}", f"holds text that is not UTF-8 ({error.reason})")
+            place = f"{what} after {last}" if last else f"the first {what}"
+            yield Fault(place, f"holds text that is not UTF-8 ({error.reason})")
             continue
         if row is None:
             return
         yield row
-        last = str(row[0])
+        last = repr(row[0])
 
 
 # ---- The file -----------------------------------------------------------------------------------------
@@ -185,7 +190,7 @@ def _account_finding(row: Row) -> str:
 
 
 def _windows(snapshot: Snapshot) -> Iterator[Fault]:
-    for row in _rows(snapshot, "stored_windows", "the blind window of account"):
+    for row in _rows(snapshot, "stored_windows", "blind window of account"):
         if isinstance(row, Fault):
             yield row
         elif finding := _window_finding(row):
@@ -218,7 +223,7 @@ def _window_finding(row: Row) -> str:
 
 def _quarantine(snapshot: Snapshot) -> Iterator[Fault]:
     expected = 1
-    for row in _rows(snapshot, "quarantine_rows", "number"):
+    for row in _rows(snapshot, "quarantine_rows", "number of the quarantine"):
         if isinstance(row, Fault):
             yield row
             continue
@@ -249,8 +254,10 @@ def _is_quarantined_right(row: Row) -> bool:
 
 def _sealed_rows(snapshot: Snapshot) -> Iterator[Fault]:
     for table, what in (("segment", "segment"), ("hook", "hook"), ("counter", "the counter of")):
-        for row in snapshot.rows(f"SELECT * FROM {table} ORDER BY 1"):
-            if not _is_sealed(table, row):
+        for row in _readable(snapshot, f"SELECT * FROM {table} ORDER BY 1", table):
+            if isinstance(row, Fault):
+                yield row
+            elif not _is_sealed(table, row):
                 yield Fault(f"{what} {row[0]}", _CHANGED)
     ((hooks,),) = snapshot.rows(_SQL["count_hooks"])
     if hooks != (known := _counter(snapshot, "hook")):
@@ -258,13 +265,19 @@ def _sealed_rows(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _reconciliations(snapshot: Snapshot) -> Iterator[Fault]:
-    with suppress(*_ODD_VALUES):
-        yield from run_faults(snapshot.rows(_SQL["reconciliation_rows"]), _counter(snapshot, "reconciliation"))
+    found, faults = _parted(_rows(snapshot, "reconciliation_rows", "reconciliation"))
+    yield from faults
+    yield from run_faults(iter(found), _counter(snapshot, "reconciliation"))
+
+
+def _rules(snapshot: Snapshot) -> Iterator[Fault]:
+    """Check that each can be read; whether it is what its name says is for whoever judges by it."""
+    yield from _parted(_rows(snapshot, "rules", "rules"))[1]
 
 
 def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
     shares = []
-    for row in _rows(snapshot, "baselines", "the baseline of account"):
+    for row in _rows(snapshot, "baselines", "baseline of account"):
         if isinstance(row, Fault):
             yield row
             continue
@@ -274,8 +287,7 @@ def _baselines(snapshot: Snapshot) -> Iterator[Fault]:
             yield Fault(f"the baseline of account {row[0]!r}", finding, str(row[0]))
         with suppress(*_ODD_VALUES):
             shares.append(chain.baseline_share(rows.account_from(row[:-1]), windows))
-    with suppress(*_ODD_VALUES):
-        yield from chain.pruned_faults([rows.segment_from(row) for row in snapshot.rows(_SQL["segments"])], shares)
+    yield from chain.pruned_faults([rows.segment_from(row) for row in snapshot.rows(_SQL["segments"])], shares)
 
 
 def _is_baseline_right(row: Row, windows: list[Row]) -> bool:
@@ -306,16 +318,15 @@ def _deliveries(snapshot: Snapshot) -> Iterator[Fault]:
 
 def _undelivered(snapshot: Snapshot) -> Iterator[Fault]:
     """Check that deliveries belong to a hook, and that each hook has those that it wanted since it is known."""
-    with suppress(*_ODD_VALUES):
-        hooks = [hook_from(row) for row in snapshot.rows(_SQL["hooks"])]
-        for delivery_id, account_id in unowned(hooks, snapshot.rows(_SQL["unowned_deliveries"])):
-            yield Fault(f"delivery {delivery_id}", "its hook is not there", account_id)
-        known_after = min((hook.known_after for hook in hooks), default=0)
-        events = snapshot.rows(_SQL["events_with_effects"], (known_after,)) if hooks else iter(())
-        made = snapshot.rows(_SQL["deliveries_made"], (known_after * EFFECTS_PER_EVENT,))
-        for effect_id, account_id, hook in undelivered(hooks, _delivered(events, made)):
-            place = f"the delivery of effect {effect_id} for hook {hook.name}"
-            yield Fault(place, "is missing", account_id)
+    hooks = [hook_from(row) for row in snapshot.rows(_SQL["hooks"])]
+    for delivery_id, account_id in unowned(hooks, snapshot.rows(_SQL["unowned_deliveries"])):
+        yield Fault(f"delivery {delivery_id}", "its hook is not there", account_id)
+    known_after = min((hook.known_after for hook in hooks), default=0)
+    events = snapshot.rows(_SQL["events_with_effects"], (known_after,)) if hooks else iter(())
+    made = snapshot.rows(_SQL["deliveries_made"], (known_after * EFFECTS_PER_EVENT,))
+    for effect_id, account_id, hook in undelivered(hooks, _delivered(events, made)):
+        place = f"the delivery of effect {effect_id} for hook {hook.name}"
+        yield Fault(place, "is missing", account_id)
 
 
 def _delivered(events: Iterator[Row], made: Iterator[Row]) -> Iterator[tuple[int, str, int, str, set[tuple[int, str]]]]:
@@ -347,5 +358,5 @@ def _count(decided: str) -> int:
 
 _CHECKS = (
     _pages, _tables, _events, _orphans, _accounts, _windows, _baselines, _quarantine, _sealed_rows, _deliveries,
-    _undelivered, _reconciliations,
+    _undelivered, _reconciliations, _rules,
 )  # fmt: skip

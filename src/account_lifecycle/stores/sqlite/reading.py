@@ -16,7 +16,7 @@ from ..fleet_reading import Clause, Read
 from ..reading import SQLReader
 from ..reconciliations import Listing
 from ..rows import Row
-from .connection import every, has_tables
+from .connection import damaged, every, has_tables
 from .ledger import last_link, load
 from .transactions import SQLiteFile
 
@@ -88,9 +88,7 @@ class SQLiteReader(SQLiteFile, SQLReader):
         try:
             yield from make(self._stream(sql, tuple(bindings)))
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-            raise StoreError(
-                f"{self.path}: a row is damaged ({error}). `account-lifecycle verify` names it; restore a backup."
-            ) from error
+            raise damaged(self.path, error) from error
 
 
 def _head(db: apsw.Connection) -> bytes:
