@@ -224,14 +224,15 @@ def test_a_new_sign_in_begins_the_count_of_syncs_anew() -> None:
         ("CREATION_SUCCESS OK", "WHATSAPP", "recruiter"),
         ("OK", "LINKEDIN", "recruiter"),
         ("CREATION_SUCCESS SYNC_SUCCESS/classic OK CREDENTIALS", "LINKEDIN", "recruiter"),
+        ("CREATION_SUCCESS SYNC_SUCCESS/classic OK STOPPED", "LINKEDIN", "recruiter"),
     ],
-    ids=["all synced", "not premium", "another provider", "sign-in never heard of", "lost"],
+    ids=["all synced", "not premium", "another provider", "sign-in never heard of", "lost", "stopped"],
 )
 def test_no_sync_is_missing_where_none_can_be_expected(words: str, provider: str, product: str) -> None:
-    life = Life(provider=provider)
+    life = Life()
     for each in words.split():
         word, _, named = each.partition("/")
-        life.hears(word, product=named, after=MINUTE)
+        life.hears(word, product=named, after=MINUTE, provider=provider)
 
     status = life.account.status.value
     assert outcome(life.observes(status, after=DAY, product=product)) == ("CONFIRMED", [], [])

@@ -90,8 +90,8 @@ class SQLiteLedger(SQLiteFile, Feeder):
         """Keep unreadable payloads, in one transaction; return their numbers."""
 
         def write(db: apsw.Connection) -> list[int]:
-            first = every(db, _SQL["last_quarantined"])[0][0] + 1
-            numbers = list(range(first, first + len(refused)))
+            ((last,),) = every(db, _SQL["last_quarantined"])
+            numbers = list(range(last + 1, last + 1 + len(refused)))
             db.executemany(_SQL["quarantine"], quarantine_rows(numbers, refused))
             if numbers:
                 note_number(db, "quarantine", numbers[-1])
@@ -257,7 +257,8 @@ def load(db: apsw.Connection, account_ids: Iterable[str]) -> list[Row]:
 
 def last_account(db: apsw.Connection) -> int:
     """Return the last number that was given to an account."""
-    return int(every(db, _SQL["last_account"])[0][0])
+    ((number,),) = every(db, _SQL["last_account"])
+    return int(number)
 
 
 def last_link(db: apsw.Connection) -> tuple[int, bytes]:

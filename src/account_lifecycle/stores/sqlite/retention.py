@@ -107,7 +107,7 @@ class SQLiteRetention(SQLiteFile):
         at = rows.to_us(until)
 
         def read(db: apsw.Connection) -> Unpruned:
-            events, last = every(db, _SQL["unpruned"], (at,))[0]
+            ((events, last),) = every(db, _SQL["unpruned"], (at,))
             hooks = every(db, _SQL["unpruned_of_hooks"], (at, at))
             return unpruned_from(events, hooks, every(db, _SQL["unpruned_behind"], (at, last)))
 
@@ -182,8 +182,8 @@ class _Pruning:
         taken = [self.segment] if self.segment.events else []
         if [rows.segment_from(row) for row in every(db, _SQL["segments"])] != [*self._earlier, *taken]:
             raise StoreError("Somebody else has pruned at the same time.")
-        first, _ = every(db, _SQL["bounds"])[0]
-        (unfinished,) = every(db, _SQL["first_unfinished"])[0]
+        ((first, _),) = every(db, _SQL["bounds"])
+        ((unfinished,),) = every(db, _SQL["first_unfinished"])
         if first is None or first > self._cut or (unfinished is not None and unfinished <= first):
             return None
         last = min(self._cut, first + RETENTION_PAGE - 1, *([] if unfinished is None else [unfinished - 1]))
@@ -214,10 +214,10 @@ class _Pruning:
 
 def _cut(db: apsw.Connection, until: datetime) -> int | None:
     """Return the number of the last event to go."""
-    first, last = every(db, _SQL["bounds"])[0]
+    ((first, last),) = every(db, _SQL["bounds"])
     if first is None:
         return None
-    unfinished = every(db, _SQL["first_unfinished"])[0][0]
+    ((unfinished,),) = every(db, _SQL["first_unfinished"])
     later = every(db, _SQL["first_received_later"], (rows.to_us(until),))
     ends = [last + 1, *(number for (number,) in later), *([] if unfinished is None else [unfinished])]
     return min(ends) - 1 if min(ends) > first else None
