@@ -270,7 +270,11 @@ class SubscribedHook(NamedTuple):
     disabled_at: datetime | None = None
     """Since when its deliveries wait for it to be enabled; None while it is."""
     disabled_reason: str = ""
-    known_after: int = 0  # every later event with an effect that it wants has a delivery of it
+    known_after: int = 0
+    """Every later event with an effect that it wants has a delivery of it, once its backlog is past it."""
+    chosen: tuple[str, ...] | None = None
+    """Of one with a severity or a next step: the kinds of anomalies that these came to when it was made known; None
+    until then, and of one with neither."""
 
     @property
     def given_name(self) -> str:

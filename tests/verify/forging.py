@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 
 from account_lifecycle import Engine
 from account_lifecycle.engine.deadlines import redate
+from account_lifecycle.lifecycle.anomalies import Severity
+from account_lifecycle.lifecycle.effects import EffectKind
 from account_lifecycle.records import DeliveryState, Refused
 from account_lifecycle.stores import chain, rows
 from account_lifecycle.stores.reconciliations import Reconciliation
 from builders import T0, announced, at
-from stores.hooks import claim, complete, hook
+from stores.hooks import claim, complete, hook, planned
 from verify.fleets import everything, feed, words
 
 _EVENTS = """
@@ -95,7 +97,8 @@ def fill(engine: Engine, archive: Path | None) -> None:
     """
     store = engine.store
     if archive is None:
-        store.subscribe([hook("mail", since=None), hook("page", since=None)], at(-1))
+        severe = hook("severe", EffectKind.ANOMALY, severity=Severity.ERROR, since=None)
+        store.subscribe([hook("mail", since=None), hook("page", since=None), severe], at(-1))
     feed(store, everything())
     words(engine, "left", ["OK", "ERROR", "OK", "CREDENTIALS"])
     feed(store, [announced("right", word, 90 + n, "IMAP") for n, word in enumerate(["OK", "ERROR", "RECONNECTED"])])
@@ -112,6 +115,7 @@ def fill(engine: Engine, archive: Path | None) -> None:
     complete(store, second, state=DeliveryState.DEAD)
     store.redrive([second.delivery_id], at(10**5))
     feed(store, [announced("tail", "OK", 10**5)])
+    planned(store, hook("late"), now=at(10**5))
     redate(store, engine.policy, at(10**6))
 
 
@@ -316,6 +320,18 @@ FORGERIES: dict[str, Forgery] = {
     ),
     "the last delivery is taken out": Forgery(
         sql(f"DELETE FROM delivery WHERE delivery_id = {DELIVERY.format('max')}"), "for hook page"
+    ),
+    "the first delivery of a backlog is taken out": Forgery(
+        sql("DELETE FROM delivery WHERE delivery_id = (SELECT min(delivery_id) FROM delivery WHERE hook = 'late')"),
+        "for hook late",
+    ),
+    "the last delivery of a backlog is taken out": Forgery(
+        sql("DELETE FROM delivery WHERE delivery_id = (SELECT max(delivery_id) FROM delivery WHERE hook = 'late')"),
+        "for hook late",
+    ),
+    "a delivery of a hook for severe anomalies is taken out": Forgery(
+        sql("DELETE FROM delivery WHERE delivery_id = (SELECT min(delivery_id) FROM delivery WHERE hook = 'severe')"),
+        "for hook severe",
     ),
     "a delivery is said to be done": Forgery(
         sql(f"UPDATE delivery SET state = 'done' WHERE delivery_id = {DELIVERY.format('max')}"), "delivery"

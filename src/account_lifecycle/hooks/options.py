@@ -5,10 +5,10 @@ from typing import Literal, TypedDict
 
 from ..intake import arguments
 from ..intake.times import in_utc
-from ..lifecycle.anomalies import AnomalyKind, NextStep, Severity
-from ..lifecycle.effects import Effect, EffectKind, condition_of
+from ..lifecycle.anomalies import NextStep, Severity
+from ..lifecycle.effects import EffectKind, condition_of
 from ..records import BEGINNING, OnDead, SubscribedHook
-from ..stores.outbox_rows import wants
+from ..stores.outbox_rows import wants_anything
 
 Ordering = Literal["account", "none"]
 Since = Literal["now", "beginning"] | datetime
@@ -109,7 +109,7 @@ def _check_dwell(terms: SubscribedHook) -> None:
 
 def _check_filters(terms: SubscribedHook) -> None:
     """Refuse filters that no anomaly passes."""
-    if terms.kind is EffectKind.ANOMALY and not any(wants(terms, Effect(terms.kind, kind)) for kind in AnomalyKind):
+    if not wants_anything(terms):
         name, found = ("severity", terms.severity) if terms.severity else ("next_step", terms.next_step)
         what = f"of {terms.subject}" if terms.subject else "that ask for that"
         raise ValueError(f"{name}: found {found!s}; expected what anomalies {what} can have, or they never call it")

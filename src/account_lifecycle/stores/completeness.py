@@ -1,4 +1,5 @@
-"""Which deliveries have to be there: those that each hook wanted of the events that were fed since it is known."""
+"""Which deliveries have to be there: those that each hook wanted of the events that were fed since it is known,
+and of those before that which it had as a backlog."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -14,15 +15,15 @@ def undelivered(
     """Yield effects without a delivery for a hook that wants them and knew of them: id, account id and the hook.
 
     ``events`` are event id, account id, time of receipt and effects' text of each that is not quiet, and the effect
-    ids and hooks of its deliveries. Hooks that choose anomalies by what the code says of their kind are passed over:
-    an upgrade may have changed that.
+    ids and hooks of its deliveries.
     """
-    planner = Planner(hook for hook in hooks if hook.severity is None and hook.next_step is None and not _taken(hook))
+    planner = Planner(hook for hook in hooks if not _taken(hook))
     for event_id, account_id, received_at, text, made in events:
         for place, hook in planner.wanted(text):
             effect_id = event_id * EFFECTS_PER_EVENT + place
             is_its_own = event_id > hook.known_after and (hook.since is None or from_us(received_at) >= hook.since)
-            if is_its_own and (effect_id, hook.name) not in made:
+            is_put_off = hook.backlog is not None and hook.backlog.after < event_id <= hook.backlog.until
+            if is_its_own and not is_put_off and (effect_id, hook.name) not in made:
                 yield effect_id, account_id, hook
 
 

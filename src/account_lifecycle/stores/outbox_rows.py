@@ -112,16 +112,17 @@ def hook_row(hook: SubscribedHook) -> Row:
         maybe_us(hook.disabled_at),
         hook.disabled_reason,
         hook.known_after,
+        None if hook.chosen is None else ",".join(hook.chosen),
     )
 
 
-HOOK_COLUMNS = 18
+HOOK_COLUMNS = 19
 
 
 def hook_from(row: Row) -> SubscribedHook:
     """Make a hook from its columns."""
     name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, *rest = row
-    dwell, is_paired, is_confirmed, since, after, until, subscribed_at, disabled_at, reason, known_after = rest
+    dwell, is_paired, is_confirmed, since, after, until, subscribed_at, disabled_at, reason, known_after, chosen = rest
     return SubscribedHook(
         name,
         EffectKind(kind),
@@ -140,6 +141,7 @@ def hook_from(row: Row) -> SubscribedHook:
         maybe_time(disabled_at),
         reason,
         known_after,
+        None if chosen is None else tuple(chosen.split(",")) if chosen else (),
     )
 
 
@@ -150,12 +152,12 @@ def resubscribed(
 
     ``earlier`` are the events that there are: the backlog of one that becomes known with a ``since``.
     """
-    last = 0 if earlier is None else earlier.until
+    hook, last = hook._replace(chosen=chosen_by(hook)), 0 if earlier is None else earlier.until
     if known is None:
         backlog = None if hook.since is None else earlier
         kept = hook._replace(backlog=backlog, subscribed_at=now, disabled_at=None, disabled_reason="")
-        return kept._replace(known_after=last)
-    is_wanting_the_same = _wishes(hook) == _wishes(known)
+        return kept._replace(known_after=last if backlog is None else backlog.after)
+    is_wanting_the_same = wishes(hook) == wishes(known)
     return hook._replace(
         known_after=known.known_after if is_wanting_the_same else max(last, known.known_after),
         since=known.since,
@@ -166,9 +168,23 @@ def resubscribed(
     )
 
 
-def _wishes(hook: SubscribedHook) -> tuple[object, ...]:
+def wishes(hook: SubscribedHook) -> tuple[object, ...]:
     """Return what decides which effects a hook wants."""
-    return hook.kind, hook.subject, hook.severity, hook.next_step
+    return hook.kind, hook.subject, hook.chosen
+
+
+def chosen_by(hook: SubscribedHook) -> tuple[str, ...] | None:
+    """Return the kinds of anomalies that a hook's severity and next step come to, as this version has them; None if it
+    has neither. They are kept, so that what it wanted can be told after an upgrade that changes them."""
+    if hook.severity is None and hook.next_step is None:
+        return None
+    order = [*Severity]
+    least = 0 if hook.severity is None else order.index(hook.severity)
+    return tuple(
+        kind.value
+        for kind in AnomalyKind
+        if order.index(kind.severity) >= least and hook.next_step in (None, kind.next_step)
+    )
 
 
 def changed_hooks(
@@ -227,11 +243,13 @@ def wants(hook: SubscribedHook, effect: Effect) -> bool:
     """Return whether a hook is to be called for an effect."""
     if effect.kind is not hook.kind or hook.subject not in (None, effect.subject):
         return False
-    if hook.severity is None and hook.next_step is None:
-        return True
-    anomaly, order = AnomalyKind(effect.subject), [*Severity]
-    is_severe = hook.severity is None or order.index(anomaly.severity) >= order.index(hook.severity)
-    return is_severe and hook.next_step in (None, anomaly.next_step)
+    return hook.chosen is None or effect.subject in hook.chosen
+
+
+def wants_anything(hook: SubscribedHook) -> bool:
+    """Return whether there is an anomaly that a hook is to be called for, if it is for anomalies."""
+    chosen = chosen_by(hook)
+    return hook.kind is not EffectKind.ANOMALY or chosen is None or any(hook.subject in (None, kind) for kind in chosen)
 
 
 class Planner:

@@ -16,7 +16,7 @@ from datetime import datetime
 from ..lifecycle.effects import Effect, ends
 from ..records import UNFINISHED, DeliveryState, SubscribedHook
 from .decided import effects_from
-from .outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, Planner
+from .outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, Planner, wishes
 from .rows import to_us
 
 ENDED = "the account was no longer in that state when it was to be called"
@@ -38,12 +38,16 @@ def skipped(hook: SubscribedHook, before: datetime) -> SubscribedHook:
     return hook if hook.backlog is None or hook.since is None else hook._replace(since=max(before, hook.since))
 
 
-def renamed(old: SubscribedHook, new: SubscribedHook | None, name: str, now: datetime) -> SubscribedHook:
-    """Return the hook that takes over from an old one, disabled until it has all its deliveries."""
+def renamed(old: SubscribedHook, new: SubscribedHook | None, name: str, now: datetime, last: int) -> SubscribedHook:
+    """Return the hook that takes over from an old one, disabled until it has all its deliveries.
+
+    ``last`` is the last event. If both wanted the same, it has whatever the old one had.
+    """
     kept = (new or old)._replace(
         name=name, since=old.since, backlog=old.backlog, subscribed_at=old.subscribed_at, disabled_at=now
     )
-    return kept._replace(disabled_reason=renaming(old.name))
+    known_after = old.known_after if wishes(kept) == wishes(old) else last
+    return kept._replace(disabled_reason=renaming(old.name), known_after=known_after)
 
 
 def renaming(old: str) -> str:

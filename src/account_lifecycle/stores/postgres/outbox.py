@@ -131,7 +131,8 @@ class PostgresOutbox:
                 return new in hooks and hooks[new].disabled_reason == renaming(old)
             if transaction.ask("is_running", (old,))[0][0]:
                 raise StoreBusy(f"{old} is being called. Stop the workers that have it under this name, and try again.")
-            taking = renamed(hooks[old], hooks.get(new), new, now)
+            last = transaction.ask("earlier_events")[0][1] or 0
+            taking = renamed(hooks[old], hooks.get(new), new, now, last)
             with transaction.round():
                 transaction.execute("delete_hook", (old,))
                 transaction.execute("delete_hook", (new,))

@@ -109,7 +109,8 @@ CREATE TABLE hook (
     subscribed_at   bigint NOT NULL,
     disabled_at     bigint,
     disabled_reason text NOT NULL,
-    known_after     bigint NOT NULL     -- every later event with an effect that it wants has a delivery
+    known_after     bigint NOT NULL,   -- every later event with an effect that it wants has a delivery, but for a backlog
+    chosen          text               -- the kinds of anomalies that severity and next step came to when it became known
 );
 
 -- Grows with every change of a hook, so that a feed reads them only when they changed.

@@ -193,12 +193,13 @@ SELECT nextval('hook_generation')
 SELECT min(event_id) - 1, max(event_id) FROM event
 
 -- name: save_hook
-INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO hook VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET
     kind = excluded.kind, subject = excluded.subject, severity = excluded.severity, next_step = excluded.next_step,
     is_ordered = excluded.is_ordered, attempts_limit = excluded.attempts_limit, on_dead = excluded.on_dead,
     after = excluded.after, is_paired = excluded.is_paired, is_confirmed = excluded.is_confirmed, since = excluded.since,
-    backlog_after = excluded.backlog_after, backlog_until = excluded.backlog_until, known_after = excluded.known_after
+    backlog_after = excluded.backlog_after, backlog_until = excluded.backlog_until, known_after = excluded.known_after,
+    chosen = excluded.chosen
 
 -- name: lock_seal
 -- Before hooks change: so that what seals them sees whatever others have changed.

@@ -125,7 +125,8 @@ class SQLiteOutbox(SQLiteFile):
                 return new in hooks and hooks[new].disabled_reason == renaming(old)
             if every(db, _SQL["is_running"], (old,))[0][0]:
                 raise StoreBusy(f"{old} is being called. Stop the workers that have it under this name, and try again.")
-            save_hooks(db, [renamed(hooks[old], hooks.get(new), new, now)])
+            last = every(db, _SQL["earlier_events"])[0][1] or 0
+            save_hooks(db, [renamed(hooks[old], hooks.get(new), new, now, last)])
             db.execute(_SQL["forget_hook"], (old,)).fetchall()
             return True
 

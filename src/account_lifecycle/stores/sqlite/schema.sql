@@ -105,7 +105,8 @@ CREATE TABLE hook (
     subscribed_at   INTEGER NOT NULL,
     disabled_at     INTEGER,
     disabled_reason TEXT NOT NULL,
-    known_after     INTEGER NOT NULL,  -- every later event with an effect that it wants has a delivery
+    known_after     INTEGER NOT NULL,  -- every later event with an effect that it wants has a delivery, but for a backlog
+    chosen          TEXT,              -- the kinds of anomalies that severity and next step came to when it became known
     digest          BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 

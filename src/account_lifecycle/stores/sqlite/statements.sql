@@ -142,11 +142,11 @@ UPDATE event SET owner = NULL, reason = '', payload = NULL, private_digest = ? W
 -- name: hooks
 SELECT name, kind, subject, severity, next_step, is_ordered, attempts_limit, on_dead, after, is_paired,
        is_confirmed, since,
-       backlog_after, backlog_until, subscribed_at, disabled_at, disabled_reason, known_after
+       backlog_after, backlog_until, subscribed_at, disabled_at, disabled_reason, known_after, chosen
 FROM hook ORDER BY name
 
 -- name: save_hook
-REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: forget_hook
 DELETE FROM hook WHERE name = ? RETURNING name
