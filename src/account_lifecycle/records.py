@@ -250,8 +250,7 @@ class SubscribedHook(NamedTuple):
     """None: whatever the subject."""
     severity: Severity | None = None
     """Of a hook for anomalies: only those at least so severe."""
-    next_step: NextStep | None = None
-    """Of a hook for anomalies: only those that ask for this."""
+    next_step: NextStep | None = None  # of a hook for anomalies: only those that ask for this
     is_ordered: bool = True
     """Whether its deliveries for one account run one after the other, in the order of the effects."""
     attempts_limit: int = 8  # before a delivery is dead-lettered
@@ -270,11 +269,8 @@ class SubscribedHook(NamedTuple):
     disabled_at: datetime | None = None
     """Since when its deliveries wait for it to be enabled; None while it is."""
     disabled_reason: str = ""
-    known_after: int = 0
-    """Every later event with an effect that it wants has a delivery of it, once its backlog is past it."""
-    chosen: tuple[str, ...] | None = None
-    """Of one with a severity or a next step: the kinds of anomalies that these came to when it was made known; None
-    until then, and of one with neither."""
+    known_after: int = 0  # every later event with an effect that it wants has a delivery, once its backlog is past it
+    chosen: tuple[str, ...] | None = None  # the anomalies that severity and next step came to when it became known
 
     @property
     def given_name(self) -> str:

@@ -9,6 +9,7 @@ from account_lifecycle.lifecycle.decide import Decision
 from account_lifecycle.lifecycle.effects import Effect, EffectKind
 from account_lifecycle.lifecycle.status import Status
 from account_lifecycle.records import BEGINNING, MOVES_TOLD, Delivery, DeliveryState, OnDead, StatusChange
+from account_lifecycle.stores.outbox_rows import chosen_by
 from account_lifecycle.stores.protocol import Feed, Store
 from builders import announced, as_it_is, at
 from stores.exactness import shape
@@ -62,7 +63,7 @@ class OutboxContract:
             hook("a \"quoted\", 'odd' näme; --"),
         ]
         store.subscribe(hooks, at(3))
-        expected = [each._replace(subscribed_at=at(3)) for each in sorted(hooks)]
+        expected = [each._replace(subscribed_at=at(3), chosen=chosen_by(each)) for each in sorted(hooks)]
         assert [shape(known) for known in store.subscribed()] == [shape(each) for each in expected]
 
     def test_hooks_are_told_by_name(self, store: Store) -> None:

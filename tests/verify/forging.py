@@ -333,6 +333,7 @@ FORGERIES: dict[str, Forgery] = {
         sql("DELETE FROM delivery WHERE delivery_id = (SELECT min(delivery_id) FROM delivery WHERE hook = 'severe')"),
         "for hook severe",
     ),
+    "a redrive is taken out": Forgery(sql("DELETE FROM delivery WHERE redrive_of IS NOT NULL"), "redrives"),
     "a delivery is said to be done": Forgery(
         sql(f"UPDATE delivery SET state = 'done' WHERE delivery_id = {DELIVERY.format('max')}"), "delivery"
     ),

@@ -1,10 +1,13 @@
 """Each hook has the deliveries that it wanted, and a store in which it rightly has none of an event still holds."""
 
+from pathlib import Path
+
 from account_lifecycle import Engine
 from account_lifecycle.lifecycle.anomalies import NextStep, Severity
 from account_lifecycle.lifecycle.effects import EffectKind
+from account_lifecycle.records import DeliveryState
 from builders import announced, at
-from stores.hooks import hook, planned
+from stores.hooks import claim, complete, hook, planned
 from verify.fleets import feed
 
 pytest_plugins = ("postgres_server",)
@@ -63,4 +66,23 @@ def test_hooks_that_choose_anomalies_lack_nothing_early_or_late(engine: Engine) 
     planned(engine.store, hook("early", EffectKind.ANOMALY, severity=Severity.WARNING), now=at(-1))
     lives(engine)
     planned(engine.store, hook("late", EffectKind.ANOMALY, next_step=NextStep.REPORT), now=at(60))
+    assert holds(engine)
+
+
+def test_redrives_that_go_with_their_hook_or_are_pruned_are_not_missing(engine: Engine, tmp_path: Path) -> None:
+    store = engine.store
+    planned(store, hook("mail", since=None), hook("page", since=None), now=at(-1))
+    lives(engine)
+    for name in ("mail", "page"):
+        first, second, *_ = claim(store, name, now=at(60))
+        for each in (first, second):
+            complete(store, each, state=DeliveryState.DEAD)
+        store.redrive([first.delivery_id, second.delivery_id], at(61))
+        assert holds(engine)
+    assert store.unsubscribe("mail")
+    assert holds(engine)
+    while claimed := claim(store, "page", now=at(62)):
+        for each in claimed:
+            complete(store, each)
+    assert engine.prune(at(100), tmp_path / "old.jsonl.gz")
     assert holds(engine)

@@ -176,11 +176,11 @@ class _Origin:
         """Return the head of the source."""
         return chain.committed(self._last, chain.commitment(self._segments)).hex()
 
-    def last_numbers(self) -> tuple[int, int, int, int, int]:
+    def last_numbers(self) -> tuple[int, int, int, int, int, int]:
         """Return the last number of an account, an event, a delivery, a quarantined payload and a run over the vendor's
-        list; none is to be used again."""
-        ((account, event, delivery, quarantine, reconciliation),) = self._ask(_LAST_NUMBERS)
-        return account, event, delivery, quarantine, reconciliation
+        list, none of which is to be used again; and how many redrives there are."""
+        ((account, event, delivery, quarantine, reconciliation, redrives),) = self._ask(_LAST_NUMBERS)
+        return account, event, delivery, quarantine, reconciliation, redrives
 
     def counts(self) -> dict[str, int]:
         """Return how many rows each table has."""
@@ -208,5 +208,6 @@ SELECT coalesce((SELECT max(account_no) FROM account), 0),
        max(coalesce((SELECT max(event_id) FROM event), 0), coalesce((SELECT sum(events) FROM segment), 0)),
        coalesce((SELECT max(value) FROM counter WHERE name = 'delivery'), 0),
        coalesce((SELECT max(value) FROM counter WHERE name = 'quarantine'), 0),
-       coalesce((SELECT max(value) FROM counter WHERE name = 'reconciliation'), 0)
+       coalesce((SELECT max(value) FROM counter WHERE name = 'reconciliation'), 0),
+       coalesce((SELECT max(value) FROM counter WHERE name = 'redrive'), 0)
 """

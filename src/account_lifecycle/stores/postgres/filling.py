@@ -44,12 +44,15 @@ class Filling:
                 copy.write_row(row)
         return count
 
-    def number_on(self, account: int, event: int, delivery: int, quarantine: int, reconciliation: int) -> None:
-        """Let new numbers follow these."""
+    def number_on(
+        self, account: int, event: int, delivery: int, quarantine: int, reconciliation: int, redrives: int
+    ) -> None:
+        """Let new numbers follow these, and note how many redrives there are."""
         for sequence, last in (("account", account), ("event", event), ("delivery", delivery)):
             self._connection.execute(statement("number_on"), (f"{sequence}_number", last + 1))
         self._connection.execute(statement("save_quarantined"), (quarantine,))
         self._connection.execute(statement("number_reconciliation"), (reconciliation,))
+        self._connection.execute(statement("note_redrives"), (redrives,))
         self._connection.execute(statement("seal_hooks"))
 
     def note_origin(self, last_event: int, link: bytes) -> None:

@@ -330,6 +330,7 @@ class PostgresOutbox:
             made = [_redriven(found[delivery_id], now) for delivery_id in wanted if delivery_id in found]
             halted = [(row.redrive_of,) for row in made if found[row.redrive_of or 0][3] == DeliveryState.HALTED]
             transaction.put_off("give_up_halted", halted)
+            transaction.put_off("note_redrives", [(len(made),)] if made else [])
             return self._number(transaction, made)
 
         return self._transactions.run(redrive) if wanted else []

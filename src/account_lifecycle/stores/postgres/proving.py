@@ -77,6 +77,9 @@ def _hook_faults(stream: Callable[..., Iterator[Row]]) -> Iterator[Fault]:
     ((known, digest, hooks, found),) = stream("hook_seal")
     if (hooks and known is None) or (known is not None and (known, digest) != (hooks, found)):
         yield Fault("the hooks", f"they are not as they were written; there are {hooks} of them")
+    ((redrives, counted),) = stream("count_redrives")
+    if redrives != counted:
+        yield Fault("the redrives", f"there are {redrives} of them, and there should be {counted}")
     before = [hook_from(row) for row in stream("hooks")]
     lone = list(unowned(before, stream("unowned_deliveries")))
     after = [hook_from(row) for row in stream("hooks")]

@@ -165,7 +165,8 @@ CREATE TABLE quarantine (
     digest         bytea NOT NULL
 );
 
--- The last number that was given in the quarantine; how many hooks there are, and what stands for all of them.
+-- The last number that was given in the quarantine; how many redrives there are; how many
+-- hooks, and what stands for all of them.
 CREATE TABLE counter (
     name   text COLLATE "C" PRIMARY KEY,
     value  bigint NOT NULL,

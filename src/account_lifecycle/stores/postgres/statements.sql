@@ -243,7 +243,11 @@ SELECT * FROM hook ORDER BY name
 DELETE FROM hook WHERE name = %s RETURNING name
 
 -- name: delete_unfinished
-DELETE FROM delivery WHERE hook = %s AND state IN ('waiting', 'running', 'halted')
+WITH gone AS (
+    DELETE FROM delivery WHERE hook = %s AND state IN ('waiting', 'running', 'halted') RETURNING redrive_of
+)
+UPDATE counter SET value = value - (SELECT count(redrive_of) FROM gone)
+WHERE name = 'redrive' AND EXISTS (SELECT FROM gone WHERE redrive_of IS NOT NULL)
 
 -- name: disable
 UPDATE hook SET disabled_at = %s, disabled_reason = %s WHERE name = %s AND disabled_at IS NULL RETURNING name
@@ -430,6 +434,12 @@ FOR UPDATE OF d
 
 -- name: redriven
 SELECT 1 FROM delivery WHERE delivery_id = ANY(%s)
+
+-- name: note_redrives
+INSERT INTO counter VALUES ('redrive', %s, '') ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value
+
+-- name: count_redrives
+SELECT count(*), coalesce((SELECT value FROM counter WHERE name = 'redrive'), 0) FROM delivery WHERE redrive_of IS NOT NULL
 
 -- name: give_up_halted
 UPDATE delivery SET state = 'dead' WHERE delivery_id = %s
@@ -638,8 +648,14 @@ DELETE FROM anomaly a USING event e, account c, unnest(%s::text[], %s::bigint[])
 WHERE c.account_id = cut.account_id AND e.account_no = c.account_no AND e.sequence <= cut.sequence AND a.event_id = e.event_id
 
 -- name: take_deliveries
-DELETE FROM delivery d USING event e, account c, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
-WHERE c.account_id = cut.account_id AND e.account_no = c.account_no AND e.sequence <= cut.sequence AND d.effect_id / 16 = e.event_id
+WITH gone AS (
+    DELETE FROM delivery d USING event e, account c, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)
+    WHERE c.account_id = cut.account_id AND e.account_no = c.account_no AND e.sequence <= cut.sequence
+      AND d.effect_id / 16 = e.event_id
+    RETURNING d.redrive_of
+)
+UPDATE counter SET value = value - (SELECT count(redrive_of) FROM gone)
+WHERE name = 'redrive' AND EXISTS (SELECT FROM gone WHERE redrive_of IS NOT NULL)
 
 -- name: take_events
 DELETE FROM event e USING account c, unnest(%s::text[], %s::bigint[]) cut (account_id, sequence)

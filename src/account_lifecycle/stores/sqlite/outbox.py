@@ -29,6 +29,7 @@ from ...records import (
 from .. import chain, outbox_rows, rows, statements
 from ..outbox_rows import EFFECTS_PER_EVENT, DeliveryRow, Planner
 from ..protocol import Feed
+from ..rows import Row
 from ..withdrawal import (
     HOOKS_PAGE,
     NOT_DELIVERED,
@@ -81,7 +82,7 @@ class SQLiteOutbox(SQLiteFile):
         """Forget a hook and its unfinished deliveries; return False if it is not known."""
 
         def write(db: apsw.Connection) -> bool:
-            db.execute(_SQL["forget_deliveries"], (hook,))
+            count_redrives(db, every(db, _SQL["forget_deliveries"], (hook,)))
             waiting = [DeliveryRow(*row) for row in every(db, _SQL["waiting_for_hook"], (hook,))]
             change_deliveries(db, [withdrawn(row, row.created_at, NOT_DELIVERED) for row in waiting])
             return bool(every(db, _SQL["forget_hook"], (hook,)))
@@ -316,6 +317,13 @@ def note_number(db: apsw.Connection, name: str, value: int) -> None:
     db.execute(_SQL["save_counter"], chain.with_digest("counter", (name, value)))
 
 
+def count_redrives(db: apsw.Connection, gone: Iterable[Row] = (), made: int = 0) -> None:
+    """Note how many redrives there are, once some were made and deliveries with these ``redrive_of`` are gone."""
+    if change := made - sum(redrive_of is not None for (redrive_of,) in gone):
+        known = sum(value for (value,) in every(db, _SQL["counter"], ("redrive",)))
+        note_number(db, "redrive", known + change)
+
+
 def last_delivery(db: apsw.Connection) -> int:
     """Return the last number that was given to a delivery."""
     return int(every(db, _SQL["last_delivery"])[0][0])
@@ -388,6 +396,7 @@ def _redrive(db: apsw.Connection, hooks: dict[str, SubscribedHook], delivery_id:
     (new,) = number_deliveries(db, [again])
     closed = [row._replace(state=DeliveryState.DEAD.value)] if row.state == DeliveryState.HALTED else []
     save_deliveries(db, [new])
+    count_redrives(db, made=1)
     change_deliveries(db, closed)
     return new.delivery_id
 

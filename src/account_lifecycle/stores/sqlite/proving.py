@@ -314,6 +314,9 @@ def _deliveries(snapshot: Snapshot) -> Iterator[Fault]:
             yield row
         elif finding := _delivery_finding(row, last):
             yield Fault(f"delivery {row[0]}", finding)
+    ((redrives,),) = snapshot.rows(_SQL["count_redrives"])
+    if redrives != (known := _counter(snapshot, "redrive")):
+        yield Fault("the redrives", f"there are {redrives} of them, and there should be {known}")
 
 
 def _undelivered(snapshot: Snapshot) -> Iterator[Fault]:

@@ -41,7 +41,7 @@ from ..unpruned import Unpruned, unpruned_from
 from ..writing import LATEST, RETENTION_PAGE, erased_row, in_pages
 from .connection import every, in_our_words, open_reader, pragma
 from .ledger import load
-from .outbox import change_deliveries
+from .outbox import change_deliveries, count_redrives
 from .transactions import SQLiteFile
 
 _SQL = statements("sqlite")
@@ -200,7 +200,8 @@ class _Pruning:
         before, after = ([_share(db, each) for each in found.values()] for found in (begins, accounts))
         for account in accounts.values():
             _save_baseline(db, account)
-            db.execute(_SQL["drop_deliveries"], (account.account_id, (last + 1) * EFFECTS_PER_EVENT))
+            dropped = every(db, _SQL["drop_deliveries"], (account.account_id, (last + 1) * EFFECTS_PER_EVENT))
+            count_redrives(db, dropped)
         for what in ("anomalies", "events"):
             db.execute(_SQL[f"drop_{what}"], (last,))
         segment = self.segment._replace(

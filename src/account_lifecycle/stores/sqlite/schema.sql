@@ -142,7 +142,8 @@ CREATE INDEX delivery_of_account ON delivery (account_id, effect_id);
 CREATE INDEX delivery_dead ON delivery (hook) WHERE state = 'dead';
 CREATE UNIQUE INDEX delivery_redriven ON delivery (redrive_of) WHERE redrive_of IS NOT NULL;
 
--- The last number that was given to a delivery, and to a payload in the quarantine; how many hooks there are.
+-- The last number that was given to a delivery, and to a payload in the quarantine; how many hooks
+-- and how many redrives there are.
 CREATE TABLE counter (
     name   TEXT PRIMARY KEY,
     value  INTEGER NOT NULL,

@@ -152,7 +152,7 @@ REPLACE INTO hook VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 DELETE FROM hook WHERE name = ? RETURNING name
 
 -- name: forget_deliveries
-DELETE FROM delivery WHERE hook = ? AND state IN ('waiting', 'running', 'halted')
+DELETE FROM delivery WHERE hook = ? AND state IN ('waiting', 'running', 'halted') RETURNING redrive_of
 
 -- name: earlier_events
 SELECT min(event_id) - 1, max(event_id) FROM event
@@ -184,6 +184,9 @@ SELECT count(*) FROM hook
 
 -- name: counter
 SELECT value FROM counter WHERE name = ?
+
+-- name: count_redrives
+SELECT count(*) FROM delivery WHERE redrive_of IS NOT NULL
 
 -- name: events_with_effects
 SELECT event_id, account_id, received_at, decided FROM event CROSS JOIN account USING (account_no)
@@ -384,7 +387,7 @@ WHERE account_no = (SELECT account_no FROM account WHERE account_id = ?) AND clo
 REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: drop_deliveries
-DELETE FROM delivery WHERE account_id = ? AND effect_id < ?
+DELETE FROM delivery WHERE account_id = ? AND effect_id < ? RETURNING redrive_of
 
 -- name: drop_anomalies
 DELETE FROM anomaly WHERE event_id <= ?
