@@ -1,9 +1,9 @@
 """One SQLite file among threads, processes and forks: each waits for its turn, and nothing is lost or written twice."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Event as Flag
 from time import sleep
@@ -17,8 +17,10 @@ from account_lifecycle.lifecycle.account import Account
 from account_lifecycle.lifecycle.decide import Decision, decide
 from account_lifecycle.lifecycle.events import Event
 from account_lifecycle.records import AccountFilter, DeliveryFilter, Refused
-from account_lifecycle.stores.sqlite import SQLiteStore, connection
+from account_lifecycle.stores.rows import Row
+from account_lifecycle.stores.sqlite import SQLiteStore, connection, ledger
 from account_lifecycle.stores.sqlite.file_lock import FileLock
+from account_lifecycle.stores.sqlite.ledger import load
 from account_lifecycle.stores.sqlite.snapshots import MOST_IDLE
 from account_lifecycle.verify.record import verify
 from builders import T0, announced, as_it_is
@@ -46,6 +48,28 @@ def commits_of(store: SQLiteStore) -> Iterator[list[int]]:
     store._db.set_commit_hook(lambda: bool(commits.append(1)))
     yield commits
     store._db.set_commit_hook(None)
+
+
+def test_accounts_at_hand_are_read_once_and_anew_once_somebody_else_has_written(
+    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[str]] = []
+
+    def noting(db: apsw.Connection, account_ids: Iterable[str]) -> list[Row]:
+        read.append(sorted(account_ids))
+        return load(db, account_ids)
+
+    monkeypatch.setattr(ledger, "load", noting)
+    for minute, account_id in enumerate("abcab"):
+        store.advance([announced(account_id, "OK", minute)], as_it_is)
+    assert read == [["a"], ["b"], ["c"]]
+
+    with closing(SQLiteStore(path)) as other:
+        other.advance([announced("a", "ERROR", 9)], as_it_is)
+    read.clear()
+    for minute, account_id in enumerate("abab", 10):
+        store.advance([announced(account_id, "OK", minute)], as_it_is)
+    assert read == [["a"], ["b"]]
 
 
 class Waiting:
