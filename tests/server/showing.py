@@ -95,11 +95,35 @@ class Seen(NamedTuple):
     """Rules of accessibility that are broken."""
     overflow: int
     """By how many pixels the page is wider than the window."""
+    outside: list[str]
+    """Texts that reach out of their box, over what stands beside it."""
+    torn: list[str]
+    """Words of a table, not ids, that are written on two lines."""
     broken: bool
     """Whether something ran that came from outside."""
 
 
-NOTHING = Seen([], [], [], 0, False)
+NOTHING = Seen([], [], [], 0, [], [], False)
+
+_IS_CLIPPED = """const isClipped = each =>
+    each !== null && (getComputedStyle(each).clipPath !== "none" || isClipped(each.parentElement));
+"""
+_OUTSIDE = f"""() => {{ {_IS_CLIPPED} return [...document.querySelectorAll("main *")].filter(each =>
+    each instanceof HTMLElement && getComputedStyle(each).overflowX === "visible"
+    && getComputedStyle(each).display !== "inline" && each.childElementCount === 0
+    && each.scrollWidth > each.clientWidth + 1 && !isClipped(each)
+).map(each => each.textContent.trim()) }}"""
+_TORN = f"""() => {{ {_IS_CLIPPED} return [...document.querySelectorAll("main td, main th")].flatMap(cell => {{
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), torn = [];
+    for (let text; !isClipped(cell) && (text = texts.nextNode());)
+        for (const word of text.data.matchAll(/(?<!\\S)[a-z]{{1,20}}(?!\\S)/g)) {{
+            const range = document.createRange();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            if (new Set([...range.getClientRects()].map(each => Math.round(each.top))).size > 1) torn.push(word[0]);
+        }}
+    return torn;
+}}) }}"""
 
 
 def look(browser: "Browser", base: str, path: str, scheme: str, width: int, *, is_strict: bool = True) -> Seen:
@@ -127,6 +151,8 @@ def look(browser: "Browser", base: str, path: str, scheme: str, width: int, *, i
             messages,
             violations,
             page.evaluate("document.documentElement.scrollWidth - innerWidth"),
+            page.evaluate(_OUTSIDE),
+            page.evaluate(_TORN),
             page.evaluate("'broken' in window"),
         )
     finally:

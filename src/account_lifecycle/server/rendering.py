@@ -5,6 +5,7 @@ under names that have their digest in them, so a browser may keep them for ever 
 """
 
 import hashlib
+import re
 import shlex
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
@@ -104,6 +105,7 @@ def make_templates(zone: tzinfo, static: Mapping[str, StaticFile]) -> Environmen
         provider=provider_name,
         kind=kind_name,
         quoted=shell_word,
+        partable=_partable,
     )
     return templates
 
@@ -124,6 +126,11 @@ def brief(length: timedelta) -> str:
     if length.days > 1:
         return f"{length.days:,} d"
     return lasting(length - length % timedelta(minutes=1) if length >= timedelta(minutes=10) else length)
+
+
+def _partable(name: str) -> Markup:
+    """Return a hook's name, which may go on in a second line after its colons, dots and underscores."""
+    return Markup("<wbr>").join(re.split(r"(?<=[:._])", escaped(name)))
 
 
 def kind_name(kind: AnomalyKind) -> str:
