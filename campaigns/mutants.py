@@ -104,6 +104,15 @@ REASONS = {
     "OUTBOX_PAGE = 99": "a page of another size",
     "if completion.state == DeliveryState.DONE:": "an enum's member equals itself",
     "self._wakes_s = -1.0": "it is set when the thread is started",
+    "_MOVING = itemgetter(2, 3, 6, 7, 8)": "what moves a deadline is among the facts",
+    "_MOVING = itemgetter( 3, 3, 6, 7, 9)": "a status changes with its since",
+    "if _MOVING(known.row) is not _MOVING(row):": "a row is written in full, which is slower",
+    "return int(found[-1][-1]) if found else 1": "one more page, which is empty",
+    "REMEMBERED_CHARACTERS = 16 << 21": "a bound of another size",
+    "if first is None or first > self._cut or (unfinished is not None and unfinished is first):": (
+        "the same as long as pages end before what is unfinished"
+    ),
+    "return rows.account_from(known[ -1][:-1]) if known else Account(account_id)": "there is one row",
     'self.changed.wait(None if self._wakes_s >= float("inf") else self._wakes_s - now_s)': "no time is beyond never",
     "if self._wakes_s >= now_s:": "it waits for no time at all",
     "return len(found), 0 if is_last else found[- 0][1]": "what is erased by now is not looked at again",
