@@ -1,4 +1,4 @@
-"""Text that is not UTF-8, as one flipped bit leaves it: wherever it is, verify names it and comes to its end."""
+"""Text that one flipped bit made no UTF-8, or another word: wherever it is, verify names it and comes to its end."""
 
 import shutil
 import sqlite3
@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from account_lifecycle import Engine, StoreError
+from account_lifecycle.testing import Clock
 from account_lifecycle.verify.record import Verification
+from builders import webhook
 from verify.forging import fill
 
 
@@ -22,8 +24,17 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return folder
 
 
-def damaged(original: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Copies of a store, in each of which the first text of one column has lost its first letter to a bad byte."""
+BAD_BYTE = "CAST(x'ff' || CAST(substr({column}, 2) AS BLOB) AS TEXT)", "{column} > ''"
+"""The first letter of the first text becomes a byte that is no UTF-8."""
+OTHER_WORDS = [
+    (f"replace({{column}}, '{word}', '{word[0]}{word[1].lower()}{word[2:]}')", f"instr({{column}}, '{word}')")
+    for word in ("CREDENTIALS", "OK", "LINKEDIN", "ERROR", "CREATION_SUCCESS", "APPLIED", "LIVE")
+]
+"""One bit of the second letter of a word is flipped."""
+
+
+def damaged(original: Path, folder: Path, damage: tuple[str, str] = BAD_BYTE) -> Iterator[tuple[str, Path]]:
+    """Copies of a store, in each of which the first text of one column that fits is damaged."""
     with closing(sqlite3.connect(original / "accounts.db")) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         columns = [(table, each) for table in tables for each in db.execute(f"PRAGMA table_info({table})").fetchall()]
@@ -33,10 +44,11 @@ def damaged(original: Path, folder: Path) -> Iterator[tuple[str, Path]]:
         copy = folder / f"{table}.{column}.db"
         shutil.copy(original / "accounts.db", copy)
         key = ", ".join(name for of, (_, name, _, _, _, is_key) in columns if of == table and is_key)
+        new, fits = (part.format(column=column) for part in damage)
         with closing(sqlite3.connect(copy)) as db, db:
             changed = db.execute(
-                f"UPDATE {table} SET {column} = CAST(x'ff' || CAST(substr({column}, 2) AS BLOB) AS TEXT) WHERE ({key})"
-                f" = (SELECT {key} FROM {table} WHERE {column} > '' ORDER BY {key} LIMIT 1)"
+                f"UPDATE {table} SET {column} = {new} WHERE ({key})"
+                f" = (SELECT {key} FROM {table} WHERE {fits} ORDER BY {key} LIMIT 1)"
             ).rowcount
         if changed:
             yield f"{table}.{column}", copy
@@ -59,6 +71,37 @@ def test_a_bad_byte_in_any_text_of_any_table_is_named(original: Path, tmp_path: 
 
     assert not silent
     assert tables >= {"account", "event", "rules", "blind_window", "counter", "quarantine", "reconciliation"}
+
+
+def test_another_word_in_any_text_of_any_table_is_named(original: Path, tmp_path: Path) -> None:
+    silent, tables = {}, set[str]()
+    for damage in OTHER_WORDS:
+        for name, path in damaged(original, tmp_path, damage):
+            tables.add(name.partition(".")[0])
+            if verified(path, original).is_intact:
+                silent[name] = damage
+            path.unlink()
+
+    assert not silent
+    assert tables >= {"account", "event", "blind_window"}
+
+
+def test_a_word_where_the_ledger_begins_that_judging_needs_only_later_is_named(tmp_path: Path) -> None:
+    clock = Clock()
+    with Engine.open(f"sqlite:///{tmp_path}/accounts.db", observers=(), clock=clock) as engine:
+        for word in ("CREATION_SUCCESS", "OK", "CREDENTIALS"):
+            engine.feed_event(webhook("a", word))
+            clock.tick(minutes=10)
+        engine.prune(clock.now, tmp_path / "old.jsonl.gz")
+        engine.feed_event(webhook("a", "FROZEN"))
+    with closing(sqlite3.connect(tmp_path / "accounts.db")) as db, db:
+        ((facts,),) = db.execute("SELECT facts FROM baseline")
+        changed = facts.replace("CREDENTIALS", "CReDENTIALS", 1)
+        db.execute("UPDATE baseline SET facts = ?", (changed,))
+    with Engine.open(f"sqlite:///{tmp_path}/accounts.db", observers=()) as engine:
+        found = engine.verify(archives=[tmp_path / "old.jsonl.gz"])
+    assert not found.is_intact
+    assert "cannot be judged again from where its account stood ('CReDENTIALS'" in str(found.faults)
 
 
 def test_whoever_reads_such_text_is_referred_to_verify(original: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ compared.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -29,6 +30,8 @@ from ..records import Evidence, Fault, LedgerEntry, without_person
 
 MAX_SHOWN = 200
 """How many characters of a value a finding shows."""
+ODD_VALUES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What comes of a value that this program never wrote: where it is read, or where it is first used."""
 
 
 class Fold:
@@ -58,7 +61,12 @@ class Fold:
         policy = self._policies.policy(evidence.rules) if self.is_certain else None
         if policy is None:
             return self._follow(evidence.entry), False
-        entry, decision = evidence.entry, _decided_again(self.account, evidence, policy)
+        entry = evidence.entry
+        try:
+            decision = _decided_again(self.account, evidence, policy)
+        except ODD_VALUES as error:
+            finding = f"it cannot be judged again from where its account stood ({printable(str(error), MAX_SHOWN)})"
+            return [event_fault(entry, [finding]), *self._follow(entry)], False
         faults = list(_contradictions(evidence, decision))
         self._advance(decision)
         if self.account.situation != entry.after:  # what comes next was decided from there
@@ -72,8 +80,10 @@ class Fold:
         """Apply the next event as stored, without comparing it; where it cannot be judged again, or comes to something
         else, the fold is no longer certain."""
         entry, policy = evidence.entry, self._policies.policy(evidence.rules)
-        is_known = self.is_certain and policy is not None
-        decision = _decided_again(self.account, evidence, policy) if is_known and policy is not None else None
+        decision = None
+        if self.is_certain and policy is not None:
+            with suppress(*ODD_VALUES):
+                decision = _decided_again(self.account, evidence, policy)
         if decision is None or (decision.verdict, decision.after.situation) != (entry.verdict, entry.after):
             self._distrust(entry)
         else:

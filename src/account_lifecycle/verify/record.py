@@ -34,7 +34,7 @@ from ..lifecycle.rules import RecordedPolicies, Rules, is_named_rightly
 from ..lifecycle.wording import moment, printable
 from ..records import Evidence, Fault
 from ..stores.protocol import Store
-from .fold import MAX_SHOWN, Fold
+from .fold import MAX_SHOWN, ODD_VALUES, Fold
 from .heads import NO_ARCHIVES, ArchivesProof, HeadProof, head_proof, prove_archives
 from .signing import SignedHead
 
@@ -45,8 +45,7 @@ ATTEMPTS = 3
 
 RecordT = TypeVar("RecordT")
 
-_VALUES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-UNREADABLE = (StoreError, *_VALUES)
+UNREADABLE = (StoreError, *ODD_VALUES)
 """What reading a value that this program never wrote may raise; ``damage`` tells it from other errors."""
 
 
@@ -145,7 +144,7 @@ class ByAccount(Generic[RecordT]):
 def damage(error: BaseException) -> str:
     """Return what is wrong with a row that cannot be read; raise ``error`` again if it is not about a row."""
     cause = error.__cause__ if isinstance(error, StoreError) else error
-    if not isinstance(cause, _VALUES):
+    if not isinstance(cause, ODD_VALUES):
         raise error
     return f"it cannot be read ({type(cause).__name__}: {cause})"
 
