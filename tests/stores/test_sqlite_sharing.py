@@ -50,9 +50,9 @@ def commits_of(store: SQLiteStore) -> Iterator[list[int]]:
     store._db.set_commit_hook(None)
 
 
-def test_accounts_at_hand_are_read_once_and_anew_once_somebody_else_has_written(
-    path: Path, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The accounts that feeds read from the file, as they are read."""
     read: list[list[str]] = []
 
     def noting(db: apsw.Connection, account_ids: Iterable[str]) -> list[Row]:
@@ -60,6 +60,22 @@ def test_accounts_at_hand_are_read_once_and_anew_once_somebody_else_has_written(
         return load(db, account_ids)
 
     monkeypatch.setattr(ledger, "load", noting)
+    return read
+
+
+@pytest.mark.parametrize("limit", ["REMEMBERED_ACCOUNTS", "REMEMBERED_CHARACTERS"])
+def test_accounts_are_at_hand_up_to_either_limit(
+    store: SQLiteStore, read: list[list[str]], monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(ledger, limit, 1)
+    for minute, account_id in enumerate("abca"):
+        store.advance([announced(account_id, "OK", minute)], as_it_is)
+    assert read == [["a"], ["b"], ["c"], ["a"]]
+
+
+def test_accounts_at_hand_are_read_once_and_anew_once_somebody_else_has_written(
+    path: Path, store: SQLiteStore, read: list[list[str]]
+) -> None:
     for minute, account_id in enumerate("abcab"):
         store.advance([announced(account_id, "OK", minute)], as_it_is)
     assert read == [["a"], ["b"], ["c"]]
