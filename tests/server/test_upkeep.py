@@ -176,6 +176,7 @@ def test_without_a_token_for_administrators_nobody_changes_anything(engine: Engi
     [
         ("/hooks/redrive", {}, "hook"),
         ("/hooks/redrive", {"delivery_id": "-1"}, "delivery_id"),
+        ("/hooks/redrive", {"delivery_id": "0" * 19 + "1" * 5_000}, "delivery_id"),
         ("/hooks/skip", {"hook": "entered:ERROR:fails", "before": "yesterday"}, "before"),
         ("/hooks/skip", {"hook": "entered:ERROR:fails", "before": "2026-01-01T00:00:00"}, "before"),
         ("/quarantine/dismiss", {"like": "99", "until": "2999-01-01T00:00:00Z"}, "like"),

@@ -23,18 +23,18 @@ from ..lifecycle.status import Health
 from ..records import DeliveryRecord, LedgerEntry
 from ..stores.fleet import AccountOrder
 from .band import BAND_LENGTH, band_of
-from .filters import number_parameter, read_query
+from .filters import number_parameter, query_words, read_query, without
 from .fleet import words_of
 from .live import ACCOUNT
 from .pages import PageNotFound, Pages
 from .rendering import account_url, link
-from .views import VIEWS, Sources
+from .views import Sources, view_named
 
 HISTORY_SHOWN, DELIVERIES_SHOWN = 50, 500
 """How many events of an account one page shows, and of how many calls of hooks it knows, the latest."""
 WINDOWS_SHOWN = 10
 FACETS = ("health", "status", "provider")
-_LIST = next(view for view in VIEWS if view.name == "accounts")
+_LIST, _FACETS = view_named("accounts"), view_named("facets")
 _BEFORE = number_parameter("before", "Only events before this one.", 1)
 
 
@@ -78,16 +78,16 @@ def _list_values(sources: Sources, asked: dict[str, Any]) -> dict[str, Any]:
     query = {"order": AccountOrder.SINCE, **asked}
     listed = _LIST.answer(sources, dict(query))
     filters = {name: value for name, value in asked.items() if name not in ("after", "limit", "order")}
-    facets = next(view for view in VIEWS if view.name == "facets").answer(sources, dict(filters))
-    words = {name: _in_query(value) for name, value in asked.items() if name != "after"}
+    facets = _FACETS.answer(sources, dict(filters))
+    words = query_words(without(asked, "after"))
     return {
         "accounts": listed.records,
         "facets": facets,
         "asked": asked,
-        "chosen": [Chosen(name, words[name], link("/accounts", **_without(words, name))) for name in filters],
+        "chosen": [Chosen(name, words[name], link("/accounts", **without(words, name))) for name in filters],
         "more": link("/accounts", **words, after=listed.after) if listed.after else "",
         "first": link("/accounts", **words) if "after" in asked else "",
-        "as_csv": link("/accounts.csv", **{"order": "since", **_without(words, "limit")}),
+        "as_csv": link("/accounts.csv", **{"order": "since", **without(words, "limit")}),
         "as_json": link("/accounts.json", **{"order": "since", **words}),
         "narrowed": lambda name, value: link("/accounts", **{**words, name: value}),
         "causes": _causes(asked),
@@ -98,14 +98,6 @@ def _causes(asked: dict[str, Any]) -> tuple[Cause, ...]:
     """Return why a provider ends sessions, for a list of its accounts that need their user."""
     needs_user = asked.get("status") in NEEDS_USER or asked.get("health") is Health.ACTION_REQUIRED
     return profile_of(asked["provider"]).causes if needs_user and "provider" in asked else ()
-
-
-def _without(words: dict[str, str], name: str) -> dict[str, str]:
-    return {other: word for other, word in words.items() if other != name}
-
-
-def _in_query(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _only_one(engine: Engine, text: str) -> str:

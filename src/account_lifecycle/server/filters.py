@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..engine.core import Engine
 from ..errors import ConfigurationError
@@ -17,10 +17,12 @@ from ..intake.arguments import MAX_NUMBER
 from ..lifecycle.anomalies import AnomalyKind, Severity
 from ..lifecycle.events import MAX_CHARACTERS
 from ..lifecycle.status import Health, Status
-from ..lifecycle.wording import JsonObject, one_of, printable, shown
+from ..lifecycle.wording import JsonObject, one_of, printable, shown, time_text
 from ..records import AccountFilter, DeliveryState
 from ..stores.fleet import AccountOrder
 from ..stores.protocol import Reader
+
+AskedT = TypeVar("AskedT")
 
 ROWS, MOST_ROWS = 100, 1_000
 """How many records a list has by default, and at most."""
@@ -44,7 +46,7 @@ class Parameter(NamedTuple):
     is_required: bool = False
 
     def value(self, text: str) -> Any:
-        """Return what its text says; raise ``ConfigurationError`` if that cannot be meant."""
+        """Return what its text says; raise ``ConfigurationError`` if that is invalid."""
         try:
             return self.read(text)
         except (ValueError, OverflowError):
@@ -72,6 +74,22 @@ def read_query(
         if each.is_required and each.name not in found:
             raise ConfigurationError(each.name, "nothing", each.expected)
     return found
+
+
+def query_words(query: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values of a query as a URL has them."""
+    return {name: _written(value) for name, value in query.items()}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(time_text(value) if isinstance(value, datetime) else value)
+
+
+def without(query: Mapping[str, AskedT], name: str) -> dict[str, AskedT]:
+    """Return a query without one of its parameters."""
+    return {other: value for other, value in query.items() if other != name}
 
 
 # ---- Kinds of parameters -------------------------------------------------------------------------------------

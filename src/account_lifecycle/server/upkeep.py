@@ -15,19 +15,19 @@ from starlette.routing import BaseRoute
 
 from ..errors import ConfigurationError, logger
 from ..intake.quarantine import is_alike
-from ..lifecycle.wording import escaped, time_from, time_text
+from ..lifecycle.wording import escaped
 from ..records import DeliveryRecord, DeliveryState, SubscribedHook
 from ..stores.fleet import HookStanding
-from .filters import read_query, text_parameter
+from .filters import number_parameter, query_words, read_query, text_parameter, time_parameter, without
 from .pages import Pages
 from .rendering import link
-from .views import VIEWS, Sources
+from .views import Sources, view_named
 
 COUNTED = timedelta(days=7)
 """How far back anomalies are counted by their kinds."""
 DEAD_SHOWN, PAYLOADS_SHOWN = 50, 5
 """How many dead letters are listed, and how many payloads of a group."""
-_ANOMALIES = next(view for view in VIEWS if view.name == "anomalies")
+_ANOMALIES = view_named("anomalies")
 _HOOK = text_parameter("hook", "Only this hook.")
 _DONE = text_parameter("done", "What was done."), text_parameter("count", "How often.")
 DONE = {
@@ -49,8 +49,7 @@ def upkeep_routes(pages: Pages) -> list[BaseRoute]:
     def show_anomalies(request: Request) -> Response:
         asked = read_query(_ANOMALIES.parameters, request.query_params.multi_items(), is_form=True)
         listed = _ANOMALIES.answer(sources, dict(asked))
-        given = {name: time_text(value) if isinstance(value, datetime) else str(value) for name, value in asked.items()}
-        given.pop("after", None)
+        given = query_words(without(asked, "after"))
         now = engine.now()
         return pages.render(
             request,
@@ -60,11 +59,11 @@ def upkeep_routes(pages: Pages) -> list[BaseRoute]:
             kinds=engine.store.anomalies_by_kind(now - COUNTED),
             asked=asked,
             counted=COUNTED,
-            chosen=[(name, word, link("/anomalies", **_without(given, name))) for name, word in given.items()],
+            chosen=[(name, word, link("/anomalies", **without(given, name))) for name, word in given.items()],
             narrowed=lambda name, value: link("/anomalies", **{**given, name: value}),
             more=link("/anomalies", **given, after=listed.after) if listed.after else "",
             first=link("/anomalies", **given) if "after" in asked else "",
-            as_csv=link("/anomalies.csv", **_without(given, "limit")),
+            as_csv=link("/anomalies.csv", **without(given, "limit")),
             as_json=link("/anomalies.json", **given),
         )
 
@@ -186,22 +185,10 @@ def _field(fields: dict[str, str], name: str) -> str:
 
 
 def _number(fields: dict[str, str], name: str) -> int:
-    text = _field(fields, name)
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:20]) < 2**63:
-        raise ConfigurationError(name, escaped(text[:40]), "a number")
-    return int(text)
+    number: int = number_parameter(name, "", 1).value(_field(fields, name))
+    return number
 
 
 def _time(fields: dict[str, str], name: str) -> datetime:
-    text = _field(fields, name)
-    try:
-        at = time_from(text)
-    except ValueError:
-        raise ConfigurationError(name, escaped(text[:40]), "a time") from None
-    if at.tzinfo is None:
-        raise ConfigurationError(name, escaped(text[:40]), "a time with its zone")
+    at: datetime = time_parameter(name, "").value(_field(fields, name))
     return at
-
-
-def _without(words: dict[str, Any], name: str) -> dict[str, Any]:
-    return {other: word for other, word in words.items() if other != name}

@@ -243,3 +243,9 @@ VIEWS = (
          Reconciliation, _reconciliations, (_AFTER_NUMBER, LIMIT), is_list=True),
 )  # fmt: skip
 """Every question, in the order of the document."""
+_BY_NAME = {view.name: view for view in VIEWS}
+
+
+def view_named(name: str) -> View:
+    """Return the view that programs call so."""
+    return _BY_NAME[name]
