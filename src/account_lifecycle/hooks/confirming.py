@@ -24,6 +24,7 @@ from ..lifecycle.account import Account
 from ..lifecycle.anomalies import NextStep
 from ..lifecycle.decide import Decision
 from ..lifecycle.effects import EffectKind, condition_of, holds
+from ..lifecycle.policy import DEFAULT_POLICY
 from ..lifecycle.status import Verdict
 from ..records import Delivery, TimeSource
 
@@ -33,8 +34,6 @@ Raises any error if the vendor cannot be asked."""
 
 HEALED = "healed"
 """Why a delivery was withdrawn: what it was to be called for is over."""
-CONFIRM_WITHIN = timedelta(minutes=10)
-"""How long a call is put off at most."""
 MOST_A_MINUTE = 600
 """How many questions a process asks in a minute at most."""
 FRESH = timedelta(minutes=1)
@@ -72,7 +71,9 @@ class _NoAnswer(Exception):
 class Confirming:
     """Questions to the vendor before hooks are called. Safe to share between threads."""
 
-    def __init__(self, clock: TimeSource, within: timedelta = CONFIRM_WITHIN, ask: AskVendor | None = None) -> None:
+    def __init__(
+        self, clock: TimeSource, within: timedelta = DEFAULT_POLICY.confirm_within, ask: AskVendor | None = None
+    ) -> None:
         self.ask = ask
         """Who asks; None: nobody can, so that every call is made unconfirmed, at the end of ``within``."""
         self._clock = clock
