@@ -1,9 +1,8 @@
 """The audit as HTML: one file that can be mailed, and a short fragment for notebooks.
 
 The file needs nothing from anywhere and runs nothing, whatever it might come to hold: style and picture are inside it,
-and a Content-Security-Policy forbids the rest. Templates escape every value; besides, what a terminal could act upon is
-written as an escape, so that the text can be copied. The picture comes in as SVG and becomes an image, in which a
-script or a link does nothing.
+and a Content-Security-Policy forbids the rest. The picture comes in as SVG and becomes an image, in which a script or a
+link does nothing.
 """
 
 import re
@@ -18,6 +17,7 @@ from ..lifecycle.wording import escaped, moment, time_text
 from . import words
 from .audit import AuditReport
 from .grouping import by_kind
+from .templates import html_templates
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,25 +56,11 @@ def summary_html(report: AuditReport) -> str:
 
 @cache
 def _templates() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    templates = Environment(
-        loader=PackageLoader(__package__, ""),
-        autoescape=True,
-        finalize=_printable,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = html_templates(__package__, "")
     templates.globals.update(words=words, definition=definition, MAX_SOURCES_ON_PAGE=MAX_SOURCES_ON_PAGE)
     templates.globals.update(MAX_ALIKE=MAX_ALIKE, MAX_INCIDENTS=MAX_INCIDENTS)
-    templates.filters.update(moment=moment, time_text=time_text, timed=_timed, labelled=_labelled, number="{:,}".format)
+    templates.filters.update(moment=moment, time_text=time_text, timed=_timed, labelled=_labelled)
     return templates
-
-
-def _printable(value: object) -> object:
-    """Return what is written for a value: markup as it is, words without what a terminal could act upon."""
-    return value if hasattr(value, "__html__") else escaped(str(value))
 
 
 def _timed(text: str) -> "Markup":

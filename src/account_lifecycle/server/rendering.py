@@ -1,7 +1,7 @@
 """How pages are written: one environment of templates, the words and times in them, and static files.
 
-Every value is escaped by the templates; besides, what is not printable is written as an escape. Static files are served
-under names that have their digest in them, so a browser may keep them for ever and an upgrade is seen at once.
+Static files are served under names that have their digest in them, so a browser may keep them for ever and an upgrade
+is seen at once.
 """
 
 import hashlib
@@ -14,14 +14,15 @@ from importlib.resources import files
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ..drawing.table import healths_drawn
 from ..lifecycle.anomalies import AnomalyKind
 from ..lifecycle.status import Health, Status
 from ..lifecycle.wording import escaped, health_words, lasting, one_of, time_text
+from ..report.templates import html_templates
 from ..report.words import provider_name
 
 HEALTH_LABELS = {
@@ -76,14 +77,7 @@ def read_static() -> dict[str, StaticFile]:
 
 def make_templates(zone: tzinfo, static: Mapping[str, StaticFile]) -> Environment:
     """Return the environment in which every page is rendered, with times in a zone."""
-    templates = Environment(
-        loader=PackageLoader(__package__, "templates"),
-        autoescape=True,
-        finalize=_printable,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = html_templates(__package__, "templates")
     templates.globals.update(
         zone=zone,
         static=static,
@@ -95,7 +89,6 @@ def make_templates(zone: tzinfo, static: Mapping[str, StaticFile]) -> Environmen
         is_late=is_late,
     )
     templates.filters.update(
-        number="{:,}".format,
         lasting=lasting,
         brief=brief,
         when=_when,
@@ -189,8 +182,3 @@ def _ago(context: Context, at: datetime | None) -> str:
 
 def _advice(health: Health) -> str:
     return health_words(health).advice
-
-
-def _printable(value: object) -> object:
-    """Return what is written for a value: markup as it is, words without what could act or mislead."""
-    return value if hasattr(value, "__html__") else escape(escaped(str(value)))
