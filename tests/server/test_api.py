@@ -14,18 +14,12 @@ from account_lifecycle.server import api
 from account_lifecycle.server.views import VIEWS, View
 from account_lifecycle.testing import START
 from server.driving import Answer, Ask, over_asgi
-from server.simulated import HOSTILE_ID, simulated_fleet, site_of
+from server.simulated import HOSTILE_ID, site_of
 
 TOKEN = "a-token-for-programs"
 LISTS = [view for view in VIEWS if view.is_list]
 PAGED = [view for view in LISTS if any(each.name == "after" for each in view.parameters)]
 REQUIRED = {"account_id": HOSTILE_ID, "since": "2026-04-01T00:00:00Z"}
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with simulated_fleet(tmp_path_factory.mktemp("fleet")) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

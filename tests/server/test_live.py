@@ -5,9 +5,7 @@ import http.client
 import json
 import signal
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +13,12 @@ import pytest
 from starlette.requests import Request
 
 from account_lifecycle import Engine
-from account_lifecycle.engine.core import utc_now
 from account_lifecycle.server import live
 from account_lifecycle.server.connections import ABORT
 from account_lifecycle.server.live import LiveStream, OpenPage
 from hooks.waiting import PATIENCE_S, eventually
-from server.fleets import feed
 from server.processes import serving
-from server.showing import Shown, post, showing
-
-
-@pytest.fixture
-def fleet() -> Iterator[Engine]:
-    with Engine.open("memory:", observers=()) as engine:
-        feed(engine, *(("OK", f"acc_{n}", "LINKEDIN") for n in range(5)), at=utc_now() - timedelta(minutes=30))
-        yield engine
-
-
-@pytest.fixture
-def shown(fleet: Engine) -> Iterator[Shown]:
-    with showing(fleet) as found:
-        yield found
+from server.showing import Shown, post
 
 
 class Stream:
@@ -85,8 +68,8 @@ def test_who_has_another_version_is_sent_all_parts_and_then_those_that_changed(s
         each.close()
 
 
-def test_other_pages_are_sent_how_much_is_new_to_them(shown: Shown, fleet: Engine) -> None:
-    newest = fleet.store.standing().last_event
+def test_other_pages_are_sent_how_much_is_new_to_them(shown: Shown, few: Engine) -> None:
+    newest = few.store.standing().last_event
     all_events, one, old = (
         Stream(shown.port, f"on={topic}&version={version}")
         for topic, version in (("events", newest), ("account:acc_2", newest), ("account:acc_2", 1))
@@ -110,7 +93,7 @@ def test_a_version_that_never_was_breaks_nothing(shown: Shown, version: str) -> 
 # ---- Many, slow, and the end -----------------------------------------------------------------------------
 
 
-def test_300_pages_are_served_by_one_reader(shown: Shown, fleet: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_300_pages_are_served_by_one_reader(shown: Shown, few: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     with ExitStack() as stack:
         streams = [Stream(shown.port, "on=fleet&version=none") for _ in range(300)]
         for each in streams:

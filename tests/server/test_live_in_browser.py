@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from account_lifecycle import Engine
-from account_lifecycle.engine.core import utc_now
 from account_lifecycle.testing import payload
 from browser import needs_browser, running
 from hooks.waiting import PATIENCE_S, eventually
-from server.fleets import feed
 from server.showing import HOSTILE, Shown, post, showing
 
 if TYPE_CHECKING:
@@ -26,19 +23,6 @@ MS = PATIENCE_S * 1000
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     yield from running()
-
-
-@pytest.fixture
-def fleet() -> Iterator[Engine]:
-    with Engine.open("memory:", observers=()) as engine:
-        feed(engine, *(("OK", f"acc_{n}", "LINKEDIN") for n in range(5)), at=utc_now() - timedelta(minutes=30))
-        yield engine
-
-
-@pytest.fixture
-def shown(fleet: Engine) -> Iterator[Shown]:
-    with showing(fleet) as found:
-        yield found
 
 
 def opened(browser: "Browser", shown: Shown, **how: Any) -> "Page":
@@ -91,14 +75,14 @@ def test_a_page_that_nobody_looks_at_closes_its_stream(browser: "Browser", shown
 
 
 def test_a_stream_that_is_lost_is_said_to_be_and_what_was_missed_comes_with_the_next(
-    browser: "Browser", fleet: Engine
+    browser: "Browser", few: Engine
 ) -> None:
-    with showing(fleet) as before:
+    with showing(few) as before:
         page = opened(browser, before)
     page.wait_for_selector('#stream[data-state="lost"]', timeout=MS)
     assert page.locator("#stream").inner_text() == "connection lost"
-    fleet.feed_event(payload("OK", "acc_5"))
-    with showing(fleet, port=before.port):
+    few.feed_event(payload("OK", "acc_5"))
+    with showing(few, port=before.port):
         page.wait_for_selector('#stream[data-state="live"]', timeout=MS)
         wait_for_count(page, 6)
         page.close()

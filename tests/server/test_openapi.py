@@ -15,7 +15,7 @@ from account_lifecycle import Engine
 from account_lifecycle.server.api import read_document
 from account_lifecycle.server.openapi import as_text
 from account_lifecycle.server.serving import Application
-from server.simulated import simulated_fleet, site_of
+from server.simulated import site_of
 
 CASES = int(os.environ.get("ACCOUNT_LIFECYCLE_TEST_CASES", "6"))
 """How many requests are made up for each path."""
@@ -28,12 +28,6 @@ ASKED = [
 """Every path with what may be asked, and with what may not."""
 BY_MEANING = {"provider", "owner", "q", "hook", "account_id", "after"}
 """Parameters of which the document can say only that they are text: what is unprintable or unknown is refused."""
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with simulated_fleet(tmp_path_factory.mktemp("fleet")) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")
