@@ -268,9 +268,9 @@ def _held(
     """Return the share of time that was right, and how long what worked was thought lost, and the other way."""
     whole = right = thought_lost = thought_live = timedelta(0)
     for account in accounts:
-        told = [*said.get(account.id, ()), (end, "")]
+        heard = [*said.get(account.id, ()), (end, "")]
         true = [*((moved.at, TRUE_OF[moved.status]) for moved in account.truth), (end, "")]
-        for begins, ends, is_true, is_said in _together(true, told):
+        for begins, ends, is_true, is_said in _together(true, heard):
             whole += ends - begins
             right += (ends - begins) * (is_true == is_said)
             thought_lost += (ends - begins) * (is_true == "use" != is_said)
@@ -279,17 +279,17 @@ def _held(
 
 
 def _together(
-    true: Sequence[tuple[datetime, str]], told: Sequence[tuple[datetime, str]]
+    true: Sequence[tuple[datetime, str]], heard: Sequence[tuple[datetime, str]]
 ) -> Iterator[tuple[datetime, datetime, str, str]]:
     """Yield the pieces of time in which neither changes: begin, end, what is true, and what is said."""
-    moments = sorted({at for at, _ in true} | {at for at, _ in told if at >= true[0][0]})
-    now_true, now_told, first, second = "", "nothing", 0, 0
+    moments = sorted({at for at, _ in true} | {at for at, _ in heard if at >= true[0][0]})
+    now_true, now_heard, first, second = "", "nothing", 0, 0
     for begins, ends in pairwise(moments):
         while first < len(true) and true[first][0] <= begins:
             now_true, first = true[first][1], first + 1
-        while second < len(told) and told[second][0] <= begins:
-            now_told, second = told[second][1], second + 1
-        yield begins, ends, now_true, now_told
+        while second < len(heard) and heard[second][0] <= begins:
+            now_heard, second = heard[second][1], second + 1
+        yield begins, ends, now_true, now_heard
 
 
 def _unasked(vendor: SimulatedVendor, calls: Sequence[tuple[datetime, str]], end: datetime) -> int:

@@ -82,7 +82,7 @@ def unusable_store(error: StoreError, url: str) -> Finding:
     if path is not None and not path.exists():
         why = "Nothing was ever fed here: no process serves, or it has another store (account-lifecycle config show)."
         return Finding("store", Level.ERROR, f"there is none at {path}", why, "account-lifecycle serve")
-    why = "Every webhook is answered with an error, and is lost once the vendor has given it up."
+    why = "Every webhook is answered with an error, and is lost once the vendor stops sending it again."
     return Finding("store", Level.ERROR, f"it cannot be opened: {error}", why, _store_remedy(str(error)))
 
 
@@ -99,7 +99,7 @@ def _store(engine: Engine, url: str) -> Finding:
         engine.store.check_schema()
         engine.store.check_writable()
     except StoreError as error:
-        why = "Webhooks are answered with 503, and are lost once the vendor has given them up."
+        why = "Webhooks are answered with 503, and are lost once the vendor stops sending them again."
         return Finding("store", Level.ERROR, f"it cannot be written: {error}", why, "account-lifecycle db check")
     if store_file(url) is None:
         return fine("store", "it can be written")

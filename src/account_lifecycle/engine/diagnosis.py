@@ -1,7 +1,7 @@
 """Answer "why is this account down, and what now?" from what the store, the machine and the documentation say.
 
 An account's history is read from its end, as far as the present status goes back; nothing here is a rule of its own.
-One piece of advice is given on a screen: anomalies are told without theirs, since what was right to do then may
+One piece of advice is given on a screen: anomalies are listed without theirs, since what was right to do then may
 contradict what is right now.
 """
 

@@ -3,8 +3,8 @@
 A run that was whole wrote nothing of an account that was OK, as it is on record: its time is the account's last proof
 of life all the same. It matters when OK is announced of an account that is OK, because an outage in between went
 unheard: that was after the run, and not somewhere in the months since the account was last heard of. So what the run
-saw is judged first, as the observation that it was, and becomes an event like any other: whoever judges the ledger
-again comes to the same.
+saw is judged first, as the observation that it was, and becomes an event like any other: judging the ledger again
+comes to the same.
 """
 
 from collections.abc import Sequence

@@ -320,7 +320,7 @@ def _observed_step(account: Account, word: Status, policy: Policy) -> Step:
 def _lacks_sync(account: Account, event: StatusObserved, provider: str | None, policy: Policy) -> bool:
     """Return whether a premium account that is OK has synced less since its last sign-in than it has products.
 
-    That is known only of a sign-in that was announced, and it is told once for each.
+    That is known only of a sign-in that was announced, and it is reported once for each.
     """
     signed_in_at, known_since = account.signed_in_at, account.memory.known_since
     if not event.product or signed_in_at is None or known_since is None or account.memory.sync_missing_told:

@@ -2,7 +2,7 @@
 
 ``check`` runs on the event loop and ``feed`` in a pool of threads, so that nobody waits for another's disk, and a body
 that drips in costs a coroutine and not a thread. The places of those who wait for the pool are counted: there the load
-of a burst shows first, and it is better to say so at once than to answer when the vendor has already given up.
+of a burst shows first, and it is better to say so at once than to answer when the vendor waits no more.
 
 A connection is closed after a reply for which the body was not read to its end: what is left of it is not read either.
 """

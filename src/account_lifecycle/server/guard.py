@@ -3,7 +3,7 @@
 A page is shown to requests for a host that is allowed (a page elsewhere that lets its own name point here has another),
 and, if a token is set, to those that show it: in the cookie that ``/sign-in`` hands out, or in the header
 ``Authorization: Bearer``, which a proxy that knows its users can add. What changes something must besides come from one
-of these pages. Probes pass without any of this: they know neither names nor tokens, and are told nothing of the fleet.
+of these pages. Probes pass without any of this: they know neither names nor tokens, and learn nothing of the fleet.
 
 Every answer forbids the browser whatever no page of ours needs: scripts, styles and pictures from elsewhere or written
 into the page, frames, and forms that are sent anywhere else.

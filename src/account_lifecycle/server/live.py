@@ -1,6 +1,6 @@
 """The stream ``/live``: what happens, to every page that is open.
 
-One poller in each process reads the newest events once a second, whoever listens, and hands the same bytes to every
+One poller in each process reads the newest events once a second, however many listen, and hands the same bytes to every
 listener. A listener has a queue of eight messages; one that does not take them is dropped, and a browser comes back by
 itself. A page says what it is about, its topic:
 

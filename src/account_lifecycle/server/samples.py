@@ -1,7 +1,7 @@
 """Sample webhooks: written as the vendor writes them, sent with your credentials, and as the line of curl for it.
 
-A series can be disturbed on purpose in the ways in which the vendor's deliveries are: sent again, sent late, and told
-twice over, by both of its channels.
+A series can be disturbed on purpose in the ways in which the vendor's deliveries are: sent again, sent late, and sent
+by both of its channels.
 """
 
 import re

@@ -61,7 +61,7 @@ class FleetSnapshots:
     def __init__(self, engine: Engine, clock: Callable[[], float] = monotonic) -> None:
         self._engine = engine
         self._clock = clock
-        self._lock = Lock()  # held while one is read: whoever comes meanwhile takes that one
+        self._lock = Lock()  # held while one is read: those who come meanwhile take that one
         self._newest: FleetSnapshot | None = None
         self._read_s = 0.0
         self.kept_s = CACHED_S

@@ -271,7 +271,7 @@ def _reconciliations(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _rules(snapshot: Snapshot) -> Iterator[Fault]:
-    """Check that each can be read; whether it is what its name says is for whoever judges by it."""
+    """Check that each can be read; whether it is what its name says is checked when events are judged by it."""
     yield from _parted(_rows(snapshot, "rules", "rules"))[1]
 
 

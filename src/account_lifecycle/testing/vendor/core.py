@@ -2,7 +2,7 @@
 
 Whatever happens later (the end of a sync, a webhook, its retries) stands in one queue by its time. ``advance`` moves
 the clock from one to the next; ``run`` does what is due by now. Webhooks are sent in no transaction with anything, are
-sent again unless they are answered with 200, by delays that grow, and are given up after five retries.
+sent again unless they are answered with 200, by delays that grow, and no more after five retries.
 """
 
 import json
