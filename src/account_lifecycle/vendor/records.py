@@ -15,7 +15,7 @@ from ..intake.times import in_utc
 from ..lifecycle.definition import ANNOUNCEMENTS
 from ..lifecycle.policy import SUBSCRIPTIONS
 from ..lifecycle.providers import family_of, profile_of
-from ..lifecycle.wording import JsonObject, time_text
+from ..lifecycle.wording import JsonObject
 from ..urls import public_url
 
 NOT_FOLLOWED = ("SLACK", "MOBILE")
@@ -99,19 +99,6 @@ class VendorWebhook(NamedTuple):
             "enabled": self.is_enabled,
             "name": self.name,
         }
-
-
-def account_to_dict(account: VendorAccount) -> JsonObject:
-    """Return an account of the vendor's list as a JSON object."""
-    return {
-        "id": account.id,
-        "type": account.type,
-        "provider": account.provider,
-        "name": account.name,
-        "created_at": time_text(account.created_at),
-        "sources": [{"id": source.id, "status": source.status} for source in account.sources],
-        "premium": [*account.premium],
-    }
 
 
 # ---- On the wire --------------------------------------------------------------------------------------------
