@@ -129,6 +129,21 @@ def test_a_link_of_hosted_auth_announces_by_both_channels(
     assert account_vendor.visit(again) == anna
 
 
+def test_a_creation_that_fails_is_notified_without_an_account(
+    account_vendor: SimulatedVendor, account_clock: Clock
+) -> None:
+    notified = Mailbox(account_clock)
+    account_vendor.connect("https://notify.example", notified)
+    account_vendor.fail_creation("user-7", "https://notify.example/n")
+    account_vendor.advance(minutes=1)
+    assert notified.words == ["CREATION_FAIL"]
+    with Engine.open("memory:", clock=account_clock, observers=()) as engine:
+        decision = engine.feed_event(notified.mails[0][1])
+        assert decision.account is None
+        assert (decision.event.status, decision.event.owner) == ("CREATION_FAIL", "user-7")
+    assert not account_vendor.accounts
+
+
 def test_an_outage_takes_down_one_type_and_heals(account_vendor: SimulatedVendor) -> None:
     slack = [account_vendor.create("WHATSAPP", quiet=True) for _ in range(3)]
     other = account_vendor.create("MAIL", quiet=True)
