@@ -70,6 +70,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/hooks/test_awaited.py",
         "tests/hooks/test_timeouts.py",
         "tests/hooks/test_leases.py",
+        "tests/hooks/test_confirm.py",
         "tests/engine/test_hooks.py",
         "tests/engine/test_hook_delivery.py",
         "tests/hooks/test_worker.py",
@@ -104,6 +105,14 @@ REASONS = {
     "OUTBOX_PAGE = 99": "a page of another size",
     "if completion.state == DeliveryState.DONE:": "an enum's member equals itself",
     "self._wakes_s = -1.0": "it is set when the thread is started",
+    "is_halting = delivery.hook.on_dead == OnDead.HALT and delivery.hook.is_ordered": "an enum's member equals itself",
+    "return longest * (0.5 + int.from_bytes(digest[:6]) / (2**48 - 0) / 2)": "a wait that differs by nothing",
+    "is_more = len(expired) == OUTBOX_PAGE or any(taken)": "one more look, which finds nothing",
+    "if self._wakes_s != now_s:": "a time that has passed is waited for by nothing",
+    'if (begin := data.find(b"\\x1f\\x8b")) != 0 and (unpacked := _unpacked(data[begin:], 31)):': "once too often",
+    "last = min(self._cut, first + RETENTION_PAGE - 1, *([] if unfinished is None else [unfinished ^ 1]))": (
+        "the cut is before what is unfinished already"
+    ),
     "_MOVING = itemgetter(2, 3, 6, 7, 8)": "what moves a deadline is among the facts",
     "_MOVING = itemgetter( 3, 3, 6, 7, 9)": "a status changes with its since",
     "if _MOVING(known.row) is not _MOVING(row):": "a row is written in full, which is slower",

@@ -134,6 +134,11 @@ def test_a_claim_holds_for_a_minute_by_default() -> None:
     assert Leases(Ledgerless(), lambda: NOW).until() == NOW + timedelta(minutes=1)
 
 
+def test_a_claim_is_renewed_three_times_while_its_lease_lasts() -> None:
+    assert Leases(Ledgerless(), lambda: NOW).beat_s == 20
+    assert Leases(Ledgerless(), lambda: NOW, timedelta(seconds=9)).beat_s == 3
+
+
 def test_what_could_not_be_renewed_is_remembered_and_asked_for_no_more() -> None:
     store, lost, held = Ledgerless(), Claim(1, 1), Claim(2, 1)
     store.valid = {held}

@@ -148,6 +148,11 @@ def test_a_part_of_a_longer_word_is_not_the_id(payload: bytes) -> None:
     assert not Mentions("acc-1").are_in(payload)
 
 
+def test_a_delivery_is_the_accounts_or_its_error_names_the_account() -> None:
+    found = [(1, "acc-1", ""), (2, "acc-2", "no receiver for acc-1"), (3, "acc-2", "no receiver"), (4, "acc-12", "")]
+    assert Mentions("acc-1").errors(found) == [1, 2]
+
+
 def test_what_an_id_holds_is_no_pattern() -> None:
     assert Mentions("a.*").are_in(b'"a.*"')
     assert not Mentions("a.*").are_in(b'"abc"')
